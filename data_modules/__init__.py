@@ -1,0 +1,1 @@
+"""What was measured: files → patients → folds → Batch. Importing this package imports nothing heavy."""
