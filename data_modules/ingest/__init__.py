@@ -1,0 +1,1 @@
+"""Offline steps from raw files to arrays, each cached by the content of its input and its settings."""

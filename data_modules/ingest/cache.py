@@ -1,0 +1,142 @@
+"""A cache addressed by content: the same files and settings give the same folder, whoever asks.
+
+    entry = CacheEntry(root=cache, kind="variants", key=content_hash(files, settings, memo=cache))
+    folder = entry.build(lambda partial: write_everything_into(partial))
+
+A folder appears under its final name only when it is complete, so a run that was killed leaves nothing that counts;
+a file lock makes two runs that need the same entry share the work.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from fusion.contract import FusionError
+
+_CHUNK = 1 << 20
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write `text` so that readers see the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def file_hash(path: Path, *, memo: Path | None = None) -> str:
+    """SHA-256 of a file's bytes.
+
+    Args:
+        path: the file.
+        memo: cache folder in which the result is remembered by path, size and modification time, so that gigabytes are
+            read once; None reads the file anew.
+    """
+    path = Path(path).resolve()
+    facts = path.stat()
+    stamp = [str(path), facts.st_size, facts.st_mtime_ns]
+    note = None
+    if memo is not None:
+        note = Path(memo) / "hashes" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
+        try:
+            remembered = json.loads(note.read_text(encoding="utf-8"))
+            if remembered["stamp"] == stamp:
+                return str(remembered["sha256"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # absent or damaged: hash again
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    if note is not None:
+        write_text_atomic(note, json.dumps({"stamp": stamp, "sha256": digest.hexdigest()}))
+    return digest.hexdigest()
+
+
+def content_hash(files: Sequence[Path], settings: Mapping[str, Any], *, memo: Path | None = None) -> str:
+    """SHA-256 over the contents of `files`, in order, and `settings` as JSON; file names and places do not count.
+
+    Args:
+        files: input files.
+        settings: JSON-able; everything that changes the result, a format version included.
+        memo: see `file_hash`.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(file_hash(path, memo=memo).encode())
+    digest.update(json.dumps(settings, sort_keys=True, separators=(",", ":")).encode())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheEntry:
+    """One result in the cache: the folder ``root/kind/key``.
+
+    Attributes:
+        root: the cache folder (config key `cache`).
+        kind: what sort of result, e.g. ``variants``.
+        key: of `content_hash`.
+    """
+
+    root: Path
+    kind: str
+    key: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the complete result lies, or will lie."""
+        return Path(self.root) / self.kind / self.key[:24]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the result is there; a folder that exists is complete."""
+        return self.folder.is_dir()
+
+    def build(self, write: Callable[[Path], None]) -> Path:
+        """Return the folder, having `write` fill it first where it is missing.
+
+        `write` gets an empty folder beside the final one; after it returns the folder takes its final name in one step.
+
+        Raises:
+            FusionError: the disk is full.
+        """
+        if self.complete:
+            return self.folder
+        parent = self.folder.parent
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(parent / f".{self.folder.name}.lock"):
+                if self.complete:  # another run made it while this one waited
+                    return self.folder
+                partial = parent / f".{self.folder.name}.partial"
+                shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
+                partial.mkdir()
+                try:
+                    write(partial)
+                    partial.replace(self.folder)
+                finally:
+                    shutil.rmtree(partial, ignore_errors=True)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise FusionError(
+                    f"no space left on the disk of the cache folder {Path(self.root).resolve()} while writing its "
+                    f"{self.kind}; free some, or set `cache` to a folder on another disk"
+                ) from error
+            raise
+        return self.folder
