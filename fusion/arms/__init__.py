@@ -1,0 +1,1 @@
+"""What is compared on the same folds: the fused model, each modality alone, classical models, late fusion."""

@@ -1,0 +1,108 @@
+"""Classical models on all features: what fusion must beat to be worth its trouble.
+
+Slides enter as pooled colour, texture and nuclear features, variants as the selected features, tables as scaled columns.
+Hyperparameters are chosen by inner folds; the winner is fitted on all training patients of the outer fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fusion.arms.base import ArmScores, Fitted, FoldData, calibrate
+from fusion.state import save_estimator, save_json
+
+Build = Callable[[float, int], Any]
+
+
+def features(fitted: Fitted, patient_ids: Sequence[str]) -> pd.DataFrame:
+    """``(patient, feature)`` of all modalities side by side, columns ``modality:feature``, NaN where missing."""
+    parts = [part.table(patient_ids).add_prefix(f"{name}:") for name, part in fitted.items()]
+    return pd.concat(parts, axis=1).astype(np.float64)
+
+
+def logistic_regression(strength: float, seed: int) -> Pipeline:
+    """L2-regularised logistic regression; `strength` is scikit-learn's C."""
+    return Pipeline(
+        [
+            ("impute", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)),
+            ("scale", StandardScaler()),
+            ("model", LogisticRegression(C=strength, max_iter=2000, random_state=seed)),
+        ]
+    )
+
+
+def forest(leaf: float, seed: int) -> Pipeline:
+    """Random forest (Breiman 2001) with `leaf` patients in a leaf at least."""
+    return Pipeline(
+        [
+            ("impute", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)),
+            ("model", RandomForestClassifier(n_estimators=300, min_samples_leaf=int(leaf), random_state=seed)),
+        ]
+    )
+
+
+GRIDS: dict[str, tuple[Build, tuple[float, ...]]] = {
+    "classical_lr": (logistic_regression, (0.001, 0.01, 0.1, 1.0)),
+    "classical_forest": (forest, (1, 5, 15)),
+}
+
+
+def _logits(model: Pipeline, table: pd.DataFrame) -> NDArray[np.float64]:
+    """Log odds of the positive class, finite: a forest may be unanimous."""
+    probability = model.predict_proba(table)[:, 1]
+    return np.asarray(logit(np.clip(probability, 1e-3, 1 - 1e-3)), dtype=np.float64)
+
+
+class ClassicalArm:
+    """One scikit-learn model on the features of all modalities, tuned on inner folds."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._build, self._grid = GRIDS[name]
+
+    def units(self, inner_folds: int) -> int:
+        return 1
+
+    def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
+        """Choose the hyperparameter on inner folds, refit on all training patients, score the test patients."""
+        inner = {value: self._inner_logits(data, value) for value in self._grid}
+        truth = data.labels.loc[list(data.fold.train)]
+        chosen = max(self._grid, key=lambda value: float(roc_auc_score(truth, inner[value].loc[truth.index])))
+        calibration = calibrate(inner[chosen], data.labels)
+
+        train, test = list(data.fold.train), list(data.fold.test)
+        model = self._build(chosen, data.seed)
+        model.fit(features(data.whole, train), truth.to_numpy())
+        scores = calibration(_logits(model, features(data.whole, test)))
+        if folder is not None:
+            save_estimator(folder / "model.skops", model)
+            save_json(folder / "arm.json", {"hyperparameter": chosen, "calibration": calibration.state()})
+        step()
+        return ArmScores(
+            arm=self.name,
+            inner=calibration.inner,
+            test=pd.Series(scores, index=pd.Index(test, name="patient_id")),
+            threshold=calibration.threshold,
+        )
+
+    def _inner_logits(self, data: FoldData, value: float) -> pd.Series[float]:
+        """Logits of every training patient by the model of the inner fold that did not train on him."""
+        parts = []
+        for fitted, inner in zip(data.members, data.fold.inner, strict=True):
+            model = self._build(value, data.seed)
+            model.fit(features(fitted, inner.train), data.labels.loc[list(inner.train)].to_numpy())
+            parts.append(pd.Series(_logits(model, features(fitted, inner.val)), index=list(inner.val)))
+        return pd.concat(parts).rename_axis("patient_id")

@@ -1,0 +1,81 @@
+"""The fused network and its single-modality ablations: an ensemble of one member per inner fold.
+
+Each member trains on the training part of an inner fold, with modalities fitted on that part, and stops early on the
+other part. So every training patient gets a score from a member that did not train on him: these scores calibrate.
+A test patient's score is the mean over members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusion.arms.base import ArmScores, FoldData, calibrate
+from fusion.fitting import fit_network, predict_scores, save_weights
+from fusion.model import build_model
+from fusion.state import save_json
+
+
+class NetworkArm:
+    """Encoders → fuser → head over the modalities named.
+
+    Args:
+        name: ``fusion`` or ``only_<modality>``.
+        modalities: what it sees.
+        model: the `model` config node.
+        trainer: the `trainer` config node.
+        make_data: builds the data module of a member (Hydra partial of ``data_modules.datamodule``).
+    """
+
+    def __init__(
+        self, name: str, *, modalities: Sequence[str], model: Any, trainer: Any, make_data: Callable[..., Any]
+    ) -> None:
+        self.name = name
+        self.modalities = tuple(modalities)
+        self._model = model
+        self._trainer = trainer
+        self._make_data = make_data
+
+    def units(self, inner_folds: int) -> int:
+        return inner_folds
+
+    def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
+        """Train one member an inner fold, calibrate on their validation scores, score the test patients."""
+        inner_logits, test_logits, curves = [], [], []
+        test = list(data.fold.test)
+        for member, inner in enumerate(data.fold.inner):
+            fitted = {name: data.members[member][name] for name in self.modalities}
+            specs = {name: part.spec for name, part in fitted.items()}
+            seed = data.seed * 1000 + member
+            model = build_model(self._model, specs, data.endpoint, seed=seed)
+            loaders = self._make_data(
+                fitted=fitted,
+                train_ids=list(inner.train),
+                val_ids=list(inner.val),
+                labels=data.labels,
+                seed=seed,
+            )
+            result = fit_network(model, loaders, self._trainer, seed=seed)
+            curves += [{"member": member, **row} for row in result.curves]
+            inner_logits.append(pd.Series(predict_scores(model, loaders.predict_loader(inner.val)), index=list(inner.val)))
+            test_logits.append(predict_scores(model, loaders.predict_loader(test)))
+            if folder is not None:
+                save_weights(model, folder / f"member{member}.safetensors")
+                save_json(folder / f"member{member}.json", {name: asdict(spec) for name, spec in specs.items()})
+            step()
+        calibration = calibrate(pd.concat(inner_logits).rename_axis("patient_id"), data.labels)
+        scores = np.mean([calibration(logits) for logits in test_logits], axis=0)
+        if folder is not None:
+            save_json(folder / "arm.json", {"modalities": self.modalities, "calibration": calibration.state()})
+        return ArmScores(
+            arm=self.name,
+            inner=calibration.inner,
+            test=pd.Series(scores, index=pd.Index(test, name="patient_id")),
+            threshold=calibration.threshold,
+            curves=curves,
+        )
