@@ -1,0 +1,51 @@
+"""What is wrong with a cohort, told once and whole: every problem with its count, its first examples and its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fusion.contract import FusionError
+
+SHOWN = 5
+"""How many examples of a problem are named before the rest is counted."""
+
+
+def some(values: Sequence[object], shown: int = SHOWN) -> str:
+    """The first few values and how many more there are: ``A, B, C and 4 more``."""
+    head = ", ".join(str(value) for value in values[:shown])
+    return f"{head} and {len(values) - shown} more" if len(values) > shown else head
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing a user can mend.
+
+    Attributes:
+        what: file, column and value; a clause without a full stop.
+        remedy: what to do, naming the config key.
+        examples: all the patients, rows or values concerned; the message shows the first few and counts them.
+    """
+
+    what: str
+    remedy: str
+    examples: tuple[object, ...] = ()
+
+    def __str__(self) -> str:
+        named = f" ({len(self.examples)}: {some(self.examples)})" if self.examples else ""
+        return f"{self.what}{named}. {self.remedy}"
+
+
+class CohortError(FusionError):
+    """All problems of a cohort in one message.
+
+    Attributes:
+        problems: as given; those that modalities report are plain sentences.
+    """
+
+    def __init__(self, cohort: str, problems: Sequence[Problem | str]) -> None:
+        self.problems = tuple(problems)
+        noun = "problem" if len(self.problems) == 1 else "problems"
+        lines = [f"cohort {cohort!r} has {len(self.problems)} {noun}:"]
+        lines += [f"  {number}. {problem}" for number, problem in enumerate(self.problems, start=1)]
+        super().__init__("\n".join(lines))

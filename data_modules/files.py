@@ -1,0 +1,54 @@
+"""Files: found by glob, hashed, and written so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file in the same folder, then rename it over `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: numpy and pandas choose or append a format by it.
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        write(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def find_files(root: Path, files: str | Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Files that the patterns name, sorted and once each, and the patterns that name none.
+
+    Args:
+        root: where relative patterns start.
+        files: paths or globs (``*``, ``?``, ``**``), absolute or relative to `root`.
+    """
+    found: set[Path] = set()
+    empty: list[str] = []
+    for pattern in [files] if isinstance(files, str) else files:
+        path = Path(pattern).expanduser()
+        # A literal path comes first, so that brackets in a folder's name are no glob.
+        exact = path if path.is_absolute() else root / path
+        if exact.is_file():
+            found.add(exact)
+            continue
+        start, relative = (
+            (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (root, str(path))
+        )
+        if path.is_absolute() and path.is_relative_to(root):
+            start, relative = root, str(path.relative_to(root))
+        matches = [match for match in start.glob(relative) if match.is_file()] if relative != "." else []
+        found.update(matches)
+        if not matches:
+            empty.append(str(pattern))
+    return sorted(found), empty

@@ -1,0 +1,204 @@
+"""What modalities share: who a file or sample belongs to, a default for what most do not need, and state on disk.
+
+A modality is built by Hydra as ``Target(name=<its key>, source=<CohortSource>, **its YAML)`` and follows
+`fusion.contract.Modality`; what `fit` returns follows `fusion.contract.FittedModality`. Subclassing is a convenience.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_modules.errors import some
+from data_modules.files import find_files, replace_file
+from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, State
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from data_modules.cohort import CohortSource
+
+
+class BaseModality(ABC):
+    """A source of measurements, bound to a cohort's files.
+
+    Attributes:
+        of_table: the cohort table it reads, for modalities that read one; such a modality cannot vouch for that
+            table's ids when the cohort is reconciled.
+    """
+
+    of_table: str | None = None
+
+    def __init__(self, *, name: str, source: CohortSource) -> None:
+        self._name = name
+        self.source = source
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    @abstractmethod
+    def patients(self) -> frozenset[str]:
+        """Who has it; reads listings and headers only."""
+
+    @abstractmethod
+    def check(self) -> list[str]:
+        """Problems that can be seen from headers and listings alone."""
+
+    def prepare(self, progress: Progress) -> None:
+        """Nothing to ingest."""
+
+    @abstractmethod
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality: ...
+
+    @abstractmethod
+    def restore(self, state: State) -> FittedModality: ...
+
+
+class BaseFitted(ABC):
+    """A modality that learned what it will; selects nothing unless a subclass says so."""
+
+    def __init__(self, spec: ModalitySpec) -> None:
+        self._spec = spec
+
+    @property
+    def spec(self) -> ModalitySpec:
+        return self._spec
+
+    @abstractmethod
+    def load(self, patient_id: str) -> Item | None: ...
+
+    @abstractmethod
+    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame: ...
+
+    @property
+    def selection(self) -> pd.DataFrame | None:
+        return None
+
+    @abstractmethod
+    def state(self) -> State: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientIds:
+    """How names in files (slide files, VCF samples, barcodes) become patient ids.
+
+    Exactly one way is configured; with neither, the name is the id.
+
+    Attributes:
+        pattern: regular expression searched in the name; its group ``patient``, else its first group, else the whole
+            match, is the id.
+        sheet: a sample sheet ``{file, key, patient}``: the column that holds the name and the one that holds the id,
+            e.g. GDC's ``File Name`` and ``Case ID``.
+        root: where a relative `sheet` file starts.
+    """
+
+    pattern: str | None = None
+    sheet: Mapping[str, str] | None = None
+    root: Path = field(default_factory=Path)
+
+    def check(self, *, key: str) -> list[str]:
+        """Problems of the mapping itself; `key` is the config key of the modality, e.g. ``modality.slides``."""
+        if self.pattern is not None and self.sheet is not None:
+            return [f"{key}: patient_pattern and sample_sheet are both set. Set one of them to null."]
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                return [f"{key}.patient_pattern={self.pattern!r} is no regular expression ({error}). Mend it."]
+        if self.sheet is not None:
+            try:
+                self._read_sheet()
+            except (OSError, UnicodeDecodeError, KeyError) as error:
+                return [
+                    f"{key}.sample_sheet={dict(self.sheet)} cannot be used ({error}). "
+                    "It needs file, key (column of file or sample names) and patient (column of patient ids)."
+                ]
+        return []
+
+    def map(self, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+        """Name → patient id, and the names that belong to no patient."""
+        rows = self._read_sheet() if self.sheet is not None else None
+        matched: dict[str, str] = {}
+        stray: list[str] = []
+        for name in names:
+            patient = self._search(name) if rows is None else rows.get(name)
+            if patient:
+                matched[name] = patient
+            else:
+                stray.append(name)
+        return matched, stray
+
+    def _search(self, name: str) -> str | None:
+        if self.pattern is None:
+            return name
+        match = re.search(self.pattern, name)
+        if match is None:
+            return None
+        if "patient" in match.re.groupindex:
+            return match["patient"]
+        return match[1] if match.re.groups else match[0]
+
+    def _read_sheet(self) -> dict[str, str]:
+        if self.sheet is None:
+            return {}
+        path = self.root / Path(self.sheet["file"]).expanduser()
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, delimiter="," if path.suffix == ".csv" else "\t")
+            return {row[self.sheet["key"]]: row[self.sheet["patient"]] for row in reader}
+
+
+def listed_files(source: CohortSource, files: str | Sequence[str], *, key: str) -> tuple[list[Path], list[str]]:
+    """The files of a modality and, as sentences for `check`, the patterns that match none.
+
+    Args:
+        source: relative patterns start at its root.
+        files: paths or globs.
+        key: config key of the modality, e.g. ``modality.slides``.
+    """
+    found, empty = find_files(source.root, files)
+    problems = (
+        [f"{key}.files: no file matches {some(empty)}. Point {key}.files or cohort.root to them."] if empty else []
+    )
+    return found, problems
+
+
+def write_state(folder: Path, name: str, state: State) -> None:
+    """Write ``<name>.json`` and, where there are arrays, ``<name>.npz`` into `folder`; never a pickle."""
+    import numpy as np
+
+    if state.arrays:
+        arrays: dict[str, Any] = dict(state.arrays)
+        replace_file(folder / f"{name}.npz", lambda partial: np.savez(partial, allow_pickle=False, **arrays))
+    content = json.dumps({"config": dict(state.config), "arrays": sorted(state.arrays)}, indent=1)
+    replace_file(folder / f"{name}.json", lambda partial: partial.write_text(content + "\n", encoding="utf-8"))
+
+
+def read_state(folder: Path, name: str) -> State:
+    """Read what `write_state` wrote.
+
+    Raises:
+        FusionError: a file is missing, damaged, or asks for pickled objects.
+    """
+    import numpy as np
+
+    try:
+        content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        arrays: dict[str, Any] = {}
+        if content["arrays"]:
+            with np.load(folder / f"{name}.npz", allow_pickle=False) as stored:
+                arrays = {key: stored[key] for key in content["arrays"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FusionError(
+            f"{folder / name}: a fitted state cannot be read ({error}). It is incomplete or was altered: restore or refit it."
+        ) from error
+    return State(config=content["config"], arrays=arrays)
