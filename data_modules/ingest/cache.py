@@ -122,7 +122,7 @@ class CacheEntry:
         try:
             parent.mkdir(parents=True, exist_ok=True)
             with FileLock(parent / f".{self.folder.name}.lock"):
-                if self.complete:  # another run made it while this one waited
+                if self.folder.is_dir():  # another run made it while this one waited
                     return self.folder
                 partial = parent / f".{self.folder.name}.partial"
                 shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
