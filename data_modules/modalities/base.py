@@ -54,8 +54,8 @@ class BaseModality(ABC):
     def check(self) -> list[str]:
         """Problems that can be seen from headers and listings alone."""
 
-    def prepare(self, progress: Progress) -> None:
-        """Nothing to ingest."""
+    def prepare(self, progress: Progress) -> None:  # noqa: B027 — most modalities have nothing to ingest
+        """Do the long, cached work, of which there is none here."""
 
     @abstractmethod
     def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality: ...
@@ -199,6 +199,6 @@ def read_state(folder: Path, name: str) -> State:
                 arrays = {key: stored[key] for key in content["arrays"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FusionError(
-            f"{folder / name}: a fitted state cannot be read ({error}). It is incomplete or was altered: restore or refit it."
+            f"{folder / name}: a fitted state cannot be read ({error}). It is incomplete or was altered: refit it."
         ) from error
     return State(config=content["config"], arrays=arrays)
