@@ -1,0 +1,1 @@
+"""How well each arm predicts, how sure that is, and whether fusion earned its place."""

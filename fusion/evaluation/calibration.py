@@ -1,0 +1,140 @@
+"""Platt scaling and the decision threshold, both learned from inner out-of-fold scores, and reliability curves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platt:
+    """Probability of the positive class = sigmoid(slope · logit + intercept)."""
+
+    slope: float
+    intercept: float
+
+    def __call__(self, logits: ArrayLike) -> Floats:
+        """Calibrated probabilities of ``(patient,)`` logits, strictly between 0 and 1."""
+        scores = expit(self.slope * np.asarray(logits, dtype=np.float64) + self.intercept)
+        return np.clip(np.asarray(scores, dtype=np.float64), 1e-9, 1 - 1e-9)
+
+    def state(self) -> dict[str, float]:
+        """For JSON; ``Platt(**state)`` restores it."""
+        return asdict(self)
+
+
+def fit_platt(logits: ArrayLike, labels: ArrayLike, *, strength: float = 1.0, steps: int = 100) -> Platt:
+    """Logistic regression of the labels on one logit, with Platt's smoothed targets.
+
+    Platt, "Probabilistic outputs for support vector machines", 1999, eq. 5: the targets are (n₁+1)/(n₁+2) and
+    1/(n₀+2), so that separable scores still give a finite slope. A Gaussian prior on the slope of the standardised logit
+    (`strength` is its precision, worth a few patients at most) draws useless scores to the prevalence. A negative slope
+    would turn the arm's ranking round on the strength of inner folds alone: it becomes one just above 0, which keeps
+    the ranks.
+
+    Args:
+        logits: ``(patient,)`` finite scores, any scale.
+        labels: ``(patient,)`` 0/1, both classes present.
+        strength: precision of the prior on the slope of the standardised logit.
+        steps: Newton steps at most.
+
+    Raises:
+        ValueError: lengths differ, a logit is not finite, or one class only.
+    """
+    x, y = _checked(logits, labels)
+    positives, negatives = int(y.sum()), int((1 - y).sum())
+    target = np.where(y == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    center, scale = float(x.mean()), float(x.std())
+    if scale < 1e-12:
+        return Platt(slope=1e-3, intercept=float(np.log(positives / negatives) - 1e-3 * center))
+    z = (x - center) / scale
+    design = np.stack([z, np.ones_like(z)], axis=1)
+    prior = np.array([strength, 1e-9])
+    beta = np.array([0.0, np.log(positives / negatives)])
+    for _ in range(steps):
+        p = expit(design @ beta)
+        gradient = design.T @ (target - p) - prior * beta
+        hessian = (design.T * (p * (1 - p))) @ design + np.diag(prior)
+        step = np.linalg.solve(hessian, gradient)
+        beta = beta + np.clip(step, -2.0, 2.0)
+        if np.abs(step).max() < 1e-10:
+            break
+    if beta[0] <= 0:
+        beta = np.array([1e-3, np.log(positives / negatives)])
+    slope = float(beta[0]) / scale
+    return Platt(slope=slope, intercept=float(beta[1]) - slope * center)
+
+
+def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Literal["youden", "f1"] = "youden") -> float:
+    """The cut-off that does best on inner out-of-fold scores; a score at or above it is called positive.
+
+    Cut-offs lie midway between neighbouring scores, so that they do not depend on one patient's exact score. Among equally
+    good ones the middle one wins.
+
+    Args:
+        labels: ``(patient,)`` 0/1.
+        scores: ``(patient,)`` calibrated probabilities.
+        rule: ``youden`` maximises sensitivity + specificity - 1 (Youden 1950), ``f1`` the F1 score.
+    """
+    s, y = _checked(scores, labels)
+    values = np.unique(s)
+    cuts = np.concatenate([values[:1], (values[1:] + values[:-1]) / 2])
+    order = np.argsort(s, kind="stable")
+    below = np.searchsorted(s[order], cuts, side="left")
+    positives_below = np.concatenate([[0.0], np.cumsum(y[order])])[below]
+    true_positive = y.sum() - positives_below
+    called = len(y) - below
+    if rule == "youden":
+        value = true_positive / y.sum() - (called - true_positive) / (len(y) - y.sum())
+    else:
+        value = 2 * true_positive / (called + y.sum())
+    best = np.flatnonzero(value >= value.max() - 1e-12)
+    return float(cuts[best[len(best) // 2]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reliability:
+    """Per bin the mean predicted and the observed share of positives, the latter with a 95 % Wilson interval."""
+
+    predicted: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    patients: Floats
+
+
+def reliability(labels: ArrayLike, scores: ArrayLike, *, bins: int = 8, repeats: int = 1) -> Reliability:
+    """Observed against predicted in bins of equal size.
+
+    Args:
+        labels: ``(prediction,)`` 0/1; with several repeats of cross-validation, all of them one after the other.
+        scores: ``(prediction,)`` probabilities.
+        bins: how many.
+        repeats: predictions a patient, so that the interval counts patients, not predictions.
+    """
+    s, y = _checked(scores, labels)
+    parts = np.array_split(np.argsort(s, kind="stable"), max(1, min(bins, len(s) // max(1, 5 * repeats))))
+    size = np.array([len(part) / repeats for part in parts])
+    observed = np.array([y[part].mean() for part in parts])
+    z = 1.959963984540054
+    middle = (observed + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z * np.sqrt(observed * (1 - observed) / size + z**2 / (4 * size**2)) / (1 + z**2 / size)
+    predicted = np.array([s[part].mean() for part in parts])
+    return Reliability(predicted=predicted, observed=observed, low=middle - half, high=middle + half, patients=size)
+
+
+def _checked(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:
+    s, y = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    if s.ndim != 1 or s.shape != y.shape:
+        raise ValueError(f"scores {s.shape} and labels {y.shape} must be vectors of the same patients")
+    if not np.isfinite(s).all():
+        raise ValueError(f"{int((~np.isfinite(s)).sum())} of {len(s)} scores are not finite")
+    if not np.isin(y, (0, 1)).all() or not 0 < y.sum() < len(y):
+        raise ValueError("labels must be 0 or 1 with both classes present")
+    return s, y

@@ -1,0 +1,145 @@
+"""Whether fusion beat what it is made of: paired gains on the same bootstrap draws, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.evaluation.intervals import Interval, delong_gain, percentile
+from fusion.evaluation.metrics import LOWER_IS_BETTER
+
+Floats = NDArray[np.float64]
+Status = Literal["supported", "not shown", "worse"]
+
+COMPARED = ("auroc", "auprc", "brier")
+"""Metrics whose paired gains are reported; the verdict reads the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The reference arm's gain over another arm in one metric; above 0 the reference is better, whatever the metric.
+
+    `delong` is DeLong's interval of the same difference, for AUROC only.
+    """
+
+    arm: str
+    metric: str
+    gain: Interval
+    delong: Interval | None = None
+
+    def record(self) -> dict[str, float | str]:
+        """A row of metrics.json."""
+        row: dict[str, float | str] = {"arm": self.arm, "metric": self.metric}
+        row |= {"gain": self.gain.value, "low": self.gain.low, "high": self.gain.high}
+        if self.delong is not None:
+            row |= {"delong_low": self.delong.low, "delong_high": self.delong.high}
+        return row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What these data say of fusion, in one word and one sentence.
+
+    Attributes:
+        status: supported, worse or not shown.
+        text: the sentence.
+        against: the arms that decide.
+        missing: kinds of arm that the rule asks for and the run left out.
+    """
+
+    status: Status
+    text: str
+    against: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def arm_label(arm: str) -> str:
+    """What figures and tables call an arm."""
+    names = {
+        "fusion": "Fusion",
+        "late": "Late fusion",
+        "classical": "Classical, chosen on inner folds",
+        "classical_lr": "Logistic regression",
+        "classical_forest": "Random forest",
+    }
+    return names.get(arm, f"{arm.removeprefix('only_')} alone" if arm.startswith("only_") else arm)
+
+
+def compare(
+    draws: Mapping[str, Mapping[str, Floats]],
+    *,
+    reference: str,
+    labels: Floats,
+    components: Mapping[str, Floats],
+) -> list[Comparison]:
+    """Gains of `reference` over every other arm.
+
+    Args:
+        draws: arm → metric → ``(1 + draws,)`` values on the same draws.
+        reference: the arm that is judged.
+        labels: ``(patient,)`` 0/1.
+        components: arm → ``(patient,)`` DeLong components, averaged over repeats.
+    """
+    rows = []
+    for arm in (name for name in draws if name != reference):
+        for metric in COMPARED:
+            difference = draws[reference][metric] - draws[arm][metric]
+            sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+            delong = delong_gain(labels, components[reference], components[arm]) if metric == "auroc" else None
+            rows.append(Comparison(arm=arm, metric=metric, gain=percentile(sign * difference), delong=delong))
+    return rows
+
+
+def judge(comparisons: Sequence[Comparison], *, reference: str = "fusion") -> Verdict:
+    """The verdict: *supported* when the gain over every deciding arm lies above 0, *worse* when any lies below 0.
+
+    Deciding arms are every single modality, late fusion and the classical arm chosen on inner folds. A run without
+    one of these kinds cannot reach *supported*.
+    """
+    gains = {row.arm: row.gain for row in comparisons if row.metric == "auroc"}
+    deciding = {arm: gain for arm, gain in gains.items() if arm.startswith("only_") or arm in ("late", "classical")}
+    kinds = {"the single modalities": "only_", "late fusion": "late", "the classical model": "classical"}
+    missing = tuple(name for name, start in kinds.items() if not any(arm.startswith(start) for arm in deciding))
+    name = arm_label(reference)
+    worse = {arm: gain for arm, gain in deciding.items() if gain.high < 0}
+    status: Status
+    if worse:
+        arm = min(worse, key=lambda key: worse[key].high)
+        status = "worse"
+        text = f"{name} is worse than {_named(arm)} on these data: its AUROC differs by {_range(worse[arm])}."
+    elif missing:
+        status = "not shown"
+        text = f"{name} not supported by these data: this run did not compare it with {_listed(missing)}."
+    elif all(gain.low > 0 for gain in deciding.values()):
+        arm = min(deciding, key=lambda key: deciding[key].low)
+        status = "supported"
+        text = (
+            f"{name} is supported by these data: its AUROC exceeds that of every single modality, of late fusion and "
+            f"of the classical model. The least certain gain, over {_named(arm)}, is {_range(deciding[arm])}."
+        )
+    else:
+        unclear = [arm for arm, gain in deciding.items() if not gain.low > 0]
+        arm = min(unclear, key=lambda key: deciding[key].value)
+        status = "not shown"
+        text = (
+            f"{name} not supported by these data: its AUROC gain over {_listed([_named(one) for one in unclear])} "
+            f"has an interval that includes 0. The smallest, over {_named(arm)}, is {_range(deciding[arm])}."
+        )
+    return Verdict(status=status, text=text, against=tuple(deciding), missing=missing)
+
+
+def _named(arm: str) -> str:
+    label = arm_label(arm)
+    return label[0].lower() + label[1:] if not arm.startswith("only_") else label
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _range(gain: Interval) -> str:
+    return f"{gain.value:+.3f} (95 % interval {gain.low:+.3f} to {gain.high:+.3f})".replace("-", "−")
