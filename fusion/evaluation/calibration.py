@@ -33,10 +33,9 @@ def fit_platt(logits: ArrayLike, labels: ArrayLike, *, strength: float = 1.0, st
     """Logistic regression of the labels on one logit, with Platt's smoothed targets.
 
     Platt, "Probabilistic outputs for support vector machines", 1999, eq. 5: the targets are (n₁+1)/(n₁+2) and
-    1/(n₀+2), so that separable scores still give a finite slope. A Gaussian prior on the slope of the standardised logit
-    (`strength` is its precision, worth a few patients at most) draws useless scores to the prevalence. A negative slope
-    would turn the arm's ranking round on the strength of inner folds alone: it becomes one just above 0, which keeps
-    the ranks.
+    1/(n₀+2), so that separable scores still give a finite slope. A Gaussian prior on the slope of the standardised
+    logit (`strength` is its precision, worth a few patients at most) draws useless scores to the prevalence. A
+    negative slope would turn the ranking round on the strength of inner folds alone: it becomes one just above 0.
 
     Args:
         logits: ``(patient,)`` finite scores, any scale.
@@ -74,8 +73,8 @@ def fit_platt(logits: ArrayLike, labels: ArrayLike, *, strength: float = 1.0, st
 def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Literal["youden", "f1"] = "youden") -> float:
     """The cut-off that does best on inner out-of-fold scores; a score at or above it is called positive.
 
-    Cut-offs lie midway between neighbouring scores, so that they do not depend on one patient's exact score. Among equally
-    good ones the middle one wins.
+    Cut-offs lie midway between neighbouring scores, so that they do not depend on one patient's exact score. Among
+    equally good ones the middle one wins.
 
     Args:
         labels: ``(patient,)`` 0/1.

@@ -95,8 +95,8 @@ def check_predictions(predictions: pd.DataFrame) -> list[str]:
         if len(wrong):
             first = ", ".join(f"{patient} ({count})" for patient, count in wrong.iloc[:3].items())
             raise FusionError(
-                f"predictions: arm {arm}, repeat {repeat}: {len(wrong)} of {len(patients)} patients do not have exactly "
-                f"one out-of-fold prediction, e.g. {first}. Folds overlap or are incomplete; train again."
+                f"predictions: arm {arm}, repeat {repeat}: {len(wrong)} of {len(patients)} patients do not have "
+                f"exactly one out-of-fold prediction, e.g. {first}. Folds overlap or are incomplete; train again."
             )
     for column, allowed, good in (
         ("score", "in 0 to 1", predictions["score"].between(0, 1)),

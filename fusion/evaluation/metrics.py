@@ -33,7 +33,7 @@ METRICS: Mapping[str, str] = {
 
 LOWER_IS_BETTER = frozenset({"brier"})
 
-_CHUNK = 250_000
+_CHUNK = 50_000
 """Cells of a (draw, patient) block: small enough for the processor's cache."""
 
 
@@ -66,14 +66,12 @@ def metric_draws(data: Scored, counts: Floats) -> dict[str, Floats]:
 
 
 def _chunk(data: Scored, counts: Floats) -> dict[str, Floats]:
-    slope, intercept = calibration_line(data.labels, data.scores, counts)
-    del intercept  # of the joint fit; what is reported is calibration in the large
     return {
         "auroc": auroc(data.labels, data.scores, counts),
         "auprc": average_precision(data.labels, data.scores, counts),
         **at_threshold(data.labels, data.scores, data.thresholds, counts),
         "brier": counts @ (data.scores - data.labels) ** 2 / counts.sum(axis=1),
-        "calibration_slope": slope,
+        "calibration_slope": calibration_slope(data.labels, data.scores, counts),
         "calibration_intercept": calibration_in_the_large(data.labels, data.scores, counts),
         "auroc_fold_mean": fold_mean_auroc(data, counts),
     }
@@ -123,20 +121,20 @@ def at_threshold(labels: Floats, scores: Floats, thresholds: Floats, counts: Flo
     }
 
 
-def calibration_line(labels: Floats, scores: Floats, counts: Floats, *, steps: int = 25) -> tuple[Floats, Floats]:
-    """Slope and intercept of the logistic regression of the label on logit(score), each ``(draw,)``.
+def calibration_slope(labels: Floats, scores: Floats, counts: Floats, *, steps: int = 25) -> Floats:
+    """Slope of the logistic regression of the label on logit(score), ``(draw,)``.
 
-    Cox 1958; 1 and 0 are perfect, a slope below 1 means scores too extreme. Newton's method runs for all draws together.
-    NaN where scores separate the labels (no finite slope) or where one class is drawn.
+    Cox 1958; 1 and 0 are perfect, a slope below 1 means scores too extreme. Newton's method runs for all draws
+    together. NaN where scores separate the labels (no finite slope) or where one class is drawn.
     """
     x = logit(np.clip(scores, 1e-9, 1 - 1e-9))
     if np.ptp(x) < 1e-9:
-        return np.full(len(counts), np.nan), np.full(len(counts), np.nan)
+        return np.full(len(counts), np.nan)
     both = np.stack([np.ones_like(x), x, x * x], axis=1)
     slope, intercept = np.ones(len(counts)), np.zeros(len(counts))
     drawn_positives = counts @ labels
     usable = (drawn_positives > 0) & (drawn_positives < counts.sum(axis=1))
-    slope[~usable] = intercept[~usable] = np.nan
+    slope[~usable] = np.nan
     active = np.flatnonzero(usable)
     for _ in range(steps):
         if not len(active):
@@ -153,8 +151,8 @@ def calibration_line(labels: Floats, scores: Floats, counts: Floats, *, steps: i
         intercept[active] += np.clip(step_intercept, -2, 2)
         size = np.maximum(np.abs(step_slope), np.abs(step_intercept))
         active = active[~(size < 1e-7)]
-    slope[active] = intercept[active] = np.nan
-    return slope, intercept
+    slope[active] = np.nan
+    return slope
 
 
 def calibration_in_the_large(labels: Floats, scores: Floats, counts: Floats, *, steps: int = 25) -> Floats:
@@ -196,4 +194,5 @@ def _blocks(counts: Floats) -> Iterator[Floats]:
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    ratio: Floats = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    return ratio
