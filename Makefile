@@ -1,0 +1,43 @@
+# make train   installs what is missing, then trains and compares on the embedded cohort
+# make test    the same with the development tools, then every check
+# Both take a Python of your choice (PYTHON=python3.12) and train takes overrides (ARGS="seed=1 workers=1").
+
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+ARGS ?=
+
+.PHONY: train test install install-dev clean
+.DELETE_ON_ERROR:
+
+train: install
+	$(BIN)/python -m fusion.train +experiment=breast_tcga $(ARGS)
+
+test: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(ARGS)
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 with venv found (Debian, Ubuntu: apt install python3-venv); name one: make PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are older than what they were made from only when that changed: a second call installs nothing.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $(VENV)/.installed $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache
