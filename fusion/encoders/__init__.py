@@ -1,0 +1,1 @@
+"""Encoders: one modality's tokens in, tokens of a common width and a summary out. One idea a file."""

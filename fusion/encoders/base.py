@@ -1,0 +1,62 @@
+"""What every encoder is given and gives."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from fusion.contract import ModalityBatch, ModalityKind, ModalitySpec, Tokens
+from fusion.layers import ModelError
+
+
+class Encoder(nn.Module):
+    """Maps the tokens of one modality to tokens of width `width` and one summary vector.
+
+    An encoder knows no files and no ids. In evaluation the result for a patient depends on that patient's real
+    tokens only: not on padding, on the order of tiles or on who else is in the batch.
+
+    Args:
+        spec: the modality, as fitted on the training patients.
+        width: of every token and of the summary.
+
+    Raises:
+        ModelError: where the encoder cannot read this kind of modality.
+    """
+
+    kinds: ClassVar[tuple[ModalityKind, ...]] = ()
+    """Kinds of modality it reads; see the table in `fusion.contract`."""
+
+    def __init__(self, spec: ModalitySpec, *, width: int) -> None:
+        super().__init__()
+        if spec.kind not in self.kinds:
+            raise ModelError(
+                f"model.encoders.{spec.name}: {type(self).__name__} reads {' or '.join(self.kinds)}, but modality "
+                f"{spec.name!r} is of kind {spec.kind!r}. Choose another encoder, e.g. "
+                f"model/encoder@model.encoders.{spec.name}={_SUGGESTED[spec.kind]}."
+            )
+        self.spec = spec
+        self.width = width
+
+    @property
+    def token_names(self) -> tuple[str, ...]:
+        """What the output tokens are, for attention maps; empty where they are tiles."""
+        return tuple(feature.name for feature in self.spec.features)
+
+    def forward(self, x: ModalityBatch) -> Tokens:
+        """``(batch, token, *token_shape)`` → tokens ``(batch, token, width)`` and summary ``(batch, width)``."""
+        raise NotImplementedError
+
+
+_SUGGESTED: dict[ModalityKind, str] = {
+    "table": "table",
+    "variants": "variants",
+    "tiles": "cnn",
+    "embeddings": "mil",
+    "volume": "resnet",
+}
+
+
+def hide_absent(summary: Tensor, mask: Tensor) -> Tensor:
+    """Zero the summary ``(batch, width)`` of patients without a real token in `mask` ``(batch, token)``."""
+    return summary * mask.any(dim=1, keepdim=True).to(summary.dtype)

@@ -1,0 +1,1 @@
+"""Fusers: the tokens of all modalities in, one vector a patient out. One idea a file."""

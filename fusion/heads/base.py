@@ -1,0 +1,41 @@
+"""What every head owns: loss, score and metrics, so that nothing else asks which kind of endpoint it is."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from fusion.contract import EndpointSpec
+
+
+class Head(nn.Module):
+    """From the fused vector to one endpoint.
+
+    Args:
+        endpoint: what is predicted.
+        width: of the fused vector.
+    """
+
+    def __init__(self, endpoint: EndpointSpec, *, width: int) -> None:
+        super().__init__()
+        self.endpoint = endpoint
+        self.width = width
+
+    def learn_prevalence(self, label: Tensor) -> None:
+        """See the training labels ``(patient,)`` once before training: starting bias and class weights."""
+        raise NotImplementedError
+
+    def forward(self, fused: Tensor) -> Tensor:
+        """``(batch, width)`` → ``(batch,)``, the output that `loss` and `score` take."""
+        raise NotImplementedError
+
+    def loss(self, output: Tensor, label: Tensor) -> Tensor:
+        """``(batch,)`` and ``(batch,)`` int64 (−1 unknown, not counted) → the mean loss, a scalar."""
+        raise NotImplementedError
+
+    def score(self, output: Tensor) -> Tensor:
+        """``(batch,)`` → ``(batch,)`` in [0, 1], before calibration."""
+        raise NotImplementedError
+
+    def metrics(self, output: Tensor, label: Tensor) -> dict[str, float]:
+        """What to show of validation patients while training."""
+        raise NotImplementedError

@@ -1,0 +1,142 @@
+"""The model: an encoder a modality, one fuser, one head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fusion.contract import Batch, EndpointSpec, ModalityBatch, ModalitySpec, Tokens
+from fusion.encoders.base import Encoder
+from fusion.fusers.base import Fused, Fuser
+from fusion.fusers.concat import ConcatFuser
+from fusion.heads.base import Head
+from fusion.layers import ModelError
+
+
+@dataclass(kw_only=True)
+class Output:
+    """What the model says of a batch.
+
+    Attributes:
+        logit: ``(batch,)``, the head's output.
+        tokens: modality → `Tokens`, with pooling weights where tiles were pooled.
+        fused: the fused vector and its attention maps.
+        auxiliary: modality → ``(batch,)``, the output of a head on that modality's summary alone; in training.
+    """
+
+    logit: Tensor
+    tokens: dict[str, Tokens]
+    fused: Fused
+    auxiliary: dict[str, Tensor]
+
+
+class FusionModel(nn.Module):
+    """Encoders → fuser → head.
+
+    Args:
+        encoders: modality → encoder.
+        fuser: over the same modalities.
+        head: of the endpoint.
+        auxiliary_heads: modality → a head on its summary alone, so that an encoder learns also while the fuser does not
+            listen to it yet. They train only and take no part in scores.
+        modality_dropout: probability that a modality of a training patient is hidden; never all of them.
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, Encoder],
+        fuser: Fuser,
+        head: Head,
+        *,
+        auxiliary_heads: Mapping[str, Head] | None = None,
+        modality_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict(encoders)
+        self.fuser = fuser
+        self.head = head
+        self.auxiliary_heads = nn.ModuleDict(auxiliary_heads or {})
+        self.modality_dropout = modality_dropout
+
+    def forward(self, batch: Batch) -> Output:
+        """A batch of patients → `Output`. A modality that a patient lacks is an all-false mask."""
+        modalities = {name: batch.modalities[name] for name in self.encoders}
+        if self.training and self.modality_dropout:
+            modalities = drop_modalities(modalities, self.modality_dropout)
+        tokens = {name: encoder(modalities[name]) for name, encoder in self.encoders.items()}
+        fused = self.fuser(tokens)
+        auxiliary = {}
+        if self.training:
+            auxiliary = {name: head(tokens[name].summary) for name, head in self.auxiliary_heads.items()}
+        return Output(logit=self.head(fused.values), tokens=tokens, fused=fused, auxiliary=auxiliary)
+
+
+def drop_modalities(modalities: Mapping[str, ModalityBatch], probability: float) -> dict[str, ModalityBatch]:
+    """Hide each modality of each patient with `probability`; a patient who would lose all keeps all."""
+    present = torch.stack([part.present for part in modalities.values()], dim=1)  # (batch, modality)
+    kept = present & (torch.rand(present.shape, device=present.device) >= probability)
+    kept = torch.where(kept.any(dim=1, keepdim=True), kept, present)
+    return {
+        name: replace(part, mask=part.mask & kept[:, column : column + 1])
+        for column, (name, part) in enumerate(modalities.items())
+    }
+
+
+def build_model(
+    config: Mapping[str, Any], specs: Mapping[str, ModalitySpec], endpoint: EndpointSpec, *, seed: int = 0
+) -> FusionModel:
+    """The model that the `model` config node describes, for the modalities in `specs`.
+
+    Encoders of other modalities are left out, so the same node describes the fused model and that of one modality.
+    One modality has nothing to fuse: its model concatenates.
+
+    Args:
+        config: keys width, encoders, fuser, head, modality_dropout, auxiliary; parts carry Hydra's `_target_`.
+        specs: modality → what the encoder must know of it.
+        endpoint: what is predicted.
+        seed: of the initial weights; torch's own generator is left as it was.
+
+    Raises:
+        ModelError: a modality without an encoder, or an encoder that does not fit it.
+    """
+    from hydra.utils import instantiate
+
+    if not specs:
+        raise ModelError("model: there is no modality to build a model for; the `modality` node is empty.")
+    lacking = [name for name in specs if name not in config["encoders"]]
+    if lacking:
+        raise ModelError(
+            f"model.encoders has no encoder for modality {', '.join(lacking)}; "
+            f"add model/encoder@model.encoders.{lacking[0]}=<encoder> to the defaults."
+        )
+    width = int(config["width"])
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        encoders = {
+            name: _part(instantiate, config["encoders"][name], spec, width=width) for name, spec in specs.items()
+        }
+        if len(specs) > 1:
+            fuser = _part(instantiate, config["fuser"], dict(specs), width=width)
+        else:
+            fuser = ConcatFuser(specs, width=width)
+        head = _part(instantiate, config["head"], endpoint, width=width)
+        auxiliary = {}
+        if config.get("auxiliary", 0.0) and len(specs) > 1:
+            auxiliary = {name: _part(instantiate, config["head"], endpoint, width=width) for name in specs}
+    dropout = float(config.get("modality_dropout", 0.0)) if len(specs) > 1 else 0.0
+    return FusionModel(encoders, fuser, head, auxiliary_heads=auxiliary, modality_dropout=dropout)
+
+
+def _part(instantiate: Any, node: Any, *args: Any, **kwargs: Any) -> Any:
+    """Hydra's instantiate, with our own errors not buried in its own."""
+    from hydra.errors import InstantiationException
+
+    try:
+        # Partial first: Hydra would turn our dataclasses into config nodes if it were given them.
+        return instantiate(node, _partial_=True)(*args, **kwargs)
+    except InstantiationException as error:
+        raise ModelError(f"model: {error}") from error
