@@ -1,8 +1,7 @@
-"""Files: found by glob, hashed, and written so that a reader never sees half of one."""
+"""Files: found by glob, and written so that a reader never sees half of one."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,12 +17,6 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def find_files(root: Path, files: str | Sequence[str]) -> tuple[list[Path], list[str]]:

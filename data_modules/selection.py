@@ -206,7 +206,8 @@ def standardised(values: Floats) -> Floats:
     """Columns of mean 0 and variance 1 over the known values; NaN becomes 0, the mean. Constant columns become 0."""
     mean = np.nanmean(values, axis=0)
     spread = np.nanstd(values, axis=0)
-    return np.nan_to_num((values - mean) / np.where(spread > 0, spread, 1.0))
+    scaled: Floats = np.nan_to_num((values - mean) / np.where(spread > 0, spread, 1.0))
+    return scaled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,301 @@
+"""A cohort: tables read by declaration, an endpoint, and the reconciliation of everything that names a patient.
+
+`CohortSource` is what a cohort YAML builds. `CohortSource.reconcile` makes of it, and of the modalities bound to it, a
+`ReconciledCohort` (the contract's `Cohort`), or raises one `CohortError` with everything that is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from data_modules.errors import CohortError, Problem, some
+from data_modules.ingest.cache import file_hash
+from data_modules.reconcile import ReconciledCohort, reconcile
+from data_modules.tables import Column, ReadTable, Time, plain, read_table, table_spec
+from fusion.contract import EndpointSpec, Modality, Progress
+
+STAMP = "SIMULATED.json"
+"""The file whose presence in a root marks everything made of it as simulated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A declared outcome.
+
+    Attributes:
+        name: key in ``cohort.endpoints``.
+        table: key in ``cohort.tables``.
+        column: of that table.
+        positive: values that count as `classes[1]`,
+        negative: and as `classes[0]`.
+        ignore: values that drop the patient, e.g. an outcome that was not evaluable.
+        classes: names of the negative and the positive class.
+        note: for reports, e.g. that a label is a proxy.
+    """
+
+    name: str
+    table: str
+    column: str
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+    ignore: tuple[str, ...] = ()
+    classes: tuple[str, str] = ("no response", "response")
+    note: str = ""
+
+    @property
+    def spec(self) -> EndpointSpec:
+        return EndpointSpec(name=self.name, kind="binary", classes=self.classes, note=self.note)
+
+
+class CohortSource:
+    """The files of a cohort and what they mean.
+
+    Args:
+        name: of the cohort.
+        root: folder of its files.
+        cache: folder of ingested results.
+        tables: name → file (or reader), id, id_pattern, skip_rows, and columns: name → time, kind, levels, unit, label,
+            missing; see `data_modules.tables`.
+        endpoints: name → table, column, positive, negative, ignore, classes, note; see `Endpoint`.
+        endpoint: which of them is predicted; null takes the first.
+        site: ``{table, column}`` of the hospital or batch, for site-aware folds and subgroups.
+        build: genome build of its variants, e.g. ``GRCh38``.
+        simulated: whether the patients are invented; forced by a file ``SIMULATED.json`` in the root.
+        generator: called as ``generator(root, progress=…)``, with the settings below, to write a root that is missing.
+        patients: how many patients the generator writes,
+        seed: with which seed,
+        interaction: and how strong an interaction between the modalities. All three only with a generator.
+        max_unmatched: tolerated share of a table's or modality's patients who appear nowhere else.
+        patients_pattern: regular expression that every patient id matches in full.
+        absent_is: what a site absent from a patient's variants means: ``reference`` or ``unknown``.
+        fetch: what to fetch from where when the root is missing, for the error message.
+
+    Raises:
+        CohortError: a declaration that cannot be right.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: str | Path,
+        cache: str | Path,
+        tables: Mapping[str, Any],
+        endpoints: Mapping[str, Any],
+        endpoint: str | None = None,
+        site: Mapping[str, str] | None = None,
+        build: str | None = None,
+        simulated: bool = False,
+        generator: Callable[..., object] | None = None,
+        patients: int | None = None,
+        seed: int | None = None,
+        interaction: float | None = None,
+        max_unmatched: float = 0.1,
+        patients_pattern: str | None = None,
+        absent_is: Literal["reference", "unknown"] | None = None,
+        fetch: str | None = None,
+    ) -> None:
+        self.name = name
+        self.root = Path(root).expanduser()
+        self.cache = Path(cache).expanduser()
+        self.build = build
+        self.absent_is = absent_is
+        self.max_unmatched = max_unmatched
+        self.patients_pattern = patients_pattern
+        self.specs = {key: table_spec(name, key, plain(config)) for key, config in plain(tables).items()}
+        self.site: dict[str, str] | None = plain(site)
+        self._simulated = simulated
+        self._generator = generator
+        given = {"patients": patients, "seed": seed, "interaction": interaction}
+        self._settings = {key: value for key, value in given.items() if value is not None}
+        self._fetch = fetch
+        self.endpoint = _endpoint(name, endpoint, plain(endpoints))
+        self._check_declarations()
+
+    def _check_declarations(self) -> None:
+        """Endpoint and site name declared columns."""
+        problems = []
+        places = {f"cohort.endpoints.{self.endpoint.name}": (self.endpoint.table, self.endpoint.column)}
+        if self.site is not None:
+            places["cohort.site"] = (self.site.get("table", ""), self.site.get("column", ""))
+        for key, (table, column) in places.items():
+            if table not in self.specs:
+                problems.append(
+                    Problem(what=f"{key}.table is {table!r}", remedy=f"Set it to one of {some(list(self.specs))}")
+                )
+            elif column not in self.specs[table].columns:
+                remedy = f"Add it to cohort.tables.{table}.columns, or mend {key}.column"
+                problems.append(
+                    Problem(what=f"{key}.column {column!r} is not declared in table {table!r}", remedy=remedy)
+                )
+        if self.absent_is not in (None, "reference", "unknown"):
+            problems.append(
+                Problem(what=f"cohort.absent_is is {self.absent_is!r}", remedy="Set it to reference or unknown")
+            )
+        if problems:
+            raise CohortError(self.name, problems)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether results must be stamped SIMULATED."""
+        return self._simulated or (self.root / STAMP).is_file()
+
+    def prepare(self, progress: Progress) -> None:
+        """Make sure the root exists: write it where a generator is configured.
+
+        Raises:
+            CohortError: no such root, or one that was written with other settings.
+        """
+        stamp = self.root / STAMP
+        if self._generator is None:
+            if not self.root.is_dir():
+                fetch = f" {self._fetch.strip()}" if self._fetch else ""
+                remedy = f"Set cohort.root to the folder of the cohort's files.{fetch}"
+                raise CohortError(
+                    self.name, [Problem(what=f"there is no folder {self.root.absolute()}", remedy=remedy)]
+                )
+            return
+        if not stamp.is_file():
+            if self.root.exists() and any(self.root.iterdir()):
+                what = f"{self.root.absolute()} holds files but no {STAMP}, so it is no finished simulated cohort"
+                raise CohortError(
+                    self.name, [Problem(what=what, remedy="Set cohort.root to another folder, or remove it")]
+                )
+            self._generator(self.root, progress=progress, **self._settings)
+            return
+        written = json.loads(stamp.read_text(encoding="utf-8"))
+        other = [
+            f"{key}={written[key]!r}, not {value!r}"
+            for key, value in self._settings.items()
+            if key in written and written[key] != value
+        ]
+        if other:
+            what = f"{self.root.absolute()} was written with {some(other)}"
+            remedy = "Set cohort.root to another folder for the new settings, or remove this one"
+            raise CohortError(self.name, [Problem(what=what, remedy=remedy)])
+
+    @cached_property
+    def _read(self) -> dict[tuple[str, bool], ReadTable]:
+        return {}
+
+    def read(self, name: str, *, require_labels: bool = True) -> ReadTable:
+        """A table with what is wrong with it; without `require_labels` only baseline columns must exist."""
+        times: tuple[Time, ...] = ("baseline", "post_baseline", "outcome") if require_labels else ("baseline",)
+        if (name, require_labels) not in self._read:
+            self._read[name, require_labels] = read_table(self.specs[name], self.root, times=times)
+        return self._read[name, require_labels]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table's declared columns, index patient_id: float64 for numbers, else text or None.
+
+        Columns after baseline that a file lacks are empty here; `reconcile` says when they are needed.
+
+        Raises:
+            CohortError: the table is not declared, or something is wrong with it.
+        """
+        if name not in self.specs:
+            remedy = f"Declare it in cohort.tables; declared: {some(list(self.specs))}"
+            raise CohortError(self.name, [Problem(what=f"there is no table {name!r}", remedy=remedy)])
+        table = self.read(name, require_labels=False)
+        if table.problems:
+            raise CohortError(self.name, table.problems)
+        return table.frame
+
+    def inputs(self, table: str, columns: Sequence[str] | None, *, key: str) -> tuple[list[Column], list[Problem]]:
+        """The columns of a table that may be inputs, and what speaks against those asked for.
+
+        Args:
+            table: key in ``cohort.tables``.
+            columns: asked for; None takes all that are known at baseline, the endpoint and the site excepted.
+            key: config key of the modality that asks, e.g. ``modality.clinical``.
+        """
+        if table not in self.specs:
+            remedy = f"Set it to one of {some(list(self.specs))}"
+            return [], [Problem(what=f"{key}.table is {table!r}, which cohort.tables does not declare", remedy=remedy)]
+        declared = self.specs[table].columns
+        is_endpoint = self.endpoint.column if self.endpoint.table == table else None
+        is_site = self.site["column"] if self.site is not None and self.site["table"] == table else None
+        if columns is None:
+            taken = [column for column in declared.values() if column.time == "baseline"]
+            return [column for column in taken if column.name not in (is_endpoint, is_site)], []
+        problems = []
+        for name in columns:
+            against = None
+            if name not in declared:
+                against = f"is not declared; declare it with its time point in cohort.tables.{table}.columns, or"
+            elif name == is_endpoint:
+                against = f"is the endpoint {self.endpoint.name!r};"
+            elif declared[name].time != "baseline":
+                against = f"is known only after baseline (time: {declared[name].time});"
+            if against:
+                problems.append(
+                    Problem(
+                        what=f"{key}.columns: {name!r} of table {table!r} cannot be an input",
+                        remedy=f"It {against} take it out of {key}.columns",
+                    )
+                )
+        return [declared[name] for name in columns if name in declared], problems
+
+    def hashes(self) -> dict[str, str]:
+        """File → SHA-256, of the tables and the simulation's stamp."""
+        files = [*(spec.file for spec in self.specs.values() if spec.file), STAMP]
+        paths = {file: self.root / file for file in files}
+        return {file: file_hash(path, memo=self.cache) for file, path in paths.items() if path.is_file()}
+
+    def reconcile(self, modalities: Mapping[str, Modality], *, require_labels: bool = True) -> ReconciledCohort:
+        """Keep labelled patients with at least one modality; list everyone else with the reason.
+
+        Args:
+            modalities: bound to this source.
+            require_labels: without, patients are kept whose label is unknown (-1), as for prediction.
+
+        Raises:
+            CohortError: everything that is wrong, in one message.
+        """
+        return reconcile(self, modalities, require_labels=require_labels)
+
+
+def _endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping[str, Any]]) -> Endpoint:
+    """The declared endpoint that is predicted."""
+    if not endpoints or (name is not None and name not in endpoints):
+        what = f"endpoint {name!r} is not declared" if endpoints else "no endpoint is declared"
+        remedy = f"Set endpoint to one of {some(list(endpoints))}" if endpoints else "Declare one in cohort.endpoints"
+        raise CohortError(cohort, [Problem(what=what, remedy=remedy)])
+    name = name or next(iter(endpoints))
+    key, facts = f"cohort.endpoints.{name}", dict(endpoints[name])
+    sets = {
+        part: tuple(str(value) for value in facts.pop(part, None) or ()) for part in ("positive", "negative", "ignore")
+    }
+    classes = tuple(str(value) for value in facts.pop("classes", ("no response", "response")))
+    problems = []
+    if set(facts) - {"note"} != {"table", "column"}:
+        known = "table, column, positive, negative, ignore, classes, note"
+        problems.append(Problem(what=f"{key} has the keys {some(sorted(endpoints[name]))}", remedy=f"It takes {known}"))
+    if not sets["positive"] or not sets["negative"]:
+        problems.append(
+            Problem(what=f"{key} lacks positive or negative values", remedy="List the values of each class")
+        )
+    both = [value for value in sets["positive"] if value in sets["negative"]]
+    if both:
+        problems.append(Problem(what=f"{key}: {some(both)} is both positive and negative", remedy="Mend the lists"))
+    if len(classes) != 2:
+        problems.append(
+            Problem(what=f"{key}.classes is {list(classes)}", remedy="Name the negative, then the positive class")
+        )
+    if problems:
+        raise CohortError(cohort, problems)
+    return Endpoint(
+        name=name,
+        table=str(facts["table"]),
+        column=str(facts["column"]),
+        classes=(classes[0], classes[1]),
+        note=str(facts.get("note") or ""),
+        **sets,
+    )

@@ -1,0 +1,235 @@
+"""Who is in a cohort: every patient that any file names, kept or dropped, at which join and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from data_modules.errors import CohortError, Problem
+from fusion.contract import CohortSpec, Modality
+
+if TYPE_CHECKING:
+    from data_modules.cohort import CohortSource
+
+UNKNOWN_SITE = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconciledCohort:
+    """A `fusion.contract.Cohort`.
+
+    Attributes:
+        spec: for reports.
+        patient_ids: kept patients, sorted.
+        labels: index patient_id in that order; 0/1, -1 where unknown.
+        sites: index patient_id in that order, or None where no site is declared.
+        reconciliation: patient_id, kept, dropped_at, reason, then one bool column a source file and modality.
+    """
+
+    spec: CohortSpec
+    patient_ids: tuple[str, ...]
+    labels: pd.Series[int]
+    sites: pd.Series[str] | None
+    reconciliation: pd.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Members:
+    """Who a table or modality names.
+
+    Attributes:
+        name: of the table's file or of the modality.
+        key: config key that mends it.
+        patients: their ids.
+        witness: False for a modality that reads a cohort table: it adds no evidence that an id is a patient's.
+    """
+
+    name: str
+    key: str
+    patients: frozenset[str]
+    witness: bool = True
+
+
+def reconcile(source: CohortSource, modalities: Mapping[str, Modality], *, require_labels: bool) -> ReconciledCohort:
+    """See `CohortSource.reconcile`."""
+    problems: list[Problem | str] = []
+    members: list[_Members] = []
+    for name, spec in source.specs.items():
+        if not require_labels and spec.file and not (source.root / spec.file).is_file() and _no_inputs(source, name):
+            continue  # new patients have no outcomes
+        read = source.read(name, require_labels=require_labels)
+        problems += read.problems
+        members.append(_Members(name=spec.source, key=f"cohort.tables.{name}", patients=frozenset(read.frame.index)))
+    for name, modality in modalities.items():
+        wrong = [problem for problem in modality.check() if problem not in problems]
+        problems += wrong
+        if not wrong:
+            witness = getattr(modality, "of_table", None) is None
+            members.append(_Members(name=name, key=f"modality.{name}", patients=modality.patients, witness=witness))
+    problems += _strangers(source, members)
+    problems += _unmatched(members, source.max_unmatched)
+
+    everyone = sorted(frozenset().union(*(part.patients for part in members)))
+    labels, reasons, wrong_labels = _labels(source, everyone, require_labels=require_labels)
+    problems += wrong_labels
+    somewhere = frozenset().union(*(part.patients for part in members if part.name in modalities))
+    table = _table(everyone, members, reasons, somewhere, list(modalities))
+    kept = tuple(table.loc[table["kept"], "patient_id"])
+    if not problems:  # with problems, who is kept says little
+        problems += _classes(source, kept, labels, require_labels=require_labels)
+    if problems:
+        raise CohortError(source.name, problems)
+    labels = labels.loc[list(kept)]
+    return ReconciledCohort(
+        spec=CohortSpec(
+            name=source.name,
+            endpoint=source.endpoint.spec,
+            build=source.build,
+            simulated=source.simulated,
+            patients=len(kept),
+            hashes=source.hashes(),
+        ),
+        patient_ids=kept,
+        labels=labels,
+        sites=_sites(source, labels.index, require_labels=require_labels),
+        reconciliation=table,
+    )
+
+
+def _no_inputs(source: CohortSource, table: str) -> bool:
+    return not any(column.time == "baseline" for column in source.specs[table].columns.values())
+
+
+def _strangers(source: CohortSource, members: list[_Members]) -> list[Problem]:
+    """Ids that do not look like a patient's."""
+    if source.patients_pattern is None:
+        return []
+    problems = []
+    for part in members:
+        strange = tuple(sorted(one for one in part.patients if not re.fullmatch(source.patients_pattern, one)))
+        if strange:
+            remedy = f"Mend the id_pattern or patient_pattern of {part.key}, or cohort.patients_pattern"
+            what = f"{part.name} has ids that do not match {source.patients_pattern!r}"
+            problems.append(Problem(what=what, remedy=remedy, examples=strange))
+    return problems
+
+
+def _unmatched(members: list[_Members], tolerated: float) -> list[Problem]:
+    """Tables and modalities too many of whose patients appear nowhere else."""
+    witnesses = [part for part in members if part.witness]
+    problems: list[Problem] = []
+    if len(witnesses) < 2:
+        return problems
+    for part in witnesses:
+        others = frozenset().union(*(other.patients for other in witnesses if other is not part))
+        alone = tuple(sorted(part.patients - others))
+        if not part.patients:
+            remedy = f"Mend its files or patient_pattern ({part.key})"
+            problems.append(Problem(what=f"{part.name} names no patient", remedy=remedy))
+        elif len(alone) == len(part.patients) and others:
+            written = f"Their ids are probably written otherwise, e.g. {min(others)!r} elsewhere"
+            remedy = f"{written}: mend its id_pattern or patient_pattern ({part.key})"
+            problems.append(
+                Problem(what=f"no patient of {part.name} is in any other file", remedy=remedy, examples=alone)
+            )
+        elif len(alone) > tolerated * len(part.patients):
+            what = f"{len(alone) / len(part.patients):.0%} of the patients of {part.name} are in no other file"
+            remedy = f"Mend its id_pattern or patient_pattern ({part.key}), or raise cohort.max_unmatched={tolerated}"
+            problems.append(Problem(what=what, remedy=remedy, examples=alone))
+    return problems
+
+
+def _labels(
+    source: CohortSource, everyone: list[str], *, require_labels: bool
+) -> tuple[pd.Series[int], dict[str, str], list[Problem]]:
+    """Label of everyone (-1 unknown), why labels are unknown, and values that are no label."""
+    endpoint = source.endpoint
+    spec = source.specs[endpoint.table]
+    labels = pd.Series(-1, index=pd.Index(everyone, name="patient_id", dtype=object), name="label", dtype="int64")
+    if not require_labels and spec.file and not (source.root / spec.file).is_file():
+        return labels, {}, []
+    table = source.read(endpoint.table, require_labels=require_labels)
+    values = table.frame[endpoint.column].reindex(labels.index)
+    text = values.map(_as_label, na_action="ignore")
+    reasons = dict.fromkeys(labels.index[~labels.index.isin(table.frame.index)], f"no row in {spec.source}")
+    present = text[labels.index.isin(table.frame.index)]
+    reasons |= dict.fromkeys(present.index[present.isna()], f"{endpoint.column} is missing in {spec.source}")
+    reasons |= {
+        str(patient): f"{endpoint.column} is {value!r}, which cohort.endpoints.{endpoint.name}.ignore lists"
+        for patient, value in present[present.isin(endpoint.ignore)].items()
+    }
+    if not require_labels:
+        reasons = {}
+    labels[text.isin(endpoint.negative)] = 0
+    labels[text.isin(endpoint.positive)] = 1
+    known = (*endpoint.positive, *endpoint.negative, *endpoint.ignore)
+    outside = present[present.notna() & ~present.isin(known)]
+    if outside.empty:
+        return labels, reasons, []
+    rows = table.rows.reindex(outside.index)
+    examples = tuple(f"{who}, row {row}: {value!r}" for (who, value), row in zip(outside.items(), rows, strict=True))
+    problem = Problem(
+        what=f"{spec.source}: column {endpoint.column!r} has values that are no label of endpoint {endpoint.name!r}",
+        remedy=f"Mend them, or add them to positive, negative or ignore of cohort.endpoints.{endpoint.name}",
+        examples=examples,
+    )
+    return labels, reasons, [problem]
+
+
+def _as_label(value: object) -> str:
+    """Numbers as a YAML list writes them: 1.0 is ``1``."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _table(
+    everyone: list[str],
+    members: list[_Members],
+    reasons: Mapping[str, str],
+    somewhere: frozenset[str],
+    modalities: list[str],
+) -> pd.DataFrame:
+    """cohort.csv."""
+    rows = []
+    for patient in everyone:
+        dropped_at, reason = "", ""
+        if patient in reasons:
+            dropped_at, reason = "endpoint", reasons[patient]
+        elif patient not in somewhere:
+            dropped_at, reason = "modalities", f"in none of {', '.join(modalities)}"
+        rows.append({"patient_id": patient, "kept": not dropped_at, "dropped_at": dropped_at, "reason": reason})
+    table = pd.DataFrame(rows, columns=["patient_id", "kept", "dropped_at", "reason"]).astype({"kept": bool})
+    for part in members:
+        table[part.name] = table["patient_id"].isin(part.patients)
+    return table
+
+
+def _classes(
+    source: CohortSource, kept: tuple[str, ...], labels: pd.Series[int], *, require_labels: bool
+) -> list[Problem]:
+    """An empty cohort, or one of a single class."""
+    if not kept:
+        return [
+            Problem(what="no patient is left", remedy="See cohort.tables, cohort.endpoints and the modalities' files")
+        ]
+    if not require_labels:
+        return []
+    names = [source.endpoint.classes[value] for value in sorted(labels.loc[list(kept)].unique())]
+    if len(names) == 2:
+        return []
+    key = f"cohort.endpoints.{source.endpoint.name}"
+    what = f"all {len(kept)} labelled patients are of one class, {names[0]!r}"
+    return [
+        Problem(what=what, remedy=f"Mend {key}.positive and .negative, or the labels of {source.endpoint.column!r}")
+    ]
+
+
+def _sites(source: CohortSource, ids: pd.Index[str], *, require_labels: bool) -> pd.Series[str] | None:
+    if source.site is None:
+        return None
+    table = source.read(source.site["table"], require_labels=require_labels)
+    sites = table.frame[source.site["column"]].reindex(ids)
+    return sites.map(str, na_action="ignore").fillna(UNKNOWN_SITE).rename("site")
