@@ -232,9 +232,10 @@ class RunFolder:
         if not isinstance(record.get("format"), int):
             raise RunFolderError(f"{self.path / 'run.json'}: is not a run's record (no format number).")
         if record["format"] > FORMAT:
+            writer = record.get("versions", {}).get("oncofusion", "unknown")
             raise RunFolderError(
-                f"{self.path}: was written by a newer version, {record.get('versions', {}).get('oncofusion', 'unknown')} "
-                f"(folder format {record['format']}; this one reads up to {FORMAT}). Update the package."
+                f"{self.path}: was written by a newer version, {writer} (folder format {record['format']}; this one "
+                f"reads up to {FORMAT}). Update the package."
             )
         return record
 
@@ -326,8 +327,8 @@ class RunFolder:
         altered = [name for name, known in hashes.items() if sha256_file(self.path / name) != known] + strange
         if altered:
             raise RunFolderError(
-                f"{self.path}: {len(altered)} files were altered or added since the run, e.g. {altered[0]} (its SHA-256 "
-                "is not the one in run.json). Restore them or train again."
+                f"{self.path}: {len(altered)} files were altered or added since the run, e.g. {altered[0]} (its "
+                "SHA-256 is not the one in run.json). Restore them or train again."
             )
 
     def _check_same(self, config: Mapping[str, Any], cohort: CohortSpec) -> None:

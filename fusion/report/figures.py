@@ -1,0 +1,192 @@
+"""The figures of a training report; each takes tables of the run folder and gives a matplotlib figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from fusion.evaluation.calibration import reliability
+from fusion.evaluation.comparison import arm_label
+from fusion.evaluation.decision_curve import net_benefit, treat_all
+from fusion.report.theme import INK, arm_colours
+
+Floats = NDArray[np.float64]
+Corner = Literal["lower right", "upper left", "upper right"]
+
+HIDDEN = frozenset({"classical_lr", "classical_forest"})
+"""Arms that curves leave out where the one chosen between them is drawn."""
+
+
+def drawn_arms(arms: Sequence[str]) -> list[str]:
+    """Arms that curves show, fusion last so that it lies on top."""
+    shown = [arm for arm in arms if arm not in HIDDEN or "classical" not in arms]
+    return sorted(shown, key=lambda arm: arm == "fusion")
+
+
+def gains(comparisons: Sequence[Mapping[str, Any]], *, reference: str, deciding: Sequence[str]) -> Figure:
+    """Paired AUROC gains of the reference arm with 95 % intervals; deciding arms filled, others hollow."""
+    rows = [row for row in comparisons if row["metric"] == "auroc" and row["gain"] is not None]
+    rows = sorted(rows, key=lambda row: (row["arm"] not in deciding, -row["gain"]))
+    figure = Figure(figsize=(7.2, 0.9 + 0.36 * max(1, len(rows))), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(0, color=INK, linewidth=0.9)
+    for place, row in enumerate(rows):
+        low, high = row["low"], row["high"]
+        colour = "#009e73" if low is not None and low > 0 else "#d55e00" if high is not None and high < 0 else "#7f8792"
+        if low is not None:
+            axes.plot([low, high], [place, place], color=colour, linewidth=2.4, solid_capstyle="butt")
+        filled = row["arm"] in deciding
+        axes.plot(row["gain"], place, "o", markersize=7, color=colour, markerfacecolor=colour if filled else "white")
+        text = f"{row['gain']:+.3f}" + (f"  ({low:+.3f} to {high:+.3f})" if low is not None else "")
+        axes.annotate(
+            text.replace("-", "−"), (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5,
+            annotation_clip=False,
+        )  # fmt: skip
+    axes.set_yticks(
+        range(len(rows)),
+        ["over " + arm_label(row["arm"]).replace(", chosen", ",\nchosen") for row in rows],
+    )
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.6)
+    axes.set_xlabel(f"Gain in AUROC of {arm_label(reference).lower()} (to the right of 0: better)")
+    return figure
+
+
+def roc(predictions: pd.DataFrame) -> Figure:
+    """ROC curves of every arm; with repeats, the mean curve (vertical averaging, Fawcett 2006)."""
+    arms = drawn_arms(list(predictions["arm"].unique()))
+    colours = arm_colours(arms)
+    figure, axes = _square()
+    axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=0.8, linestyle=(0, (2, 3)))
+    grid = np.linspace(0, 1, 201)
+    for arm in arms:
+        curves = [_roc_curve(part, grid) for _, part in predictions[predictions["arm"] == arm].groupby("repeat")]
+        heights = np.concatenate([[0.0], np.mean(curves, axis=0)])
+        axes.plot(
+            np.concatenate([[0.0], grid]), heights, label=arm_label(arm), drawstyle="steps-post", **_line(arm, colours)
+        )
+    axes.set(
+        xlabel="1 − specificity", ylabel="Sensitivity", title="ROC, out of fold", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01)
+    )
+    _legend(axes, "lower right")
+    return figure
+
+
+def calibration(predictions: pd.DataFrame, *, reference: str) -> Figure:
+    """Observed against predicted response with Wilson intervals, and where the scores lie."""
+    figure = Figure(figsize=(4.4, 4.4), layout="constrained")
+    axes, below = figure.subplots(2, 1, height_ratios=[5, 1], sharex=True)
+    axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=0.8, linestyle=(0, (2, 3)))
+    colours = arm_colours(list(predictions["arm"].unique()))
+    for arm in [name for name in ("classical", reference) if name in colours]:
+        rows = predictions[predictions["arm"] == arm]
+        curve = reliability(rows["label"], rows["score"], repeats=int(rows["repeat"].nunique()))
+        if arm == reference:
+            axes.vlines(curve.predicted, curve.low, curve.high, color=colours[arm], linewidth=1.2, alpha=0.6)
+        axes.plot(
+            curve.predicted, curve.observed, marker="o", markersize=4, label=arm_label(arm), **_line(arm, colours)
+        )
+    rows = predictions[predictions["arm"] == reference]
+    edges = np.linspace(0, 1, 31)
+    for label, colour, name in ((1, colours[reference], "responders"), (0, "#7f8792", "non-responders")):
+        sign = 1 if label else -1
+        share, _ = np.histogram(rows.loc[rows["label"] == label, "score"], bins=edges)
+        below.bar(
+            edges[:-1], sign * share / max(1, share.sum()), width=np.diff(edges), align="edge", color=colour, label=name
+        )
+    below.set(yticks=[], xlabel="Predicted probability")
+    below.spines["left"].set_visible(False)
+    below.annotate("↑ responders\n↓ others", (1.0, 0.5), xycoords="axes fraction", fontsize=7, ha="right", va="center")
+    axes.set(ylabel="Observed share", title="Calibration", ylim=(-0.02, 1.02), xlim=(-0.01, 1.01))
+    _legend(axes, "upper left")
+    return figure
+
+
+def decision(predictions: pd.DataFrame) -> Figure:
+    """Net benefit over threshold probabilities (Vickers & Elkin 2006), mean over repeats."""
+    arms = drawn_arms(list(predictions["arm"].unique()))
+    colours = arm_colours(arms)
+    thresholds = np.linspace(0.05, 0.8, 76)
+    figure, axes = _square()
+    labels = predictions.drop_duplicates("patient_id")["label"].to_numpy(np.float64)
+    everyone = treat_all(labels, thresholds)
+    axes.axhline(0, color=INK, linewidth=0.9, label="treat nobody")
+    axes.plot(thresholds, everyone, color=INK, linewidth=0.9, linestyle=(0, (5, 2)), label="treat everybody")
+    for arm in arms:
+        parts = predictions[predictions["arm"] == arm].groupby("repeat")
+        curves = [
+            net_benefit(part["label"].to_numpy(np.float64), part["score"].to_numpy(np.float64), thresholds)
+            for _, part in parts
+        ]
+        axes.plot(thresholds, np.mean(curves, axis=0), label=arm_label(arm), **_line(arm, colours))
+    top = float(labels.mean())
+    axes.set(
+        xlabel="Threshold probability",
+        ylabel="Net benefit",
+        title="Decision curve",
+        ylim=(-0.25 * top, 1.08 * top),
+        xlim=(0.05, 0.8),
+    )
+    _legend(axes, "upper right")
+    return figure
+
+
+def training(curves: pd.DataFrame) -> Figure | None:
+    """Loss by epoch: median over folds and members, and their quartiles; None where nothing was trained by epochs."""
+    losses = [column for column in curves.columns if "loss" in column]
+    if curves.empty or "epoch" not in curves or not losses:
+        return None
+    arms = sorted(curves["arm"].unique(), key=lambda arm: arm != "fusion")
+    figure = Figure(figsize=(max(3.2, min(9.2, 2.3 * len(arms) + 0.6)), 2.5), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(arms), sharey=True))
+    for place, arm in zip(axes, arms, strict=True):
+        rows = curves[curves["arm"] == arm]
+        for column, colour in zip(losses, ("#7f8792", "#0072b2", "#e69f00", "#009e73"), strict=False):
+            middle = rows.groupby("epoch")[column].quantile([0.25, 0.5, 0.75]).unstack()  # noqa: PD010
+            place.fill_between(middle.index, middle[0.25], middle[0.75], color=colour, alpha=0.2, linewidth=0)
+            place.plot(middle.index, middle[0.5], color=colour, linewidth=1.4, label=column.replace("_", " "))
+        place.set(xlabel="Epoch", title=arm_label(arm))
+        place.grid(color=INK, alpha=0.1, linewidth=0.6)
+    axes[0].set_ylabel("Loss")
+    axes[0].legend(fontsize=7.5)
+    return figure
+
+
+def _square() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(4.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.grid(color=INK, alpha=0.1, linewidth=0.6)
+    return figure, axes
+
+
+def _line(arm: str, colours: Mapping[str, str]) -> dict[str, Any]:
+    """Fusion stands out; arms made of others are dashed, so that colour is not all that tells them apart."""
+    dashes = {
+        "late": (0, (5, 1.5)),
+        "classical": (0, (1.5, 1.5)),
+        "classical_lr": (0, (1.5, 1.5)),
+        "classical_forest": (0, (4, 1, 1, 1)),
+    }
+    return {"color": colours[arm], "linewidth": 2.4 if arm == "fusion" else 1.3, "linestyle": dashes.get(arm, "-")}
+
+
+def _legend(axes: Axes, place: Corner) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc=place, fontsize=7.5)
+
+
+def _roc_curve(rows: pd.DataFrame, grid: Floats) -> Floats:
+    """Sensitivity at each false-positive rate of `grid`."""
+    from sklearn.metrics import roc_curve
+
+    false_positive, true_positive, _ = roc_curve(rows["label"], rows["score"], drop_intermediate=False)
+    last = np.searchsorted(false_positive, grid + 1e-12, side="right") - 1
+    return np.asarray(true_positive[last], dtype=np.float64)

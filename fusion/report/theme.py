@@ -1,0 +1,98 @@
+"""How figures look: colours that colour-blind readers tell apart, no decoration, and SVG that takes the page's ink."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fusion.run_files import replace_file
+
+INK = "#1b2430"
+"""Of text and axes; becomes ``currentColor`` in the page, so that dark mode is readable."""
+
+_SINGLES = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#b2912f")
+_OTHERS = {"fusion": "#0072b2", "late": "#d55e00"}
+_GREY = "#7f8792"
+
+
+def arm_colours(arms: Sequence[str]) -> dict[str, str]:
+    """Okabe & Ito's palette (2008): fusion blue, late fusion vermilion, single modalities in turn, classical grey."""
+    singles = [arm for arm in arms if arm.startswith("only_")]
+    return {
+        arm: _OTHERS.get(arm, _SINGLES[singles.index(arm) % len(_SINGLES)] if arm in singles else _GREY) for arm in arms
+    }
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib settings of every figure; names are never parsed as mathematics."""
+    import matplotlib as mpl
+
+    settings: Any = {
+        "font.family": "DejaVu Sans",
+        "font.size": 9,
+        "text.color": INK,
+        "text.parse_math": False,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "legend.frameon": False,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+        "svg.fonttype": "none",
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def stamp(figure: Any) -> None:
+    """SIMULATED across a figure, so that it cannot pass for real wherever it is pasted."""
+    figure.text(
+        0.5, 0.5, "SIMULATED", ha="center", va="center", rotation=20, fontsize=46, weight="bold", color=_GREY, alpha=0.2
+    )  # fmt: skip
+
+
+def save_figure(figure: Any, folder: Path, name: str) -> str:
+    """Write ``<name>.svg`` and ``<name>.png`` and return the SVG to put into a page.
+
+    The same figure gives the same bytes. Ids carry the figure's name, for several SVGs share one page.
+    """
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    replace_file(folder / f"{name}.svg", lambda partial: partial.write_text(svg, encoding="utf-8"))
+    replace_file(
+        folder / f"{name}.png",
+        lambda partial: figure.savefig(partial, format="png", dpi=160, facecolor="white", metadata={"Software": None}),
+    )
+    return _inline(svg, name)
+
+
+def _inline(svg: str, name: str) -> str:
+    """Without prolog and metadata, with the page's ink and font, and ids of its own."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true" focusable="false">', svg, count=1
+    )
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
+    svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', svg)
+    return svg.replace("'DejaVu Sans'", "var(--font)").replace(INK, "currentColor")
