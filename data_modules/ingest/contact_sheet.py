@@ -1,0 +1,92 @@
+"""Pictures made to be looked at: each slide small, with its mask and tiles drawn on, many to a sheet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from data_modules.ingest.tiles import Grid
+    from data_modules.ingest.tissue import TissueMask
+
+PANEL = 200  # pixels
+_CAPTION = 14  # pixels
+_COLUMNS = 8
+_ROWS = 10
+_TINTS = {"pen": (0, 160, 60), "fold": (220, 0, 0), "blur": (255, 160, 0), "bubble": (0, 120, 255)}
+_OUTLINE = (0, 190, 190)
+_TILE = (255, 220, 0)
+
+
+def draw_panel(thumbnail: NDArray[np.uint8], mask: TissueMask, grid: Grid, *, scale: float) -> Image:
+    """One slide: artefacts tinted, kept tissue outlined, chosen tiles framed.
+
+    Args:
+        thumbnail: RGB ``(row, column, 3)``, of the mask's shape.
+        mask: its tissue.
+        grid: the chosen tiles.
+        scale: thumbnail pixels per level-0 pixel.
+    """
+    from PIL import Image as PilImage
+    from PIL import ImageDraw
+
+    height, width = thumbnail.shape[:2]
+    zoom = PANEL / max(height, width)
+    size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
+
+    def shrink(part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.asarray(PilImage.fromarray(part).resize(size, PilImage.Resampling.NEAREST))
+
+    picture = np.asarray(PilImage.fromarray(thumbnail).resize(size, PilImage.Resampling.BILINEAR)).copy()
+    for name, part in mask.artefacts.items():
+        picture[shrink(part)] = _TINTS[name]
+    kept = shrink(mask.kept)
+    picture[kept & ~ndimage.binary_erosion(kept, border_value=1)] = _OUTLINE
+    panel = PilImage.fromarray(picture)
+    draw = ImageDraw.Draw(panel)
+    side = grid.side * scale * zoom
+    for x, y in grid.coords * scale * zoom:
+        draw.rectangle([x, y, x + side - 1, y + side - 1] if side > 2 else [x, y, x + 1, y + 1], outline=_TILE)
+    return panel
+
+
+def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]]) -> list[Path]:
+    """Put panels under their captions on numbered sheets ``contact_sheet_01.png``…
+
+    Args:
+        folder: where the sheets go.
+        panels: caption and PNG of each slide.
+
+    Returns:
+        The sheets.
+    """
+    from PIL import Image as PilImage
+    from PIL import ImageDraw
+
+    sheets = []
+    page = _COLUMNS * _ROWS
+    for start in range(0, len(panels), page):
+        part = panels[start : start + page]
+        columns, rows = min(_COLUMNS, len(part)), -(-len(part) // _COLUMNS)
+        pitch = (PANEL + 6, PANEL + _CAPTION + 6)
+        sheet = PilImage.new("RGB", (columns * pitch[0] + 6, rows * pitch[1] + 6), (245, 245, 245))
+        draw = ImageDraw.Draw(sheet)
+        for number, (caption, file) in enumerate(part):
+            x, y = 6 + number % _COLUMNS * pitch[0], 6 + number // _COLUMNS * pitch[1]
+            draw.text((x, y), caption[-32:], fill=(30, 30, 30))
+            with PilImage.open(file) as panel:
+                sheet.paste(panel, (x, y + _CAPTION))
+        path = folder / f"contact_sheet_{start // page + 1:02d}.png"
+        partial = path.with_name(f".{path.name}")
+        sheet.save(partial, format="PNG")
+        partial.replace(path)
+        sheets.append(path)
+    return sheets

@@ -1,0 +1,198 @@
+"""Where tissue lies on a thumbnail, and what of it is pen, fold, blur or the rim of an air bubble.
+
+Fixed thresholds stand beside what they were read from; each rejection can be switched off in the modality's config
+(``tissue.reject``), since a rule that is right for one scanner can be wrong for another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+Artefact = Literal["pen", "fold", "blur", "bubble"]
+ARTEFACTS: tuple[Artefact, ...] = ("pen", "fold", "blur", "bubble")
+
+# Otsu splits light from dark tissue where a slide has hardly any glass, and noise where it has hardly any tissue;
+# glass has saturations below 0.05 and pale stroma above 0.1, so its answer counts between these only.
+_OTSU_RANGE = (0.06, 0.15)
+# Ink spans more than a few cells: what survives an opening of this radius.
+_INK_RADIUS = 5.0  # microns
+
+
+@dataclass(frozen=True, kw_only=True)
+class TissueSettings:
+    """How tissue is told from glass and artefacts.
+
+    Attributes:
+        mpp: microns per pixel of the thumbnail that is masked.
+        saturation: HSV saturation from which a pixel is tissue, or ``otsu`` to choose it on each slide.
+        min_area: smallest piece of tissue kept, in square microns.
+        max_hole: largest hole in tissue that is filled (lumina, fat cells), in square microns.
+        reject: artefacts taken out of the mask.
+        fold: saturation minus brightness from which tissue lies double (Bautista and Yagi 2009).
+        blur: lowest local root mean square of the Laplacian, in grey levels of 0–255, of tissue in focus.
+    """
+
+    mpp: float = 4.0
+    saturation: float | Literal["otsu"] = "otsu"
+    min_area: float = 2_500.0
+    max_hole: float = 2_500.0
+    reject: tuple[Artefact, ...] = ARTEFACTS
+    fold: float = 0.35
+    blur: float = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TissueMask:
+    """What a thumbnail shows, as masks ``(row, column)``.
+
+    Attributes:
+        kept: tissue without the rejected artefacts; tiles come from here.
+        found: all that is not glass or ink.
+        artefacts: name → where it is, for each artefact of the settings' `reject`.
+        mpp: microns per pixel of the masks.
+        threshold: the saturation used.
+        sharpness: median over tissue of the local root mean square of the Laplacian; NaN without tissue.
+    """
+
+    kept: NDArray[np.bool_]
+    found: NDArray[np.bool_]
+    artefacts: dict[str, NDArray[np.bool_]]
+    mpp: float
+    threshold: float
+    sharpness: float
+
+    @property
+    def tissue_mm2(self) -> float:
+        """Area of the kept tissue in square millimetres."""
+        return float(self.kept.sum()) * self.mpp**2 / 1e6
+
+    def share(self, artefact: str) -> float:
+        """An artefact's share of the whole thumbnail; 0 for artefacts that were not looked for."""
+        mask = self.artefacts.get(artefact)
+        return 0.0 if mask is None else float(mask.mean())
+
+
+def find_tissue(thumbnail: NDArray[np.uint8], *, mpp: float, settings: TissueSettings) -> TissueMask:
+    """Mask the tissue of a thumbnail.
+
+    Args:
+        thumbnail: RGB, ``(row, column, 3)``.
+        mpp: its microns per pixel.
+        settings: thresholds.
+
+    Returns:
+        Masks of the thumbnail's shape.
+    """
+    hue, saturation, value = _hsv(ndimage.gaussian_filter(thumbnail.astype(np.float32), sigma=(1, 1, 0)))
+    threshold = _saturation_threshold(saturation, settings.saturation)
+    wanted = settings.reject
+    pen = _pen(hue, saturation, value, mpp=mpp)
+    found = (saturation > threshold) & ~(pen & ("pen" in wanted))
+    found = _fill_holes(_drop_small(found, settings.min_area / mpp**2), settings.max_hole / mpp**2)
+    if "pen" in wanted:
+        found &= ~pen
+
+    sharp = _local_laplacian(thumbnail, window=max(3, round(64.0 / mpp)))
+    artefacts: dict[str, NDArray[np.bool_]] = {}
+    if "pen" in wanted:
+        artefacts["pen"] = pen
+    if "fold" in wanted:
+        artefacts["fold"] = _drop_small((saturation - value > settings.fold) & found, 200.0 / mpp**2)
+    if "blur" in wanted:
+        artefacts["blur"] = found & (sharp < settings.blur)
+    if "bubble" in wanted:
+        artefacts["bubble"] = _rims(found)
+    kept = found.copy()
+    for mask in artefacts.values():
+        kept &= ~mask
+    kept = _drop_small(kept, settings.min_area / mpp**2)
+    return TissueMask(
+        kept=kept,
+        found=found,
+        artefacts=artefacts,
+        mpp=mpp,
+        threshold=threshold,
+        sharpness=float(np.median(sharp[found])) if found.any() else float("nan"),
+    )
+
+
+def _hsv(rgb: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
+    from skimage.color import rgb2hsv
+
+    hsv: NDArray[np.float32] = rgb2hsv(np.clip(rgb / 255.0, 0, 1)).astype(np.float32)
+    return hsv[..., 0], hsv[..., 1], hsv[..., 2]
+
+
+def _saturation_threshold(saturation: NDArray[np.float32], wanted: float | str) -> float:
+    if wanted != "otsu":
+        return float(wanted)
+    from skimage.filters import threshold_otsu
+
+    if float(saturation.max() - saturation.min()) < 1e-3:  # one colour: nothing to split
+        return _OTSU_RANGE[1]
+    return float(np.clip(threshold_otsu(saturation), *_OTSU_RANGE))  # type: ignore[no-untyped-call]
+
+
+def _pen(
+    hue: NDArray[np.float32], saturation: NDArray[np.float32], value: NDArray[np.float32], *, mpp: float
+) -> NDArray[np.bool_]:
+    """Green, blue and black ink. H&E runs from violet (hue 0.68) to red (1.0); red ink cannot be told from blood."""
+    green = (hue > 0.20) & (hue < 0.52) & (saturation > 0.20)
+    blue = (hue >= 0.52) & (hue < 0.655) & (saturation > 0.40)
+    black = (value < 0.30) & (saturation < 0.35)
+    radius = max(1, round(_INK_RADIUS / mpp))
+    core = ndimage.binary_opening(green | blue | black, iterations=radius)
+    # Ink fades out at its rim: take in what borders on it.
+    return np.asarray(ndimage.binary_dilation(core, iterations=2 * radius + 1)) if core.any() else core
+
+
+def _local_laplacian(thumbnail: NDArray[np.uint8], *, window: int) -> NDArray[np.float32]:
+    grey = thumbnail.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    energy = ndimage.uniform_filter(ndimage.laplace(grey) ** 2, size=window)
+    return np.asarray(np.sqrt(np.maximum(energy, 0.0)), dtype=np.float32)
+
+
+def _rims(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Closed thin rings: an air bubble's edge refracts, so it is dark and coloured round a large empty inside."""
+    labels, number = ndimage.label(found)
+    rims = np.zeros_like(found)
+    for label, box in enumerate(ndimage.find_objects(labels, number), start=1):
+        piece = labels[box] == label
+        if piece.sum() < 0.35 * ndimage.binary_fill_holes(piece).sum():
+            rims[box] |= piece
+    return rims
+
+
+def _drop_small(mask: NDArray[np.bool_], pixels: float) -> NDArray[np.bool_]:
+    """`mask` without 8-connected pieces of fewer than `pixels` pixels."""
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3), dtype=bool))
+    big = np.bincount(labels.ravel()) >= pixels
+    big[0] = False
+    return np.asarray(big[labels])
+
+
+def _fill_holes(mask: NDArray[np.bool_], pixels: float) -> NDArray[np.bool_]:
+    """`mask` with 4-connected holes of at most `pixels` pixels filled; glass that meets the border is no hole."""
+    labels, _ = ndimage.label(~mask)
+    small = np.bincount(labels.ravel()) <= pixels
+    small[0] = False
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        small[edge] = False
+    return np.asarray(mask | small[labels])
+
+
+def settings_from(node: Any) -> TissueSettings:
+    """`TissueSettings` of a config mapping."""
+    values = dict(node or {})
+    if "reject" in values:
+        values["reject"] = tuple(values["reject"] or ())
+    return TissueSettings(**values)
