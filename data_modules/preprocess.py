@@ -52,13 +52,12 @@ class Coded:
         """(patient,) numbers before imputing and scaling, NaN where missing."""
         values = frame[self.column]
         if self.coding == "missing":
-            return values.isna().to_numpy(dtype=np.float64)
-        if self.coding == "level":
-            return (values == self.level).to_numpy(dtype=np.float64)
-        if self.coding == "ordered":
-            positions = {level: float(position) for position, level in enumerate(self.levels)}
-            return values.map(positions).to_numpy(dtype=np.float64)
-        return values.to_numpy(dtype=np.float64)
+            values = values.isna()
+        elif self.coding == "level":
+            values = values == self.level
+        elif self.coding == "ordered":
+            values = values.map({level: float(position) for position, level in enumerate(self.levels)})
+        return np.asarray(values, dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)

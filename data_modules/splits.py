@@ -221,6 +221,39 @@ def read_folds(path: Path, cohort: Cohort) -> list[Fold]:
     return folds
 
 
+def open_folds(
+    cohort: Cohort,
+    *,
+    path: Path,
+    seed: int,
+    file: str | None = None,
+    outer: int = 5,
+    inner: int = 3,
+    repeats: int = 1,
+    site: Site = "stratify",
+) -> list[Fold]:
+    """The folds of a run: those already in `path` (resumed), those of `file`, or new ones; kept in `path`.
+
+    Args:
+        cohort: labelled patients.
+        path: the run's folds.json.
+        seed: of new folds.
+        file: folds.json of another run, reused as it is.
+        outer, inner, repeats, site: of new folds, see `make_folds`.
+
+    Raises:
+        FusionError: folds cannot be drawn, or those in a file do not fit the cohort.
+    """
+    if path.exists():
+        return read_folds(path, cohort)
+    if file is not None:
+        folds = read_folds(Path(file), cohort)
+    else:
+        folds = make_folds(cohort, outer=outer, inner=inner, repeats=repeats, seed=seed, site=site)
+    write_folds(path, folds)
+    return folds
+
+
 def _fold(facts: Mapping[str, Any]) -> Fold:
     return Fold(
         repeat=int(facts["repeat"]),

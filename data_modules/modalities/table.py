@@ -83,7 +83,7 @@ class Table(BaseModality):
         if lacking:
             raise FusionError(
                 f"modality.{self.name}: the model was trained with columns {lacking}, which table {self._table!r} of "
-                f"cohort {self.source.name!r} does not declare at baseline. Declare them in cohort.tables.{self._table}."
+                f"cohort {self.source.name!r} does not declare at baseline. Mend cohort.tables.{self._table}.columns."
             )
         return FittedTable(name=self.name, frame=self.frame, learned=learned)
 
