@@ -36,9 +36,7 @@ def open_setup(config: Any, progress: Progress, *, require_labels: bool = True) 
         raise FusionError("modality: the cohort declares no modality; name at least one, e.g. modality.clinical.")
     source = instantiate(config.cohort)
     source.prepare(progress)
-    modalities = {
-        str(name): instantiate(node, name=str(name), source=source) for name, node in config.modality.items()
-    }
+    modalities = {str(name): instantiate(node, name=str(name), source=source) for name, node in config.modality.items()}
     cohort = source.reconcile(modalities, require_labels=require_labels)
     return Setup(cohort=cohort, modalities=modalities)
 

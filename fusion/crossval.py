@@ -56,7 +56,7 @@ def fit_fold(config: Any, setup: Setup, fold: Fold, folder: Path, step: Callable
     for arm in make_arms(config, list(setup.modalities), make_data):
         scores[arm.name] = arm.fit(data, folder / arm.name, step)
     scores |= _combined(config, data, scores, list(setup.modalities))
-    _save_modalities(data, folder)
+    _save_state(data, folder)
 
     where = {"repeat": fold.repeat, "fold": fold.index}
     return FoldResult(
@@ -162,9 +162,11 @@ def _selected(data: FoldData) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _save_modalities(data: FoldData, folder: Path) -> None:
+def _save_state(data: FoldData, folder: Path) -> None:
+    from fusion.novelty import fit_novelty
     from fusion.state import save_state
 
+    save_state(folder, "novelty", fit_novelty(data).state())
     for member, fitted in [("whole", data.whole), *((f"member{i}", part) for i, part in enumerate(data.members))]:
         for name, part in fitted.items():
             save_state(folder / "modalities" / member, name, part.state())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +16,9 @@ class JobProgress:
     """A bar a step; implements `fusion.contract.Progress`. Prints one line a step where there is no terminal."""
 
     def __init__(self) -> None:
+        self.steps: dict[str, float] = {}
+        self._begin = time.perf_counter()
+        self._current, self._done, self._total = "", 0, 0
         self._console = Console(stderr=True)
         self._tasks: dict[str, TaskID] = {}
         self._bars = Progress(
@@ -28,7 +34,9 @@ class JobProgress:
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bars.stop()
 
     def __call__(self, step: str, done: int, total: int) -> None:
@@ -37,6 +45,30 @@ class JobProgress:
             if not self._console.is_terminal:
                 self._console.print(f"{step} …", highlight=False)
         self._bars.update(self._tasks[step], completed=done, total=total)
+
+    def start(self, step: str, total: int) -> None:
+        """Begin a step that is counted with `advance`."""
+        self._current, self._done, self._total = step, 0, total
+        self(step, 0, total)
+
+    def advance(self, count: int) -> None:
+        """Count units of the step begun last."""
+        self._done += count
+        self(self._current, self._done, self._total)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Measure a part of the job, in seconds of wall time, into `steps`."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.steps[name] = self.steps.get(name, 0.0) + time.perf_counter() - begin
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the display was made."""
+        return time.perf_counter() - self._begin
 
     def say(self, text: str) -> None:
         """A line above the bars."""

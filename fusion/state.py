@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from fusion.contract import FusionError, State
-
-
-def _replace(path: Path, write: Any) -> None:
-    """Write beside `path`, then rename over it, so that a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+from fusion.run_files import replace_file
 
 
 def save_json(path: Path, content: Any) -> None:
     """Write JSON atomically, keys in the order given."""
-    _replace(path, lambda partial: partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8"))
+    replace_file(path, lambda partial: partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8"))
 
 
 def save_state(folder: Path, name: str, state: State) -> None:
@@ -37,7 +26,7 @@ def save_state(folder: Path, name: str, state: State) -> None:
             with partial.open("wb") as stream:
                 np.savez(stream, **dict(state.arrays))
 
-        _replace(folder / f"{name}.npz", write)
+        replace_file(folder / f"{name}.npz", write)
 
 
 def load_state(folder: Path, name: str) -> State:
@@ -66,7 +55,7 @@ def save_estimator(path: Path, estimator: Any) -> None:
     """Write a fitted scikit-learn estimator in skops' format."""
     import skops.io
 
-    _replace(path, lambda partial: partial.write_bytes(skops.io.dumps(estimator)))
+    replace_file(path, lambda partial: partial.write_bytes(skops.io.dumps(estimator)))
 
 
 def load_estimator(path: Path) -> Any:
@@ -79,5 +68,7 @@ def load_estimator(path: Path) -> Any:
 
     strangers = skops.io.get_untrusted_types(file=path)
     if strangers:
-        raise FusionError(f"{path}: holds types that are not scikit-learn's ({', '.join(strangers)}); refusing to load it.")
+        raise FusionError(
+            f"{path}: holds types that are not scikit-learn's ({', '.join(strangers)}); refusing to load it."
+        )
     return skops.io.load(path)

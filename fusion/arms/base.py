@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from fusion.contract import EndpointSpec, FittedModality, Fold
+from fusion.evaluation.calibration import Platt, choose_threshold, fit_platt
 
 Fitted = Mapping[str, FittedModality]
 
@@ -79,38 +78,25 @@ class Arm(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Platt scaling of one arm in one fold, learned from inner out-of-fold logits only.
+    """Platt scaling and threshold of one arm in one fold, learned from inner out-of-fold logits only.
 
     Attributes:
         inner: the calibrated inner scores; index patient_id.
         threshold: chosen on `inner`.
-        slope, intercept: probability = sigmoid(slope · logit + intercept).
+        platt: logits → calibrated probabilities.
     """
 
     inner: pd.Series[float]
     threshold: float
-    slope: float
-    intercept: float
-
-    def __call__(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        from scipy.special import expit
-
-        return np.asarray(expit(self.slope * logits + self.intercept), dtype=np.float64)
+    platt: Platt
 
     def state(self) -> dict[str, float]:
-        return {"slope": self.slope, "intercept": self.intercept, "threshold": self.threshold}
+        return {**self.platt.state(), "threshold": self.threshold}
 
 
 def calibrate(inner_logits: pd.Series[float], labels: pd.Series[int]) -> Calibration:
     """Fit Platt scaling and the decision threshold on inner out-of-fold logits (index patient_id)."""
-    from fusion.evaluation.calibration import choose_threshold, fit_platt
-
     truth = labels.loc[inner_logits.index].to_numpy()
     platt = fit_platt(inner_logits.to_numpy(), truth)
     inner = pd.Series(platt(inner_logits.to_numpy()), index=inner_logits.index)
-    return Calibration(
-        inner=inner,
-        threshold=choose_threshold(truth, inner.to_numpy()),
-        slope=platt.slope,
-        intercept=platt.intercept,
-    )
+    return Calibration(inner=inner, threshold=choose_threshold(truth, inner.to_numpy()), platt=platt)

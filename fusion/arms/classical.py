@@ -86,7 +86,7 @@ class ClassicalArm:
         train, test = list(data.fold.train), list(data.fold.test)
         model = self._build(chosen, data.seed)
         model.fit(features(data.whole, train), truth.to_numpy())
-        scores = calibration(_logits(model, features(data.whole, test)))
+        scores = calibration.platt(_logits(model, features(data.whole, test)))
         if folder is not None:
             save_estimator(folder / "model.skops", model)
             save_json(folder / "arm.json", {"hyperparameter": chosen, "calibration": calibration.state()})

@@ -34,7 +34,7 @@ def late_fusion(singles: Mapping[str, ArmScores], data: FoldData) -> ArmScores:
     return ArmScores(
         arm="late",
         inner=calibration.inner,
-        test=pd.Series(calibration(np.asarray(logit(test.to_numpy()))), index=test.index),
+        test=pd.Series(calibration.platt(np.asarray(logit(test.to_numpy()))), index=test.index),
         threshold=calibration.threshold,
     )
 

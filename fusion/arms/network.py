@@ -62,14 +62,16 @@ class NetworkArm:
             )
             result = fit_network(model, loaders, self._trainer, seed=seed)
             curves += [{"member": member, **row} for row in result.curves]
-            inner_logits.append(pd.Series(predict_scores(model, loaders.predict_loader(inner.val)), index=list(inner.val)))
+            inner_logits.append(
+                pd.Series(predict_scores(model, loaders.predict_loader(inner.val)), index=list(inner.val))
+            )
             test_logits.append(predict_scores(model, loaders.predict_loader(test)))
             if folder is not None:
                 save_weights(model, folder / f"member{member}.safetensors")
                 save_json(folder / f"member{member}.json", {name: asdict(spec) for name, spec in specs.items()})
             step()
         calibration = calibrate(pd.concat(inner_logits).rename_axis("patient_id"), data.labels)
-        scores = np.mean([calibration(logits) for logits in test_logits], axis=0)
+        scores = np.mean([calibration.platt(logits) for logits in test_logits], axis=0)
         if folder is not None:
             save_json(folder / "arm.json", {"modalities": self.modalities, "calibration": calibration.state()})
         return ArmScores(

@@ -1,0 +1,94 @@
+"""Train an attention-fusion model on a cohort, and compare it honestly with what is simpler.
+
+Every arm (the fused model, each modality alone, late fusion, classical models) is trained on the same folds; each patient
+is scored by models that never saw him. The run folder holds all of it, with a report.
+"""
+
+# What happens, as the method section of a paper would tell it, is `train`. The protocol of one fold is in
+# `fusion.crossval`; the estimand and the verdict are in `fusion.evaluation`. Heavy imports wait until they are needed.
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from fusion.config import run
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def train(config: DictConfig) -> float:
+    """Cross-validate every arm on the same folds, compare them, write the run folder and its report.
+
+    Returns:
+        The fused model's mean *inner* AUROC: sweeps may look at it, for the outer test patients had no part in it.
+
+    Raises:
+        FusionError: what a user can mend, before any long work.
+    """
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    from fusion.arms.plan import check_arms
+    from fusion.cohort_setup import open_setup
+    from fusion.crossval import units
+    from fusion.evaluation.evaluate import evaluate
+    from fusion.loggers import open_logger
+    from fusion.progress import JobProgress
+    from fusion.report.console import print_summary
+    from fusion.report.page import write_report
+    from fusion.run_folder import RunFolder
+    from fusion.workers import run_folds
+
+    check_arms(config.arms)
+    folder = RunFolder.create(config.output, overwrite=config.overwrite, resume=config.resume)
+    with JobProgress() as progress:
+        # Patients: those with a label and at least one modality. Everyone else is listed with the reason.
+        with progress.timed("cohort"):
+            setup = open_setup(config, progress)
+            cohort = setup.cohort
+            # Folds are drawn before anything is learned; every arm uses the same.
+            folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
+            folder.begin(
+                config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]
+                cohort=cohort.spec,
+                seed=config.seed,
+                command=sys.orig_argv,
+            )
+            folder.write_cohort(cohort.reconciliation)
+
+        # Ingest decides per genotype or per tile, so it runs once for all folds.
+        with progress.timed("ingest"):
+            setup.prepare(progress)
+
+        # Each outer fold: fit, choose and calibrate on its training part, score its test part once.
+        with progress.timed("folds"):
+            pending = [fold for fold in folds if fold.name not in folder.finished_folds()]
+            progress.start("Training arms on folds", units(config, list(setup.modalities), pending))
+            results = run_folds(config, setup, pending, lambda fold: folder.models(fold.name), progress.advance)
+            for fold, result in results:
+                folder.save_fold(fold.name, result)
+
+        # Every patient now has one out-of-fold prediction per arm and repeat: score, compare, report.
+        with progress.timed("evaluation"):
+            predictions = folder.gather([fold.name for fold in folds])
+            metrics = evaluate(
+                predictions, draws=config.evaluation.draws, seed=config.seed, simulated=cohort.spec.simulated
+            )
+            folder.write_metrics(metrics)
+        folder.finish(seconds=progress.seconds, steps=progress.steps)
+        with progress.timed("report"):
+            write_report(folder)
+    with open_logger(
+        config, folder.path, simulated=cohort.spec.simulated, patient_ids=cohort.reconciliation["patient_id"].tolist()
+    ) as logger:
+        logger.log_curves(folder.curves())
+        logger.log_metrics(metrics["arms"])
+        logger.log_figures(sorted(folder.figures_path.glob("*.png")))
+    print_summary(folder)
+    inner = folder.inner()
+    return float(inner.loc[inner["arm"] == "fusion", "auroc"].mean())
+
+
+if __name__ == "__main__":
+    run(train, "train")
