@@ -239,7 +239,10 @@ def open_folds(
         path: the run's folds.json.
         seed: of new folds.
         file: folds.json of another run, reused as it is.
-        outer, inner, repeats, site: of new folds, see `make_folds`.
+        outer: of new folds, as the next three; see `make_folds`.
+        inner: splits of each training part.
+        repeats: of the whole.
+        site: what hospital sites mean to the folds.
 
     Raises:
         FusionError: folds cannot be drawn, or those in a file do not fit the cohort.

@@ -1,6 +1,6 @@
 """Classical models on all features: what fusion must beat to be worth its trouble.
 
-Slides enter as pooled colour, texture and nuclear features, variants as the selected features, tables as scaled columns.
+Slides enter as pooled colour, texture and nuclear features, variants as the selected ones, tables as scaled columns.
 Hyperparameters are chosen by inner folds; the winner is fitted on all training patients of the outer fold.
 """
 
