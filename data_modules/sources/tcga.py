@@ -56,7 +56,7 @@ def drug_response(root: Path) -> pd.DataFrame:
 
 
 def hrd(root: Path, *, file: str = "hrd_labels.csv") -> pd.DataFrame:
-    """Homologous recombination deficiency, high or low, by the published score's threshold of 42 (Telli et al., 2016).
+    """Homologous recombination deficiency, high or low, as the label file draws the line (low ≤ 44, high ≥ 45).
 
     A *proxy of response*: high scores go with sensitivity to platinum and PARP inhibitors, but no patient's response
     is measured here. Scores come from copy number, so sequencing and slides predict it without seeing it.

@@ -1,0 +1,1 @@
+"""Where cohorts come from: the embedded simulated one, and readers of public ones."""
