@@ -71,7 +71,16 @@ class _Jobs:
     output: Path | None = None
     scores: list[dict[str, Any]] = field(default_factory=list)
 
-    def __call__(self, config: DictConfig) -> float | None:
+    def as_task(self) -> Task:
+        """For Hydra, which names the job after the module the task is written in."""
+
+        @functools.wraps(self.task)
+        def job(config: DictConfig) -> float | None:
+            return self.run(config)
+
+        return job
+
+    def run(self, config: DictConfig) -> float | None:
         from hydra.core.hydra_config import HydraConfig
         from omegaconf import open_dict
 
@@ -134,8 +143,7 @@ def _command(jobs: _Jobs, config_name: str) -> None:
 
     # Hydra re-raises errors instead of formatting them itself when this is set: `run` does that.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    task = functools.wraps(jobs.task)(jobs.__call__)
-    main(config_path=str(conf_dir()), config_name=config_name, version_base="1.3")(task)()
+    main(config_path=str(conf_dir()), config_name=config_name, version_base="1.3")(jobs.as_task())()
     if len(jobs.scores) > 1 and jobs.output is not None:
         jobs.report_sweep(jobs.output.parent)
 
@@ -157,7 +165,11 @@ def _disk_problem(error: OSError) -> str | None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk is full{where}. Free some space, or set output=… and cache=… to another disk."
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return f"No permission to write{where}. Set output=… and cache=… to folders that may be written."
+        return (
+            f"Permission denied{where}. Give access to it, or set output=… and cache=… to folders that may be written."
+        )
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"A file stands where a folder is needed{where}. Set output=… or cache=… to another place."
     return None
 
 

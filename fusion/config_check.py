@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from fusion.config import ConfigError
 from fusion.config_help import experiments_text, groups, options
@@ -57,14 +57,18 @@ def check_config(config: DictConfig, config_name: str, user_dir: Path | None) ->
     Raises:
         ConfigError: every problem found, one a line.
     """
-    known = schema(config_name, user_dir)
-    plain = OmegaConf.to_container(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
-    found = problems(plain, known)
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    plain = OmegaConf.to_container(own)
+    found = problems(plain, schema(config_name, user_dir))
     if found:
         raise ConfigError("\n".join(found))
-    missing = sorted(str(key) for key in OmegaConf.missing_keys(config) if not str(key).startswith("hydra"))
+    missing = [key for key, value in _dotted(plain) if value == "???"]
     if missing:
         raise ConfigError("\n".join(f"{key} is needed: give {key}=<value>." for key in missing))
+    try:
+        OmegaConf.resolve(own)
+    except InterpolationKeyError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _fold_file(text: str) -> str:
@@ -157,7 +161,7 @@ def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | No
     if len(chosen) == len(job):
         return ""
     config = _compose(chosen, config_name, user_dir)
-    keys = {key: "" for key in _dotted(OmegaConf.to_container(config)) if not key.startswith("hydra.")}
+    keys = {key: "" for key, _ in _dotted(OmegaConf.to_container(config)) if not key.startswith("hydra.")}
     wrong = [
         item
         for item in job
@@ -170,9 +174,9 @@ def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | No
     return "\n".join(f"Unknown key {item.key_or_group!r}.{_suggest(item.key_or_group, names)}" for item in wrong)
 
 
-def _dotted(node: Any, prefix: str = "") -> Iterator[str]:
+def _dotted(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
-        yield f"{prefix}{key}"
+        yield f"{prefix}{key}", value
         if isinstance(value, Mapping):
             yield from _dotted(value, f"{prefix}{key}.")
 
