@@ -12,9 +12,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from data_modules.files import replace_file
 from fusion.contract import FusionError
 
 _CHUNK = 1 << 20
@@ -29,15 +28,7 @@ _CHUNK = 1 << 20
 
 def write_text_atomic(path: Path, text: str) -> None:
     """Write `text` so that readers see the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def file_hash(path: Path, *, memo: Path | None = None) -> str:
