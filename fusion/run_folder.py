@@ -35,10 +35,10 @@ TABLES = ("predictions", "inner", "selected", "curves")
 """The tables of a `FoldResult`; gathered over folds at the top of the folder."""
 
 _OWN = (
-    "config.yaml", "run.json", "folds.json", "cohort.csv", "metrics.json", "stability.json", "report.html",
+    "config.yaml", "run.json", "folds.json", "cohort.csv", "metrics.json", "report.html",
     *(f"{table}.parquet" for table in TABLES), "models", "figures",
 )  # fmt: skip
-_REGENERATED = ("run.json", "metrics.json", "report.html", "figures", "stability.json")
+_REGENERATED = ("run.json", "metrics.json", "report.html", "figures")
 _FREE_TO_CHANGE = {"output", "resume", "overwrite", "workers", "logger", "cache", "hydra"}
 
 
@@ -260,10 +260,6 @@ class RunFolder:
 
     def folds(self) -> dict[str, Any]:
         return self._json("folds.json")
-
-    def stability(self) -> dict[str, Any] | None:
-        """stability.json, where the selection wrote one."""
-        return self._json("stability.json") if (self.path / "stability.json").exists() else None
 
     def predictions(self) -> pd.DataFrame:
         return self._table("predictions.parquet")

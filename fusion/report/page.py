@@ -1,0 +1,106 @@
+"""report.html: the verdict first, then what it rests on. Made from the run folder's files alone; loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from fusion.evaluation.comparison import arm_label
+from fusion.evaluation.metrics import METRICS
+from fusion.report import sections
+from fusion.report.theme import save_figure, stamp, style
+from fusion.run_files import replace_file
+from fusion.run_folder import RunFolder
+
+
+def environment() -> Any:
+    """The templates of this package with everything escaped; the attribution report builds on ``base.html.j2`` too."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("fusion.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"number": sections.number, "duration": sections.duration, "arm": arm_label}
+    return made
+
+
+def write_report(run: RunFolder) -> Any:
+    """Write report.html and figures/; the report's path.
+
+    Raises:
+        FusionError: a file of the run folder is missing or cannot be read.
+    """
+    record = run.record()
+    metrics, predictions = run.metrics(), run.predictions()
+    html = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            title=f"{record['cohort']['name']}: {record['cohort']['endpoint']['name']}",
+            simulated=bool(record["simulated"]),
+            run=record,
+            metrics=metrics,
+            verdict=metrics["verdict"],
+            metric_labels=METRICS,
+            shown=sections.SHOWN,
+            more=sections.more_metrics(),
+            figures=figures(run, metrics, predictions, simulated=bool(record["simulated"])),
+            config=(run.path / "config.yaml").read_text(encoding="utf-8"),
+            **_tables(run, metrics, predictions),
+        )
+    )
+    replace_file(run.report_path, lambda partial: partial.write_text(html, encoding="utf-8"))
+    return run.report_path
+
+
+def figures(
+    run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame, *, simulated: bool
+) -> dict[str, str | None]:
+    """Draw every figure, save it under figures/, and give the SVG of each as safe markup."""
+    from markupsafe import Markup
+
+    from fusion.report import figures as draw
+
+    verdict = metrics["verdict"]
+    plots: dict[str, Callable[[], Any]] = {
+        "gains": lambda: draw.gains(
+            metrics["comparisons"], reference=verdict["reference"], deciding=verdict["against"]
+        ),
+        "roc": lambda: draw.roc(predictions),
+        "calibration": lambda: draw.calibration(predictions, reference=verdict["reference"]),
+        "decision": lambda: draw.decision(predictions),
+        "training": lambda: draw.training(run.curves()),
+    }
+    made: dict[str, str | None] = {}
+    with style():
+        for name, plot in plots.items():
+            figure = plot()
+            if figure is not None and simulated:
+                stamp(figure)
+            # Markup: this SVG is matplotlib's, which escapes the texts in it.
+            made[name] = None if figure is None else Markup(save_figure(figure, run.figures_path, name))  # noqa: S704
+    return made
+
+
+def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:
+    reference = metrics["verdict"]["reference"]
+    cohort, folds, config = run.cohort(), run.folds(), run.config()
+    labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
+    return {
+        "arms": sections.arms(metrics, metrics["verdict"]["against"]),
+        "confusion": sections.confusion(predictions, reference),
+        "flow": sections.cohort_flow(cohort),
+        "overlap": sections.overlap(cohort, list(config.get("modality", {})), labels),
+        "folds": sections.folds(folds, labels),
+        "folds_hash": folds["sha256"],
+        "overlaps": sections.overlap_problems(folds),
+        "strays": sections.fold_disagreement(folds, predictions),
+        "selected": sections.selected(run.selected()),
+        "inner": sections.inner_scores(run.inner()),
+    }
