@@ -19,7 +19,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from fusion.config import ConfigError
+from fusion.config import ConfigError, conf_dir
 from fusion.config_help import experiments_text, groups, options
 from fusion.config_schema import problems, schema
 
@@ -134,14 +134,13 @@ def _configured_sweeps(config: DictConfig) -> list[Override]:
 
 
 def _compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -> DictConfig:
-    from fusion.config import conf_dir
+    """The configuration of one job, with Hydra's own part.
 
-    path = create_config_search_path(str(conf_dir()))
-    if user_dir is not None:
-        path.prepend("command-line", f"file://{user_dir}", anchor=SearchPathQuery(provider="schema"))
-    Hydra.create_main_hydra2(task_name=config_name, config_search_path=path)
+    Raises:
+        ConfigError: in our words, for what Hydra refuses.
+    """
     try:
-        return compose(config_name, [str(item.input_line) for item in job], return_hydra_config=True)
+        return _hydra_compose(job, config_name, user_dir)
     except MissingConfigException as error:
         wanted = str(error.missing_cfg_file or "")
         hint = _suggest(wanted.rpartition("/")[2], {str(item): "" for item in error.options or ()})
@@ -150,6 +149,15 @@ def _compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -
         raise ConfigError(_unknown_keys(job, config_name, user_dir) or _with_cause(error)) from error
     except (OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(str(error)) from error
+
+
+def _hydra_compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -> DictConfig:
+    path = create_config_search_path(str(conf_dir()))
+    if user_dir is not None:
+        path.prepend("command-line", f"file://{user_dir}", anchor=SearchPathQuery(provider="schema"))
+    Hydra.create_main_hydra2(task_name=config_name, config_search_path=path)
+    try:
+        return compose(config_name, [str(item.input_line) for item in job], return_hydra_config=True)
     finally:
         GlobalHydra.instance().clear()
 
@@ -160,7 +168,7 @@ def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | No
     chosen = [item for item in job if item.key_or_group in known_groups]
     if len(chosen) == len(job):
         return ""
-    config = _compose(chosen, config_name, user_dir)
+    config = _hydra_compose(chosen, config_name, user_dir)
     keys = {key: "" for key, _ in _dotted(OmegaConf.to_container(config)) if not key.startswith("hydra.")}
     wrong = [
         item

@@ -62,7 +62,7 @@ def arm_label(arm: str) -> str:
     names = {
         "fusion": "Fusion",
         "late": "Late fusion",
-        "classical": "Classical, chosen on inner folds",
+        "classical": "Classical, chosen",
         "classical_lr": "Logistic regression",
         "classical_forest": "Random forest",
     }

@@ -40,7 +40,9 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
     table.add_column("Arm", no_wrap=True)
     table.add_column("AUROC", justify="right", no_wrap=True)
     table.add_column("Gain of fusion", justify="right", no_wrap=True)
-    for name in _COLUMNS:
+    # A narrow terminal cuts figures in half; rather fewer of them.
+    columns = _COLUMNS if console.width >= 120 else _COLUMNS[-2:-1]
+    for name in columns:
         table.add_column(METRICS[name].replace(" ", "\n", 1), justify="right")
     gains = {row["arm"]: row for row in metrics["comparisons"] if row["metric"] == "auroc"}
     for arm, values in metrics["arms"].items():
@@ -50,7 +52,7 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
             escape(arm_label(arm)),
             f"{number(auroc['value'])} ({number(auroc['low'], 2)}–{number(auroc['high'], 2)})",
             f"{number(gain['gain'])} ({number(gain['low'], 2)} to {number(gain['high'], 2)})" if gain else "",
-            *(number(values[name]["value"], 2) for name in _COLUMNS),
+            *(number(values[name]["value"], 2) for name in columns),
             style="bold" if arm == metrics["verdict"]["reference"] else None,
         )
     verdict = metrics["verdict"]

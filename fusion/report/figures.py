@@ -50,7 +50,7 @@ def gains(comparisons: Sequence[Mapping[str, Any]], *, reference: str, deciding:
         )  # fmt: skip
     axes.set_yticks(
         range(len(rows)),
-        ["over " + arm_label(row["arm"]).replace(", chosen", ",\nchosen") for row in rows],
+        ["over " + arm_label(row["arm"]) for row in rows],
     )
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
