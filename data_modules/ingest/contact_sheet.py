@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from data_modules.ingest.tiles import Grid
     from data_modules.ingest.tissue import TissueMask
 
-PANEL = 200  # pixels
+PANEL = 300  # pixels
 _CAPTION = 14  # pixels
-_COLUMNS = 8
-_ROWS = 10
+_COLUMNS = 6
+_ROWS = 8
 _TINTS = {"pen": (0, 160, 60), "fold": (220, 0, 0), "blur": (255, 160, 0), "bubble": (0, 120, 255)}
 _OUTLINE = (0, 190, 190)
 _TILE = (255, 220, 0)
@@ -81,12 +81,12 @@ def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]]) -> li
         draw = ImageDraw.Draw(sheet)
         for number, (caption, file) in enumerate(part):
             x, y = 6 + number % _COLUMNS * pitch[0], 6 + number // _COLUMNS * pitch[1]
-            draw.text((x, y), caption[-32:], fill=(30, 30, 30))
+            draw.text((x, y), caption[-48:], fill=(30, 30, 30))
             with PilImage.open(file) as panel:
                 sheet.paste(panel, (x, y + _CAPTION))
         path = folder / f"contact_sheet_{start // page + 1:02d}.png"
         partial = path.with_name(f".{path.name}")
-        sheet.save(partial, format="PNG")
+        sheet.save(partial, format="PNG", compress_level=1)
         partial.replace(path)
         sheets.append(path)
     return sheets

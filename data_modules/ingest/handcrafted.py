@@ -39,6 +39,7 @@ _NUCLEUS = (8.0, 250.0)  # square microns: what is smaller is debris, what is la
 _SMALL_NUCLEUS = 45.0  # square microns: lymphocytes measure 6–7.5 microns across
 _GREY_LEVELS = 16
 _GLCM_SHIFT = 2.0  # microns
+_GLCM_RANGE = 0.2  # haematoxylin of the darkest nuclei
 
 
 def pooled_names() -> list[str]:
@@ -106,7 +107,7 @@ def _texture(stain: NDArray[np.float32], *, shift: int) -> NDArray[np.float64]:
     from skimage.feature import graycomatrix, graycoprops
 
     # A fixed range of the stain, so that texture compares between slides.
-    levels = np.clip(stain / 0.3 * _GREY_LEVELS, 0, _GREY_LEVELS - 1).astype(np.uint8)
+    levels = np.clip(stain / _GLCM_RANGE * _GREY_LEVELS, 0, _GREY_LEVELS - 1).astype(np.uint8)
     shift = min(shift, max(1, stain.shape[-1] - 1))
     angles = [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4]
     rows = np.empty((len(levels), 4))

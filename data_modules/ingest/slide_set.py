@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import signal
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -156,7 +159,8 @@ def _in_pool(
     requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, workers: int
 ) -> Iterator[tuple[SlideRequest, str | None]]:
     # spawn: a forked child would inherit the parent's threads and locks in an unknown state.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
         futures: dict[Future[str | None], SlideRequest] = {
             pool.submit(_attempt, request, settings, cache): request for request in requests
         }
@@ -165,6 +169,19 @@ def _in_pool(
                 yield futures[future], future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the parent, and end when it is killed: a pool's process would wait for work for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _attempt(request: SlideRequest, settings: IngestSettings, cache: Path) -> str | None:

@@ -19,7 +19,7 @@ REFERENCE = np.array([[0.5626, 0.2159], [0.7201, 0.8012], [0.4062, 0.5581]])
 REFERENCE_MOST = np.array([1.9705, 1.0308])
 
 _LIGHT = 240.0  # transmitted intensity taken as no stain
-_GLASS = 0.15  # optical density below which a pixel says nothing of stains
+_GLASS = 0.15  # length of the optical density below which a pixel says nothing of stains
 _PIXELS = 200_000
 
 
@@ -41,7 +41,8 @@ def fit_stains(tiles: NDArray[np.uint8]) -> StainFit | None:
     pixels = np.moveaxis(tiles, 1, -1).reshape(-1, 3)
     pixels = pixels[:: max(1, len(pixels) // _PIXELS)]
     density = _density(pixels)
-    coloured = density[(density > _GLASS).all(axis=1)]
+    # By length: to ask it of every channel, as some implementations do, loses eosin, which hardly absorbs red.
+    coloured = density[np.linalg.norm(density, axis=1) > _GLASS]
     if len(coloured) < 100:
         return None
     # The plane of both stains: the two leading eigenvectors of the covariance.

@@ -22,7 +22,7 @@ ARTEFACTS: tuple[Artefact, ...] = ("pen", "fold", "blur", "bubble")
 
 # Otsu splits light from dark tissue where a slide has hardly any glass, and noise where it has hardly any tissue;
 # glass has saturations below 0.05 and pale stroma above 0.1, so its answer counts between these only.
-_OTSU_RANGE = (0.06, 0.15)
+_OTSU_RANGE = (0.06, 0.12)
 # Ink spans more than a few cells: what survives an opening of this radius.
 _INK_RADIUS = 5.0  # microns
 
