@@ -32,6 +32,10 @@ class ConfigError(FusionError):
     """The command line or a YAML file asks for something that does not exist."""
 
 
+class _MendableError(BaseException):
+    """A `FusionError` on its way past Hydra, which would write a line about every exception of a job."""
+
+
 def conf_dir() -> Path:
     """The package's configuration files: ``fusion/conf`` in a wheel, ``conf`` beside ``fusion`` in the tree."""
     here = Path(__file__).resolve().parent
@@ -51,7 +55,7 @@ def run(task: Task, config_name: str) -> None:
     jobs = _Jobs(task)
     try:
         _command(jobs, config_name)
-    except FusionError as error:
+    except (FusionError, _MendableError) as error:
         jobs.tidy()
         _stop(MENDABLE, str(error))
     except KeyboardInterrupt:
@@ -88,7 +92,10 @@ class _Jobs:
         self.output = Path(hydra.runtime.output_dir)
         with open_dict(config):
             config.output = str(self.output)
-        score = self.task(config)
+        try:
+            score = self.task(config)
+        except FusionError as error:
+            raise _MendableError(str(error)) from error
         self.scores.append({"job": self.output.name, "overrides": list(hydra.overrides.task), "score": score})
         return score
 
