@@ -1,4 +1,4 @@
-"""A trained run applied to a cohort: scores by fold and their spread, what matched, who is unlike those it trained on."""
+"""A trained run applied to a cohort: scores by fold, their spread, what matched, who is unlike the training set."""
 
 from __future__ import annotations
 

@@ -1,0 +1,64 @@
+"""The classical arms learn from training patients alone, and what they learn is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from fusion.arms.base import FoldData
+from fusion.arms.classical import ClassicalArm, features
+from fusion.state import load_estimator
+
+Raw = dict[str, pd.DataFrame]
+
+
+@pytest.mark.parametrize("name", ["classical_lr", "classical_forest"])
+def test_finds_the_signal(name: str, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
+    steps: list[int] = []
+    scores = ClassicalArm(name).fit(fold_of(raw, labels), None, lambda: steps.append(1))
+    assert roc_auc_score(labels.loc[scores.test.index], scores.test) > 0.8
+    assert sorted(scores.inner.index) == sorted(labels.index[:80])
+    assert scores.test.between(0, 1).all()
+    assert len(steps) == ClassicalArm(name).units(3)
+
+
+@pytest.mark.parametrize("name", ["classical_lr", "classical_forest"])
+def test_held_out_patients_change_nothing(
+    name: str, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    first = ClassicalArm(name).fit(fold_of(raw, labels), None, lambda: None)
+    altered = {key: table.copy() for key, table in raw.items()}
+    for table in altered.values():
+        table.iloc[80:] = 1000.0
+    flipped = labels.copy()
+    flipped.iloc[80:] = 1 - flipped.iloc[80:]
+    second = ClassicalArm(name).fit(fold_of(altered, flipped), None, lambda: None)
+    assert np.array_equal(first.inner.to_numpy(), second.inner.to_numpy())
+    assert first.threshold == second.threshold
+    assert not np.array_equal(first.test.to_numpy(), second.test.to_numpy())
+
+
+def test_test_labels_are_withheld(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
+    data = fold_of(raw, labels)
+    assert not set(data.labels.index) & set(data.fold.test)
+
+
+def test_a_patient_without_a_modality_is_scored(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
+    raw["blood"].iloc[::7] = np.nan
+    scores = ClassicalArm("classical_lr").fit(fold_of(raw, labels), None, lambda: None)
+    assert scores.test.notna().all()
+
+
+def test_the_kept_model_is_the_one_that_scored(
+    tmp_path: Path, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    data = fold_of(raw, labels)
+    scores = ClassicalArm("classical_lr").fit(data, tmp_path, lambda: None)
+    probability = load_estimator(tmp_path / "model.skops").predict_proba(features(data.whole, data.fold.test))[:, 1]
+    # Calibration keeps the ranks.
+    assert np.array_equal(np.argsort(probability), np.argsort(scores.test.to_numpy()))
