@@ -261,7 +261,7 @@ class Modality(Protocol):
         ...
 
     def check(self) -> list[str]:
-        """Problems that can be seen from headers and listings alone, each one sentence naming file, value and remedy."""
+        """Problems seen from headers and listings alone, each a sentence naming file, value and remedy."""
         ...
 
     def prepare(self, progress: Progress) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from fusion.contract import FusionError, State
 from fusion.run_files import replace_file
 
-
 TRUSTED = ("numpy.dtype",)
 """What scikit-learn's own estimators hold beyond the types that skops trusts by default; data, not code."""
 
