@@ -1,0 +1,270 @@
+"""The ingest of MAFs by Hail, as a process of its own: ``python -m data_modules.ingest.maf_job job.json``.
+
+Started by `data_modules.ingest.maf_ingest`; beside `data_modules.ingest.hail_job` nobody else imports hail.
+
+One line of a MAF is one call in one sample. Lines are filtered one by one (never across patients), calls that several
+lines repeat (aliquots of a patient, callers, transcripts) are merged, and what was dropped is counted by reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modules.errors import some
+from data_modules.ingest import hail_job
+from data_modules.ingest.annotation import CLASSES
+from data_modules.ingest.maf import (
+    CONSEQUENCES,
+    OPTIONAL,
+    OTHER,
+    REQUIRED,
+    MafError,
+    MafHeader,
+    build_name,
+    read_header,
+)
+from data_modules.ingest.variant_store import COLUMNS, CONTIGS, NOT_LISTED, write_store
+
+_KEY = ("contig", "position", "ref", "alt")
+
+
+def main(path: Path) -> None:
+    """Run the job of a JSON file, then end the JVM and this process."""
+    job = json.loads(path.read_text(encoding="utf-8"))
+    told = hail_job._keep_stdout()
+    hail_job._tell(told, "starting Hail", 0, job)
+    hail_job._start_hail(job)
+    try:
+        for at, origin in enumerate(job["origins"]):
+            hail_job._tell(told, f"reading {origin} variants", at + 1, job)
+            _ingest(origin, job)
+    finally:
+        hail_job._end_hail(job)
+    hail_job._tell(told, "variants ready", len(job["origins"]) + 1, job)
+
+
+def _ingest(origin: str, job: Mapping[str, Any]) -> None:
+    """All files of an origin into one store."""
+    import hail as hl
+
+    filters = job["filters"][origin]
+    settings = MafSettings(
+        origin=origin, build=job["build"], filters=tuple(filters["accept"]), min_depth=filters["min_dp"] or 0
+    )
+    files = [Path(file["path"]) for file in job["files"] if file["origin"] == origin]
+    found = read_calls(hl, files, settings, Path(job["spark"].get("scratch") or job["scratch"]) / origin)
+    parts = store_parts(found, settings)
+    write_store(
+        Path(job["out"]) / origin,
+        variants=parts.variants,
+        dosage=parts.dosage,
+        samples=parts.samples,
+        qc=found.qc,
+        meta={"build": job["build"], "origin": origin, "hash": job["hash"], "settings": job["settings"]},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MafSettings:
+    """Which lines count.
+
+    Attributes:
+        origin: ``somatic`` or ``germline``.
+        build: the cohort's genome build, ``GRCh37`` or ``GRCh38``; lines of another build are refused.
+        filters: values of a FILTER column that pass, ``.`` for empty ones; a file without the column passes whole.
+        min_depth: reads at the site in the tumour, where the file gives them; a line without passes.
+    """
+
+    origin: str = "somatic"
+    build: str = "GRCh37"
+    filters: tuple[str, ...] = ("PASS",)
+    min_depth: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MafCalls:
+    """What `read_calls` found.
+
+    Attributes:
+        calls: one row a call: barcode, contig, position, ref, alt, gene, consequence, aachange, lines (merged), file.
+        samples: every sample with at least one line, kept or not.
+        qc: lines read, merged as duplicates and dropped by reason; the dialect of each file.
+    """
+
+    calls: pd.DataFrame
+    samples: tuple[str, ...]
+    qc: Mapping[str, Any]
+
+
+def read_calls(hl: Any, files: Sequence[Path], settings: MafSettings, scratch: Path) -> MafCalls:
+    """Import, normalise, filter and merge the lines of MAF files.
+
+    Args:
+        hl: the initialised `hail` module.
+        files: plain, gzipped or block-gzipped; dialects may differ from file to file.
+        settings: which lines count.
+        scratch: an empty folder for what Hail exports.
+
+    Raises:
+        MafError: a header lacks columns, a build disagrees with `MafSettings.build`, or no line is kept.
+    """
+    headers = [read_header(path) for path in files]
+    lines = hl.Table.union(*[_import(hl, header) for header in headers])
+    lines = _normalise(hl, lines, settings).checkpoint(str(scratch / "lines.ht"), overwrite=True)
+    found = lines.aggregate(
+        hl.struct(
+            reasons=hl.agg.counter(hl.or_else(lines.dropped, "kept")),
+            samples=hl.agg.collect_as_set(lines.barcode),
+            builds=hl.agg.counter(lines.build),
+        )
+    )
+    _check_builds(found.builds, settings, files)
+    reasons = {str(name): int(count) for name, count in sorted(found.reasons.items())}
+    if not reasons.get("kept"):
+        raise MafError(
+            f"{files[0]}: no line of the MAF is kept; dropped: {reasons}. See modality.variants and the build."
+        )
+    calls = _merge(hl, lines.filter(hl.is_missing(lines.dropped)), scratch / "calls.tsv")
+    kept = reasons.pop("kept")
+    sites = {"read": kept + sum(reasons.values()), "duplicate": kept - len(calls), **reasons}
+    qc = {"sites": sites, "dialects": {header.path.name: header.dialect for header in headers}}
+    return MafCalls(calls=calls, samples=tuple(sorted(sample for sample in found.samples if sample)), qc=qc)
+
+
+def _import(hl: Any, header: MafHeader) -> Any:
+    """Lines of one file, the fields that exist, as strings; absent fields are missing."""
+    table = hl.import_table(
+        str(header.path),
+        comment="#",
+        missing="",
+        force_bgz=_block_gzipped(header.path),
+        force=header.path.suffix == ".gz" and not _block_gzipped(header.path),
+    )
+    columns = {
+        field: table[header.columns[field]] if field in header.columns else hl.missing(hl.tstr)
+        for field in (*REQUIRED, *OPTIONAL)
+    }
+    return table.select(**columns, file=header.path.name, has_filter="filter" in header.columns)
+
+
+def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
+    """Contig, anchor-free minimal alleles, sample and the reason for which a line is dropped, if any."""
+    bare = lines.chromosome.replace("(?i)^chr", "")
+    contig = hl.literal({"23": "X", "24": "Y", "25": "MT", "M": "MT"}).get(bare, bare)
+    allele2, allele1 = lines.allele2.upper(), hl.or_else(lines.allele1, "").upper()
+    # Where allele 2 repeats the reference, the change stands in allele 1.
+    reference = hl.or_else(lines.reference, "-").upper()
+    alternate = hl.if_else((allele2 != reference) | (allele1 == ""), hl.or_else(allele2, "-"), allele1)
+    change = _minimal(hl, hl.parse_int32(lines.start), reference.replace("-", ""), alternate.replace("-", ""))
+    # Counts come as "133" and as "133.0".
+    alt_reads, ref_reads = hl.parse_float64(lines.alt_count), hl.parse_float64(lines.ref_count)
+    depth = hl.or_else(hl.parse_float64(lines.depth), alt_reads + ref_reads)
+    lines = lines.annotate(contig=contig, position=change.position, ref=change.ref, alt=change.alt, depth=depth)
+    return lines.annotate(
+        consequence=hl.literal(CONSEQUENCES).get(lines.classification, OTHER),
+        dropped=hl.case()
+        .when(hl.is_missing(lines.barcode), "no barcode")
+        .when(~hl.literal(set(CONTIGS)).contains(lines.contig), "contig")
+        .when(hl.is_missing(lines.position), "no position")
+        .when(lines.ref == lines.alt, "no alternate allele")
+        .when(~(lines.ref + lines.alt).matches("^[ACGT-]+$"), "allele is not made of A, C, G, T")
+        .when(lines.has_filter & ~_passes(hl, lines["filter"], settings), "FILTER")
+        .when(lines.depth < settings.min_depth, "depth")
+        .or_missing(),
+    )
+
+
+def _passes(hl: Any, values: Any, settings: MafSettings) -> Any:
+    """Whether all of a FILTER cell's values are accepted; an empty cell is ``.``."""
+    accepted = hl.literal(set(settings.filters))
+    return hl.all(lambda value: accepted.contains(value), hl.or_else(values, ".").split("[;,]"))
+
+
+def _minimal(hl: Any, start: Any, reference: Any, alternate: Any) -> Any:
+    """`data_modules.ingest.maf.canonical` as a Hail expression: struct of position, ref and alt."""
+    length = hl.min(hl.len(reference), hl.len(alternate))
+    same_right = hl.range(length).map(
+        lambda i: reference[hl.len(reference) - 1 - i] == alternate[hl.len(alternate) - 1 - i]
+    )
+    right = hl.or_else(same_right.index(False), length)
+    before, after = reference[: hl.len(reference) - right], alternate[: hl.len(alternate) - right]
+    left_length = hl.min(hl.len(before), hl.len(after))
+    left = hl.or_else(hl.range(left_length).map(lambda i: before[i] == after[i]).index(False), left_length)
+    # The MAF names the base before an insertion.
+    first = hl.if_else(hl.len(reference) == 0, start + 1, start)
+    return hl.struct(position=first + left, ref=_dash(hl, before[left:]), alt=_dash(hl, after[left:]))
+
+
+def _dash(hl: Any, bases: Any) -> Any:
+    return hl.if_else(hl.len(bases) == 0, "-", bases)
+
+
+def _merge(hl: Any, lines: Any, target: Path) -> pd.DataFrame:
+    """One row a call: lines of the same sample and variant become one, with the worst consequence of them."""
+    order = {name: rank for rank, name in enumerate(CLASSES)}
+    worst = hl.agg.take(hl.struct(gene=lines.gene, c=lines.consequence, p=lines.protein, f=lines.file), 1,
+                        ordering=hl.literal(order)[lines.consequence])[0]  # fmt: skip
+    merged = lines.group_by("barcode", *_KEY).aggregate(worst=worst, lines=hl.agg.count())
+    merged = merged.transmute(
+        gene=merged.worst.gene, consequence=merged.worst.c, aachange=merged.worst.p, file=merged.worst.f
+    )
+    merged.export(str(target))
+    types = {"position": "int32", "lines": "int32"}
+    texts = ("barcode", "contig", "ref", "alt", "gene", "consequence", "aachange", "file")
+    return pd.read_csv(
+        target, sep="\t", keep_default_na=False, na_values=["NA"], dtype={**types, **dict.fromkeys(texts, "string")}
+    )
+
+
+def _check_builds(builds: Mapping[str | None, int], settings: MafSettings, files: Sequence[Path]) -> None:
+    """Refuse lines whose NCBI_Build is not the cohort's."""
+    other = sorted(str(build) for build in builds if build and build_name(build) != settings.build)
+    if other:
+        raise MafError(
+            f"{some([path.name for path in files])}: NCBI_Build is {some(other)} and cohort.build is {settings.build}. "
+            "Set cohort.build, or lift the file over."
+        )
+
+
+def _block_gzipped(path: Path) -> bool:
+    """BGZF has an extra field ``BC`` in its first gzip header (SAM specification, section 4.1)."""
+    with path.open("rb") as stream:
+        start = stream.read(14)
+    return start[:2] == b"\x1f\x8b" and start[12:14] == b"BC"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreParts:
+    """The arguments of `write_store` that the calls determine."""
+
+    variants: pd.DataFrame
+    dosage: NDArray[np.int8]
+    samples: tuple[str, ...]
+
+
+def store_parts(found: MafCalls, settings: MafSettings) -> StoreParts:
+    """Calls as variants × samples: 1 where listed, `NOT_LISTED` elsewhere; a MAF has neither genotypes nor coverage."""
+    calls = found.calls.sort_values([*_KEY, "barcode"], kind="stable")
+    first = calls.drop_duplicates(list(_KEY))
+    row = calls.groupby(list(_KEY), sort=False).ngroup().to_numpy()
+    column = pd.Index(found.samples).get_indexer(pd.Index(calls["barcode"]))
+    dosage = np.full((len(first), len(found.samples)), NOT_LISTED, dtype=np.int8)
+    dosage[row, column] = 1
+    variants = first.assign(origin=settings.origin)[list(COLUMNS)].reset_index(drop=True)
+    return StoreParts(variants=variants, dosage=dosage, samples=found.samples)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
+    sys.stderr.flush()
+    os._exit(0)  # as in `hail_job`
