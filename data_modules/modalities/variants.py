@@ -1,0 +1,466 @@
+"""Variants as a modality: checked by header, ingested through Hail, filtered and selected on training patients."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from data_modules.errors import some
+from data_modules.files import find_files
+from data_modules.ingest.annotation import CLASSES, AnnotationSettings
+from data_modules.ingest.variant_store import VariantStore
+from data_modules.ingest.variants import (
+    ORIGINS,
+    GenotypeFilters,
+    Origin,
+    SparkSettings,
+    VariantIngest,
+    VcfFile,
+    parse_files,
+)
+from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds
+from data_modules.modalities.variant_features import KINDS, FeatureSettings, OriginVariants, Rules, VariantTable
+from fusion.contract import FeatureSpec, FusionError, Item, ModalitySpec, Progress, State
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from data_modules.cohort import CohortSource
+    from data_modules.selection import Selector
+
+STATE_VERSION = 1
+
+
+class StoreIngest(Protocol):
+    """What brings variants into stores; `VariantIngest` for VCFs."""
+
+    @property
+    def origins(self) -> tuple[Origin, ...]: ...
+
+    def samples(self, origin: Origin) -> tuple[str, ...]: ...
+
+    def check(self) -> list[str]: ...
+
+    def run(self, progress: Progress) -> Any: ...
+
+    def stores(self) -> Mapping[Origin, VariantStore]: ...
+
+
+class StoredVariants(BaseModality):
+    """Variants out of stores, whatever format they came from.
+
+    Args:
+        name: key in `modality`.
+        source: the cohort.
+        ingest: makes the stores.
+        patient_ids: sample name → patient id.
+        settings: which features to make and the filters across patients.
+        keep: patterns of features that selection does not touch.
+        selector: chooses among the others.
+        absent_is: what a site means that none of a patient's files lists: ``reference`` or ``unknown``.
+        problems: found while building, for `check`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: CohortSource,
+        ingest: StoreIngest,
+        patient_ids: PatientIds,
+        settings: FeatureSettings,
+        keep: Sequence[str],
+        selector: Selector,
+        absent_is: str | None,
+        problems: Sequence[str] = (),
+    ) -> None:
+        super().__init__(name=name, source=source)
+        self.ingest = ingest
+        self.patient_ids = patient_ids
+        self.settings = settings
+        self.keep = tuple(keep)
+        self.selector = selector
+        self.absent_is = absent_is
+        self._problems = tuple(problems)
+
+    @property
+    def key(self) -> str:
+        return f"modality.{self.name}"
+
+    @cached_property
+    def patients(self) -> frozenset[str]:
+        """Who has calls of the primary origin: somatic ones where files of that origin are configured."""
+        if self._problems or not self.ingest.origins:
+            return frozenset()
+        matched, _ = self.patient_ids.map(self.ingest.samples(self.ingest.origins[0]))
+        return frozenset(matched.values())
+
+    def check(self) -> list[str]:
+        if self._problems:
+            return list(self._problems)
+        problems = self.patient_ids.check(key=self.key)
+        if self.absent_is not in ("reference", "unknown"):
+            problems.append(
+                f"{self.key}.absent_is={self.absent_is!r}: say what a site means that a patient's files do not list. "
+                f"Set cohort.absent_is (or {self.key}.absent_is) to reference or unknown."
+            )
+        problems += self.ingest.check()
+        return problems or self._sample_problems()
+
+    def _sample_problems(self) -> list[str]:
+        problems = []
+        known = _cohort_ids(self.source)
+        for origin in self.ingest.origins:
+            samples = self.ingest.samples(origin)
+            matched, _ = self.patient_ids.map(samples)
+            if not matched:
+                problems.append(
+                    f"{self.key}: no {origin} sample ({some(samples)}) yields a patient id. "
+                    f"Set {self.key}.patient_pattern or sample_sheet."
+                )
+            elif known and not known & set(matched.values()):
+                problems.append(
+                    f"{self.key}: no {origin} sample is of a patient of the cohort: samples {some(samples, 3)} are read "
+                    f"as {some(list(matched.values()), 3)}, patients are {some(sorted(known), 3)}. "
+                    f"Set {self.key}.patient_pattern or sample_sheet."
+                )
+        return problems
+
+    def prepare(self, progress: Progress) -> None:
+        self.ingest.run(progress)
+
+    @cached_property
+    def variants(self) -> VariantTable:
+        """All patients' variants, read from the stores once."""
+        self.ingest.run(lambda step, done, total: None)
+        origins: dict[str, OriginVariants] = {}
+        for origin, store in self.ingest.stores().items():
+            matched, _ = self.patient_ids.map(store.samples)
+            origins[origin] = OriginVariants.of_store(
+                store,
+                matched,
+                absent_is=self.absent_is or "unknown",
+                damaging=self.settings.damaging.get(origin, ()),
+            )
+        return VariantTable(origins=origins, settings=self.settings, absent_is=self.absent_is or "unknown")
+
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedVariants:
+        """Filter, select and scale on the training patients who have variants.
+
+        Raises:
+            FusionError: none of them has, or nothing passes the filters.
+        """
+        table = self.variants
+        have = set(table.patients)
+        rows = [at for at, patient in enumerate(train_ids) if patient in have]
+        if not rows:
+            raise FusionError(f"{self.key}: none of {len(train_ids)} training patients has variants.")
+        train = [train_ids[at] for at in rows]
+        rules = table.fit_rules(train)
+        raw = table.features(rules)
+        measured = raw.loc[train]
+        kept = [name for name in raw.columns if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.keep)]
+        kept = [name for name in kept if measured[name].notna().any()]
+        described = {name: table.describe(name) for name in raw.columns}
+        ranking = _ranking(kept, described)
+        others = [name for name in raw.columns if name not in set(kept)]
+        if others:
+            genes = {name: described[name].gene for name in others}
+            chosen = self.selector.fit(measured[others], np.asarray(labels)[rows], genes)
+            ranking = pd.concat([ranking, chosen.table], ignore_index=True)
+        names = list(ranking.loc[ranking["selected"], "feature"])
+        specs = [_scaled(described[name], measured[name]) for name in names]
+        spec = ModalitySpec(name=self.name, kind="variants", features=tuple(specs))
+        return FittedVariants(spec, table=table, rules=_needed(rules, names), ranking=ranking, build=self.source.build)
+
+    def restore(self, state: State) -> FittedVariants:
+        """Features by gene and minimal representation, out of this cohort's stores.
+
+        Raises:
+            FusionError: the state is of a newer version, or its single variants are of another build.
+        """
+        config = state.config
+        if config["version"] > STATE_VERSION:
+            raise FusionError(f"{self.key}: the fitted state is of a newer version of this package. Update it.")
+        features = tuple(FeatureSpec(**one) for one in config["features"])
+        single = [feature.name for feature in features if feature.kind == "dosage"]
+        if single and config["build"] != self.source.build:
+            raise FusionError(
+                f"{self.key}: the model's single variants ({some(single, 3)}) are of build {config['build']} and "
+                f"cohort.build is {self.source.build}. Lift the files over, or train with "
+                f"{self.key}.features=[burden,count,fraction]."
+            )
+        arrays = state.arrays
+        rules = Rules(
+            excluded={origin: tuple(map(str, arrays[f"excluded_{origin}"])) for origin in ORIGINS},
+            recurrent={origin: tuple(map(str, arrays[f"recurrent_{origin}"])) for origin in ORIGINS},
+            genes=tuple(config["genes"]),
+        )
+        ranking = pd.DataFrame(
+            {
+                "feature": arrays["feature"].astype(object),
+                "gene": [str(gene) or None for gene in arrays["gene"]],
+                "rank": arrays["rank"],
+                "selected": arrays["selected"],
+            }
+        )
+        sets = {name: tuple(genes) for name, genes in config["gene_sets"].items()}
+        damaging = {origin: tuple(classes) for origin, classes in config["damaging"].items()}
+        settings = replace(
+            self.settings,
+            kinds=KINDS,
+            gene_sets=sets,
+            damaging=damaging,
+            log_counts=bool(config["log_counts"]),
+        )
+        table = self.variants
+        origins = {
+            origin: replace(part, damaging=frozenset(damaging.get(origin, ())))
+            for origin, part in table.origins.items()
+        }
+        spec = ModalitySpec(name=self.name, kind="variants", features=features)
+        return FittedVariants(
+            spec,
+            table=replace(table, settings=settings, origins=origins),
+            rules=rules,
+            ranking=ranking,
+            build=config["build"],
+        )
+
+    def match(self, state: State) -> MatchReport:
+        """Which of a fitted state's features this cohort's files say anything of."""
+        names = [str(feature["name"]) for feature in state.config["features"]]
+        table = self.variants
+        missing = tuple(name for name in names if not table.knows(name))
+        return MatchReport(features=len(names), missing=missing, absent_is=table.absent_is)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchReport:
+    """How a model's features meet another cohort.
+
+    Attributes:
+        features: how many the model has.
+        missing: those whose gene or variant no file of the cohort names.
+        absent_is: how they are read: ``reference`` as no mutation, ``unknown`` as missing.
+    """
+
+    features: int
+    missing: tuple[str, ...]
+    absent_is: str
+
+    @property
+    def matched(self) -> int:
+        return self.features - len(self.missing)
+
+    def __str__(self) -> str:
+        if not self.missing:
+            return f"all {self.features} variant features are in the files"
+        return (
+            f"{self.matched} of {self.features} variant features are in the files; "
+            f"{some(self.missing)} read as {self.absent_is}"
+        )
+
+
+class Variants(StoredVariants):
+    """Variants from VCF files; every argument is explained in conf/modality/variants.yaml.
+
+    Raises:
+        FusionError: an argument that cannot be right, by `check`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: CohortSource,
+        files: Sequence[Any],
+        selector: Selector,
+        patient_pattern: str | None = None,
+        sample_sheet: Mapping[str, str] | None = None,
+        absent_is: str | None = None,
+        filters: Mapping[str, Mapping[str, Any]] | None = None,
+        annotation: Mapping[str, Any] | None = None,
+        features: Sequence[str] = KINDS,
+        damaging: Mapping[str, Sequence[str]] | None = None,
+        gene_sets: Mapping[str, Sequence[str]] | None = None,
+        log_counts: bool = True,
+        keep: Sequence[str] = (),
+        min_call_rate: float = 0.8,
+        max_germline_frequency: float = 0.01,
+        dosage_origins: Sequence[str] = ("somatic",),
+        min_carriers: int = 5,
+        spark: Mapping[str, Any] | None = None,
+    ) -> None:
+        key = f"modality.{name}"
+        classes = {origin: tuple(one) for origin, one in (damaging or {}).items()}
+        problems = _setting_problems(key, features=features, damaging=classes, dosage_origins=dosage_origins)
+        vcfs: list[VcfFile] = []
+        try:
+            for pattern, origin in parse_files(files):
+                found, empty = find_files(source.root, pattern)
+                vcfs += [VcfFile(path=path, origin=origin) for path in found]
+                if empty:
+                    problems.append(
+                        f"{key}.files: no file matches {some(empty)}. Point {key}.files or cohort.root to them."
+                    )
+        except FusionError as error:
+            problems.append(f"{key}.{error}")
+        given = {origin: _filters((filters or {}).get(origin, {})) for origin in ORIGINS}
+        ingest = VariantIngest(
+            key=key,
+            files=tuple(vcfs),
+            filters=given,
+            annotation=AnnotationSettings(**dict(annotation or {})),
+            build=source.build,
+            spark=SparkSettings(**_plain(spark or {})),
+            cache=source.cache,
+        )
+        settings = FeatureSettings(
+            kinds=tuple(features),
+            damaging=classes,
+            gene_sets={label: tuple(genes) for label, genes in (gene_sets or {}).items()},
+            log_counts=log_counts,
+            min_call_rate=min_call_rate,
+            max_germline_frequency=max_germline_frequency,
+            dosage_origins=tuple(dosage_origins),
+            min_carriers=min_carriers,
+        )
+        super().__init__(
+            name=name,
+            source=source,
+            ingest=ingest,
+            patient_ids=PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=source.root),
+            settings=settings,
+            keep=keep,
+            selector=selector,
+            absent_is=absent_is or source.absent_is,
+            problems=problems,
+        )
+
+
+class FittedVariants(BaseFitted):
+    """Selected, scaled variant features of any patient of a cohort."""
+
+    def __init__(
+        self, spec: ModalitySpec, *, table: VariantTable, rules: Rules, ranking: pd.DataFrame, build: str | None
+    ) -> None:
+        super().__init__(spec)
+        self._ranking = ranking
+        self._rules = rules
+        self._settings = table.settings
+        self._build = build
+        names = [feature.name for feature in spec.features]
+        center = np.array([feature.center for feature in spec.features])
+        scale = np.array([feature.scale for feature in spec.features])
+        raw = table.features(rules).reindex(columns=names)
+        self._row = {patient: at for at, patient in enumerate(table.patients)}
+        self._values = ((raw.to_numpy(dtype=np.float64) - center) / scale).astype(np.float32)
+
+    @property
+    def selection(self) -> pd.DataFrame:
+        return self._ranking
+
+    def load(self, patient_id: str) -> Item | None:
+        """The patient's features; what is unknown is masked."""
+        at = self._row.get(patient_id)
+        if at is None:
+            return None
+        values = self._values[at]
+        known = np.isfinite(values)
+        return Item(values=np.where(known, values, np.float32(0)), mask=known)
+
+    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+        names = [feature.name for feature in self.spec.features]
+        index = pd.Index(list(self._row), name="patient_id", dtype=object)
+        frame = pd.DataFrame(self._values.astype(np.float64), index=index, columns=names)
+        return frame.reindex(list(patient_ids))
+
+    def state(self) -> State:
+        """Features with their scaling, and what was fitted across patients; no patient's data."""
+        ranking = self._ranking
+        return State(
+            config={
+                "version": STATE_VERSION,
+                "build": self._build,
+                "features": [asdict(feature) for feature in self.spec.features],
+                "genes": list(self._rules.genes),
+                "gene_sets": {name: list(genes) for name, genes in self._settings.gene_sets.items()},
+                "damaging": {origin: list(classes) for origin, classes in self._settings.damaging.items()},
+                "log_counts": self._settings.log_counts,
+            },
+            arrays={
+                **{f"excluded_{o}": np.array(self._rules.excluded.get(o, ()), dtype=np.str_) for o in ORIGINS},
+                **{f"recurrent_{o}": np.array(self._rules.recurrent.get(o, ()), dtype=np.str_) for o in ORIGINS},
+                "feature": np.array(ranking["feature"].tolist(), dtype=np.str_),
+                "gene": np.array([gene or "" for gene in ranking["gene"]], dtype=np.str_),
+                "rank": ranking["rank"].to_numpy(dtype=np.int64),
+                "selected": ranking["selected"].to_numpy(dtype=bool),
+            },
+        )
+
+
+def _ranking(kept: Sequence[str], described: Mapping[str, FeatureSpec]) -> pd.DataFrame:
+    """The rows of features that no selection touched."""
+    genes = [described[name].gene for name in kept]
+    return pd.DataFrame({"feature": list(kept), "gene": genes, "rank": 1, "selected": True}).astype(
+        {"feature": object, "gene": object, "rank": np.int64, "selected": bool}
+    )
+
+
+def _scaled(feature: FeatureSpec, measured: pd.Series[float]) -> FeatureSpec:
+    """With mean and standard deviation of the training patients; constants are only centred."""
+    deviation = float(measured.std(ddof=0))
+    return replace(feature, center=float(measured.mean()), scale=deviation if deviation > 0 else 1.0)
+
+
+def _needed(rules: Rules, names: Sequence[str]) -> Rules:
+    """Without what no selected feature uses."""
+    chosen = set(names)
+    recurrent = {
+        origin: tuple(one for one in variants if one in chosen or f"{origin}:{one}" in chosen)
+        for origin, variants in rules.recurrent.items()
+    }
+    return replace(rules, recurrent=recurrent, genes=tuple(gene for gene in rules.genes if f"burden:{gene}" in chosen))
+
+
+def _cohort_ids(source: CohortSource) -> set[str]:
+    """Ids in the cohort's tables; empty where a table cannot be read, which the cohort itself will say."""
+    known: set[str] = set()
+    for table in source.specs:
+        try:
+            known |= set(source.table(table).index)
+        except FusionError:
+            return set()
+    return known
+
+
+def _filters(given: Mapping[str, Any]) -> GenotypeFilters:
+    return GenotypeFilters(**{**_plain(given), "accept": tuple(map(str, given.get("accept", ("PASS",))))})
+
+
+def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Without Hydra's containers, which are no JSON."""
+    return {str(key): dict(value) if isinstance(value, Mapping) else value for key, value in given.items()}
+
+
+def _setting_problems(
+    key: str, *, features: Sequence[str], damaging: Mapping[str, Sequence[str]], dosage_origins: Sequence[str]
+) -> list[str]:
+    problems = []
+    for setting, given, known in (
+        ("features", features, KINDS),
+        ("damaging", damaging, ORIGINS),
+        ("damaging", [term for terms in damaging.values() for term in terms], CLASSES),
+        ("dosage_origins", dosage_origins, ORIGINS),
+    ):
+        wrong = [one for one in given if one not in known]
+        if wrong:
+            problems.append(f"{key}.{setting}: {some(wrong)} is none of {some(known, len(known))}. Mend it.")
+    return problems
