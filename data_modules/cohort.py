@@ -59,7 +59,8 @@ class CohortSource:
 
     Args:
         name: of the cohort.
-        root: folder of its files.
+        root: folder of its files; null, only with a generator, is ``data/<name>`` and, for settings below that
+            are not null, a folder of their own beside it.
         cache: folder of ingested results.
         tables: name → file (or reader), id, id_pattern, skip_rows, and columns: name → time, kind, levels, unit, label,
             missing; see `data_modules.tables`.
@@ -71,7 +72,8 @@ class CohortSource:
         generator: called as ``generator(root, progress=…)``, with the settings below, to write a root that is missing.
         patients: how many patients the generator writes,
         seed: with which seed,
-        interaction: and how strong an interaction between the modalities. All three only with a generator.
+        interaction: and how strong an interaction between the modalities. All three only with a generator; null leaves
+            them to it, and takes a root that exists as it is.
         max_unmatched: tolerated share of a table's or modality's patients who appear nowhere else.
         patients_pattern: regular expression that every patient id matches in full.
         absent_is: what a site absent from a patient's variants means: ``reference`` or ``unknown``.
@@ -85,7 +87,7 @@ class CohortSource:
         self,
         *,
         name: str,
-        root: str | Path,
+        root: str | Path | None,
         cache: str | Path,
         tables: Mapping[str, Any],
         endpoints: Mapping[str, Any],
@@ -103,7 +105,6 @@ class CohortSource:
         fetch: str | None = None,
     ) -> None:
         self.name = name
-        self.root = Path(root).expanduser()
         self.cache = Path(cache).expanduser()
         self.build = build
         self.absent_is = absent_is
@@ -116,6 +117,10 @@ class CohortSource:
         given = {"patients": patients, "seed": seed, "interaction": interaction}
         self._settings = {key: value for key, value in given.items() if value is not None}
         self._fetch = fetch
+        if root is None and generator is None:
+            raise CohortError(name, [Problem(what="cohort.root is null", remedy="Set it to the folder of the files")])
+        own = "".join(f"_{key}_{value}" for key, value in self._settings.items())
+        self.root = Path("data", name + own) if root is None else Path(root).expanduser()
         self.endpoint = _endpoint(name, endpoint, plain(endpoints))
         self._check_declarations()
 
@@ -153,7 +158,6 @@ class CohortSource:
         Raises:
             CohortError: no such root, or one that was written with other settings.
         """
-        stamp = self.root / STAMP
         if self._generator is None:
             if not self.root.is_dir():
                 fetch = f" {self._fetch.strip()}" if self._fetch else ""
@@ -162,23 +166,19 @@ class CohortSource:
                     self.name, [Problem(what=f"there is no folder {self.root.absolute()}", remedy=remedy)]
                 )
             return
+        stamp = self.root / STAMP
         if not stamp.is_file():
-            if self.root.exists() and any(self.root.iterdir()):
-                what = f"{self.root.absolute()} holds files but no {STAMP}, so it is no finished simulated cohort"
-                raise CohortError(
-                    self.name, [Problem(what=what, remedy="Set cohort.root to another folder, or remove it")]
-                )
             self._generator(self.root, progress=progress, **self._settings)
             return
         written = json.loads(stamp.read_text(encoding="utf-8"))
         other = [
-            f"{key}={written[key]!r}, not {value!r}"
+            f"{key}={written.get(key)!r}, not {value!r}"
             for key, value in self._settings.items()
-            if key in written and written[key] != value
+            if written.get(key) != value
         ]
         if other:
             what = f"{self.root.absolute()} was written with {some(other)}"
-            remedy = "Set cohort.root to another folder for the new settings, or remove this one"
+            remedy = "Set cohort.root to another folder for these settings, or to null"
             raise CohortError(self.name, [Problem(what=what, remedy=remedy)])
 
     @cached_property

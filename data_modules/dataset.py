@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from fusion.contract import Batch, FittedModality, Item, ModalityBatch, ModalitySpec
@@ -64,7 +65,7 @@ class ItemCache:
         if key in self._kept:
             return self._kept[key]
         item = load(patient)
-        size = 0 if item is None else item.values.nbytes + item.mask.nbytes
+        size = 0 if item is None else item.values.nbytes + item.mask.nbytes  # noqa: PD011
         if self.bytes + size <= self._limit:
             self._kept[key] = item
             self.bytes += size
@@ -97,7 +98,7 @@ class PatientDataset(Dataset[Batch]):
         self.fitted = dict(fitted)
         self.patient_ids = tuple(patient_ids)
         known = labels.reindex(list(self.patient_ids)).fillna(-1)
-        self.labels = known.to_numpy(dtype=np.int64)
+        self.labels: NDArray[np.int64] = np.asarray(known, dtype=np.int64)
         self.specs = {name: part.spec for name, part in self.fitted.items()}
         self._tiles = tiles
         self._seed = seed
@@ -127,7 +128,7 @@ def _take(item: Item, generator: np.random.Generator, number: int) -> Item:
     chosen = np.sort(generator.choice(len(item.mask), number, replace=False))
     return replace(
         item,
-        values=item.values[chosen],
+        values=item.values[chosen],  # noqa: PD011
         mask=item.mask[chosen],
         coords=None if item.coords is None else item.coords[chosen],
         source=None if item.source is None else item.source[chosen],
@@ -157,6 +158,6 @@ def _pad(items: Sequence[Item | None], spec: ModalitySpec) -> ModalityBatch:
     mask = np.zeros((len(items), length), dtype=np.bool_)
     for row, item in enumerate(items):
         if item is not None:
-            values[row, : len(item.mask)] = item.values
+            values[row, : len(item.mask)] = item.values  # noqa: PD011
             mask[row, : len(item.mask)] = item.mask
     return ModalityBatch(values=torch.from_numpy(values), mask=torch.from_numpy(mask))
