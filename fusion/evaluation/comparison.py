@@ -62,7 +62,7 @@ def arm_label(arm: str) -> str:
     names = {
         "fusion": "Fusion",
         "late": "Late fusion",
-        "classical": "Classical, chosen",
+        "classical": "Classical (chosen)",
         "classical_lr": "Logistic regression",
         "classical_forest": "Random forest",
     }
@@ -110,7 +110,7 @@ def judge(comparisons: Sequence[Comparison], *, reference: str = "fusion") -> Ve
     if worse:
         arm = min(worse, key=lambda key: worse[key].high)
         status = "worse"
-        text = f"{name} is worse than {_named(arm)} on these data: its AUROC differs by {_range(worse[arm])}."
+        text = f"{name} is worse than {arm_phrase(arm)} on these data: its AUROC differs by {_range(worse[arm])}."
     elif missing:
         status = "not shown"
         text = f"{name} not supported by these data: this run did not compare it with {_listed(missing)}."
@@ -119,20 +119,21 @@ def judge(comparisons: Sequence[Comparison], *, reference: str = "fusion") -> Ve
         status = "supported"
         text = (
             f"{name} is supported by these data: its AUROC exceeds that of every single modality, of late fusion and "
-            f"of the classical model. The least certain gain, over {_named(arm)}, is {_range(deciding[arm])}."
+            f"of the classical model. The least certain gain, over {arm_phrase(arm)}, is {_range(deciding[arm])}."
         )
     else:
         unclear = [arm for arm, gain in deciding.items() if not gain.low > 0]
         arm = min(unclear, key=lambda key: deciding[key].value)
         status = "not shown"
         text = (
-            f"{name} not supported by these data: its AUROC gain over {_listed([_named(one) for one in unclear])} "
-            f"has an interval that includes 0. The smallest, over {_named(arm)}, is {_range(deciding[arm])}."
+            f"{name} not supported by these data: its AUROC gain over {_listed([arm_phrase(one) for one in unclear])} "
+            f"has an interval that includes 0. The smallest, over {arm_phrase(arm)}, is {_range(deciding[arm])}."
         )
     return Verdict(status=status, text=text, against=tuple(deciding), missing=missing)
 
 
-def _named(arm: str) -> str:
+def arm_phrase(arm: str) -> str:
+    """`arm_label` inside a sentence."""
     label = arm_label(arm)
     return label[0].lower() + label[1:] if not arm.startswith("only_") else label
 

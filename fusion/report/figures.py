@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fusion.evaluation.calibration import reliability
-from fusion.evaluation.comparison import arm_label
+from fusion.evaluation.comparison import arm_label, arm_phrase
 from fusion.evaluation.decision_curve import net_benefit, treat_all
 from fusion.report.theme import INK, arm_colours
 
@@ -50,7 +50,7 @@ def gains(comparisons: Sequence[Mapping[str, Any]], *, reference: str, deciding:
         )  # fmt: skip
     axes.set_yticks(
         range(len(rows)),
-        ["over " + arm_label(row["arm"]) for row in rows],
+        ["over " + arm_phrase(row["arm"]) for row in rows],
     )
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -96,15 +96,13 @@ def calibration(predictions: pd.DataFrame, *, reference: str) -> Figure:
         )
     rows = predictions[predictions["arm"] == reference]
     edges = np.linspace(0, 1, 31)
-    for label, colour, name in ((1, colours[reference], "responders"), (0, "#7f8792", "non-responders")):
+    for label, colour in ((1, colours[reference]), (0, "#7f8792")):
         sign = 1 if label else -1
         share, _ = np.histogram(rows.loc[rows["label"] == label, "score"], bins=edges)
-        below.bar(
-            edges[:-1], sign * share / max(1, share.sum()), width=np.diff(edges), align="edge", color=colour, label=name
-        )
+        below.bar(edges[:-1], sign * share / max(1, share.sum()), width=np.diff(edges), align="edge", color=colour)
     below.set(yticks=[], xlabel="Predicted probability")
     below.spines["left"].set_visible(False)
-    below.annotate("↑ responders\n↓ others", (1.0, 0.5), xycoords="axes fraction", fontsize=7, ha="right", va="center")
+    below.set_ylabel("others  responders", fontsize=7, labelpad=8)
     axes.set(ylabel="Observed share", title="Calibration", ylim=(-0.02, 1.02), xlim=(-0.01, 1.01))
     _legend(axes, "upper left")
     return figure
@@ -156,7 +154,7 @@ def training(curves: pd.DataFrame) -> Figure | None:
         place.set(xlabel="Epoch", title=arm_label(arm))
         place.grid(color=INK, alpha=0.1, linewidth=0.6)
     axes[0].set_ylabel("Loss")
-    axes[0].legend(fontsize=7.5)
+    axes[0].legend(fontsize=8)
     return figure
 
 
@@ -180,13 +178,14 @@ def _line(arm: str, colours: Mapping[str, str]) -> dict[str, Any]:
 
 def _legend(axes: Axes, place: Corner) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], loc=place, fontsize=7.5)
+    axes.legend(handles[::-1], labels[::-1], loc=place, fontsize=8)
 
 
 def _roc_curve(rows: pd.DataFrame, grid: Floats) -> Floats:
-    """Sensitivity at each false-positive rate of `grid`."""
-    from sklearn.metrics import roc_curve
-
-    false_positive, true_positive, _ = roc_curve(rows["label"], rows["score"], drop_intermediate=False)
+    """Sensitivity at each false-positive rate of `grid`; tied scores are called together."""
+    positives = rows.groupby("score")["label"].agg(["sum", "size"]).sort_index(ascending=False).cumsum()
+    true_positive = np.concatenate([[0.0], positives["sum"] / positives["sum"].iloc[-1]])
+    false = positives["size"] - positives["sum"]
+    false_positive = np.concatenate([[0.0], false / false.iloc[-1]])
     last = np.searchsorted(false_positive, grid + 1e-12, side="right") - 1
     return np.asarray(true_positive[last], dtype=np.float64)

@@ -121,7 +121,7 @@ def fold_disagreement(content: Mapping[str, Any], predictions: pd.DataFrame) -> 
     return sum(tested.get((repeat, patient)) != fold for repeat, patient, fold in keys)
 
 
-def selected(selection: pd.DataFrame, *, limit: int = 30) -> list[Row]:
+def selected(selection: pd.DataFrame, *, limit: int = 20) -> list[Row]:
     """Per modality: features by how many outer folds chose them, and the stability of the choice."""
     if selection.empty:
         return []

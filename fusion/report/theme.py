@@ -61,9 +61,9 @@ def style() -> Iterator[None]:
 
 def stamp(figure: Any) -> None:
     """SIMULATED across a figure, so that it cannot pass for real wherever it is pasted."""
-    figure.text(
-        0.5, 0.5, "SIMULATED", ha="center", va="center", rotation=20, fontsize=46, weight="bold", color=_GREY, alpha=0.2
-    )  # fmt: skip
+    size = 7.2 * min(figure.get_figwidth(), 2.2 * figure.get_figheight())
+    centred = {"ha": "center", "va": "center", "rotation": 20}
+    figure.text(0.5, 0.5, "SIMULATED", fontsize=size, weight="bold", color=_GREY, alpha=0.2, **centred)
 
 
 def save_figure(figure: Any, folder: Path, name: str) -> str:

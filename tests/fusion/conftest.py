@@ -54,7 +54,8 @@ def fold_result(fold: Fold, labels: pd.Series[int], rng: np.random.Generator, ge
                 **where,
                 "endpoint": "response",
                 "label": truth,
-                "score": 1 / (1 + np.exp(-(gap * (truth - 0.5) + 0.5 * shared + 0.7 * rng.normal(size=len(truth)) - 0.7))),
+                "score": 1
+                / (1 + np.exp(-(gap * (truth - 0.5) + 0.5 * shared + 0.7 * rng.normal(size=len(truth)) - 0.7))),
                 "threshold": 0.35 + 0.02 * fold.index,
             }
         )
@@ -98,7 +99,13 @@ def make_run() -> Callable[..., RunFolder]:
     """A finished run folder with everything but weights, as `fusion.train` leaves it; seeded."""
 
     def make(
-        path: Path, *, patients: int = 120, repeats: int = 1, simulated: bool = True, gene: str = "PIK3CA", site: str = "A"
+        path: Path,
+        *,
+        patients: int = 120,
+        repeats: int = 1,
+        simulated: bool = True,
+        gene: str = "PIK3CA",
+        site: str = "A",
     ) -> RunFolder:
         rng = np.random.default_rng(5)
         ids = [f"SIM-BR-{number:04}" for number in range(patients)]
@@ -123,8 +130,14 @@ def make_run() -> Callable[..., RunFolder]:
             patients=patients,
             hashes={"clinical.tsv": "ab" * 32, "variants/somatic.vcf.gz": "cd" * 32},
         )
-        config: dict[str, Any] = {"seed": 7, "output": str(path), "modality": {"slides": {}, "variants": {}, "clinical": {}}}
-        run.begin(config=config, cohort=spec, seed=7, command=["python", "-m", "fusion.train", "+experiment=breast_tcga"])
+        config: dict[str, Any] = {
+            "seed": 7,
+            "output": str(path),
+            "modality": {"slides": {}, "variants": {}, "clinical": {}},
+        }
+        run.begin(
+            config=config, cohort=spec, seed=7, command=["python", "-m", "fusion.train", "+experiment=breast_tcga"]
+        )
         run.write_cohort(cohort)
         folds = draw_folds(ids, repeats=repeats, rng=rng)
         write_folds(run.folds_path, folds)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.metrics import f1_score
+
+from fusion.evaluation.calibration import Platt, choose_threshold, fit_platt, reliability
+from fusion.evaluation.decision_curve import net_benefit, treat_all
+from fusion.evaluation.stability import nogueira_stability
+
+
+def test_platt_recovers_the_line_that_made_the_labels() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(3.0, 2.0, 20_000)
+    labels = rng.random(20_000) < expit(0.7 * logits - 1.5)
+    platt = fit_platt(logits, labels)
+    assert (platt.slope, platt.intercept) == pytest.approx((0.7, -1.5), abs=0.06)
+    assert Platt(**platt.state()) == platt
+
+
+def test_platt_keeps_the_mean_and_stays_finite_on_separable_scores() -> None:
+    logits, labels = np.array([-3.0, -2, -1, 1, 2]), np.array([0, 0, 0, 1, 1])
+    platt = fit_platt(logits, labels)
+    scores = platt(logits)
+    assert 0 < platt.slope < 10
+    # The gradient in the intercept vanishes at the smoothed targets 1/(3+2) and (2+1)/(2+2).
+    assert scores.sum() == pytest.approx(3 * 1 / 5 + 2 * 3 / 4, abs=1e-6)
+    assert (np.diff(scores) > 0).all()
+
+
+def test_platt_never_turns_the_ranking_round_and_falls_back_to_the_prevalence() -> None:
+    logits, labels = np.arange(10.0), np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    scores = fit_platt(logits, labels)(logits)
+    assert (np.diff(scores) > 0).all()
+    assert scores == pytest.approx(np.full(10, 0.4), abs=0.01)
+    assert fit_platt(np.full(10, 7.0), labels)(np.full(10, 7.0)) == pytest.approx(np.full(10, 0.4))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+def test_platt_scores_do_not_depend_on_the_unit_of_the_logit(scale: float) -> None:
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=60)
+    labels = (rng.random(60) < expit(logits)).astype(int)
+    assert fit_platt(scale * logits, labels)(scale * logits) == pytest.approx(
+        fit_platt(logits, labels)(logits), abs=1e-7
+    )
+
+
+def test_scores_stay_off_0_and_1() -> None:
+    scores = Platt(slope=100.0, intercept=0.0)(np.array([-50.0, 50.0]))
+    assert 0 < scores[0] < scores[1] < 1
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "message"),
+    [
+        ([0.0, np.nan], [0, 1], "1 of 2 scores are not finite"),
+        ([0.0, 1.0], [1, 1], "both classes"),
+        ([0.0, 1.0], [0, 2], "0 or 1"),
+        ([0.0, 1.0, 2.0], [0, 1], "same patients"),
+    ],
+)
+def test_bad_input_is_refused(logits: list[float], labels: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit_platt(logits, labels)
+
+
+def test_threshold_by_hand() -> None:
+    labels, scores = np.array([0, 0, 1, 0, 1, 1]), np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.8])
+    # Youden: at 0.25 sensitivity 1, specificity 2/3; at 0.5 sensitivity 2/3, specificity 1. Equal: the higher of two.
+    assert choose_threshold(labels, scores) == pytest.approx(0.5)
+    # F1 at 0.25: 6/7; at 0.5: 4/5.
+    assert choose_threshold(labels, scores, rule="f1") == pytest.approx(0.25)
+
+
+def test_threshold_is_the_best_of_all_cuts() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random(80) < 0.4).astype(int)
+    scores = np.round(rng.beta(2, 2, 80) * 0.7 + 0.3 * labels, 2)
+    best = max(f1_score(labels, scores >= cut) for cut in np.unique(scores))
+    cut = choose_threshold(labels, scores, rule="f1")
+    assert f1_score(labels, scores >= cut) == pytest.approx(best)
+
+
+def test_reliability_by_hand() -> None:
+    scores = np.concatenate([np.full(10, 0.2), np.full(10, 0.7)])
+    labels = np.concatenate([[1, 1], np.zeros(8), np.ones(7), np.zeros(3)])
+    curve = reliability(labels, scores, bins=2)
+    assert curve.predicted == pytest.approx([0.2, 0.7])
+    assert curve.observed == pytest.approx([0.2, 0.7])
+    # Wilson's interval for 2 of 10, as published: 0.057 to 0.510.
+    assert (curve.low[0], curve.high[0]) == pytest.approx((0.0567, 0.5098), abs=1e-3)
+    twice = reliability(np.tile(labels, 2), np.tile(scores, 2), bins=2, repeats=2)
+    assert twice.low == pytest.approx(curve.low)
+
+
+def test_net_benefit_by_hand() -> None:
+    labels, scores = np.array([1.0, 1, 0, 0, 0]), np.array([0.9, 0.3, 0.6, 0.2, 0.1])
+    thresholds = np.array([0.25, 0.5])
+    # At 0.25: 2 true, 1 false positive of 5 → 0.4 - 0.2/3; at 0.5: 1 and 1 → 0.2 - 0.2.
+    assert net_benefit(labels, scores, thresholds) == pytest.approx([0.4 - 0.2 / 3, 0.0])
+    assert treat_all(labels, thresholds) == pytest.approx([0.4 - 0.6 / 3, 0.4 - 0.6])
+
+
+def test_stability_by_hand() -> None:
+    same = np.array([[1, 1, 0, 0]] * 3, dtype=bool)
+    assert nogueira_stability(same) == pytest.approx(1.0)
+    # Two sets of one feature each out of two, never the same: p = ½, s² = 2·¼ = ½, k̄/d (1 - k̄/d) = ¼ → 1 - 2.
+    assert nogueira_stability(np.array([[1, 0], [0, 1]], dtype=bool)) == pytest.approx(-1.0)
+    rng = np.random.default_rng(0)
+    assert nogueira_stability(rng.random((400, 300)) < 0.2) == pytest.approx(0.0, abs=0.01)
+    assert np.isnan(nogueira_stability(np.ones((3, 4), dtype=bool)))
+    assert np.isnan(nogueira_stability(same[:1]))

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from fusion.report import sections
+from fusion.report.console import print_summary
+from fusion.report.page import write_report
+from fusion.run_folder import RunFolder
+
+HOSTILE = "<script>alert('gene')</script>$x_1$&\"'"
+SITE = '"><img src=x onerror=alert(1)>'
+
+
+@pytest.fixture(scope="module")
+def hostile_run(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[..., RunFolder]) -> RunFolder:
+    run = make_run(tmp_path_factory.mktemp("hostile") / "run", gene=HOSTILE, site=SITE, repeats=2)
+    write_report(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def html(hostile_run: RunFolder) -> str:
+    return hostile_run.report_path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=path)
+        yield opened
+        opened.close()
+
+
+def test_names_from_data_are_escaped(html: str) -> None:
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;alert(&#39;gene&#39;)&lt;/script&gt;" in html
+    assert "no outcome at site &#34;&gt;&lt;img" in html
+
+
+def test_nothing_is_fetched_from_elsewhere(html: str) -> None:
+    assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!#)[^"']*""", html)
+    assert "@import" not in html
+    assert not re.findall(r"url\((?!#)", html)
+
+
+def test_no_patient_is_named(html: str) -> None:
+    assert "SIM-BR-" not in html
+
+
+def test_ids_are_unique_so_that_figures_do_not_borrow_from_each_other(html: str) -> None:
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+
+
+def test_simulated_data_are_stamped_in_page_and_every_figure(
+    hostile_run: RunFolder, html: str, tmp_path: Path, make_run: Callable[..., RunFolder]
+) -> None:
+    assert html.count("SIMULATED") >= 3 + len(list(hostile_run.figures_path.glob("*.svg")))
+    for figure in hostile_run.figures_path.glob("*.svg"):
+        assert "SIMULATED" in figure.read_text(encoding="utf-8"), figure.name
+    real = write_report(make_run(tmp_path / "run", simulated=False)).read_text(encoding="utf-8")
+    # The style sheet knows the class, and the configuration this test's folder.
+    assert "simulated" not in re.sub(r"<(style|pre).*?</\1>", "", real, flags=re.DOTALL).lower()
+
+
+def test_every_figure_is_kept_as_svg_and_png(hostile_run: RunFolder) -> None:
+    names = {"gains", "roc", "calibration", "decision", "training"}
+    assert {path.name for path in hostile_run.figures_path.iterdir()} == {
+        f"{n}.{kind}" for n in names for kind in ("svg", "png")
+    }
+
+
+def test_the_same_run_gives_the_same_page_byte_for_byte(hostile_run: RunFolder, html: str) -> None:
+    assert write_report(hostile_run).read_text(encoding="utf-8") == html
+
+
+def test_writing_the_report_does_not_alter_the_run(hostile_run: RunFolder) -> None:
+    assert RunFolder.open(hostile_run.path) == hostile_run
+
+
+def test_the_page_in_a_browser(hostile_run: RunFolder, browser: Any) -> None:
+    problems: list[str] = []
+    requests: list[str] = []
+    page = browser.new_page(viewport={"width": 1180, "height": 900})
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("dialog", lambda dialog: problems.append(dialog.message))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(hostile_run.report_path.as_uri())
+    verdict = page.locator(".verdict .sentence")
+    assert verdict.is_visible()
+    assert verdict.inner_text().startswith("Fusion is supported by these data")
+    assert verdict.bounding_box()["y"] < 400
+    assert page.get_by_text("SIMULATED").first.is_visible()
+    assert requests == [hostile_run.report_path.as_uri()]
+    assert page.locator("figure[role=img][aria-label] svg").count() == 5
+    assert page.locator("table th[scope]").count() > 20
+    for width in (1180, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_text("alert('gene')").first.is_visible()
+    page.close()
+    assert problems == []
+
+
+def test_the_page_by_keyboard(hostile_run: RunFolder, browser: Any) -> None:
+    page = browser.new_page()
+    page.goto(hostile_run.report_path.as_uri())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.locator("summary").last.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("details").last.get_attribute("open") is not None
+    page.close()
+
+
+def test_print_keeps_the_stamp(hostile_run: RunFolder, browser: Any) -> None:
+    page = browser.new_page()
+    page.goto(hostile_run.report_path.as_uri())
+    page.emulate_media(media="print")
+    assert page.locator(".simulated").is_visible()
+    assert not page.locator("nav.contents").is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_console_shows_arms_verdict_and_report_whole(hostile_run: RunFolder, width: int) -> None:
+    stream = io.StringIO()
+    print_summary(hostile_run, Console(file=stream, width=width))
+    text = stream.getvalue()
+    for part in (
+        "SIMULATED",
+        "Fusion",
+        "slides alone",
+        "Late fusion",
+        "Verdict: supported",
+        str(hostile_run.report_path),
+    ):
+        assert part in text
+    assert "…" not in text
+    fusion = hostile_run.metrics()["arms"]["fusion"]["auroc"]
+    assert f"{fusion['value']:.3f} ({fusion['low']:.2f}–{fusion['high']:.2f})" in text
+
+
+def test_cohort_flow_and_overlap_by_hand() -> None:
+    cohort = pd.DataFrame(
+        {
+            "patient_id": ["a", "b", "c", "d", "e"],
+            "kept": [True, True, True, False, False],
+            "dropped_at": [None, None, None, "treatment.tsv", "treatment.tsv"],
+            "reason": [None, None, None, "no outcome", "no outcome"],
+            "slides": [True, True, False, True, False],
+            "clinical": [True, True, True, True, True],
+        }
+    )
+    flow = sections.cohort_flow(cohort)
+    assert (flow["seen"], flow["kept"]) == (5, 3)
+    assert flow["dropped"] == [{"at": "treatment.tsv", "reason": "no outcome", "patients": 2}]
+    table = sections.overlap(cohort, ["slides", "clinical", "absent"], pd.Series({"a": 1, "b": 0, "c": 1}))
+    assert [(row["has"], row["patients"], row["positives"]) for row in table["patterns"]] == [
+        ({"slides": True, "clinical": True}, 2, 1),
+        ({"slides": False, "clinical": True}, 1, 1),
+    ]
+    assert table["totals"] == {"slides": 2, "clinical": 3}
+
+
+def test_overlapping_folds_fail_the_pages_own_check() -> None:
+    fold = {"repeat": 0, "index": 0, "train": ["a", "b"], "test": ["b"], "inner": [{"train": ["a"], "val": ["c"]}]}
+    problems = sections.overlap_problems({"folds": [fold]})
+    assert problems == [
+        "repeat 0, fold 0: 1 patients are in training and test",
+        "repeat 0, fold 0: inner fold 0 overlaps or leaves the training part",
+    ]
+    predictions = pd.DataFrame({"repeat": [0, 0], "patient_id": ["b", "a"], "fold": [0, 0]})
+    assert sections.fold_disagreement({"folds": [fold]}, predictions) == 1
+
+
+def test_selected_features_by_hand() -> None:
+    rows = pd.DataFrame(
+        [
+            {
+                "modality": "variants",
+                "repeat": 0,
+                "fold": fold,
+                "member": member,
+                "feature": name,
+                "gene": name,
+                "rank": 1,
+                "selected": name in kept,
+            }
+            for fold, kept in enumerate((("x", "y"), ("x", "z")))
+            for member in (-1, 0)
+            for name in "xyz"
+        ]
+    )
+    (part,) = sections.selected(rows)
+    assert [(row["feature"], row["times"]) for row in part["features"]] == [("x", 2), ("y", 1), ("z", 1)]
+    assert (part["sets"], part["candidates"], part["sizes"], part["ever"]) == (2, 3, (2, 2), 3)
+    # p = (1, ½, ½), s² = (0, ½, ½): mean ⅓; k̄/d (1 - k̄/d) = ⅔ · ⅓ → 1 - 1.5.
+    assert part["stability"] == pytest.approx(-0.5)
+    assert sections.selected(pd.DataFrame()) == []
+
+
+def test_words_for_time_and_numbers() -> None:
+    assert [sections.duration(value) for value in (None, 0.4, 48, 312, 7380, 3600)] == [
+        "—",
+        "0.4 s",
+        "48 s",
+        "5 min 12 s",
+        "2 h 3 min",
+        "1 h",
+    ]
+    assert (sections.number(-0.1234), sections.number(None), sections.number(float("nan"))) == ("−0.123", "—", "—")
