@@ -168,7 +168,10 @@ def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | No
     chosen = [item for item in job if item.key_or_group in known_groups]
     if len(chosen) == len(job):
         return ""
-    config = _hydra_compose(chosen, config_name, user_dir)
+    try:
+        config = _hydra_compose(chosen, config_name, user_dir)
+    except ConfigCompositionException:
+        return ""  # something else is wrong, and is said instead
     keys = {key: "" for key, _ in _dotted(OmegaConf.to_container(config)) if not key.startswith("hydra.")}
     wrong = [
         item

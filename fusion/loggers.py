@@ -108,7 +108,11 @@ class RunLogger:
         from pytorch_lightning.loggers import WandbLogger
 
         if isinstance(self._backend, WandbLogger):
+            import wandb
+
             self._backend.experiment.finish(exit_code=int(failed))
+            # Its service writes the file, and may still do so after `finish`; this waits for its end.
+            wandb.teardown(exit_code=int(failed))
         elif self._backend is not None:
             self._backend.finalize("failed" if failed else "success")
         self._backend = None
@@ -147,7 +151,7 @@ class Scrubber:
     def _text(self, text: str) -> str:
         if text in self._known:
             return hash_id(text, self._salt)
-        cut = re.sub(r"(?<![\w.])/(?:[^/\s:,]+/)+", "…/", text)
+        cut = re.sub(r"(?<![\w./:])/(?:[^/\s:,]+/)+", "…/", text)
         return self._pattern.sub(lambda found: hash_id(found.group(), self._salt), cut)
 
 
