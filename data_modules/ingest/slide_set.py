@@ -214,7 +214,7 @@ def _describe(result: SlideSet, requests: Sequence[SlideRequest]) -> None:
         rows.append({**record, "error": ""})
         panels.append((f"{file} {record['tiles_kept']}/{record['tiles_possible']}", entry.folder / "panel.png"))
     result.folder.mkdir(parents=True, exist_ok=True)
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).convert_dtypes()  # counts stay whole numbers beside slides that have none
     replace_file(result.folder / "quality.csv", lambda partial: table.to_csv(partial, index=False))
     write_contact_sheets(result.folder, panels)
     write_text_atomic(result.folder / "set.json", json.dumps({"errors": result.errors}, indent=1))

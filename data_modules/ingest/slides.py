@@ -207,7 +207,7 @@ def _write_entry(
 
     from data_modules.ingest.contact_sheet import draw_panel
 
-    draw_panel(thumbnail, mask, grid, scale=1 / downsample).save(folder / "panel.png")
+    draw_panel(thumbnail, mask, grid, scale=1 / downsample).save(folder / "panel.png", compress_level=1)
     record = {**asdict(facts), **_quality(mask), "tiles_possible": len(every.coords), "tiles_kept": len(grid.coords)}
     record["tile_side"] = grid.side
     (folder / "slide.json").write_text(json.dumps(record, indent=1), encoding="utf-8")

@@ -121,7 +121,8 @@ def test_stains_agree_with_monai() -> None:
     assert fit is not None
     picture = np.moveaxis(tiles, 1, -1).reshape(-1, tiles.shape[-1], 3)
     theirs = ExtractHEStains(tli=240, alpha=1, beta=0.15)(picture)
-    np.testing.assert_allclose(fit.matrix, theirs, atol=0.02)
+    # The same two vectors; MONAI's order depends on the eigenvectors' arbitrary sign.
+    np.testing.assert_allclose(np.sort(fit.matrix, axis=1), np.sort(theirs, axis=1), atol=1e-4)
 
 
 def test_normalising_brings_two_stainings_together(amounts: tuple[np.ndarray, np.ndarray]) -> None:
