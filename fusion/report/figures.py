@@ -102,7 +102,8 @@ def calibration(predictions: pd.DataFrame, *, reference: str) -> Figure:
         below.bar(edges[:-1], sign * share / max(1, share.sum()), width=np.diff(edges), align="edge", color=colour)
     below.set(yticks=[], xlabel="Predicted probability")
     below.spines["left"].set_visible(False)
-    below.set_ylabel("others  responders", fontsize=7, labelpad=8)
+    for height, text in ((0.75, "positive"), (0.25, "negative")):
+        below.annotate(text, (-0.02, height), xycoords="axes fraction", fontsize=8, ha="right", va="center")
     axes.set(ylabel="Observed share", title="Calibration", ylim=(-0.02, 1.02), xlim=(-0.01, 1.01))
     _legend(axes, "upper left")
     return figure

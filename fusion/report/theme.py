@@ -95,4 +95,4 @@ def _inline(svg: str, name: str) -> str:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
     svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', svg)
-    return svg.replace("'DejaVu Sans'", "var(--font)").replace(INK, "currentColor")
+    return svg.replace("'DejaVu Sans'", "var(--font)").replace(INK, "currentColor").replace("#ffffff", "var(--paper)")
