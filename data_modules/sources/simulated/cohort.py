@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from data_modules.sources.simulated.source import SimulatedSource
     from fusion.contract import Progress
 
-_LACK_SLIDE, _LACK_VARIANTS = 0.05, 0.04
+_LACK_SLIDE, _LACK_VARIANTS = 0.04, 0.03
 
 
 @dataclass(frozen=True, kw_only=True)

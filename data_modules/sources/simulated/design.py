@@ -1,13 +1,13 @@
 """What drives response in the simulated cohort. All of it is invented; none of it is a finding.
 
-The story: a tumour responds by one of two routes. *Hot and unable to repair*: lymphocytes among the tumour cells (T) and
-deficient repair of DNA (D) make platinum with immunotherapy work. *Cold and able to repair*: without either, the tumour
-grows slowly and answers to the endocrine-like part of the treatment. With only one of the two neither route is open.
-So T and D interact with a crossover: each alone says little, adding up says a little more, and only both together say much.
+The story: a tumour responds by one of two routes. *Hot and unable to repair*: lymphocytes among the tumour cells (T)
+and deficient repair of DNA (D) make platinum with immunotherapy work. *Cold and able to repair*: without either, the
+tumour grows slowly and answers to the endocrine-like part of the treatment. With only one of the two neither route is
+open. So T and D interact with a crossover: each alone says little, their sum a little more, both together say much.
 
-    logit P(y = 1) = a + k · CELL[T, D] + clinical,      clinical = STAGE[stage] - 0.025 · (age - 58)
+    logit P(y = 1) = a + k · CELL[T, D] + clinical,      clinical = STAGE[stage] - 0.02 · (age - 58)
 
-k is the `interaction` setting (0 removes T and D: the negative control) and a is solved so that the mean P is PREVALENCE.
+k is the `interaction` setting (0 removes T and D: the negative control); a is solved so that the mean P is PREVALENCE.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PREVALENCE = 0.33
-CELL = {(True, True): 2.3, (False, False): -0.5, (True, False): -3.0, (False, True): -3.0}
-STAGE = {"Stage I": 0.6, "Stage II": 0.0, "Stage III": -0.7}
+PREVALENCE = 0.32
+CELL = {(True, True): 2.6, (False, False): -0.8, (True, False): -3.0, (False, True): -3.0}
+STAGE = {"Stage I": 0.6, "Stage II": 0.0, "Stage III": -0.6}
 SITES = ("S1", "S2", "S3", "S4", "S5")
 SITE_SHARES = (0.28, 0.24, 0.20, 0.16, 0.12)
 
@@ -57,10 +57,10 @@ def draw_outcome(
     """The equation above, then responses by systematic sampling.
 
     Within each of the four cells patients are ordered by probability and drawn at even steps of its running sum (Madow,
-    Ann Math Stat 1949): each patient responds with exactly their probability, and the number of responders in a cell is its expectation, up
-    to rounding. So a cohort of 240 shows the design at any seed instead of the luck of one draw.
+    Ann Math Stat 1949): each patient responds with exactly their probability, and the number of responders in a cell is
+    its expectation, up to rounding. So a cohort of 240 shows the design at any seed instead of the luck of one draw.
     """
-    clinical = np.array([STAGE[s] for s in stage]) - 0.025 * (age - 58)
+    clinical = np.array([STAGE[s] for s in stage]) - 0.02 * (age - 58)
     cells = np.array([CELL[bool(t), bool(d)] for t, d in zip(rich, deficient, strict=True)])
     logit = interaction * cells + clinical
     low, high = -20.0, 20.0

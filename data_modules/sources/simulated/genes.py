@@ -1,8 +1,8 @@
 """Genes of the simulated genomes: place in GRCh38, how often breast tumours carry them mutated, known sites.
 
-Frequencies are about those of TCGA-BRCA (Cancer Genome Atlas Network, Nature 2012; updated cohort on cBioPortal). Known sites are public
-hotspots or founder mutations in GRCh38 coordinates. Elsewhere a site's position is drawn within its gene and its reference base is drawn too:
-no genome is read, so REF of those rows need not match one.
+Frequencies are about those of TCGA-BRCA (Cancer Genome Atlas Network, Nature 2012, and its update on cBioPortal).
+Known sites are public hotspots or founder mutations in GRCh38 coordinates. Elsewhere a site's position is drawn within
+its gene and its reference base is drawn too: no genome is read, so REF of those rows need not match one.
 """
 
 from __future__ import annotations

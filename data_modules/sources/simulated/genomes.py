@@ -18,7 +18,7 @@ from data_modules.sources.simulated.genes import (
 
 _BASES = "ACGT"
 _RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
-_FILLERS = 1500
+_FILLERS = 4000
 FILTERS = (
     "weak_evidence",
     "germline",
@@ -82,14 +82,14 @@ def draw_drivers(rng: np.random.Generator, patients: int) -> Somatic:
 def add_passengers(rng: np.random.Generator, somatic: Somatic, patients: int, deficient: set[int]) -> None:
     """Add what does not matter, and what the caller rejected.
 
-    Deficient repair leaves a footprint, as in life: 1.6 times the passengers and 14 instead of 5 % indels, both with
+    Deficient repair leaves a footprint, as in life: 1.8 times the passengers and 18 instead of 5 % indels, both with
     so wide a spread over patients that the groups overlap. Passengers in driver genes are benign.
     """
     pool = _Pool.build(rng)
     for patient in range(patients):
         lacks = patient in deficient
-        number = max(3, int(rng.lognormal(np.log(22.0 * (1.6 if lacks else 1.0)), 0.45)))
-        indels = rng.beta(40 * 0.14, 40 * 0.86) if lacks else rng.beta(40 * 0.05, 40 * 0.95)
+        number = max(3, int(rng.lognormal(np.log(22.0 * (1.8 if lacks else 1.0)), 0.35)))
+        indels = rng.beta(60 * 0.18, 60 * 0.82) if lacks else rng.beta(60 * 0.05, 60 * 0.95)
         for gene in pool.draw(rng, number):
             allele = _passenger_allele(rng, gene, indel=bool(rng.random() < indels))
             somatic.carriers.setdefault(allele, {})[patient] = min(max(float(rng.beta(3, 9)), 0.05), 0.95)
@@ -104,14 +104,19 @@ def add_passengers(rng: np.random.Generator, somatic: Somatic, patients: int, de
 
 @dataclass(kw_only=True)
 class Germline:
-    """Germline calls: allele → alternate copies of every patient, ``(patient,)`` int8; and who carries which pathogenic one."""
+    """Germline calls of all patients.
+
+    Attributes:
+        copies: allele → alternate copies of every patient, ``(patient,)`` int8.
+        causes: patient's index → the pathogenic alleles carried.
+    """
 
     copies: dict[Allele, np.ndarray[tuple[int], np.dtype[np.int8]]]
     causes: dict[int, list[Allele]]
 
 
 def draw_germline(rng: np.random.Generator, patients: int, polymorphisms: int = 900) -> Germline:
-    """Common polymorphisms in Hardy–Weinberg proportions, and founder mutations of BRCA1 and BRCA2 in 5 to 6 % of patients."""
+    """Common polymorphisms in Hardy–Weinberg proportions; founder mutations of BRCA1/2 in 5 to 6 % of patients."""
     copies: dict[Allele, np.ndarray[tuple[int], np.dtype[np.int8]]] = {}
     causes: dict[int, list[Allele]] = {}
     free = rng.permutation(patients).tolist()
@@ -146,7 +151,7 @@ def draw_germline(rng: np.random.Generator, patients: int, polymorphisms: int = 
 
 @dataclass(frozen=True, kw_only=True)
 class _Pool:
-    """Genes that passengers fall in: driver genes, long genes of the literature, and invented ones named SIM0001 and on."""
+    """Where passengers fall: driver genes, long genes of the literature, and invented ones named SIM0001 and on."""
 
     genes: tuple[Gene, ...]
     weights: np.ndarray[tuple[int], np.dtype[np.float64]]

@@ -1,4 +1,4 @@
-"""Write one patient's slide: a pyramidal, tiled TIFF that OpenSlide opens with its microns per pixel, and its regions."""
+"""Write a patient's slide, a pyramidal, tiled TIFF that OpenSlide opens with its microns per pixel, and its regions."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class SimulatedSource:
         for folder in (target, truth):
             if folder.exists() and any(folder.iterdir()) and read_stamp(folder) is None:
                 raise SimulationError(
-                    f"{folder} exists and holds no {STAMP_FILE}: it was not written by the simulation and is left alone; "
+                    f"{folder} exists and holds no {STAMP_FILE}: it was not simulated and is left alone; "
                     "name another folder (cohort.root) or remove it yourself"
                 )
         from data_modules.sources.simulated.cohort import write_files

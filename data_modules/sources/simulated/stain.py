@@ -54,8 +54,8 @@ def render(rng: np.random.Generator, tissue: Tissue, stain: Stain) -> NDArray[np
     fibres = _fibres(rng)
     grain = rng.standard_normal((_PIXELS, _PIXELS), dtype=np.float32)
     stroma = cover - nests
-    eosin = stroma * (0.50 + 0.11 * fibres) + nests * (0.36 + 0.05 * fibres) + dead * (0.30 + 0.06 * grain)
-    haematoxylin = stroma * 0.06 + nests * 0.09 + dead * (0.02 + 0.05 * grain)
+    eosin = stroma * (0.50 + 0.11 * fibres) + nests * (0.20 + 0.04 * fibres) + dead * (0.30 + 0.06 * grain)
+    haematoxylin = stroma * 0.06 + nests * 0.10 + dead * (0.02 + 0.05 * grain)
     nuclei = np.zeros((_PIXELS, _PIXELS), dtype=np.float32)
     for kind, cells in (
         ("spindle", tissue.stromal_cells),
@@ -126,7 +126,7 @@ def _stamps(kind: str) -> tuple[NDArray[np.float32], ...]:
     half, long, short, body, rim, nucleolus = {
         "tumour": (16, 5.9, 4.9, 0.42, 0.30, 0.45),
         "lymphocyte": (10, 3.7, 3.5, 1.75, 0.0, 0.0),
-        "spindle": (18, 7.2, 2.0, 0.80, 0.0, 0.0),
+        "spindle": (20, 8.0, 2.3, 0.52, 0.0, 0.0),
         "debris": (6, 1.2, 1.0, 0.8, 0.0, 0.0),
     }[kind]
     rng = np.random.default_rng(20)

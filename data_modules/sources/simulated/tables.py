@@ -20,7 +20,7 @@ RESPONSES = ("Complete Response", "Partial Response", "Stable Disease", "Progres
 def draw_clinical(rng: np.random.Generator, ids: list[str], deficient: NDArray[np.bool_]) -> pd.DataFrame:
     """What is known at baseline, complete; `blank` takes cells away afterwards.
 
-    As in life, deficient repair goes with triple negative disease and higher grade, so clinical columns know a little of it.
+    As in life, deficient repair goes with hormone-negative disease and higher grade: clinical columns know a little.
     """
     import pandas as pd
 

@@ -1,8 +1,9 @@
 """Where tissue lies on a simulated slide: regions on a coarse grid and the cells in them.
 
-Half of the tumours are *lymphocyte-rich*: lymphocytes lie between the tumour cells of their nests. The other half has as
-many lymphocytes, drawn from the same distribution, but outside the nests, in aggregates and loose in the stroma. So a slide's mean colour and its number of
-nuclei say next to nothing; only a field small enough to show tumour cells and lymphocytes side by side does.
+Half of the tumours are *lymphocyte-rich*: lymphocytes lie between the tumour cells of their nests. The other half has
+as many lymphocytes, drawn from the same distribution, but outside the nests, in cellular patches of the stroma. Both
+have dense aggregates. So a slide's mean colour and its number of nuclei say next to nothing; a field small enough to
+show tumour cells and lymphocytes side by side, or not, says it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Region(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Tissue:
-    """The plan of one slide. Masks are ``(row, column)`` on the 2-micron grid, cells ``(cell, 2)`` row and column in microns.
+    """The plan of a slide: masks ``(row, column)`` on the 2-micron grid, cells ``(cell, 2)`` as row, column in microns.
 
     Attributes:
         tissue: everything that is not glass.
@@ -165,7 +166,7 @@ class _Lattice:
 
 
 def _lattice(rng: np.random.Generator, *, spacing: float, jitter: float) -> _Lattice:
-    """A turned, bent and jittered square lattice over the field, and its squares' centres: cells that keep apart without a search."""
+    """A turned, bent and jittered square lattice over the field, and its squares' centres: cells that keep apart."""
     axis = np.arange(-0.3 * FIELD, 1.3 * FIELD, spacing)
     square = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2) - FIELD / 2
     angle, phase = rng.uniform(0, np.pi / 2), rng.uniform(0, 2 * np.pi, size=2)

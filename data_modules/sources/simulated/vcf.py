@@ -22,8 +22,8 @@ _INFO_ANNOVAR = "".join(
     for key in ("Func.refGene", "Gene.refGene", "GeneDetail.refGene", "ExonicFunc.refGene", "AAChange.refGene")
 )
 _INFO_FRAME = (
-    '##INFO=<ID=ANNOVAR_DATE,Number=1,Type=String,Description="Flag the start of ANNOVAR annotation for one alternative allele">\n'
-    '##INFO=<ID=ALLELE_END,Number=0,Type=Flag,Description="Flag the end of ANNOVAR annotation for one alternative allele">\n'
+    '##INFO=<ID=ANNOVAR_DATE,Number=1,Type=String,Description="Start of ANNOVAR annotation for one allele">\n'
+    '##INFO=<ID=ALLELE_END,Number=0,Type=Flag,Description="End of ANNOVAR annotation for one allele">\n'
 )
 _CONTIG_LINES = "".join(f"##contig=<ID={name},length={length},assembly=GRCh38>\n" for name, length in CONTIGS.items())
 _SOMATIC_HEADER = (
@@ -161,7 +161,7 @@ def _germline_call(copies: int, depth: int, half: int) -> str:
 
 
 def _annovar(allele: Allele, *, clinical: str | None = None) -> str:
-    """ANNOVAR's INFO block of one alternate allele; it repeats per allele, and escapes ``;`` and ``=`` within values."""
+    """ANNOVAR's INFO block of one alternate allele: repeated per allele, ``;`` and ``=`` within values escaped."""
     kind, gene = allele.consequence, allele.gene
     function, name, detail, exonic, change = "exonic", gene, ".", str(kind), allele.change
     if kind == "splicing":
