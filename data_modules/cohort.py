@@ -78,6 +78,7 @@ class CohortSource:
         patients_pattern: regular expression that every patient id matches in full.
         absent_is: what a site absent from a patient's variants means: ``reference`` or ``unknown``.
         fetch: what to fetch from where when the root is missing, for the error message.
+        require: modalities without which a patient is left out of training; prediction takes any subset.
 
     Raises:
         CohortError: a declaration that cannot be right.
@@ -103,6 +104,7 @@ class CohortSource:
         patients_pattern: str | None = None,
         absent_is: Literal["reference", "unknown"] | None = None,
         fetch: str | None = None,
+        require: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.cache = Path(cache).expanduser()
@@ -117,6 +119,7 @@ class CohortSource:
         given = {"patients": patients, "seed": seed, "interaction": interaction}
         self._settings = {key: value for key, value in given.items() if value is not None}
         self._fetch = fetch
+        self.require = tuple(require)
         if root is None and generator is None:
             raise CohortError(name, [Problem(what="cohort.root is null", remedy="Set it to the folder of the files")])
         own = "".join(f"_{key}_{value}" for key, value in self._settings.items())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from data_modules.errors import CohortError, Problem
+from data_modules.errors import CohortError, Problem, some
 from fusion.contract import CohortSpec, Modality
 
 if TYPE_CHECKING:
@@ -77,6 +77,14 @@ def reconcile(source: CohortSource, modalities: Mapping[str, Modality], *, requi
     labels, reasons, wrong_labels = _labels(source, everyone, require_labels=require_labels)
     problems += wrong_labels
     somewhere = frozenset().union(*(part.patients for part in members if part.name in modalities))
+    if require_labels:
+        problems += _unknown_required(source, modalities)
+        for part in members:
+            if part.name in source.require:
+                lacking = (one for one in everyone if one not in part.patients)
+                reasons |= {
+                    one: f"not in {part.name}, which cohort.require names" for one in lacking if one not in reasons
+                }
     table = _table(everyone, members, reasons, somewhere, list(modalities))
     kept = tuple(table.loc[table["kept"], "patient_id"])
     if not problems:  # with problems, who is kept says little
@@ -97,6 +105,14 @@ def reconcile(source: CohortSource, modalities: Mapping[str, Modality], *, requi
         labels=labels,
         sites=_sites(source, labels.index, require_labels=require_labels),
         reconciliation=table,
+    )
+
+
+def _unknown_required(source: CohortSource, modalities: Mapping[str, Modality]) -> list[Problem]:
+    unknown = [name for name in source.require if name not in modalities]
+    remedy = f"Name some of {some(list(modalities))}, or none"
+    return (
+        [Problem(what=f"cohort.require names {some(unknown)}, which is no modality", remedy=remedy)] if unknown else []
     )
 
 
@@ -197,7 +213,7 @@ def _table(
     for patient in everyone:
         dropped_at, reason = "", ""
         if patient in reasons:
-            dropped_at, reason = "endpoint", reasons[patient]
+            dropped_at, reason = "modalities" if "cohort.require" in reasons[patient] else "endpoint", reasons[patient]
         elif patient not in somewhere:
             dropped_at, reason = "modalities", f"in none of {', '.join(modalities)}"
         rows.append({"patient_id": patient, "kept": not dropped_at, "dropped_at": dropped_at, "reason": reason})
