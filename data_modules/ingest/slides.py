@@ -233,16 +233,18 @@ def _write_tiles(folder: Path, slide: openslide.OpenSlide, grid: Grid, settings:
     sample = _stack(slide, grid.take(spread), size=size)
     stains = fit_stains(sample) if settings.stain == "macenko" else None
     threshold = haematoxylin_threshold(sample if stains is None else normalise(sample, stains))
-    tiles = np.lib.format.open_memmap(folder / "tiles.npy", mode="w+", dtype=np.uint8, shape=(number, 3, size, size))
     features = np.empty((number, len(TILE_FEATURES)), dtype=np.float32)
-    for start in range(0, number, _BATCH):
-        rows = np.arange(start, min(start + _BATCH, number))
-        batch = sample if len(spread) == number else _stack(slide, grid.take(rows), size=size)
-        if stains is not None:
-            batch = normalise(batch, stains)
-        tiles[rows] = batch
-        features[rows] = tile_features(batch, mpp=settings.tile.mpp, threshold=threshold)
-    tiles.flush()
+    # Written, not mapped: on a full disk a write fails with a message, a mapped page kills the process.
+    with (folder / "tiles.npy").open("wb") as stream:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (number, 3, size, size)}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for start in range(0, number, _BATCH):
+            rows = np.arange(start, min(start + _BATCH, number))
+            batch = sample if len(spread) == number else _stack(slide, grid.take(rows), size=size)
+            if stains is not None:
+                batch = normalise(batch, stains)
+            stream.write(batch.tobytes())
+            features[rows] = tile_features(batch, mpp=settings.tile.mpp, threshold=threshold)
     np.save(folder / "features.npy", features)
 
 

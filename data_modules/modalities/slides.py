@@ -67,7 +67,7 @@ class Slides(BaseModality):
         super().__init__(name=name, source=source)
         self._files = files
         self._ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=Path(source.root))
-        self._mpp = mpp
+        self._mpp = dict(mpp) if isinstance(mpp, Mapping) else mpp
         self.settings = IngestSettings(tile=TileSettings(**dict(tile or {})), tissue=settings_from(tissue), stain=stain)
         self._embed = embed
         self._workers = workers

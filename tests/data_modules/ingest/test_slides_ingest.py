@@ -17,6 +17,7 @@ from PIL import Image
 from data_modules.ingest.slide_set import SlideSet, ingest_slides, load_set
 from data_modules.ingest.slides import (
     IngestSettings,
+    SlideEntry,
     SlideError,
     SlideRequest,
     entry_for,
@@ -282,3 +283,22 @@ def test_the_real_slide_goes_through(tmp_path: Path, root: Path) -> None:
     # Tissue is darker and more coloured than glass: every tile taken shows it.
     tiles = entry.tiles().astype(int)
     assert (tiles.min(axis=1).mean(axis=(1, 2)) < 215).all()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_stops_the_run_and_leaves_whole_entries(
+    tmp_path: Path, slides: list[SlideRequest], workers: int
+) -> None:
+    cache = tmp_path / "small_disk"
+    cache.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", cache], capture_output=True)
+    if mount.returncode:
+        pytest.skip("no right to mount a small disk")
+    try:
+        with pytest.raises(FusionError, match=r"no space left on the disk of the cache folder .*small_disk.*`cache`"):
+            run(slides, cache, workers=workers)
+        for path in (cache / "slides").iterdir():
+            if path.is_dir() and not path.name.startswith("."):
+                assert len(SlideEntry(folder=path).tiles()) == SlideEntry(folder=path).record()["tiles_kept"]
+    finally:
+        subprocess.run(["umount", cache], check=True)
