@@ -173,6 +173,8 @@ def _backend(config: DictConfig, folder: Path, *, simulated: bool) -> Logger | N
     if config.logger.backend == "csv":
         from pytorch_lightning.loggers import CSVLogger
 
+        for old in ("metrics.csv", "hparams.yaml"):  # of the run that this one resumes or replaces
+            (folder / "logs" / old).unlink(missing_ok=True)
         return CSVLogger(save_dir=folder, name="logs", version="")
     return _wandb(config, folder, simulated=simulated) if config.logger.backend == "wandb" else None
 
