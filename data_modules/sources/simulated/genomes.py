@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -86,12 +86,18 @@ def add_passengers(rng: np.random.Generator, somatic: Somatic, patients: int, de
     so wide a spread over patients that the groups overlap. Passengers in driver genes are benign.
     """
     pool = _Pool.build(rng)
+    shared: list[Allele] = []
     for patient in range(patients):
         lacks = patient in deficient
         number = max(3, int(rng.lognormal(np.log(22.0 * (1.8 if lacks else 1.0)), 0.35)))
         indels = rng.beta(60 * 0.18, 60 * 0.82) if lacks else rng.beta(60 * 0.05, 60 * 0.95)
         for gene in pool.draw(rng, number):
             allele = _passenger_allele(rng, gene, indel=bool(rng.random() < indels))
+            if len(allele.ref) == len(allele.alt) == 1:
+                # A few sites are hit twice, with another alternate base: the multi-allelic rows.
+                shared.append(allele)
+                if rng.random() < 0.02:
+                    allele = _other_alternate(rng, shared[int(rng.integers(len(shared)))])
             somatic.carriers.setdefault(allele, {})[patient] = min(max(float(rng.beta(3, 9)), 0.05), 0.95)
     for _ in range(int(2.2 * patients)):
         gene = DRIVERS[int(rng.integers(len(DRIVERS)))] if rng.random() < 0.3 else pool.draw(rng, 1)[0]
@@ -221,6 +227,12 @@ def _passenger_allele(rng: np.random.Generator, gene: Gene, *, indel: bool) -> A
         )
         shares = (0.54, 0.22, 0.04, 0.02, 0.08, 0.05, 0.02, 0.03)  # type: ignore[assignment]
     return _novel(rng, gene, kinds[int(rng.choice(len(kinds), p=shares))])
+
+
+def _other_alternate(rng: np.random.Generator, allele: Allele) -> Allele:
+    """The same site with an alternate base of its own."""
+    free = [base for base in _BASES if base not in (allele.ref, allele.alt)]
+    return replace(allele, alt=str(rng.choice(free)))
 
 
 def _novel(rng: np.random.Generator, gene: Gene, kind: Consequence, *, indel: bool | None = None) -> Allele:
