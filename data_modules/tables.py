@@ -6,6 +6,7 @@ shows them: the header is row 1.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -216,13 +217,26 @@ def _read(spec: TableSpec, root: Path, key: str) -> tuple[pd.DataFrame | None, P
         return None, Problem(what=f"there is no file {path}", remedy=f"Mend {key}.file or cohort.root")
     separator = "," if ".csv" in path.suffixes else "\t"
     try:
-        raw = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            # Rows longer than the header: pandas would shift or cut them and only warn.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            raw = pd.read_csv(
+                path,
+                sep=separator,
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
+                encoding="utf-8-sig",
+                skip_blank_lines=False,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         return None, Problem(what=f"{path} is no {separator!r}-separated table ({error})", remedy="Write it anew")
     raw = raw.set_axis(pd.RangeIndex(2, len(raw) + 2), axis=0).drop(index=list(spec.skip_rows), errors="ignore")
-    raw = raw[(raw != "").any(axis=1)].apply(lambda column: column.str.strip())
+    raw = raw[(raw.fillna("") != "").any(axis=1)].apply(lambda column: column.str.strip())
+    short = raw.index[raw.isna().any(axis=1)]
+    if len(short):
+        what = f"{path} has rows with fewer fields than its header, e.g. row {short[0]}"
+        return None, Problem(what=what, remedy="It may have been cut off: copy it anew")
     if spec.id not in raw.columns:
         remedy = f"Set {key}.id to one of its columns: {some(list(raw.columns), 8)}"
         return None, Problem(what=f"{path} has no column {spec.id!r} for the patient", remedy=remedy)

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from data_modules.errors import CohortError
+from data_modules.modalities.table import Table
+from fusion.contract import FusionError
+
+ALL = [f"P{number:02d}" for number in range(1, 11)]
+
+
+def text_of(source, modalities, **options):
+    with pytest.raises(CohortError) as caught:
+        source.reconcile(modalities, **options)
+    return str(caught.value)
+
+
+def test_everyone_is_accounted_for(cohort, named):
+    cohort.treatment[1] = "P01\tcarboplatin\tNot Reported"
+    cohort.treatment[2] = "P02\tcarboplatin\tNE"
+    del cohort.treatment[10]  # P10
+    source = cohort.source(max_unmatched=1.0)
+    kept = source.reconcile({"slides": named(source, [*ALL[:8], "P11"])})
+    assert kept.patient_ids == ("P03", "P04", "P05", "P06", "P07", "P08")
+    assert kept.labels.to_dict() == {"P03": 1, "P04": 1, "P05": 0, "P06": 0, "P07": 0, "P08": 0}
+    assert kept.sites.to_dict() == {f"P{number:02d}": f"S{number % 2}" for number in range(3, 9)}
+    table = kept.reconciliation.set_index("patient_id")
+    assert list(table.columns) == ["kept", "dropped_at", "reason", "clinical.tsv", "treatment.tsv", "slides"]
+    reasons = table.loc[~table["kept"], ["dropped_at", "reason"]].apply(tuple, axis=1).to_dict()
+    assert reasons == {
+        "P01": ("endpoint", "outcome is missing in treatment.tsv"),
+        "P02": ("endpoint", "outcome is 'NE', which cohort.endpoints.response.ignore lists"),
+        "P09": ("modalities", "in none of slides"),
+        "P10": ("endpoint", "no row in treatment.tsv"),
+        "P11": ("endpoint", "no row in treatment.tsv"),
+    }
+    assert table.loc["P11", ["clinical.tsv", "treatment.tsv", "slides"]].to_list() == [False, False, True]
+    assert kept.spec.patients == 6
+    assert kept.spec.simulated is False
+    assert set(kept.spec.hashes) == {"clinical.tsv", "treatment.tsv"}
+
+
+def test_row_order_changes_nothing(cohort, named):
+    source = cohort.source()
+    before = source.reconcile({"slides": named(source, ALL)})
+    cohort.clinical[1:], cohort.treatment[1:] = cohort.clinical[:0:-1], cohort.treatment[:0:-1]
+    source = cohort.source()
+    after = source.reconcile({"slides": named(source, ALL)})
+    assert before.patient_ids == after.patient_ids
+    assert before.labels.equals(after.labels)
+    assert before.reconciliation.equals(after.reconciliation)
+
+
+def test_all_problems_at_once(cohort, named):
+    cohort.clinical[1] = "P01\tforty\tG1\tbasal\tS1\tR0\tx"
+    cohort.clinical.append(cohort.clinical[2])
+    cohort.treatment[4] = "P04\tcarboplatin\tCured"
+    source = cohort.source()
+    modalities = {
+        "slides": named(source, ALL, problems=["modality.slides: P03.tif does not open. Download it again."]),
+        "clinical": Table(name="clinical", source=source, table="clinical", columns=["age", "margin"]),
+    }
+    text = text_of(source, modalities)
+    assert "cohort 'invented' has 5 problems:" in text
+    assert "row 2: 'forty'" in text
+    assert "P02 (rows 3, 12, identical)" in text
+    assert "(1: P04, row 5: 'Cured')" in text
+    assert "positive, negative or ignore of cohort.endpoints.response" in text
+    assert "P03.tif does not open" in text
+    assert "'margin' of table 'clinical' cannot be an input. It is known only after baseline" in text
+
+
+def test_one_class_only(cohort, named):
+    cohort.treatment = [line.replace("PD", "CR") for line in cohort.treatment]
+    source = cohort.source()
+    assert "all 10 labelled patients are of one class, 'response'" in text_of(source, {"slides": named(source, ALL)})
+
+
+def test_ids_that_are_nowhere_else(cohort, named):
+    source = cohort.source()
+    text = text_of(source, {"slides": named(source, [*ALL, "P98", "P99"])})
+    assert "17% of the patients of slides are in no other file (2: P98, P99)" in text
+    assert "cohort.max_unmatched=0.1" in text
+    assert source.reconcile({"slides": named(source, [*ALL, "P99"])}).spec.patients == 10
+
+
+def test_a_modality_over_a_table_is_no_witness_of_its_ids(cohort):
+    cohort.clinical += [f"Q{number}\t50\tG1\tbasal\tS0\tR0\tx" for number in range(5)]
+    source = cohort.source()
+    text = text_of(source, {"clinical": Table(name="clinical", source=source, table="clinical")})
+    assert "33% of the patients of clinical.tsv are in no other file" in text
+
+
+def test_no_overlap_at_all(cohort, named):
+    source = cohort.source()
+    text = text_of(source, {"slides": named(source, ["TUMOUR_P01", "TUMOUR_P02"])})
+    assert "no patient of slides is in any other file (2: TUMOUR_P01, TUMOUR_P02)" in text
+    assert "patient_pattern (modality.slides)" in text
+
+
+def test_ids_of_another_kind(cohort, named):
+    source = cohort.source(patients_pattern=r"P\d\d")
+    text = text_of(source, {"slides": named(source, [*ALL, "TCGA-A1-0001"])})
+    assert "slides has ids that do not match 'P\\\\d\\\\d' (1: TCGA-A1-0001)" in text
+
+
+def test_nobody_left(cohort, named):
+    cohort.treatment = [line.replace("PD", "NE").replace("CR", "NE") for line in cohort.treatment]
+    source = cohort.source()
+    assert "no patient is left" in text_of(source, {"slides": named(source, ALL)})
+
+
+def test_new_patients_without_labels(cohort, named):
+    cohort.treatment = [cohort.treatment[0], "P01\tcarboplatin\tCR", "P02\tcarboplatin\t"]
+    source = cohort.source(max_unmatched=1.0)
+    kept = source.reconcile({"slides": named(source, ALL[:3])}, require_labels=False)
+    assert kept.labels.to_dict() == {"P01": 1, "P02": -1, "P03": -1}
+
+
+def test_new_patients_without_outcome_column_or_later_columns(cohort, named):
+    cohort.treatment = ["case_submitter_id\tagent", *(f"{patient}\tcarboplatin" for patient in ALL)]
+    cohort.clinical = [line.rsplit("\t", 2)[0] for line in cohort.clinical]
+    source = cohort.source()
+    kept = source.reconcile({"slides": named(source, ALL)}, require_labels=False)
+    assert set(kept.labels) == {-1}
+    text = text_of(source, {"slides": named(source, ALL)})
+    assert "no column 'outcome'" in text
+    assert "no column 'margin'" in text
+
+
+def test_new_patients_without_the_outcome_table(cohort, named):
+    del cohort.settings["tables"]["treatment"]["columns"]["agent"]
+    source = cohort.source()
+    (cohort.root / "treatment.tsv").unlink()
+    kept = source.reconcile({"slides": named(source, ALL)}, require_labels=False)
+    assert set(kept.labels) == {-1}
+    assert "there is no file" in text_of(source, {"slides": named(source, ALL)})
+
+
+def test_numeric_labels_match_a_yaml_list(cohort, named):
+    cohort.settings["tables"]["treatment"]["columns"]["outcome"] = {"time": "outcome", "kind": "number"}
+    cohort.settings["endpoints"]["response"] |= {"positive": [1], "negative": [0], "ignore": []}
+    cohort.treatment = [line.replace("CR", "1").replace("PD", "0") for line in cohort.treatment]
+    source = cohort.source()
+    assert source.reconcile({"slides": named(source, ALL)}).labels.sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["outcome"], "'outcome' of table 'treatment' cannot be an input. It is the endpoint 'response'"),
+        (["weight"], "It is not declared; declare it with its time point in cohort.tables.treatment.columns"),
+    ],
+)
+def test_inputs_that_are_refused(cohort, columns, message):
+    source = cohort.source()
+    assert message in Table(name="drugs", source=source, table="treatment", columns=columns).check()[0]
+    with pytest.raises(CohortError, match=r"modality\.drugs\.columns"):
+        Table(name="drugs", source=source, table="treatment", columns=columns).fit(ALL, None)
+
+
+def test_inputs_by_default_are_baseline_without_endpoint_and_site(cohort):
+    columns, problems = cohort.source().inputs("clinical", None, key="modality.clinical")
+    assert [column.name for column in columns] == ["age", "grade", "subtype"]
+    assert problems == []
+    assert "cohort.tables does not declare" in str(cohort.source().inputs("labs", None, key="modality.x")[1][0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"endpoint": "survival"}, "endpoint 'survival' is not declared. Set endpoint to one of response"),
+        ({"endpoints": {}}, "no endpoint is declared"),
+        (
+            {"endpoints": {"r": {"table": "treatment", "column": "outcome", "positive": ["CR"]}}},
+            "lacks positive or negative",
+        ),
+        (
+            {"endpoints": {"r": {"table": "labs", "column": "x", "positive": [1], "negative": [0]}}},
+            "cohort.endpoints.r.table is 'labs'",
+        ),
+        (
+            {"endpoints": {"r": {"table": "treatment", "column": "best", "positive": [1], "negative": [0]}}},
+            "cohort.endpoints.r.column 'best' is not declared",
+        ),
+        (
+            {"endpoints": {"r": {"table": "treatment", "column": "outcome", "positive": [1], "negative": [1]}}},
+            "1 is both positive and negative",
+        ),
+        ({"site": {"table": "clinical", "column": "hospital"}}, "cohort.site.column 'hospital' is not declared"),
+        ({"absent_is": "wildtype"}, "Set it to reference or unknown"),
+        ({"root": None}, "cohort.root is null"),
+    ],
+)
+def test_declarations_that_contradict(cohort, change, message):
+    with pytest.raises(CohortError, match=message.replace(".", r"\.")):
+        cohort.source(**change)
+
+
+def test_no_such_root_says_what_to_fetch(cohort, tmp_path):
+    source = cohort.source(root=tmp_path / "absent", fetch="Fetch it from the archive.")
+    with pytest.raises(
+        FusionError, match=r"there is no folder .*absent\. Set cohort\.root .*Fetch it from the archive"
+    ):
+        source.prepare(lambda *_: None)
+
+
+def test_stamp_makes_a_cohort_simulated(cohort, named):
+    (cohort.root / "SIMULATED.json").write_text("{}")
+    source = cohort.source(simulated=False)
+    kept = source.reconcile({"slides": named(source, ALL)})
+    assert kept.spec.simulated
+    assert "SIMULATED.json" in kept.spec.hashes
+
+
+def test_generator_writes_a_missing_root_once_and_other_settings_are_refused(cohort, tmp_path):
+    root = tmp_path / "written"
+    calls = []
+
+    def write(folder: Path, *, progress: object, **settings: object) -> None:
+        calls.append(settings)
+        folder.mkdir()
+        (folder / "SIMULATED.json").write_text(json.dumps({"patients": 12, "seed": 20, "interaction": 1.0, **settings}))
+
+    def prepare(**settings: object) -> None:
+        cohort.source(root=root, generator=write, **settings).prepare(lambda *_: None)
+
+    prepare(patients=30)
+    prepare(patients=30)
+    prepare()
+    prepare(seed=20, interaction=1)
+    assert calls == [{"patients": 30}]
+    with pytest.raises(CohortError, match=r"was written with patients=30, not 31, interaction=1.0, not 0"):
+        prepare(patients=31, interaction=0)
+
+
+def test_each_setting_of_the_generator_has_a_folder_of_its_own(cohort):
+    def root(**settings: object) -> Path:
+        return cohort.source(root=None, generator=print, **settings).root
+
+    assert root() == Path("data/invented")
+    assert root(interaction=0) == Path("data/invented_interaction_0")
+    assert root(patients=30, seed=5) == Path("data/invented_patients_30_seed_5")
