@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from data_modules.errors import CohortError, Problem, some
@@ -35,6 +36,13 @@ class ReconciledCohort:
     labels: pd.Series[int]
     sites: pd.Series[str] | None
     reconciliation: pd.DataFrame
+
+    def permuted(self, seed: int) -> ReconciledCohort:
+        """The same patients with their labels dealt out anew, and a note that says so: the canary."""
+        shuffled = self.labels.copy()
+        shuffled[:] = np.random.default_rng(seed).permutation(self.labels.to_numpy())
+        endpoint = replace(self.spec.endpoint, note="CANARY: labels permuted among patients; AUROC must be near 0.5")
+        return replace(self, labels=shuffled, spec=replace(self.spec, endpoint=endpoint))
 
 
 @dataclass(frozen=True, kw_only=True)

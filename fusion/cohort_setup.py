@@ -38,13 +38,8 @@ def open_setup(config: Any, progress: Progress, *, require_labels: bool = True) 
     source.prepare(progress)
     modalities = {str(name): instantiate(node, name=str(name), source=source) for name, node in config.modality.items()}
     cohort = source.reconcile(modalities, require_labels=require_labels)
+    if require_labels and config.canary == "permuted":
+        cohort = cohort.permuted(int(config.seed))
+    elif config.canary is not None and config.canary != "permuted":
+        raise FusionError(f"canary: there is no canary {config.canary!r}; set it to permuted or null.")
     return Setup(cohort=cohort, modalities=modalities)
-
-
-def permuted_labels(labels: Any, seed: int) -> Any:
-    """The labels dealt out anew among the patients: a cohort in which nothing can be learned (the canary)."""
-    import numpy as np
-
-    shuffled = labels.copy()
-    shuffled[:] = np.random.default_rng(seed).permutation(labels.to_numpy())
-    return shuffled

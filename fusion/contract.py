@@ -300,3 +300,7 @@ class Cohort(Protocol):
     def reconciliation(self) -> pd.DataFrame:
         """cohort.csv: patient_id, kept, dropped_at, reason, then one bool column a source file and modality."""
         ...
+
+    def permuted(self, seed: int) -> Cohort:
+        """The same patients with their labels dealt out anew: nothing can be learned from it (a canary)."""
+        ...

@@ -9,12 +9,17 @@ patient is scored by models that never saw him. The run folder holds all of it, 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion.config import run
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+
+SPACE = 500_000_000
+"""Bytes that must be free where ingest and results go: a cohort of a few hundred patients needs less."""
 
 
 def train(config: DictConfig) -> float:
@@ -37,18 +42,19 @@ def train(config: DictConfig) -> float:
     from fusion.progress import JobProgress
     from fusion.report.console import print_summary
     from fusion.report.page import write_report
+    from fusion.run_files import require_space
     from fusion.run_folder import RunFolder
     from fusion.workers import run_folds
 
     check_arms(config.arms)
+    require_space(Path(config.cache), SPACE, key="cache")
+    require_space(Path(config.output), SPACE, key="output")
     folder = RunFolder.create(config.output, overwrite=config.overwrite, resume=config.resume)
     with JobProgress() as progress:
         # Patients: those with a label and at least one modality. Everyone else is listed with the reason.
         with progress.timed("cohort"):
             setup = open_setup(config, progress)
             cohort = setup.cohort
-            # Folds are drawn before anything is learned; every arm uses the same.
-            folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
             folder.begin(
                 config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]
                 cohort=cohort.spec,
@@ -56,6 +62,8 @@ def train(config: DictConfig) -> float:
                 command=sys.orig_argv,
             )
             folder.write_cohort(cohort.reconciliation)
+            # Folds are drawn before anything is learned; every arm uses the same.
+            folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
 
         # Ingest decides per genotype or per tile, so it runs once for all folds.
         with progress.timed("ingest"):
