@@ -58,12 +58,13 @@ def draw_panel(thumbnail: NDArray[np.uint8], mask: TissueMask, grid: Grid, *, sc
     return panel
 
 
-def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]]) -> list[Path]:
+def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]], *, stamp: str = "") -> list[Path]:
     """Put panels under their captions on numbered sheets ``contact_sheet_01.png``…
 
     Args:
         folder: where the sheets go.
         panels: caption and PNG of each slide.
+        stamp: written across the top of each sheet.
 
     Returns:
         The sheets.
@@ -77,10 +78,12 @@ def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]]) -> li
         part = panels[start : start + page]
         columns, rows = min(_COLUMNS, len(part)), -(-len(part) // _COLUMNS)
         pitch = (PANEL + 6, PANEL + _CAPTION + 6)
-        sheet = PilImage.new("RGB", (columns * pitch[0] + 6, rows * pitch[1] + 6), (245, 245, 245))
+        top = 6 + (24 if stamp else 0)
+        sheet = PilImage.new("RGB", (columns * pitch[0] + 6, rows * pitch[1] + top), (245, 245, 245))
         draw = ImageDraw.Draw(sheet)
+        draw.text((6, 4), stamp, fill=(190, 0, 0), font_size=20)
         for number, (caption, file) in enumerate(part):
-            x, y = 6 + number % _COLUMNS * pitch[0], 6 + number // _COLUMNS * pitch[1]
+            x, y = 6 + number % _COLUMNS * pitch[0], top + number // _COLUMNS * pitch[1]
             draw.text((x, y), caption[-48:], fill=(30, 30, 30))
             with PilImage.open(file) as panel:
                 sheet.paste(panel, (x, y + _CAPTION))

@@ -68,6 +68,7 @@ def ingest_slides(
     workers: int = 2,
     max_failed: float = 0.05,
     name: str = "slides",
+    simulated: bool = False,
 ) -> SlideSet:
     """Make every missing entry; nothing to do where the cache holds them all.
 
@@ -79,11 +80,12 @@ def ingest_slides(
         workers: processes; 1 reads in this one.
         max_failed: share of slides that may fail before the run stops.
         name: the modality, for messages.
+        simulated: the slides are invented: stamped on the contact sheets and in the quality table.
 
     Raises:
         FusionError: more slides failed than `max_failed` allows, or the disk is full.
     """
-    known = load_set(requests, settings, cache=cache)
+    known = load_set(requests, settings, cache=cache, simulated=simulated)
     if known is not None and not known.errors:
         return known
     places = {request.path.name: entry_for(request, settings, cache=cache) for request in requests}
@@ -101,15 +103,17 @@ def ingest_slides(
     result = SlideSet(
         entries={file: SlideEntry(folder=place.folder) for file, place in places.items() if place.complete},
         errors=outcomes.errors,
-        folder=_set_folder(requests, settings, cache=cache),
+        folder=_set_folder(requests, settings, cache=cache, simulated=simulated),
     )
-    _describe(result, requests)
+    _describe(result, requests, simulated=simulated)
     return result
 
 
-def load_set(requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path) -> SlideSet | None:
+def load_set(
+    requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, simulated: bool = False
+) -> SlideSet | None:
     """The set as `ingest_slides` left it, or None where it has not run to its end or entries are gone."""
-    folder = _set_folder(requests, settings, cache=cache)
+    folder = _set_folder(requests, settings, cache=cache, simulated=simulated)
     try:
         errors: dict[str, str] = json.loads((folder / "set.json").read_text(encoding="utf-8"))["errors"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -121,8 +125,11 @@ def load_set(requests: Sequence[SlideRequest], settings: IngestSettings, *, cach
     return SlideSet(entries=entries, errors=errors, folder=folder)
 
 
-def _set_folder(requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path) -> Path:
-    rules = {"entries": [[r.path.name, entry_for(r, settings, cache=cache).key] for r in requests]}
+def _set_folder(requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, simulated: bool) -> Path:
+    rules = {
+        "simulated": simulated,
+        "entries": [[r.path.name, entry_for(r, settings, cache=cache).key] for r in requests],
+    }
     return CacheEntry(root=cache, kind="slide_sets", key=content_hash([], rules)).folder
 
 
@@ -197,7 +204,7 @@ def _attempt(request: SlideRequest, settings: IngestSettings, cache: Path) -> st
     return None
 
 
-def _describe(result: SlideSet, requests: Sequence[SlideRequest]) -> None:
+def _describe(result: SlideSet, requests: Sequence[SlideRequest], *, simulated: bool) -> None:
     import pandas as pd
 
     from data_modules.ingest.contact_sheet import write_contact_sheets
@@ -213,8 +220,10 @@ def _describe(result: SlideSet, requests: Sequence[SlideRequest]) -> None:
         record = entry.record()
         rows.append({**record, "error": ""})
         panels.append((f"{file} {record['tiles_kept']}/{record['tiles_possible']}", entry.folder / "panel.png"))
+    if simulated:
+        rows = [{**row, "simulated": True} for row in rows]
     result.folder.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows).convert_dtypes()  # counts stay whole numbers beside slides that have none
     replace_file(result.folder / "quality.csv", lambda partial: table.to_csv(partial, index=False))
-    write_contact_sheets(result.folder, panels)
+    write_contact_sheets(result.folder, panels, stamp="SIMULATED" if simulated else "")
     write_text_atomic(result.folder / "set.json", json.dumps({"errors": result.errors}, indent=1))

@@ -177,6 +177,7 @@ class Slides(BaseModality):
             workers=self._workers,
             max_failed=self._max_failed,
             name=self.name,
+            simulated=self.source.simulated,
         )
         if self.embedding is not None:
             from data_modules.ingest.embeddings import embed_slides
@@ -190,7 +191,8 @@ class Slides(BaseModality):
         Raises:
             FusionError: `prepare` has not run.
         """
-        found = load_set(self.requests, self.settings, cache=Path(self.source.cache))
+        cache, simulated = Path(self.source.cache), self.source.simulated
+        found = load_set(self.requests, self.settings, cache=cache, simulated=simulated)
         if found is None:
             raise FusionError(f"{self.key}: {_NOT_INGESTED}.")
         return found

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from data_modules.ingest.handcrafted import pool, pooled_names
 from data_modules.modalities.base import read_state, write_state
@@ -34,7 +36,7 @@ def cohort(
     (root / "sheet.tsv").write_text(
         "File Name\tCase ID\nSIM-1_a.tif\tSIM-1\nSIM-1_b.tif\tSIM-1\nSIM-2_a.tif\tSIM-2\nother.svs\tSIM-3\n"
     )
-    return SimpleNamespace(root=root, cache=tmp_path_factory.mktemp("cache"))
+    return SimpleNamespace(root=root, cache=tmp_path_factory.mktemp("cache"), simulated=True)
 
 
 def slides_of(cohort: SimpleNamespace, **changes: Any) -> Slides:
@@ -130,9 +132,17 @@ def test_a_slide_can_be_drawn_on(fitted: FittedSlides) -> None:
 
 
 def test_reading_before_ingest_says_so(cohort: SimpleNamespace, tmp_path: Path) -> None:
-    source = SimpleNamespace(root=cohort.root, cache=tmp_path)
+    source = SimpleNamespace(root=cohort.root, cache=tmp_path, simulated=True)
     with pytest.raises(FusionError, match=r"modality\.slides: the slides have not been ingested"):
         slides_of(source).fit([], NOBODY).load("SIM-1")
+
+
+def test_simulated_slides_are_stamped(fitted: FittedSlides) -> None:
+    folder = fitted._slides.ingested.folder
+    assert pd.read_csv(folder / "quality.csv")["simulated"].all()
+    with Image.open(folder / "contact_sheet_01.png") as sheet:
+        top = np.asarray(sheet)[:26].reshape(-1, 3)
+    assert ((top[:, 0] > 150) & (top[:, 1] < 60)).sum() > 100
 
 
 def test_normalised_tiles_are_other_tiles(cohort: SimpleNamespace, fitted: FittedSlides) -> None:
@@ -179,7 +189,7 @@ def test_slides_that_cannot_be_used_are_all_named(
     write_slide(tmp_path / "a/SIM-3.tif", pixels)
     write_slide(tmp_path / "b/SIM-3.tif", pixels)
     (tmp_path / "a/SIM-4.tif").write_bytes((tmp_path / "a/SIM-3.tif").read_bytes()[:100])
-    source = SimpleNamespace(root=tmp_path, cache=tmp_path / "cache")
+    source = SimpleNamespace(root=tmp_path, cache=tmp_path / "cache", simulated=False)
     problems = slides_of(source, files=["a/*.tif", "b/*.tif"]).check()
     assert len(problems) == 3
     assert "the same file name lies in several folders (SIM-3.tif)" in problems[0]
