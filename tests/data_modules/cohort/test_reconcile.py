@@ -43,6 +43,24 @@ def test_everyone_is_accounted_for(cohort, named):
     assert set(kept.spec.hashes) == {"clinical.tsv", "treatment.tsv"}
 
 
+def test_required_modalities_are_for_training_only(cohort, named):
+    source = cohort.source(require=["slides"], max_unmatched=1.0)
+    modalities = {
+        "slides": named(source, ALL[:7]),
+        "clinical": Table(name="clinical", source=source, table="clinical"),
+    }
+    kept = source.reconcile(modalities)
+    assert kept.patient_ids == tuple(ALL[:7])
+    table = kept.reconciliation.set_index("patient_id")
+    assert table.loc["P08", ["dropped_at", "reason"]].to_list() == [
+        "modalities",
+        "not in slides, which cohort.require names",
+    ]
+    assert source.reconcile(modalities, require_labels=False).patient_ids == tuple(ALL)
+    source = cohort.source(require=["scans"])
+    assert "cohort.require names scans, which is no modality" in text_of(source, {"slides": named(source, ALL)})
+
+
 def test_row_order_changes_nothing(cohort, named):
     source = cohort.source()
     before = source.reconcile({"slides": named(source, ALL)})
