@@ -1,0 +1,71 @@
+"""``python -m fusion.predict`` on the small run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from integration.conftest import Check, Workplace
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, float_precision="round_trip").set_index("patient_id")
+
+
+def test_training_patients_get_their_out_of_fold_scores_bit_for_bit(trained: Path, workplace: Workplace) -> None:
+    done = workplace(
+        "predict", "run=run", "cohort=tcga_brca_simulated", "cohort.patients=40", "output=predictions", "overwrite=true"
+    )
+    assert done.returncode == 0, done.stderr
+    scores = read(workplace.folder / "predictions" / "predictions.csv")
+    trained_scores = pd.read_parquet(trained / "predictions.parquet").query("arm == 'fusion'").set_index("patient_id")
+    assert scores["score"].loc[trained_scores.index].tolist() == trained_scores["score"].tolist()
+    assert scores["in_training"].all()
+    assert (scores["fold_models"] == 1).all()
+    metrics = json.loads((workplace.folder / "predictions" / "metrics.json").read_text())
+    assert metrics["simulated"] is True
+    assert metrics["patients"] == len(trained_scores)
+
+
+def test_altered_weights_are_refused(trained: Path, workplace: Workplace, refused: Check) -> None:
+    copy = workplace.folder / "altered"
+    shutil.copytree(trained, copy)
+    weights = copy / "models" / "repeat0_fold0" / "fusion" / "member0.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    try:
+        refused("predict", "run=altered", "cohort=tcga_brca_simulated", words=("altered", "member0.safetensors"))
+    finally:
+        shutil.rmtree(copy)
+
+
+def test_no_run_is_refused(workplace: Workplace, refused: Check) -> None:
+    refused("predict", "run=nowhere", "cohort=tcga_brca_simulated", words=("nowhere", "run="))
+
+
+def test_another_build_is_refused(trained: Path, refused: Check) -> None:
+    refused(
+        "predict",
+        "run=run",
+        "cohort=tcga_brca_simulated",
+        "cohort.patients=40",
+        "cohort.build=GRCh37",
+        words=("GRCh37", "cohort.build"),
+    )
+
+
+def test_an_unknown_arm_is_refused(trained: Path, refused: Check) -> None:
+    refused(
+        "predict",
+        "run=run",
+        "cohort=tcga_brca_simulated",
+        "cohort.patients=40",
+        "arm=only_blood",
+        words=("only_blood", "only_slides"),
+    )
