@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def _ingest(origin: str, job: Mapping[str, Any]) -> None:
         origin=origin, build=job["build"], filters=tuple(filters["accept"]), min_depth=filters["min_dp"] or 0
     )
     files = [Path(file["path"]) for file in job["files"] if file["origin"] == origin]
-    found = read_calls(hl, files, settings, Path(job["spark"].get("scratch") or job["scratch"]) / origin)
+    found = read_calls(hl, files, settings, f"{job['spark'].get('scratch') or job['scratch']}/{origin}")
     parts = store_parts(found, settings)
     write_store(
         Path(job["out"]) / origin,
@@ -96,7 +96,7 @@ class MafCalls:
     """What `read_calls` found.
 
     Attributes:
-        calls: one row a call: barcode, contig, position, ref, alt, gene, consequence, aachange, lines (merged), file.
+        calls: one row a call: barcode, contig, position, ref, alt, gene, consequence, aachange, file; sorted by variant.
         samples: every sample with at least one line, kept or not.
         qc: lines read, merged as duplicates and dropped by reason; the dialect of each file.
     """
@@ -106,39 +106,33 @@ class MafCalls:
     qc: Mapping[str, Any]
 
 
-def read_calls(hl: Any, files: Sequence[Path], settings: MafSettings, scratch: Path) -> MafCalls:
+def read_calls(hl: Any, files: Sequence[Path], settings: MafSettings, scratch: str) -> MafCalls:
     """Import, normalise, filter and merge the lines of MAF files.
 
     Args:
         hl: the initialised `hail` module.
         files: plain, gzipped or block-gzipped; dialects may differ from file to file.
         settings: which lines count.
-        scratch: an empty folder for what Hail exports.
+        scratch: folder for what Hail exports; may be a URL that the cluster sees.
 
     Raises:
         MafError: a header lacks columns, a build disagrees with `MafSettings.build`, or no line is kept.
     """
     headers = [read_header(path) for path in files]
-    lines = hl.Table.union(*[_import(hl, header) for header in headers])
-    lines = _normalise(hl, lines, settings).checkpoint(str(scratch / "lines.ht"), overwrite=True)
-    found = lines.aggregate(
-        hl.struct(
-            reasons=hl.agg.counter(hl.or_else(lines.dropped, "kept")),
-            samples=hl.agg.collect_as_set(lines.barcode),
-            builds=hl.agg.counter(lines.build),
-        )
-    )
-    _check_builds(found.builds, settings, files)
-    reasons = {str(name): int(count) for name, count in sorted(found.reasons.items())}
-    if not reasons.get("kept"):
+    exported = f"{scratch}/calls.tsv"
+    _normalise(hl, hl.Table.union(*[_import(hl, header) for header in headers]), settings).export(exported)
+    lines = _read_lines(hl, exported)
+    _check_builds(lines["build"].dropna().unique(), settings, files)
+    kept = lines[lines["dropped"].isna()]
+    reasons = {str(name): int(count) for name, count in lines["dropped"].value_counts().sort_index().items()}
+    if kept.empty:
         raise MafError(
             f"{files[0]}: no line of the MAF is kept; dropped: {reasons}. See modality.variants and the build."
         )
-    calls = _merge(hl, lines.filter(hl.is_missing(lines.dropped)), scratch / "calls.tsv")
-    kept = reasons.pop("kept")
-    sites = {"read": kept + sum(reasons.values()), "duplicate": kept - len(calls), **reasons}
+    calls = _merge(kept)
+    sites = {"read": len(lines), "duplicate": len(kept) - len(calls), **reasons}
     qc = {"sites": sites, "dialects": {header.path.name: header.dialect for header in headers}}
-    return MafCalls(calls=calls, samples=tuple(sorted(sample for sample in found.samples if sample)), qc=qc)
+    return MafCalls(calls=calls, samples=tuple(sorted(lines["barcode"].dropna().unique())), qc=qc)
 
 
 def _import(hl: Any, header: MafHeader) -> Any:
@@ -170,7 +164,7 @@ def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
     alt_reads, ref_reads = hl.parse_float64(lines.alt_count), hl.parse_float64(lines.ref_count)
     depth = hl.or_else(hl.parse_float64(lines.depth), alt_reads + ref_reads)
     lines = lines.annotate(contig=contig, position=change.position, ref=change.ref, alt=change.alt, depth=depth)
-    return lines.annotate(
+    lines = lines.annotate(
         consequence=hl.literal(CONSEQUENCES).get(lines.classification, OTHER),
         dropped=hl.case()
         .when(hl.is_missing(lines.barcode), "no barcode")
@@ -182,6 +176,8 @@ def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
         .when(lines.depth < settings.min_depth, "depth")
         .or_missing(),
     )
+    fields = ("barcode", *_KEY, "gene", "consequence", "file", "build", "dropped")
+    return lines.select(*fields, aachange=lines.protein)
 
 
 def _passes(hl: Any, values: Any, settings: MafSettings) -> Any:
@@ -209,24 +205,20 @@ def _dash(hl: Any, bases: Any) -> Any:
     return hl.if_else(hl.len(bases) == 0, "-", bases)
 
 
-def _merge(hl: Any, lines: Any, target: Path) -> pd.DataFrame:
+def _read_lines(hl: Any, exported: str) -> pd.DataFrame:
+    with hl.hadoop_open(exported) as stream:
+        return pd.read_csv(stream, sep="\t", keep_default_na=False, na_values=["NA"], dtype="string", quoting=3)
+
+
+def _merge(lines: pd.DataFrame) -> pd.DataFrame:
     """One row a call: lines of the same sample and variant become one, with the worst consequence of them."""
-    order = {name: rank for rank, name in enumerate(CLASSES)}
-    worst = hl.agg.take(hl.struct(gene=lines.gene, c=lines.consequence, p=lines.protein, f=lines.file), 1,
-                        ordering=hl.literal(order)[lines.consequence])[0]  # fmt: skip
-    merged = lines.group_by("barcode", *_KEY).aggregate(worst=worst, lines=hl.agg.count())
-    merged = merged.transmute(
-        gene=merged.worst.gene, consequence=merged.worst.c, aachange=merged.worst.p, file=merged.worst.f
-    )
-    merged.export(str(target))
-    types = {"position": "int32", "lines": "int32"}
-    texts = ("barcode", "contig", "ref", "alt", "gene", "consequence", "aachange", "file")
-    return pd.read_csv(
-        target, sep="\t", keep_default_na=False, na_values=["NA"], dtype={**types, **dict.fromkeys(texts, "string")}
-    )
+    lines = lines.astype({"position": "int32"})
+    rank = lines["consequence"].map({name: rank for rank, name in enumerate(CLASSES)})
+    first = lines.assign(rank=rank).sort_values([*_KEY, "barcode", "rank"], kind="stable")
+    return first.drop_duplicates([*_KEY, "barcode"]).reset_index(drop=True)
 
 
-def _check_builds(builds: Mapping[str | None, int], settings: MafSettings, files: Sequence[Path]) -> None:
+def _check_builds(builds: Iterable[str], settings: MafSettings, files: Sequence[Path]) -> None:
     """Refuse lines whose NCBI_Build is not the cohort's."""
     other = sorted(str(build) for build in builds if build and build_name(build) != settings.build)
     if other:
@@ -254,7 +246,7 @@ class StoreParts:
 
 def store_parts(found: MafCalls, settings: MafSettings) -> StoreParts:
     """Calls as variants × samples: 1 where listed, `NOT_LISTED` elsewhere; a MAF has neither genotypes nor coverage."""
-    calls = found.calls.sort_values([*_KEY, "barcode"], kind="stable")
+    calls = found.calls
     first = calls.drop_duplicates(list(_KEY))
     row = calls.groupby(list(_KEY), sort=False).ngroup().to_numpy()
     column = pd.Index(found.samples).get_indexer(pd.Index(calls["barcode"]))
