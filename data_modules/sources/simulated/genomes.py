@@ -82,7 +82,7 @@ def draw_drivers(rng: np.random.Generator, patients: int) -> Somatic:
 def add_passengers(rng: np.random.Generator, somatic: Somatic, patients: int, deficient: set[int]) -> None:
     """Add what does not matter, and what the caller rejected.
 
-    Deficient repair leaves a footprint, as in life: 1.8 times the passengers and 18 instead of 5 % indels, both with
+    Deficient repair leaves a footprint, as in life: 1.8 times the passengers and 20 instead of 5 % indels, both with
     so wide a spread over patients that the groups overlap. Passengers in driver genes are benign.
     """
     pool = _Pool.build(rng)
@@ -90,7 +90,7 @@ def add_passengers(rng: np.random.Generator, somatic: Somatic, patients: int, de
     for patient in range(patients):
         lacks = patient in deficient
         number = max(3, int(rng.lognormal(np.log(22.0 * (1.8 if lacks else 1.0)), 0.35)))
-        indels = rng.beta(60 * 0.18, 60 * 0.82) if lacks else rng.beta(60 * 0.05, 60 * 0.95)
+        indels = rng.beta(80 * 0.20, 80 * 0.80) if lacks else rng.beta(80 * 0.05, 80 * 0.95)
         for gene in pool.draw(rng, number):
             allele = _passenger_allele(rng, gene, indel=bool(rng.random() < indels))
             if len(allele.ref) == len(allele.alt) == 1:

@@ -89,7 +89,7 @@ def _upsample(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
 
     small = Image.fromarray(mask.astype(np.uint8) * 255)
     large = np.asarray(small.resize((_PIXELS, _PIXELS), Image.Resampling.BILINEAR))
-    return large.astype(np.float32) / 255
+    return np.asarray(np.multiply(large, np.float32(1 / 255), dtype=np.float32))
 
 
 def _fibres(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -125,7 +125,7 @@ def _stamps(kind: str) -> tuple[NDArray[np.float32], ...]:
     # half size of the picture in pixels; long and short radius in microns, body, rim and nucleolus in haematoxylin
     half, long, short, body, rim, nucleolus = {
         "tumour": (16, 5.9, 4.9, 0.42, 0.30, 0.45),
-        "lymphocyte": (10, 3.7, 3.5, 1.75, 0.0, 0.0),
+        "lymphocyte": (10, 3.9, 3.7, 1.9, 0.0, 0.0),
         "spindle": (20, 8.0, 2.3, 0.52, 0.0, 0.0),
         "debris": (6, 1.2, 1.0, 0.8, 0.0, 0.0),
     }[kind]

@@ -85,7 +85,7 @@ class Tissue:
         step = int(TRUTH_GRID / GRID)
         blocks = label.reshape(_SIZE // step, step, _SIZE // step, step)
         votes = np.stack([(blocks == region).sum(axis=(1, 3)) for region in Region])
-        return votes.argmax(axis=0).astype(np.uint8)
+        return np.asarray(votes.argmax(axis=0), dtype=np.uint8)
 
 
 def draw_tissue(rng: np.random.Generator, *, lymphocyte_rich: bool) -> Tissue:
@@ -107,13 +107,13 @@ def draw_tissue(rng: np.random.Generator, *, lymphocyte_rich: bool) -> Tissue:
     tumour_cells = cells.points[_at(inside, cells.points) > 4.0]
     # Lymphocytes fit between tumour cells: the centres of the lattice's squares.
     gaps = cells.gaps[_at(inside, cells.gaps) > 4.0]
-    movable = int(len(gaps) * rng.uniform(0.5, 0.95))
+    movable = int(len(gaps) * rng.uniform(0.75, 1.0))
     room = np.where(tissue & (edge > 8.0), outside, 0.0)
-    stromal = _stromal_lymphocytes(rng, room, int(rng.uniform(60, 260)))
+    stromal = _stromal_lymphocytes(rng, room, int(rng.uniform(40, 200)))
     infiltrated = np.zeros_like(nests)
     within = gaps[:0]
     if lymphocyte_rich:
-        spared = rng.random(int(owner.max()) + 1) < 0.08
+        spared = rng.random(int(owner.max()) + 1) < 0.04
         spared[rng.integers(len(spared))] = False
         infiltrated = living & ~spared[np.where(nests, owner, 0)]
         within = rng.permutation(gaps)[:movable]

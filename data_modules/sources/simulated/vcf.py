@@ -190,7 +190,7 @@ def _write(path: Path, header: str, samples: Sequence[str], rows: Iterator[str])
     import pysam
 
     columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
-    with pysam.BGZFile(str(path), "wb") as file:
+    with pysam.BGZFile(str(path), "wb", None) as file:
         file.write((header + "\t".join(columns) + "\n").encode())
         for row in rows:
             file.write((row + "\n").encode())
