@@ -1,9 +1,8 @@
-"""Feature selection that sees training patients only: filters, recursive elimination, and its stability."""
+"""Feature selection that sees training patients only: filters and recursive elimination."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -208,69 +207,3 @@ def standardised(values: Floats) -> Floats:
     spread = np.nanstd(values, axis=0)
     scaled: Floats = np.nan_to_num((values - mean) / np.where(spread > 0, spread, 1.0))
     return scaled
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stability:
-    """How alike the selections of several folds are.
-
-    Attributes:
-        value: Nogueira's measure: 1 identical, about 0 as chance would have it; NaN where nothing could differ.
-        low: lower and
-        high: upper end of its 95 % interval.
-        frequency: columns feature, gene, times, share, in falling order, of features selected at least once.
-    """
-
-    value: float
-    low: float
-    high: float
-    frequency: pd.DataFrame
-
-
-def stability(selections: Sequence[Selection], *, z: float = 1.959963984540054) -> Stability:
-    r"""Stability of feature selection, with its interval (Nogueira, Sechidis & Brown, JMLR 18(174):1–54, 2018).
-
-    With :math:`M` selections of :math:`d` features, :math:`\hat p_f` the frequency of feature *f*,
-    :math:`s_f^2 = \frac{M}{M-1}\hat p_f(1-\hat p_f)` and :math:`\bar k` the mean number selected (Definition 4):
-
-    .. math:: \hat\Phi = 1 - \frac{\frac1d\sum_f s_f^2}{\frac{\bar k}{d}\left(1-\frac{\bar k}{d}\right)}
-
-    Its standard error (Theorem 7), with :math:`k_i` the number selected in *i*, :math:`z_{i,f}` whether *f* was:
-
-    .. math::
-        \hat\Phi_i = \frac{1}{\frac{\bar k}{d}(1-\frac{\bar k}{d})}\left[\frac1d\sum_f z_{i,f}\hat p_f
-        - \frac{k_i\bar k}{d^2}
-        + \frac{\hat\Phi}{2}\left(\frac{2 k_i\bar k}{d^2}-\frac{k_i}{d}-\frac{\bar k}{d}+1\right)\right],\quad
-        \hat v = \frac{4}{M^2}\sum_i(\hat\Phi_i-\bar\Phi)^2
-
-    Features of a selection that another did not rank count as not selected there.
-
-    Raises:
-        ValueError: fewer than two selections.
-    """
-    if len(selections) < 2:
-        raise ValueError("stability needs at least two selections")
-    features = pd.Index(pd.concat([one.table["feature"] for one in selections], ignore_index=True).unique())
-    chosen = np.stack([features.isin(one.names) for one in selections]).astype(np.float64)
-    M, d = chosen.shape
-    p, k = chosen.mean(axis=0), chosen.sum(axis=1)
-    share = k.mean() / d
-    value = low = high = math.nan
-    if 0 < share < 1:
-        value = 1 - (M / (M - 1) * p * (1 - p)).mean() / (share * (1 - share))
-        phi = ((chosen * p).mean(axis=1) - k / d * share + value / 2 * (2 * k / d * share - k / d - share + 1)) / (
-            share * (1 - share)
-        )
-        error = math.sqrt(4 / M**2 * float(((phi - phi.mean()) ** 2).sum()))
-        low, high = value - z * error, min(1.0, value + z * error)
-    genes = pd.concat([one.table for one in selections]).drop_duplicates("feature").set_index("feature")["gene"]
-    frequency = pd.DataFrame(
-        {
-            "feature": features,
-            "gene": genes.reindex(features).to_numpy(),
-            "times": chosen.sum(axis=0).astype(int),
-            "share": p,
-        }
-    )
-    frequency = frequency[frequency["times"] > 0].sort_values(["times", "feature"], ascending=[False, True])
-    return Stability(value=float(value), low=float(low), high=float(high), frequency=frequency.reset_index(drop=True))

@@ -24,10 +24,11 @@ def save_state(folder: Path, name: str, state: State) -> None:
 
     save_json(folder / f"{name}.json", {"config": dict(state.config), "arrays": sorted(state.arrays)})
     if state.arrays:
+        arrays: dict[str, Any] = dict(state.arrays)
 
         def write(partial: Path) -> None:
             with partial.open("wb") as stream:
-                np.savez(stream, **dict(state.arrays))
+                np.savez(stream, allow_pickle=False, **arrays)
 
         replace_file(folder / f"{name}.npz", write)
 

@@ -7,17 +7,16 @@ A modality is built by Hydra as ``Target(name=<its key>, source=<CohortSource>, 
 from __future__ import annotations
 
 import csv
-import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_modules.errors import some
-from data_modules.files import find_files, replace_file
-from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, State
+from data_modules.files import find_files
+from fusion.contract import FittedModality, Item, ModalitySpec, Progress, State
 
 if TYPE_CHECKING:
     import numpy as np
@@ -170,35 +169,3 @@ def listed_files(source: CohortSource, files: str | Sequence[str], *, key: str) 
         [f"{key}.files: no file matches {some(empty)}. Point {key}.files or cohort.root to them."] if empty else []
     )
     return found, problems
-
-
-def write_state(folder: Path, name: str, state: State) -> None:
-    """Write ``<name>.json`` and, where there are arrays, ``<name>.npz`` into `folder`; never a pickle."""
-    import numpy as np
-
-    if state.arrays:
-        arrays: dict[str, Any] = dict(state.arrays)
-        replace_file(folder / f"{name}.npz", lambda partial: np.savez(partial, allow_pickle=False, **arrays))
-    content = json.dumps({"config": dict(state.config), "arrays": sorted(state.arrays)}, indent=1)
-    replace_file(folder / f"{name}.json", lambda partial: partial.write_text(content + "\n", encoding="utf-8"))
-
-
-def read_state(folder: Path, name: str) -> State:
-    """Read what `write_state` wrote.
-
-    Raises:
-        FusionError: a file is missing, damaged, or asks for pickled objects.
-    """
-    import numpy as np
-
-    try:
-        content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        arrays: dict[str, Any] = {}
-        if content["arrays"]:
-            with np.load(folder / f"{name}.npz", allow_pickle=False) as stored:
-                arrays = {key: stored[key] for key in content["arrays"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FusionError(
-            f"{folder / name}: a fitted state cannot be read ({error}). It is incomplete or was altered: refit it."
-        ) from error
-    return State(config=content["config"], arrays=arrays)

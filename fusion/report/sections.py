@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
@@ -139,7 +140,7 @@ def selected(selection: pd.DataFrame, *, limit: int = 20) -> list[Row]:
                 "sets": len(chosen),
                 "candidates": chosen.shape[1],
                 "sizes": (int(chosen.sum(axis=1).min()), int(chosen.sum(axis=1).max())),
-                "stability": nogueira_stability(chosen.to_numpy()),
+                "stability": asdict(nogueira_stability(chosen.to_numpy())),
                 "ever": int((times > 0).sum()),
                 "features": [
                     {

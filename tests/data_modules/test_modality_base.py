@@ -4,13 +4,11 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from data_modules.errors import CohortError, Problem, some
 from data_modules.files import find_files, replace_file
-from data_modules.modalities.base import PatientIds, listed_files, read_state, write_state
-from fusion.contract import FusionError, State
+from data_modules.modalities.base import PatientIds, listed_files
 
 
 def test_problems_are_numbered_counted_and_cut():
@@ -105,28 +103,3 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
         replace_file(path, fail)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file.txt"]  # noqa: PTH208
-
-
-def test_state_there_and_back(tmp_path):
-    state = State(config={"levels": ["a", "b"]}, arrays={"mean": np.arange(3.0), "names": np.array(["x", "yy"])})
-    write_state(tmp_path, "clinical", state)
-    again = read_state(tmp_path, "clinical")
-    assert again.config == state.config
-    np.testing.assert_array_equal(again.arrays["mean"], state.arrays["mean"])
-    np.testing.assert_array_equal(again.arrays["names"], state.arrays["names"])
-    write_state(tmp_path, "empty", State(config={}, arrays={}))
-    assert read_state(tmp_path, "empty").arrays == {}
-
-
-def test_state_that_is_missing_damaged_or_a_pickle(tmp_path):
-    with pytest.raises(FusionError, match="cannot be read"):
-        read_state(tmp_path, "clinical")
-    write_state(tmp_path, "clinical", State(config={}, arrays={"mean": np.arange(3.0)}))
-    np.savez(tmp_path / "clinical.npz", allow_pickle=True, mean=np.array([{}], dtype=object))
-    with pytest.raises(FusionError, match="cannot be read"):
-        read_state(tmp_path, "clinical")
-    (tmp_path / "clinical.npz").write_bytes(b"PK")
-    with pytest.raises(FusionError, match="cannot be read"):
-        read_state(tmp_path, "clinical")
-    with pytest.raises(ValueError, match="Object arrays"):
-        write_state(tmp_path, "bad", State(config={}, arrays={"x": np.array([{}], dtype=object)}))

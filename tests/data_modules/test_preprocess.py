@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_modules.modalities.base import read_state, write_state
 from data_modules.preprocess import TablePreprocessor
 from data_modules.tables import Column
+from fusion.state import load_state, save_state
 
 COLUMNS = [
     Column(name="age", time="baseline", kind="number", unit="years", label="Age"),
@@ -83,8 +83,8 @@ def test_order_of_rows_changes_no_bit():
 
 def test_state_through_files_is_bit_equal(tmp_path):
     learned = TablePreprocessor.fit(TRAIN, COLUMNS)
-    write_state(tmp_path, "clinical", learned.state())
-    restored = TablePreprocessor.restore(read_state(tmp_path, "clinical"))
+    save_state(tmp_path, "clinical", learned.state())
+    restored = TablePreprocessor.restore(load_state(tmp_path, "clinical"))
     assert restored.coded == learned.coded
     assert restored.features == learned.features
     np.testing.assert_array_equal(restored.transform(TRAIN), learned.transform(TRAIN))

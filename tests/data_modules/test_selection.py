@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import math
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.feature_selection import RFE, f_classif
 
-from data_modules.selection import Selection, Selector, stability, standardised
+from data_modules.selection import Selector, standardised
 from fusion.contract import FusionError
 
 
@@ -20,11 +17,6 @@ def dosages(patients=200, features=300, seed=0):
     y = (rng.random(patients) < 0.1 + 0.4 * X[:, 3] + 0.4 * X[:, 4]).astype(np.int64)
     ids = [f"P{number:03d}" for number in range(patients)]
     return pd.DataFrame(X, index=ids, columns=[f"f{number}" for number in range(features)]), y
-
-
-def chosen(*names, features="abcd"):
-    table = pd.DataFrame({"feature": list(features), "gene": [name.upper() for name in features]})
-    return Selection(table=table.assign(rank=1, selected=table["feature"].isin(names)))
 
 
 def test_filters_by_hand():
@@ -147,52 +139,3 @@ def test_arguments_out_of_range(wrong):
     (key,) = wrong
     with pytest.raises(FusionError, match=rf"selector\.{key}=.* is outside its range"):
         Selector(**wrong)
-
-
-def test_stability_by_hand():
-    """Three selections of two among four features: {a, b}, {a, b}, {a, c}.
-
-    Frequencies 1, 2/3, 1/3, 0; s² = 3/2·p(1-p) = 0, 1/3, 1/3, 0, mean 1/6; k/d = 1/2; Φ = 1 - (1/6)/(1/4) = 1/3.
-    """
-    result = stability([chosen("a", "b"), chosen("a", "b"), chosen("a", "c")])
-    assert result.value == pytest.approx(1 / 3)
-    # Φ_i = 4·[Σ z p/4 - 1/4 + Φ/2·(1/2 - 1/2 - 1/2 + 1)]: sums 5/3, 5/3, 4/3 give 1, 1, 2/3.
-    phi = np.array([4 * (s / 4 - 1 / 4 + 1 / 6 * 0.5) for s in (5 / 3, 5 / 3, 4 / 3)])
-    error = math.sqrt(4 / 9 * ((phi - phi.mean()) ** 2).sum())
-    assert result.low == pytest.approx(1 / 3 - 1.959964 * error, abs=1e-6)
-    assert result.high == pytest.approx(min(1.0, 1 / 3 + 1.959964 * error), abs=1e-6)
-    assert result.frequency.to_dict("list") == {
-        "feature": ["a", "b", "c"],
-        "gene": ["A", "B", "C"],
-        "times": [3, 2, 1],
-        "share": [1, pytest.approx(2 / 3), pytest.approx(1 / 3)],
-    }
-
-
-def test_stability_of_equal_and_of_random_selections():
-    equal = stability([chosen("a", "b")] * 5)
-    assert (equal.value, equal.low, equal.high) == (1, 1, 1)
-    rng = np.random.default_rng(0)
-    features = [f"f{number}" for number in range(200)]
-    random = stability([chosen(*rng.choice(features, 20, replace=False), features=features) for _ in range(60)])
-    assert abs(random.value) < 0.03
-    assert random.low < 0 < random.high
-
-
-def test_stability_where_nothing_can_differ_and_of_one():
-    assert math.isnan(stability([chosen("a", "b", "c", "d")] * 2).value)
-    with pytest.raises(ValueError, match="at least two"):
-        stability([chosen("a")])
-
-
-def test_features_unknown_to_another_fold_count_as_not_selected():
-    assert stability([chosen("a", features="ab"), chosen("a", features="ac")]).value == 1
-    assert stability([chosen("b", features="ab"), chosen("c", features="ac")]).value == pytest.approx(-0.5)
-
-
-@pytest.mark.slow
-def test_twenty_thousand_features():
-    X, y = dosages(patients=600, features=20_000)
-    started = time.process_time()
-    assert len(Selector(features=64).fit(X, y).names) == 64
-    assert time.process_time() - started < 30  # 9 s of one core when measured alone

@@ -35,6 +35,8 @@ def test_a_pickled_array_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "evil.npz", x=np.array([{"an": "object"}], dtype=object))
     with pytest.raises(FusionError, match="cannot be read"):
         load_state(tmp_path, "evil")
+    with pytest.raises(ValueError, match="Object arrays"):
+        save_state(tmp_path, "bad", State(config={}, arrays={"x": np.array([{}], dtype=object)}))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from data_modules.ingest.handcrafted import pool, pooled_names
-from data_modules.modalities.base import read_state, write_state
 from data_modules.modalities.slides import FittedSlides, Slides
 from fusion.contract import FusionError
+from fusion.state import load_state, save_state
 
 WriteSlide = Callable[..., Path]
 NOBODY = np.zeros(0, dtype=np.int64)
@@ -108,8 +108,8 @@ def test_fit_learns_of_nobody(cohort: SimpleNamespace, fitted: FittedSlides) -> 
 def test_state_survives_the_disk_and_fits_only_its_like(
     cohort: SimpleNamespace, fitted: FittedSlides, tmp_path: Path
 ) -> None:
-    write_state(tmp_path, "slides", fitted.state())
-    state = read_state(tmp_path, "slides")
+    save_state(tmp_path, "slides", fitted.state())
+    state = load_state(tmp_path, "slides")
     again = slides_of(cohort).restore(state).load("SIM-1")
     item = fitted.load("SIM-1")
     assert again is not None and item is not None

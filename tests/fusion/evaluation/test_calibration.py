@@ -7,7 +7,6 @@ from sklearn.metrics import f1_score
 
 from fusion.evaluation.calibration import Platt, choose_threshold, fit_platt, reliability
 from fusion.evaluation.decision_curve import net_benefit, treat_all
-from fusion.evaluation.stability import nogueira_stability
 
 
 def test_platt_recovers_the_line_that_made_the_labels() -> None:
@@ -101,14 +100,3 @@ def test_net_benefit_by_hand() -> None:
     # At 0.25: 2 true, 1 false positive of 5 → 0.4 - 0.2/3; at 0.5: 1 and 1 → 0.2 - 0.2.
     assert net_benefit(labels, scores, thresholds) == pytest.approx([0.4 - 0.2 / 3, 0.0])
     assert treat_all(labels, thresholds) == pytest.approx([0.4 - 0.6 / 3, 0.4 - 0.6])
-
-
-def test_stability_by_hand() -> None:
-    same = np.array([[1, 1, 0, 0]] * 3, dtype=bool)
-    assert nogueira_stability(same) == pytest.approx(1.0)
-    # Two sets of one feature each out of two, never the same: p = ½, s² = 2·¼ = ½, k̄/d (1 - k̄/d) = ¼ → 1 - 2.
-    assert nogueira_stability(np.array([[1, 0], [0, 1]], dtype=bool)) == pytest.approx(-1.0)
-    rng = np.random.default_rng(0)
-    assert nogueira_stability(rng.random((400, 300)) < 0.2) == pytest.approx(0.0, abs=0.01)
-    assert np.isnan(nogueira_stability(np.ones((3, 4), dtype=bool)))
-    assert np.isnan(nogueira_stability(same[:1]))

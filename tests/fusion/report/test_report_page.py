@@ -211,7 +211,7 @@ def test_selected_features_by_hand() -> None:
     assert [(row["feature"], row["times"]) for row in part["features"]] == [("x", 2), ("y", 1), ("z", 1)]
     assert (part["sets"], part["candidates"], part["sizes"], part["ever"]) == (2, 3, (2, 2), 3)
     # p = (1, ½, ½), s² = (0, ½, ½): mean ⅓; k̄/d (1 - k̄/d) = ⅔ · ⅓ → 1 - 1.5.
-    assert part["stability"] == pytest.approx(-0.5)
+    assert part["stability"]["value"] == pytest.approx(-0.5)
     assert sections.selected(pd.DataFrame()) == []
 
 
