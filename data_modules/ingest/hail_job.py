@@ -26,6 +26,9 @@ from data_modules.ingest.variant_store import CONTIGS, MISSING, NOT_LISTED, plai
 UNCALLED, LOW_GQ, LOW_DP = 3, 4, 5
 """Digits of a genotype that is no dosage: not called; dropped by min_gq; dropped by min_dp."""
 
+SMALL = 30_000_000
+"""Genotypes below which the JVM compiles lightly: half the processor time, where start-up is most of it."""
+
 Key = tuple[str, int, str, str]
 """Contig, position, ref, alt: of a variant in minimal representation, or of a line with its alts joined by commas."""
 
@@ -64,6 +67,8 @@ def _start_hail(job: Mapping[str, Any]) -> None:
     spark = job["spark"]
     scratch = Path(job["scratch"])
     conf = {"spark.local.dir": str(scratch / "spark"), "spark.ui.enabled": "false"}
+    if sum(file["records"] * len(file["samples"]) for file in job["files"]) < SMALL:
+        conf["spark.driver.extraJavaOptions"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     for key in ("driver_memory", "executor_memory"):
         if spark.get(key):
             conf[f"spark.{key.replace('_', '.')}"] = str(spark[key])
@@ -182,7 +187,7 @@ def _entry(matrix: Any, filters: Mapping[str, Any]) -> dict[str, Any]:
     return entry
 
 
-_REDUCE_PLOIDY = (r"\t0[/|](\d+[/|]\d+)(?=[:\t\r\n]|$)", r"\t$1")
+_REDUCE_PLOIDY = (r"\t0[/|](\d+[/|]\d+)(?=[:\t\r\n]|$)", "\t$1")
 """Mutect2 writes 0/1/2 for a tumour with two alternate alleles: 1/2 has the same dosages and the ploidy Hail reads."""
 
 
