@@ -86,13 +86,9 @@ class RunLogger:
     def log_metrics(self, arms: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
         """Cross-validated metrics: arm → metric → value, low, high."""
         for arm, metrics in arms.items():
-            flat = {
-                f"{metric}_{part}" if part != "value" else metric: number
-                for metric, parts in metrics.items()
-                for part, number in parts.items()
-                if isinstance(number, int | float)
-            }
-            self._log(f"arms/{arm}", flat, 0)
+            for metric, parts in metrics.items():
+                numbers = {part: number for part, number in parts.items() if isinstance(number, int | float)}
+                self._log(f"arms/{arm}/{metric}", numbers, 0)
 
     def log_figures(self, files: Iterable[Path]) -> None:
         """PNG figures, under their file names. Pixels are not searched for ids: figures must not show any."""

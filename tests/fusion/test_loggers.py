@@ -113,7 +113,7 @@ def test_wandb_offline_run_holds_config_curves_metrics_and_figures(wandb_run: tu
     ]
     assert curve == [0.7, 0.6]
     assert any(row.get("fusion/repeat0_fold1_member0/val_auroc") == 0.75 for row in rows)
-    assert any(row.get("arms/fusion/auroc") == 0.81 and row["arms/fusion/auroc_low"] == 0.7 for row in rows)
+    assert any(row.get("arms/fusion/auroc/value") == 0.81 and row["arms/fusion/auroc/low"] == 0.7 for row in rows)
     assert any(row.get("figures/roc/captions") == ["SIMULATED roc"] for row in rows)
     assert list(folder.rglob("media/images/figures/*.png"))
 
@@ -146,7 +146,7 @@ def test_csv_is_one_long_table_with_its_stamp(tmp_path: Path) -> None:
     first = [row for row in rows if row["group"] == "fusion/repeat0_fold0_member0"]
     assert [(row["step"], row["train_loss"]) for row in first] == [("0", "0.7"), ("1", "0.6")]
     assert first[1]["val_auroc"] == ""
-    assert next(row for row in rows if row["group"] == "arms/fusion")["auroc_high"] == "0.9"
+    assert next(row for row in rows if row["group"] == "arms/fusion/auroc")["high"] == "0.9"
     assert "simulated: true" in (tmp_path / "logs" / "hparams.yaml").read_text()
 
 
