@@ -13,7 +13,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,6 +40,9 @@ def main(path: Path) -> None:
     with ThreadPoolExecutor(max_workers=1) as pool:
         notes = pool.submit(_read_notes, job)  # while the JVM starts
         _tell(told, "starting Hail", 0, job)
+        # Small files are read at once, so that a refused line need not wait for the JVM.
+        if wait([notes], timeout=1).done:
+            notes.result()
         _start_hail(job)
         try:
             for at, origin in enumerate(job["origins"]):

@@ -366,3 +366,9 @@ def parse_files(files: Sequence[Any]) -> list[tuple[str, Origin]]:
             raise FusionError(f"files: {item!r} is neither a path nor {{path, origin: {' | '.join(ORIGINS)}}}.")
         parsed.append((str(given["path"]), origin))
     return parsed
+
+
+if __name__ == "__main__":
+    from data_modules.ingest.variants_command import main
+
+    sys.exit(main())
