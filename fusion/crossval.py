@@ -81,12 +81,14 @@ def fold_seed(seed: int, fold: Fold) -> int:
 
 def _fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
     """Fit the modalities for one fold; the labels of test patients are left behind here."""
+    import numpy as np
+
     from fusion.arms.base import FoldData
 
     labels = setup.cohort.labels
 
     def fit(patients: Sequence[str]) -> dict[str, FittedModality]:
-        known = labels.loc[list(patients)].to_numpy()
+        known = np.asarray(labels.loc[list(patients)], dtype=np.int64)
         return {name: modality.fit(patients, known) for name, modality in setup.modalities.items()}
 
     return FoldData(
@@ -157,8 +159,8 @@ def _selected(data: FoldData) -> pd.DataFrame:
     for member, fitted in [(-1, data.whole), *enumerate(data.members)]:
         for name, part in fitted.items():
             if part.selection is not None:
-                where = {"modality": name, "repeat": data.fold.repeat, "fold": data.fold.index, "member": member}
-                parts.append(part.selection.assign(**where))
+                repeat, fold = data.fold.repeat, data.fold.index
+                parts.append(part.selection.assign(modality=name, repeat=repeat, fold=fold, member=member))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 

@@ -71,13 +71,13 @@ class NetworkArm:
                 save_json(folder / f"member{member}.json", {name: asdict(spec) for name, spec in specs.items()})
             step()
         calibration = calibrate(pd.concat(inner_logits).rename_axis("patient_id"), data.labels)
-        scores = np.mean([calibration.platt(logits) for logits in test_logits], axis=0)
+        scores = np.asarray(np.mean([calibration.platt(logits) for logits in test_logits], axis=0))
         if folder is not None:
             save_json(folder / "arm.json", {"modalities": self.modalities, "calibration": calibration.state()})
         return ArmScores(
             arm=self.name,
             inner=calibration.inner,
-            test=pd.Series(scores, index=pd.Index(test, name="patient_id")),
+            test=pd.Series(scores, index=pd.Index(test, name="patient_id"), dtype=float),
             threshold=calibration.threshold,
             curves=curves,
         )

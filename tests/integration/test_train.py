@@ -1,4 +1,4 @@
-"""``python -m fusion.train +experiment=breast_tcga`` at small size: the real command, with Hail, slides and networks."""
+"""``python -m fusion.train +experiment=breast_tcga`` at small size: the real command; Hail, slides and networks run."""
 
 from __future__ import annotations
 
