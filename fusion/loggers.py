@@ -49,6 +49,26 @@ def open_logger(config: DictConfig, folder: Path, *, simulated: bool, patient_id
     return logger
 
 
+def check_logger(config: DictConfig) -> None:
+    """Before any long work: can the configured logger start at all?
+
+    Raises:
+        FusionError: W&B is to send, and nobody is logged in.
+    """
+    if config.logger.backend == "wandb" and not config.logger.offline:
+        import wandb
+
+        try:
+            reason = "" if wandb.login(prompt=False) else "nobody is logged in on this machine"
+        except wandb.errors.Error as error:
+            reason = str(error)
+        if reason:
+            raise FusionError(
+                f"logger: W&B is to send (logger.offline=false) and cannot: {reason}. Run `wandb login`, or leave "
+                "logger.offline=true and send the run later with `wandb sync`."
+            )
+
+
 class RunLogger:
     """What a run tells a logger; each call does nothing where there is none."""
 

@@ -15,7 +15,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from fusion.loggers import SALT_FILE, Scrubber, hash_id, open_logger, read_salt
+from fusion.contract import FusionError
+from fusion.loggers import SALT_FILE, Scrubber, check_logger, hash_id, open_logger, read_salt
 
 IDS = ["SIM-BR-0001", "SIM-BR-0012", "7"]
 CURVES = pd.DataFrame(
@@ -171,3 +172,14 @@ def test_salt_is_the_owners_and_differs_between_runs(tmp_path: Path) -> None:
     salt = read_salt(tmp_path / "a")
     assert read_salt(tmp_path / "a") == salt != read_salt(tmp_path / "b")
     assert (tmp_path / "a" / SALT_FILE).stat().st_mode & 0o077 == 0
+
+
+def test_sending_without_login_is_refused_before_long_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    check_logger(configuration("wandb"))
+    check_logger(configuration("csv", offline=False))
+    with pytest.raises(FusionError, match="wandb login"):
+        check_logger(configuration("wandb", offline=False))
