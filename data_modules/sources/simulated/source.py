@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fusion.contract import Progress
 
-VERSION = 1
+VERSION = 2
 """Rises with every change that changes what is written."""
 STAMP_FILE = "SIMULATED.json"
 

@@ -119,7 +119,7 @@ def draw_tissue(rng: np.random.Generator, *, lymphocyte_rich: bool) -> Tissue:
         within = rng.permutation(gaps)[:movable]
         within = within[_at(infiltrated, within)]
     # Stroma has cellular patches, as large as the nests; lymphocytes that are not in nests lie in them, as loosely.
-    free = (_at(room, cells.gaps) > 12.0) & (_distance(cells.gaps, stromal.dense) > 9.0)
+    free = (_at(room, cells.gaps) > 12.0) & (_distance(cells.gaps, stromal.dense) > 16.0)
     patches = _nearest_to_few(rng, cells.gaps[free], number=len(gaps))
     loose = rng.permutation(patches)[: movable - len(within)]
     spindle = np.concatenate(
@@ -252,8 +252,8 @@ def _stromal_lymphocytes(rng: np.random.Generator, room: NDArray[np.float64], nu
 
 
 def _nearest_to_few(rng: np.random.Generator, sites: NDArray[np.float64], *, number: int) -> NDArray[np.float64]:
-    """The sites nearest to nine to fifteen of them drawn as centres."""
-    centres = rng.permutation(sites)[: rng.integers(9, 16)]
+    """The sites nearest to some hundred of them drawn as centres: small patches, as far apart as nests are."""
+    centres = rng.permutation(sites)[: rng.integers(80, 121)]
     return sites[np.argsort(_distance(sites, centres), kind="stable")[:number]]
 
 
