@@ -10,6 +10,7 @@ import errno
 import functools
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -73,6 +74,7 @@ class _Jobs:
 
     task: Task
     output: Path | None = None
+    overrides: list[str] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
 
     def as_task(self) -> Task:
@@ -90,6 +92,7 @@ class _Jobs:
 
         hydra = HydraConfig.get()
         self.output = Path(hydra.runtime.output_dir)
+        self.overrides = list(hydra.overrides.hydra)
         with open_dict(config):
             config.output = str(self.output)
         try:
@@ -108,9 +111,13 @@ class _Jobs:
     def resume_hint(self) -> str:
         if self.output is None or not self.output.is_dir():
             return ""
-        arguments = [argument for argument in sys.argv[1:] if not argument.startswith(("output=", "resume="))]
-        command = " ".join([_program(), *arguments, f"output={self.output}", "resume=true"])
-        return f"\nFinished folds are kept. To go on:\n  {command}"
+        if "hydra.mode=MULTIRUN" in self.overrides:
+            return f"\nJobs of the sweep that finished are in {self.output.parent}."
+        arguments = [
+            argument for argument in sys.argv[1:] if not argument.startswith(("output=", "resume=", "overwrite="))
+        ]
+        command = shlex.join([*arguments, f"output={self.output}", "resume=true"])
+        return f"\nFinished folds are kept. To go on:\n  {_program()} {command}"
 
     def report_sweep(self, folder: Path) -> None:
         """Jobs of a sweep by their inner score, on the console and as sweep.json."""

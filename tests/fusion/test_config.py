@@ -286,6 +286,13 @@ def test_sweep_file_runs_every_job(command, probe: Path) -> None:  # type: ignor
     assert len(json.loads((probe.parent / "sweep" / "sweep.json").read_text())) == 4
 
 
+def test_an_interrupted_sweep_says_where_its_jobs_are(command, probe: Path) -> None:  # type: ignore[no-untyped-def]
+    done = command(probe, "-m", EXPERIMENT, "name=interrupted", "seed=1,2", "hydra.sweep.dir=sweep")
+    assert done.returncode == 130
+    assert f"are in {probe.parent / 'sweep'}" in done.stderr
+    assert "resume=true" not in done.stderr
+
+
 def test_pickled_rerun_is_refused(command, probe: Path) -> None:  # type: ignore[no-untyped-def]
     done = command(probe, "--experimental-rerun", "config.pickle")
     assert done.returncode == 2
