@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +58,6 @@ def _run_here(
 def _run_in_pool(
     config: Any, folds: Sequence[Fold], folder: Callable[[Fold], Path], step: Callable[[int], None], workers: int
 ) -> Iterator[tuple[Fold, FoldResult]]:
-    import multiprocessing
     from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
     from omegaconf import OmegaConf
@@ -83,7 +84,16 @@ def _start(steps: Queue[int]) -> None:
     """Runs once in each worker."""
     global _steps
     _steps = steps
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _one_thread()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would train on for nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _one_thread() -> None:
