@@ -51,7 +51,7 @@ class FeatureSettings:
     gene_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     log_counts: bool = True
     min_call_rate: float = 0.8
-    max_germline_frequency: float = 0.01
+    max_germline_frequency: float = 0.02
     dosage_origins: tuple[str, ...] = ("somatic",)
     min_carriers: int = 5
 

@@ -293,7 +293,7 @@ class Variants(StoredVariants):
         log_counts: bool = True,
         keep: Sequence[str] = (),
         min_call_rate: float = 0.8,
-        max_germline_frequency: float = 0.01,
+        max_germline_frequency: float = 0.02,
         dosage_origins: Sequence[str] = ("somatic",),
         min_carriers: int = 5,
         spark: Mapping[str, Any] | None = None,
