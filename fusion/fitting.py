@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion.contract import Batch
+from fusion.heads.base import Head
 from fusion.layers import ModelError
 from fusion.model import FusionModel
 from fusion.task import FusionTask
@@ -125,8 +126,9 @@ def fit_network(
     with _quiet_lightning(), torch.random.fork_rng():
         torch.manual_seed(seed)
         labels = _training_labels(data)
-        for head in (model.head, *model.auxiliary_heads.values()):
-            head.learn_prevalence(labels)
+        for part in model.modules():
+            if isinstance(part, Head):
+                part.learn_prevalence(labels)
         lightning = pl.Trainer(
             accelerator=trainer["accelerator"],
             devices=1,

@@ -46,6 +46,8 @@ class FusionModel(nn.Module):
         modality_dropout: probability that a modality of a training patient is hidden; never all of them.
     """
 
+    head: Head
+
     def __init__(
         self,
         encoders: Mapping[str, Encoder],

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fusion.contract import Batch
+from fusion.encoders.tiles import TileEncoder
 from fusion.layers import ModelError
 from fusion.model import FusionModel
 
@@ -63,8 +64,9 @@ class FusionTask(pl.LightningModule):
         loss = self.model.head.loss(output.logit, batch.label)
         self.train_losses.append(loss.detach())
         if self.auxiliary and output.auxiliary:
+            # The heads of one endpoint share their loss.
             own = [
-                self.model.auxiliary_heads[name].loss(logit, batch.label.where(output.tokens[name].present, -1))
+                self.model.head.loss(logit, torch.where(output.tokens[name].present, batch.label, -1))
                 for name, logit in output.auxiliary.items()
             ]
             loss = loss + self.auxiliary * torch.stack(own).mean()
@@ -89,7 +91,7 @@ class FusionTask(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Two learning rates, with and without weight decay."""
         groups: dict[tuple[bool, bool], list[Tensor]] = {}
-        images = {name for name, encoder in self.model.encoders.items() if encoder.spec.kind in ("tiles", "volume")}
+        images = {name for name, encoder in self.model.encoders.items() if isinstance(encoder, TileEncoder)}
         for name, parameter in self.model.named_parameters():
             if not parameter.requires_grad:
                 continue

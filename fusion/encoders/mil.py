@@ -30,7 +30,7 @@ class EmbeddingMIL(Encoder):
             nn.GELU(),
             nn.Dropout(dropout),
         )
-        self.pool = make_pooling(pooling, width, hidden=width)
+        self.pool = make_pooling(pooling, width=width, where=f"model.encoders.{spec.name}")
 
     def forward(self, x: ModalityBatch) -> Tokens:
         """``(batch, tile, feature)`` → tokens ``(batch, tile, width)``, summary ``(batch, width)``."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from fusion.layers import ModelError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled:
@@ -59,6 +61,14 @@ def _weighted(tokens: Tensor, weights: Tensor) -> Tensor:
     return torch.bmm(weights.unsqueeze(1), tokens).squeeze(1)
 
 
-def make_pooling(name: str, width: int, *, hidden: int) -> nn.Module:
-    """``attention`` or ``mean``."""
-    return GatedAttentionPooling(width, hidden=hidden) if name == "attention" else MeanPooling()
+def make_pooling(name: str, *, width: int, where: str) -> nn.Module:
+    """``attention`` or ``mean``, as the config key `where` says.
+
+    Raises:
+        ModelError: another name.
+    """
+    if name == "attention":
+        return GatedAttentionPooling(width, hidden=width)
+    if name == "mean":
+        return MeanPooling()
+    raise ModelError(f"{where}.pooling is {name!r}; choose attention or mean.")

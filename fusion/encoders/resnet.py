@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -86,9 +87,9 @@ class TileResNet(TileEncoder):
 
 def _backbone(depth: int) -> nn.Module:
     """MONAI's 2D ResNet as torchvision has it: MONAI's own default stride of 1 costs four times as much."""
-    from monai.networks.nets import resnet18, resnet50
+    from monai.networks.nets.resnet import resnet18, resnet50
 
-    make = {18: resnet18, 50: resnet50}[depth]
+    make: Any = {18: resnet18, 50: resnet50}[depth]
     options = {"shortcut_type": "B"} if depth == 18 else {}
     backbone: nn.Module = make(
         spatial_dims=2, n_input_channels=3, conv1_t_stride=2, feed_forward=False, bias_downsample=False, **options

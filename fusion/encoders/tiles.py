@@ -30,6 +30,8 @@ class TileEncoder(Encoder):
     """
 
     kinds = ("tiles",)
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class TileEncoder(Encoder):
         self.register_buffer("mean", torch.tensor(list(mean)).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(list(std)).view(3, 1, 1), persistent=False)
         self.project = nn.Sequential(nn.Linear(channels, width), nn.ReLU(), nn.Dropout(dropout))
-        self.pool = make_pooling(pooling, width, hidden=width)
+        self.pool = make_pooling(pooling, width=width, where=f"model.encoders.{spec.name}")
 
     def features(self, images: Tensor) -> Tensor:
         """Normalised images ``(tile, 3, H, W)`` → ``(tile, channels)``."""
@@ -63,35 +65,26 @@ class TileEncoder(Encoder):
     def forward(self, x: ModalityBatch) -> Tokens:
         """``(batch, tile, 3, H, W)`` → one token a tile, and their attention-weighted sum as the summary."""
         real = x.values[x.mask]  # (real tile, 3, H, W)
-        # A tile's position in its patient's bag of the batch, to vary the colours of a whole slide alike.
-        patient = x.mask.nonzero()[:, 0]
-        if len(real) == 0:
-            encoded = torch.zeros(0, self.width, device=x.mask.device)
-        elif self.training:
-            encoded = self.project(self.features(self._prepare(real, patient)))
-        else:
-            pieces = [self.project(self.features(self._prepare(part, patient))) for part in real.split(self.chunk)]
-            encoded = torch.cat(pieces)
-        tokens = encoded.new_zeros(*x.mask.shape, self.width)
-        tokens[x.mask] = encoded
+        if self.training and self.augment and len(real):
+            # Which patient a tile is of: a slide's colours vary as a whole.
+            real = shift_colours(turn(_unit(real)), x.mask.nonzero()[:, 0], self.jitter)
+        tokens = torch.zeros(*x.mask.shape, self.width, device=x.mask.device)
+        if len(real):
+            # Training needs all tiles of a batch at once, for batch statistics and the way back.
+            chunk = len(real) if self.training else self.chunk
+            tokens[x.mask] = torch.cat([self._encode(part) for part in torch.split(real, chunk)])
         pooled = self.pool(tokens, x.mask)
         return Tokens(values=tokens, mask=x.mask, summary=pooled.values, weights=pooled.weights)
 
-    def _prepare(self, images: Tensor, patient: Tensor) -> Tensor:
-        """To floats of about zero mean and unit variance, varied in training."""
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
-        if self.training and self.augment:
-            images = turn(images)
-            images = self._jitter(images, patient)
-        normalised: Tensor = (images - self.mean) / self.std
-        return normalised
+    def _encode(self, images: Tensor) -> Tensor:
+        """``(tile, 3, H, W)`` → ``(tile, width)``."""
+        encoded: Tensor = self.project(self.features((_unit(images) - self.mean) / self.std))
+        return encoded
 
-    def _jitter(self, images: Tensor, patient: Tensor) -> Tensor:
-        """Each patient's channels times 1 + N(0, jitter²), plus N(0, jitter²): stains and scanners differ a little."""
-        patients = int(patient.max()) + 1
-        noise = self.jitter * torch.randn(2, patients, 3, 1, 1, device=images.device)
-        varied: Tensor = images * (1 + noise[0, patient]) + noise[1, patient]
-        return varied
+
+def _unit(images: Tensor) -> Tensor:
+    """uint8 → float in [0, 1]; floats as they are, so that gradients reach them."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 def turn(images: Tensor) -> Tensor:
@@ -102,3 +95,16 @@ def turn(images: Tensor) -> Tensor:
     if images.shape[-1] == images.shape[-2]:
         images = torch.where(transpose, images.transpose(-1, -2), images)
     return images
+
+
+def shift_colours(images: Tensor, patient: Tensor, size: float) -> Tensor:
+    """Each patient's channels times 1 + N(0, size²), plus N(0, size²): stains and scanners differ a little.
+
+    Args:
+        images: ``(tile, 3, H, W)``.
+        patient: ``(tile,)`` int64, whose tile it is.
+        size: standard deviation, as a share of the full range.
+    """
+    factor, shift = size * torch.randn(2, int(patient.max()) + 1, 3, 1, 1, device=images.device)
+    shifted: Tensor = images * (1 + factor[patient]) + shift[patient]
+    return shifted

@@ -24,6 +24,7 @@ class VariantEncoder(Encoder):
     """
 
     kinds = ("variants",)
+    token_of: Tensor
 
     def __init__(self, spec: ModalitySpec, *, width: int, dropout: float = 0.1) -> None:
         super().__init__(spec, width=width)
