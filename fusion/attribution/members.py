@@ -1,0 +1,158 @@
+"""One fold's members as functions of what is attributed: numbers of a patient, tokens of tiles, presence of modalities.
+
+Everything is explained on one scale: the mean over the fold's members of the calibrated log-odds, ``slope · logit +
+intercept`` (Platt), so that patients of different folds can be laid side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion.contract import FusionError, Item, ModalityBatch, ModalitySpec, Tokens
+
+if TYPE_CHECKING:
+    from fusion.encoders.base import Encoder
+    from fusion.trained import Member
+
+NUMBERS = ("table", "variants")
+"""Kinds whose tokens are named numbers."""
+BAGS = ("tiles", "embeddings")
+"""Kinds whose tokens are a bag that is encoded one by one and then pooled."""
+
+BASELINE_PATIENTS, BASELINE_TILES = 48, 16
+"""How many training patients, and tiles of each, make the mean token and the mean colour."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """What a member's training patients are on average: where integration starts.
+
+    Attributes:
+        values: ``(feature,)`` mean of the loaded values for numbers; ``(width,)`` mean encoded token for bags.
+        colour: ``(3,)`` mean RGB in [0, 1] of tiles.
+    """
+
+    values: Tensor
+    colour: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """One patient as a member sees him; a batch of one.
+
+    Attributes:
+        values: modality → ``(1, feature)`` numbers or ``(1, tile, width)`` encoded tokens.
+        masks: modality → ``(1, token)`` bool; no True where the patient lacks the modality.
+        items: modality → what was loaded, None where lacking.
+    """
+
+    values: dict[str, Tensor]
+    masks: dict[str, Tensor]
+    items: dict[str, Item | None]
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Modalities the patient has."""
+        return tuple(name for name, mask in self.masks.items() if bool(mask.any()))
+
+
+class ExplainedMember:
+    """A member of a fold, differentiable in what it is explained by.
+
+    Args:
+        member: restored; its weights are frozen here.
+        train_ids: whom it was trained on.
+
+    Raises:
+        FusionError: a modality of a kind that has no attribution.
+    """
+
+    def __init__(self, member: Member, train_ids: Sequence[str]) -> None:
+        self.member = member
+        self.model = member.model.eval().requires_grad_(False)
+        self.specs: dict[str, ModalitySpec] = {name: part.spec for name, part in member.fitted.items()}
+        for name, spec in self.specs.items():
+            if spec.kind not in (*NUMBERS, *BAGS):
+                raise FusionError(f"modality.{name}: there is no attribution for modalities of kind {spec.kind!r} yet.")
+        self.baselines = {name: self._baseline(name, train_ids) for name in self.specs}
+
+    def encoder(self, name: str) -> Encoder:
+        return self.model.encoders[name]  # type: ignore[return-value]  # ModuleDict holds what it was given
+
+    def load(self, patient: str) -> Inputs:
+        """Read a patient and encode his tiles, once for everything that follows."""
+        items = {name: part.load(patient) for name, part in self.member.fitted.items()}
+        values, masks = {}, {}
+        for name, item in items.items():
+            values[name], masks[name] = self._tensors(name, item)
+        return Inputs(values=values, masks=masks, items=items)
+
+    def log_odds(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Tensor:
+        """Calibrated log-odds ``(batch,)`` of numbers and encoded tokens; masks may be a batch of one."""
+        size = max(len(part) for part in (*values.values(), *masks.values()))
+        tokens = {}
+        for name in self.specs:
+            part, mask = _batch(values[name], size), _batch(masks[name], size)
+            if self.specs[name].kind in NUMBERS:
+                tokens[name] = self.encoder(name)(ModalityBatch(values=part, mask=mask))
+            else:
+                tokens[name] = pool(self.encoder(name), part, mask)
+        logit: Tensor = self.model.head(self.model.fuser(tokens).values)
+        return self.member.platt.slope * logit + self.member.platt.intercept
+
+    def encode(self, name: str, images: Tensor) -> Tensor:
+        """Tiles ``(batch, tile, 3, H, W)``, floats in [0, 1] or uint8 → tokens ``(batch, tile, width)``."""
+        mask = torch.ones(images.shape[:2], dtype=torch.bool)
+        tokens: Tensor = self.encoder(name)(ModalityBatch(values=images, mask=mask)).values
+        return tokens
+
+    def _tensors(self, name: str, item: Item | None) -> tuple[Tensor, Tensor]:
+        spec = self.specs[name]
+        bag = spec.kind in BAGS
+        if item is None or not item.mask.any():
+            shape = (1, 1, self.model.encoders[name].width) if bag else (1, len(spec.features))
+            return torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)  # type: ignore[arg-type]
+        mask = torch.from_numpy(item.mask)[None]
+        values = torch.from_numpy(np.ascontiguousarray(item.values))[None]
+        if not bag:
+            return values.float() * mask, mask
+        with torch.no_grad():
+            return self.encode(name, values), mask
+
+    def _baseline(self, name: str, train_ids: Sequence[str]) -> Baseline:
+        """The mean over training patients who have the modality; numbers take all of them, bags a fixed sample."""
+        fitted = self.member.fitted[name]
+        if self.specs[name].kind in NUMBERS:
+            rows = [item.values * item.mask for item in map(fitted.load, train_ids) if item is not None]
+            mean = np.mean(rows, axis=0) if rows else np.zeros(len(self.specs[name].features))
+            return Baseline(values=torch.as_tensor(mean, dtype=torch.float32))
+        tokens, colours = [], []
+        step = max(1, len(train_ids) // BASELINE_PATIENTS)
+        for item in map(fitted.load, train_ids[::step]):
+            if item is None or not len(item.mask):
+                continue
+            values = item.values[:: max(1, len(item.mask) // BASELINE_TILES)]
+            if self.specs[name].kind == "tiles":
+                colours.append(values.mean(axis=(0, 2, 3)) / 255)
+            with torch.no_grad():
+                tokens.append(self.encode(name, torch.from_numpy(np.ascontiguousarray(values))[None])[0].mean(dim=0))
+        if not tokens:
+            return Baseline(values=torch.zeros(self.model.encoders[name].width))  # type: ignore[arg-type]
+        colour = torch.as_tensor(np.mean(colours, axis=0), dtype=torch.float32) if colours else None
+        return Baseline(values=torch.stack(tokens).mean(dim=0), colour=colour)
+
+
+def pool(encoder: Encoder, tokens: Tensor, mask: Tensor) -> Tokens:
+    """The second half of an encoder of bags: encoded tokens ``(batch, tile, width)`` → `Tokens` with their summary."""
+    pooled = encoder.pool(tokens, mask)  # type: ignore[operator]  # every encoder of bags has one
+    return Tokens(values=tokens, mask=mask, summary=pooled.values, weights=pooled.weights)
+
+
+def _batch(part: Tensor, size: int) -> Tensor:
+    return part if len(part) == size else part.expand(size, *part.shape[1:])

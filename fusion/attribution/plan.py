@@ -1,0 +1,156 @@
+"""Whom to explain and by which fold's members; refused early: strangers, missing slides, data that changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fusion.attribution.jobs import Task, chunks
+from fusion.contract import FusionError
+
+if TYPE_CHECKING:
+    from fusion.cohort_setup import Setup
+    from fusion.contract import Progress
+    from fusion.run_folder import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patient:
+    """Who is explained.
+
+    Attributes:
+        id: in the cohort.
+        name: in the output; the id, or its hash.
+        fold: the place, in folds.json, of the fold that left him out.
+        label: 0/1, -1 unknown.
+        score: of the run, out of fold.
+    """
+
+    id: str
+    name: str
+    fold: int
+    label: int
+    score: float
+
+
+def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
+    """The patients that `config` asks for, each with the fold in which he was tested.
+
+    Raises:
+        FusionError: an arm, repeat or patient that the run does not have.
+    """
+    predictions = folder.predictions()
+    arms = list(predictions["arm"].unique())
+    kept = sorted({path.parent.name for path in folder.path.glob("models/*/*/member0.safetensors")})
+    if not kept:
+        raise FusionError(f"{folder.path}: this run kept no network weights, so there is nothing to explain.")
+    if config.arm not in kept:
+        other = f" {config.arm!r} is an arm of this run, but no network." if config.arm in arms else ""
+        raise FusionError(f"arm: the run keeps no network arm {config.arm!r}; there are {', '.join(kept)}.{other}")
+    if config.steps < 1 or config.tiles < 0:
+        raise FusionError(f"steps={config.steps} and tiles={config.tiles}: give at least 1 step, and 0 tiles or more.")
+    scored = predictions[(predictions["arm"] == config.arm) & (predictions["repeat"] == config.repeat)]
+    if scored.empty:
+        repeats = predictions["repeat"].nunique()
+        raise FusionError(f"repeat={config.repeat}: the run has repeats 0 to {repeats - 1}.")
+    scored = scored.set_index("patient_id")
+    asked = list(scored.index) if config.patients is None else [str(one) for one in config.patients]
+    strangers = [one for one in asked if one not in scored.index]
+    if strangers:
+        raise FusionError(
+            f"patients: {len(strangers)} were never seen by this run ({', '.join(strangers[:3])}), so no fold left them "
+            "out; patients are listed in its cohort.csv. For new patients use fusion.predict."
+        )
+    folds = folder.folds()["folds"]
+    tested = {
+        patient: place
+        for place, fold in enumerate(folds)
+        if fold["repeat"] == config.repeat
+        for patient in fold["test"]
+    }
+    naming = _naming(folder, anonymise=config.anonymise)
+    rows = scored.loc[asked]
+    return [
+        Patient(id=patient, name=naming(patient), fold=tested[patient], label=int(label), score=float(score))
+        for patient, label, score in zip(asked, rows["label"], rows["score"], strict=True)
+    ]
+
+
+def open_run_setup(
+    folder: RunFolder, config: Any, patients: Sequence[Patient], progress: Progress
+) -> tuple[Setup, dict[str, Any]]:
+    """The run's own cohort, opened again, and the configuration for workers to do the same.
+
+    Raises:
+        FusionError: files are missing or not those that the run read.
+    """
+    from omegaconf import OmegaConf
+
+    from fusion.cohort_setup import open_setup
+
+    merged = folder.config() | {"canary": None}
+    if config.cache is not None:
+        merged["cache"] = merged["cohort"]["cache"] = config.cache
+    if config.root is not None:
+        merged["cohort"]["root"] = config.root
+    setup = open_setup(OmegaConf.create(merged), progress, require_labels=False)
+    known = folder.cohort_spec().hashes
+    now = setup.cohort.spec.hashes
+    changed = sorted(name for name in known if now.get(name) != known[name])
+    if changed:
+        raise FusionError(
+            f"{', '.join(changed)}: not the file that the run was trained on (its SHA-256 differs or it is gone). "
+            "Restore it, or point root=<folder> to the cohort as it was."
+        )
+    _refuse_missing(folder, setup, patients)
+    setup.prepare(progress)
+    return setup, merged
+
+
+def plan_tasks(folder: RunFolder, patients: Sequence[Patient]) -> list[Task]:
+    """Tasks over folds, interleaved so that two workers mostly stay on folds of their own."""
+    folds = folder.folds()["folds"]
+    queues = []
+    for place, fold in enumerate(folds):
+        of_fold = [(patient.id, patient.name) for patient in patients if patient.fold == place]
+        name = f"repeat{fold['repeat']}_fold{fold['index']}"
+        train = tuple(tuple(inner["train"]) for inner in fold["inner"])
+        queues.append(chunks(name, folder.models(name), train, of_fold))
+    tasks = []
+    for first in range(0, len(queues), 2):
+        pair = queues[first : first + 2]
+        for row in range(max(map(len, pair), default=0)):
+            tasks += [queue[row] for queue in pair if row < len(queue)]
+    return tasks
+
+
+def _naming(folder: RunFolder, *, anonymise: bool) -> Any:
+    if not anonymise:
+        return str
+    from fusion.loggers import hash_id, read_salt
+
+    salt = read_salt(folder.path)
+    return lambda patient: hash_id(patient, salt)
+
+
+def _refuse_missing(folder: RunFolder, setup: Setup, patients: Sequence[Patient]) -> None:
+    """Patients must still have what the run saw of them.
+
+    Raises:
+        FusionError: naming modality and patients.
+    """
+    then = folder.cohort().set_index("patient_id")
+    lost = {
+        name: [one.id for one in patients if bool(then[name].get(one.id)) and one.id not in modality.patients]
+        for name, modality in setup.modalities.items()
+        if name in then
+    }
+    problems = [
+        f"modality.{name}: {len(ids)} patients had it in the run and have it no more ({', '.join(ids[:3])}); restore "
+        f"their files (modality.{name}.files under cohort.root) or leave them out with patients=[…]"
+        for name, ids in lost.items()
+        if ids
+    ]
+    if problems:
+        raise FusionError(". ".join(problems) + ".")

@@ -1,0 +1,141 @@
+"""From the parts of all patients to attributions.parquet, faithfulness.json and the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fusion.attribution import truth as against
+from fusion.attribution.faithfulness import interval
+
+if TYPE_CHECKING:
+    from fusion.attribution.plan import Patient
+    from fusion.attribution.store import Store
+    from fusion.cohort_setup import Setup
+    from fusion.run_folder import RunFolder
+
+TARGETS = {"variants": 0.85, "tiles": 0.80}
+"""AUROC against the truth that this package sets itself, for the embedded cohort."""
+
+COLUMNS = (
+    "patient", "arm", "endpoint", "modality", "feature", "label", "gene", "consequence", "value", "unit", "baseline",
+    "attribution", "method", "delta", "members", "attention", "slide", "x", "y",
+)  # fmt: skip
+
+
+def summarise(
+    folder: RunFolder, store: Store, setup: Setup, patients: Sequence[Patient], *, config: Any, seconds: float
+) -> None:
+    """Write everything that is made of finished parts, and say where it is."""
+    from fusion.report.attribution import write_pages
+
+    spec = folder.cohort_spec()
+    table = gather(store, patients, arm=config.arm, endpoint=spec.endpoint.name)
+    store.write_table(table.assign(simulated=True) if spec.simulated else table)
+    facts = {patient.name: store.facts(patient.name) for patient in patients}
+    checks = check(table, facts, patients, against.find_truth(config.truth, _root(setup)), config=config)
+    store.write_text("faithfulness.json", json.dumps(checks | {"simulated": spec.simulated}, indent=1) + "\n")
+    write_pages(folder, store, patients, table, facts, checks, config=config, seconds=seconds)
+    store.write_state(
+        {
+            "status": "complete",
+            "key": store.key,
+            "simulated": spec.simulated,
+            "arm": config.arm,
+            "method": config.method,
+            "steps": config.steps,
+            "repeat": config.repeat,
+            "patients": len(patients),
+            "anonymised": bool(config.anonymise),
+        }
+    )
+    _say(store.path, checks, len(patients), simulated=spec.simulated)
+
+
+def gather(store: Store, patients: Sequence[Patient], *, arm: str, endpoint: str) -> pd.DataFrame:
+    """The parts of all patients as one table."""
+    parts = [store.rows(patient.name).assign(patient=patient.name) for patient in patients]
+    table = pd.concat(parts, ignore_index=True).assign(arm=arm, endpoint=endpoint)
+    return table.reindex(columns=list(COLUMNS))
+
+
+def check(
+    table: pd.DataFrame,
+    facts: Mapping[str, Mapping[str, Any]],
+    patients: Sequence[Patient],
+    truth: against.Truth | None,
+    *,
+    config: Any,
+) -> dict[str, Any]:
+    """Completeness, agreement with the run's scores, deletion, and the truth where there is one; JSON."""
+    draws, seed = int(config.evaluation.draws), int(config.evaluation.seed)
+    names = dict.fromkeys(name for one in facts.values() for name in one["deletion"])
+    deltas = np.array([abs(one["delta"]) for one in facts.values()])
+    gaps = np.array([abs(one["log_odds"] - one["reference"]) for one in facts.values()])
+    made: dict[str, Any] = {
+        "patients": len(patients),
+        "score_difference": max(abs(facts[patient.name]["score"] - patient.score) for patient in patients),
+        "delta": {
+            "median": float(np.median(deltas)),
+            "largest": float(deltas.max()),
+            "typical_change": float(np.median(gaps)),
+        },
+        "deletion": {
+            name: interval(
+                [one["deletion"][name] for one in facts.values() if name in one["deletion"]], draws=draws, seed=seed
+            )
+            for name in names
+        },
+        "truth": None,
+    }
+    if truth is not None:
+        sides = {name: side for name, one in facts.items() if (side := _side(one)) is not None}
+        tiles = {
+            by: against.score_tiles(truth, table, patients, sides, by=by) for by in ("attribution", "size", "attention")
+        }
+        made["truth"] = {
+            "targets": TARGETS,
+            "variants": against.summary(against.score_variants(truth, table, patients), draws=draws, seed=seed),
+            **{
+                "tiles" if by == "attribution" else f"tiles_by_{by}": against.summary(found, draws=draws, seed=seed)
+                for by, found in tiles.items()
+            },
+        }
+    return made
+
+
+def _side(facts: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Side of a tile in microns and microns per level-0 pixel, of the first slide."""
+    slides = next(iter(facts.get("slides", {}).values()), None)
+    if not slides or not slides["mpp"]:
+        return None
+    return slides["tile_px"][0] * slides["mpp"][0], slides["mpp"][0]
+
+
+def _root(setup: Setup) -> Path | None:
+    """Where the cohort's files lie, as its modalities know."""
+    for modality in setup.modalities.values():
+        root = getattr(getattr(modality, "source", None), "root", None)
+        if root is not None:
+            return Path(root)
+    return None
+
+
+def _say(path: Path, checks: Mapping[str, Any], patients: int, *, simulated: bool) -> None:
+    from fusion.attribution.store import PAGE
+
+    def figure(entry: Mapping[str, Any]) -> str:
+        if entry["value"] is None:
+            return "no patient to measure it on"
+        return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f}; {entry['patients']} patients)"
+
+    lines = [f"{'SIMULATED ' if simulated else ''}{patients} patients explained out of fold: {path / PAGE}"]
+    lines += [f"Deletion over chance, {name}: {figure(entry)} log-odds" for name, entry in checks["deletion"].items()]
+    if checks["truth"] is not None:
+        lines += [f"AUROC against the truth, {name}: {figure(checks['truth'][name])}" for name in ("variants", "tiles")]
+    print("\n".join(lines))  # noqa: T201 — the command's answer

@@ -1,0 +1,55 @@
+"""Say per patient and over a cohort what a trained run's scores rest on, and how far that can be believed.
+
+Every patient is explained by the models of the fold that left him out. Written are attributions.parquet and
+attribution_report.html with a page a patient; an interrupted command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fusion.config import run
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def explain(config: DictConfig) -> None:
+    """Explain a run's patients out of fold, score the explanations, write the report.
+
+    Raises:
+        FusionError: what a user can mend, before any long work.
+    """
+    from pathlib import Path
+
+    from fusion.attribution.gradients import check_method
+    from fusion.attribution.jobs import Job, run_tasks
+    from fusion.attribution.patient import Settings
+    from fusion.attribution.plan import open_run_setup, plan_patients, plan_tasks
+    from fusion.attribution.store import Store, settings_key
+    from fusion.attribution.summary import summarise
+    from fusion.progress import JobProgress
+    from fusion.run_folder import RunFolder
+
+    check_method(config.method)
+    folder = RunFolder.open(config.run)
+    patients = plan_patients(folder, config)
+    settings = Settings(arm=config.arm, method=config.method, steps=config.steps, tiles=config.tiles)
+    key = settings_key(settings, folder.record()["files"], repeat=config.repeat, anonymise=config.anonymise)
+    with JobProgress() as progress:
+        # Everything learned comes from the run folder; patients' files are read where the run read them.
+        with progress.timed("cohort"):
+            setup, merged = open_run_setup(folder, config, patients, progress)
+        store = Store.create(Path(config.output), key, overwrite=config.overwrite)
+        job = Job(config=merged, endpoint=folder.cohort_spec().endpoint, settings=settings, store=store)
+        tasks = plan_tasks(folder, [patient for patient in patients if not store.finished(patient.name)])
+        with progress.timed("patients"):
+            progress.start("Explaining patients", sum(len(task.patients) for task in tasks))
+            run_tasks(job, setup, tasks, workers=config.workers, step=progress.advance)
+        # What attribution claims is tested on the model itself and, where patients are simulated, against the truth.
+        with progress.timed("report"):
+            summarise(folder, store, setup, patients, config=config, seconds=progress.seconds)
+
+
+if __name__ == "__main__":
+    run(explain, "explain")

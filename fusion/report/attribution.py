@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def write_pages(*a, **k):
+    pass
