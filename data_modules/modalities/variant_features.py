@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SUBSTITUTIONS = ("C>A", "C>G", "C>T", "T>A", "T>C", "T>G")
 """Of the pyrimidine of the base pair (Alexandrov et al., Nature 500:415, 2013)."""
 
-KINDS = ("burden", "dosage", "count", "fraction")
+KINDS = ("burden", "dosage", "count", "length", "fraction")
 _PAIR = {"A": "T", "C": "G", "G": "C", "T": "A"}
 _LONG_DELETION = 5
 """Bases: deletions this long or longer, with microhomology, mark deficient homologous repair (Nik-Zainal 2016)."""
@@ -46,7 +46,7 @@ class FeatureSettings:
         min_carriers: training patients who carry a single variant.
     """
 
-    kinds: tuple[str, ...] = KINDS
+    kinds: tuple[str, ...] = ("burden", "dosage", "count", "fraction")
     damaging: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gene_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     log_counts: bool = True
@@ -171,6 +171,7 @@ class OriginVariants:
             "count:deletions": change < 0,
             "count:long_deletions": change <= -_LONG_DELETION,
         }
+        kinds |= length_classes(change)
         pyrimidine = [_substitution(r, a) if is_one else None for r, a, is_one in zip(ref, alt, single, strict=True)]
         kinds |= {name: np.array([one == name for one in pyrimidine], dtype=bool) for name in SUBSTITUTIONS}
         sums = self.carried @ np.stack(list(kinds.values()), axis=1).astype(np.float64)
@@ -179,6 +180,20 @@ class OriginVariants:
         snvs = counts[list(SUBSTITUTIONS)].sum(axis=1)
         fractions |= {f"fraction:{name}": counts[name] / snvs.where(snvs > 0) for name in SUBSTITUTIONS}
         return counts.drop(columns=list(SUBSTITUTIONS)).assign(**fractions)
+
+
+def length_classes(change: NDArray[np.integer[Any]]) -> dict[str, NDArray[np.bool_]]:
+    """Which variants are insertions and deletions of 1, of 2 to 4, and of 5 or more bases.
+
+    Args:
+        change: (variant,) length of the alternate allele less that of the reference.
+    """
+    classes = {"1": (1, 1), "2-4": (2, 4), "5+": (5, np.inf)}
+    return {
+        f"length:{name}_{label}": (sign * change >= low) & (sign * change <= high)
+        for name, sign in (("insertions", 1), ("deletions", -1))
+        for label, (low, high) in classes.items()
+    }
 
 
 def _substitution(ref: str, alt: str) -> str | None:
@@ -244,11 +259,11 @@ class VariantTable:
             parts.append(self._burdens(rules))
         primary = self.primary
         if primary.origin == "somatic":
-            for kind in ("count", "fraction"):
+            for kind in ("count", "length", "fraction"):
                 if kind in self.settings.kinds:
                     named = [name for name in primary.profile.columns if name.startswith(kind)]
                     values = primary.profile[named]
-                    parts.append(values.apply(np.log1p) if kind == "count" and self.settings.log_counts else values)
+                    parts.append(values.apply(np.log1p) if kind != "fraction" and self.settings.log_counts else values)
         if "dosage" in self.settings.kinds:
             parts += [self._dosages(origin, names) for origin, names in rules.recurrent.items() if names]
         index = list(self.patients)
@@ -288,7 +303,7 @@ class VariantTable:
         kind, _, rest = feature.partition(":")
         if kind == "burden" and not rest.startswith("SET:"):
             return any(rest in set(_symbols(part)) for part in self.origins.values())
-        if kind in ("burden", "count", "fraction"):
+        if kind in ("burden", "count", "length", "fraction"):
             return True
         origin = "germline" if kind == "germline" else "somatic"
         name = rest if kind == "germline" else feature
@@ -308,9 +323,11 @@ class VariantTable:
                 gene=None if is_set else rest,
                 unit="variants",
             )
-        if kind == "count":
+        if kind in ("count", "length"):
             unit = "ln(1 + n)" if self.settings.log_counts else "n"
-            return FeatureSpec(name=feature, kind="count", label=f"{rest.replace('_', ' ')} (number)", unit=unit)
+            what, _, length = rest.partition("_") if kind == "length" else (rest.replace("_", " "), "", "")
+            label = f"{what} of {length} bases (number)" if length else f"{what} (number)"
+            return FeatureSpec(name=feature, kind="count", label=label, unit=unit)
         if kind == "fraction":
             of = "mutations" if rest == "indels" else "substitutions"
             return FeatureSpec(name=feature, kind="fraction", label=f"{rest} (share of {of})", unit="share")
