@@ -149,14 +149,16 @@ class OriginVariants:
         """Their rows, those who have any."""
         return np.array([self.row[patient] for patient in patients if patient in self.row], dtype=np.intp)
 
-    def burden(self, excluded: Sequence[str]) -> pd.DataFrame:
-        """(patient, gene): number of damaging variants carried; missing calls count as none."""
+    def burden(self, excluded: Sequence[str], genes: Sequence[str]) -> NDArray[np.float64]:
+        """(patient, gene): number of damaging variants carried in each of `genes`; missing calls count as none."""
         symbols, hits = self.genes
+        at = pd.Index(symbols).get_indexer(pd.Index(list(genes)))
         weight = np.ones(len(self.variants))
         if excluded:
             weight[self.names.isin(list(excluded))] = 0.0
-        values = (self.carried.multiply(weight[None, :]).tocsr() @ hits).toarray()
-        return pd.DataFrame(values, index=list(self.patients), columns=list(symbols))
+        values = np.zeros((len(self.patients), len(genes)))
+        values[:, at >= 0] = (self.carried @ hits[:, at[at >= 0]].multiply(weight[:, None]).tocsr()).toarray()
+        return values
 
     @cached_property
     def profile(self) -> pd.DataFrame:
@@ -272,19 +274,20 @@ class VariantTable:
     def _burdens(self, rules: Rules) -> pd.DataFrame:
         patients = list(self.patients)
         wanted = list(dict.fromkeys([*rules.genes, *(g for genes in self.settings.gene_sets.values() for g in genes)]))
-        total = pd.DataFrame(0.0, index=patients, columns=wanted)
-        seen: set[str] = set()
+        row = pd.Index(patients)
+        total = np.zeros((len(patients), len(wanted)))
         for origin, part in self.origins.items():
-            burden = part.burden(rules.excluded.get(origin, ()))
-            seen |= set(part.variants["gene"].dropna().str.split(";").explode())
+            at = row.get_indexer(pd.Index(part.patients))
             # A patient without germline calls keeps the somatic burden.
-            total += burden.reindex(index=patients, columns=wanted).fillna(0.0)
-        named = {f"burden:{gene}": total[gene] for gene in rules.genes}
+            total[at[at >= 0]] += part.burden(rules.excluded.get(origin, ()), wanted)[at >= 0]
         if self.absent_is == "unknown":
-            named |= {f"burden:{gene}": total[gene] * np.nan for gene in rules.genes if gene not in seen}
+            seen = {symbol for part in self.origins.values() for symbol in _symbols(part)}
+            total[:, [gene not in seen for gene in wanted]] = np.nan
+        frame = pd.DataFrame(total, index=patients, columns=wanted)
+        named = frame[list(rules.genes)].add_prefix("burden:")
         for name, genes in self.settings.gene_sets.items():
-            named[f"burden:SET:{name}"] = total[list(genes)].sum(axis=1)
-        return pd.DataFrame(named, index=patients)
+            named[f"burden:SET:{name}"] = frame[list(genes)].sum(axis=1)
+        return named
 
     def _dosages(self, origin: str, names: Sequence[str]) -> pd.DataFrame:
         labels = [dosage_name(origin, name) for name in names]
