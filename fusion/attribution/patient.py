@@ -16,10 +16,14 @@ from fusion.attribution.faithfulness import delete_genes, delete_tiles, patient_
 from fusion.attribution.gradients import Attributed, attribute, attribute_pixels
 from fusion.attribution.members import NUMBERS, ExplainedMember, Inputs
 from fusion.attribution.shapley import average, play, shapley
-from fusion.contract import Item
+from fusion.contract import FittedModality, Item
 
 OVERVIEW_PX = 640
 """Longer side of the picture of a slide."""
+
+LOGGED = "ln(1 + n)"
+"""Unit of counts that a modality gives as logarithms; tables here hold the counts."""
+_TEXTS = dict.fromkeys(("label", "gene", "consequence", "unit", "level"), object)
 
 WHOLE = "(modality)"
 """`feature` of rows that are a whole modality's Shapley value."""
@@ -128,15 +132,21 @@ def _numbers(
         scale = np.array([feature.scale for feature in member.specs[name].features])
         center = np.array([feature.center for feature in member.specs[name].features])
         known = one.masks[name][0].numpy()
+        levels = _levels(member.member.fitted[name])
+        value = np.where(known, one.values[name][0].double().numpy() * scale + center, np.nan)
+        names = [feature.name for feature in member.specs[name].features]
         parts.append(
             pd.DataFrame(
                 {
-                    "feature": [feature.name for feature in member.specs[name].features],
+                    "feature": names,
                     "label": [feature.label for feature in member.specs[name].features],
                     "gene": [feature.gene for feature in member.specs[name].features],
                     "consequence": [feature.consequence for feature in member.specs[name].features],
                     "unit": [feature.unit for feature in member.specs[name].features],
-                    "value": np.where(known, one.values[name][0].double().numpy() * scale + center, np.nan),
+                    "value": value,
+                    "level": [
+                        _level(levels.get(feature), number) for feature, number in zip(names, value, strict=True)
+                    ],
                     "baseline": member.baselines[name].values.double().numpy() * scale + center,
                     "attribution": attributed.values[name].double().numpy(),
                 }
@@ -150,11 +160,29 @@ def _numbers(
         consequence=("consequence", "first"),
         unit=("unit", "first"),
         value=("value", "mean"),
+        level=("level", "first"),
         baseline=("baseline", "mean"),
         attribution=("attribution", "sum"),
         members=("attribution", "size"),
     ).reset_index()
-    return table.assign(modality=name, attribution=table["attribution"] / len(members))
+    table = table.assign(modality=name, attribution=table["attribution"] / len(members))
+    logged = table["unit"] == LOGGED
+    counts = {key: table[key].where(~logged, np.expm1(table[key])) for key in ("value", "baseline")}
+    return table.assign(**counts, unit=table["unit"].where(~logged, "")).astype(_TEXTS)
+
+
+def _levels(fitted: FittedModality) -> dict[str, Sequence[str]]:
+    """Ordered columns whose numbers are positions of levels, as tables keep them."""
+    coded = fitted.state().config.get("coded", ())
+    return {part["column"]: part["levels"] for part in coded if part["coding"] == "ordered"}
+
+
+def _level(levels: Sequence[str] | None, position: float) -> str | None:
+    if levels is None or not np.isfinite(position):
+        return None
+    at = round(position)
+    # An imputed value may lie between two levels; it then has no name.
+    return levels[at] if abs(position - at) < 1e-3 and 0 <= at < len(levels) else None
 
 
 def _tiles(

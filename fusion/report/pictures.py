@@ -1,0 +1,53 @@
+"""Pictures of slides and tiles as data URIs, and the colours of what speaks for and against."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOR, AGAINST = (213, 94, 0), (0, 114, 178)
+"""Vermilion and blue of Okabe & Ito (2008), which colour-blind readers tell apart."""
+
+TILE_PX = 176
+"""Side of a tile on a page."""
+
+
+def data_uri(image: NDArray[np.uint8], *, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 82) -> str:
+    """``(row, column, 3)`` as an image that stands in the page itself."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": quality} if kind == "jpeg" else {"optimize": True}
+    Image.fromarray(image).save(buffer, format=kind, **options)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def enlarge(image: NDArray[np.uint8], side: int = TILE_PX) -> NDArray[np.uint8]:
+    """A tile, smoothly enlarged to `side` pixels."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def overlay(tile: NDArray[np.uint8], pixels: NDArray[np.float32], limit: float) -> NDArray[np.uint8]:
+    """A tile in grey with its pixels' attribution over it, full colour at `limit`.
+
+    Single pixels of integrated gradients are noisy; a Gaussian of one pixel is laid over them for the eye, which
+    changes no sum.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    grey = 160 + 0.37 * (tile.mean(axis=-1, keepdims=True) - 128)
+    smooth = gaussian_filter(pixels.astype(np.float64), 1.0, mode="nearest")
+    strength = np.clip(np.abs(smooth) / max(limit, 1e-12), 0, 1)[..., None] ** 0.8
+    colour = np.where(smooth[..., None] > 0, np.array(FOR), np.array(AGAINST))
+    return np.asarray((grey * (1 - strength) + colour * strength).clip(0, 255), dtype=np.uint8)
+
+
+def colour(value: float) -> str:
+    """Of an attribution's sign, for SVG."""
+    return "rgb({},{},{})".format(*(FOR if value > 0 else AGAINST))
