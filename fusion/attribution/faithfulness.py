@@ -1,8 +1,8 @@
 """Does deleting what attribution calls important change the score sooner than deleting at random?
 
-The deletion test of Petsiuk, Das and Saenko, "RISE" (BMVC 2018), in the model's own terms: a deleted tile leaves the bag
-(its mask becomes False), a deleted gene goes to the training patients' mean. What supports the score most goes first,
-so the log-odds should fall. The *area* of a patient is the mean, over how much is deleted, of the log-odds after
+The deletion test of Petsiuk, Das and Saenko, "RISE" (BMVC 2018), in the model's own terms: a deleted tile leaves the
+bag (its mask becomes False), a deleted gene goes to the training patients' mean. What supports the score most goes
+first, so the log-odds should fall. The *area* of a patient is the mean, over how much is deleted, of the log-odds after
 random deletion minus those after deletion by attribution: above 0 is faithful.
 """
 
@@ -66,7 +66,7 @@ def delete_tiles(
     found = []
     with torch.no_grad():
         for member, one in zip(members, inputs, strict=True):
-            parts = [member.log_odds(one.values, {**one.masks, name: part}) for part in stacked.split(64)]
+            parts = [member.log_odds(one.tokens, {**one.masks, name: part}) for part in torch.split(stacked, 64)]
             found.append(torch.cat(parts).double().numpy())
     return _curve(np.mean(found, axis=0), len(orders), len(counts))
 
@@ -91,8 +91,8 @@ def delete_genes(
         for member, one in zip(members, inputs, strict=True):
             owners = [feature.gene for feature in member.specs[name].features]
             deleted = torch.tensor([[owner in some for owner in owners] for some in gone])
-            values = torch.where(deleted & one.masks[name], member.baselines[name].values, one.values[name])
-            found.append(member.log_odds({**one.values, name: values}, one.masks).double().numpy())
+            values = torch.where(deleted & one.masks[name], member.baselines[name].mean, one.tokens[name])
+            found.append(member.log_odds({**one.tokens, name: values}, one.masks).double().numpy())
     return _curve(np.mean(found, axis=0), len(orders), len(counts))
 
 

@@ -29,13 +29,13 @@ class Attributed:
     """What one member says of one patient, log-odds.
 
     Attributes:
-        values: modality → ``(token,)`` signed attribution, of modalities that the patient has.
+        scores: modality → ``(token,)`` signed attribution, of modalities that the patient has.
         delta: sum of attributions minus ``f(x) - f(baseline)``.
         output: f(x).
         reference: f(baseline), all present modalities at their baselines.
     """
 
-    values: dict[str, Tensor]
+    scores: dict[str, Tensor]
     delta: float
     output: float
     reference: float
@@ -61,10 +61,10 @@ def attribute(member: ExplainedMember, inputs: Inputs, *, method: str, steps: in
     """
     names = inputs.present
     starts = tuple(_baseline(member, inputs, name) for name in names)
-    ends = tuple(inputs.values[name] for name in names)
+    ends = tuple(inputs.tokens[name] for name in names)
 
     def function(*moved: Tensor) -> Tensor:
-        return member.log_odds({**inputs.values, **dict(zip(names, moved, strict=True))}, inputs.masks)
+        return member.log_odds({**inputs.tokens, **dict(zip(names, moved, strict=True))}, inputs.masks)
 
     with torch.no_grad():
         output, reference = float(function(*ends)), float(function(*starts))
@@ -78,9 +78,9 @@ def attribute(member: ExplainedMember, inputs: Inputs, *, method: str, steps: in
     if method == "feature_ablation":  # Captum gives every element of a tile's token the tile's value
         for name in names:
             if _is_bag(member, name):
-                values[name] = values[name] / member.baselines[name].values.shape[0]
+                values[name] = values[name] / member.baselines[name].mean.shape[0]
     total = float(sum(part.double().sum() for part in values.values()))
-    return Attributed(values=values, delta=total - (output - reference), output=output, reference=reference)
+    return Attributed(scores=values, delta=total - (output - reference), output=output, reference=reference)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +88,11 @@ class PixelAttribution:
     """Attribution to pixels of chosen tiles.
 
     Attributes:
-        values: ``(tile, H, W)`` signed, summed over colour channels, log-odds.
+        scores: ``(tile, H, W)`` signed, summed over colour channels, log-odds.
         delta: sum minus ``f(x) - f(x with these tiles in the mean colour)``.
     """
 
-    values: Tensor
+    scores: Tensor
     delta: float
 
 
@@ -111,9 +111,9 @@ def attribute_pixels(
     start = colour.view(1, 1, 3, 1, 1).expand_as(images)
 
     def function(pixels: Tensor) -> Tensor:
-        tokens = inputs.values[name].expand(len(pixels), -1, -1).clone()
+        tokens = inputs.tokens[name].expand(len(pixels), -1, -1).clone()
         tokens[:, chosen] = member.encode(name, pixels)
-        return member.log_odds({**inputs.values, name: tokens}, inputs.masks)
+        return member.log_odds({**inputs.tokens, name: tokens}, inputs.masks)
 
     with torch.no_grad():
         change = float(function(images) - function(start))
@@ -121,7 +121,7 @@ def attribute_pixels(
         function, (images,), (start,), method="integrated_gradients", steps=steps, batch=max(1, 32 // len(chosen))
     )
     values = part[0].sum(dim=1)
-    return PixelAttribution(values=values, delta=float(values.double().sum()) - change)
+    return PixelAttribution(scores=values, delta=float(values.double().sum()) - change)
 
 
 def _run(
@@ -155,8 +155,8 @@ def _is_bag(member: ExplainedMember, name: str) -> bool:
 
 def _baseline(member: ExplainedMember, inputs: Inputs, name: str) -> Tensor:
     """The baseline in the shape of the patient's values; what is masked stays as it is, for nothing reads it."""
-    values, mask = inputs.values[name], inputs.masks[name]
-    mean = member.baselines[name].values
+    values, mask = inputs.tokens[name], inputs.masks[name]
+    mean = member.baselines[name].mean
     if _is_bag(member, name):
         return torch.where(mask[..., None], mean.expand_as(values), values)
     return torch.where(mask, mean.expand_as(values), values)
@@ -166,7 +166,7 @@ def _groups(member: ExplainedMember, inputs: Inputs, names: Sequence[str]) -> li
     """For ablation: every number by itself, every tile's token as one; numbered through all modalities."""
     made, first = [], 0
     for name in names:
-        part = inputs.values[name]
+        part = inputs.tokens[name]
         index = torch.arange(part.shape[1]) + first
         made.append((index[None, :, None] if part.ndim == 3 else index[None]).expand_as(part).contiguous())
         first += part.shape[1]

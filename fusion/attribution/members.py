@@ -34,11 +34,11 @@ class Baseline:
     """What a member's training patients are on average: where integration starts.
 
     Attributes:
-        values: ``(feature,)`` mean of the loaded values for numbers; ``(width,)`` mean encoded token for bags.
+        mean: ``(feature,)`` mean of the loaded values for numbers; ``(width,)`` mean encoded token for bags.
         colour: ``(3,)`` mean RGB in [0, 1] of tiles.
     """
 
-    values: Tensor
+    mean: Tensor
     colour: Tensor | None = None
 
 
@@ -47,12 +47,12 @@ class Inputs:
     """One patient as a member sees him; a batch of one.
 
     Attributes:
-        values: modality → ``(1, feature)`` numbers or ``(1, tile, width)`` encoded tokens.
+        tokens: modality → ``(1, feature)`` numbers or ``(1, tile, width)`` encoded tokens.
         masks: modality → ``(1, token)`` bool; no True where the patient lacks the modality.
         items: modality → what was loaded, None where lacking.
     """
 
-    values: dict[str, Tensor]
+    tokens: dict[str, Tensor]
     masks: dict[str, Tensor]
     items: dict[str, Item | None]
 
@@ -91,7 +91,7 @@ class ExplainedMember:
         values, masks = {}, {}
         for name, item in items.items():
             values[name], masks[name] = self._tensors(name, item)
-        return Inputs(values=values, masks=masks, items=items)
+        return Inputs(tokens=values, masks=masks, items=items)
 
     def log_odds(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Tensor:
         """Calibrated log-odds ``(batch,)`` of numbers and encoded tokens; masks may be a batch of one."""
@@ -116,8 +116,8 @@ class ExplainedMember:
         spec = self.specs[name]
         bag = spec.kind in BAGS
         if item is None or not item.mask.any():
-            shape = (1, 1, self.model.encoders[name].width) if bag else (1, len(spec.features))
-            return torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)  # type: ignore[arg-type]
+            shape = (1, 1, self.encoder(name).width) if bag else (1, len(spec.features))
+            return torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
         mask = torch.from_numpy(item.mask)[None]
         values = torch.from_numpy(np.ascontiguousarray(item.values))[None]
         if not bag:
@@ -131,7 +131,7 @@ class ExplainedMember:
         if self.specs[name].kind in NUMBERS:
             rows = [item.values * item.mask for item in map(fitted.load, train_ids) if item is not None]
             mean = np.mean(rows, axis=0) if rows else np.zeros(len(self.specs[name].features))
-            return Baseline(values=torch.as_tensor(mean, dtype=torch.float32))
+            return Baseline(mean=torch.as_tensor(mean, dtype=torch.float32))
         tokens, colours = [], []
         step = max(1, len(train_ids) // BASELINE_PATIENTS)
         for item in map(fitted.load, train_ids[::step]):
@@ -143,9 +143,9 @@ class ExplainedMember:
             with torch.no_grad():
                 tokens.append(self.encode(name, torch.from_numpy(np.ascontiguousarray(values))[None])[0].mean(dim=0))
         if not tokens:
-            return Baseline(values=torch.zeros(self.model.encoders[name].width))  # type: ignore[arg-type]
+            return Baseline(mean=torch.zeros(self.encoder(name).width))
         colour = torch.as_tensor(np.mean(colours, axis=0), dtype=torch.float32) if colours else None
-        return Baseline(values=torch.stack(tokens).mean(dim=0), colour=colour)
+        return Baseline(mean=torch.stack(tokens).mean(dim=0), colour=colour)
 
 
 def pool(encoder: Encoder, tokens: Tensor, mask: Tensor) -> Tokens:

@@ -125,7 +125,7 @@ def _numbers(
 ) -> pd.DataFrame:
     """One row a feature that any member uses; a member without it says 0 of it.
 
-    Values and baselines are in original units: ``scaled · scale + center``, the mean over members that have the feature.
+    Values and baselines are in original units, ``scaled · scale + center``: means over members that have the feature.
     """
     parts = []
     for member, one, attributed in zip(members, inputs, found, strict=True):
@@ -133,7 +133,7 @@ def _numbers(
         center = np.array([feature.center for feature in member.specs[name].features])
         known = one.masks[name][0].numpy()
         levels = _levels(member.member.fitted[name])
-        value = np.where(known, one.values[name][0].double().numpy() * scale + center, np.nan)
+        value = np.where(known, one.tokens[name][0].double().numpy() * scale + center, np.nan)
         names = [feature.name for feature in member.specs[name].features]
         parts.append(
             pd.DataFrame(
@@ -143,12 +143,12 @@ def _numbers(
                     "gene": [feature.gene for feature in member.specs[name].features],
                     "consequence": [feature.consequence for feature in member.specs[name].features],
                     "unit": [feature.unit for feature in member.specs[name].features],
-                    "value": value,
+                    "value": value.round(6) + 0.0,  # float32 scaling leaves 1e-9 of an allele
                     "level": [
                         _level(levels.get(feature), number) for feature, number in zip(names, value, strict=True)
                     ],
-                    "baseline": member.baselines[name].values.double().numpy() * scale + center,
-                    "attribution": attributed.values[name].double().numpy(),
+                    "baseline": member.baselines[name].mean.double().numpy() * scale + center,
+                    "attribution": attributed.scores[name].double().numpy(),
                 }
             )
         )
@@ -192,7 +192,7 @@ def _tiles(
     item = inputs[0].items[name]
     assert item is not None
     attention = np.mean([_attention(member, one, name) for member, one in zip(members, inputs, strict=True)], axis=0)
-    attribution = np.mean([part.values[name].double().numpy() for part in found], axis=0)
+    attribution = np.mean([part.scores[name].double().numpy() for part in found], axis=0)
     coords = item.coords if item.coords is not None else np.full((len(item.mask), 2), -1)
     source = item.source if item.source is not None else np.zeros(len(item.mask), dtype=np.int64)
     return pd.DataFrame(
@@ -214,7 +214,7 @@ def _attention(member: ExplainedMember, one: Inputs, name: str) -> NDArray[np.fl
     from fusion.attribution.members import pool
 
     with torch.no_grad():
-        weights = pool(member.encoder(name), one.values[name], one.masks[name]).weights
+        weights = pool(member.encoder(name), one.tokens[name], one.masks[name]).weights
     return np.asarray(weights[0].double() if weights is not None else np.nan, dtype=np.float64)
 
 
@@ -226,8 +226,9 @@ def _delete_genes(
     table: pd.DataFrame,
     patient: str,
 ) -> None:
-    genes = table.dropna(subset=["gene"]).groupby("gene")["attribution"].sum()
-    curve = delete_genes(members, inputs, name, genes.to_dict(), seed=patient_seed(patient)) if len(genes) else None
+    sums = table.dropna(subset=["gene"]).groupby("gene")["attribution"].sum()
+    genes = {str(gene): float(value) for gene, value in sums.items()}
+    curve = delete_genes(members, inputs, name, genes, seed=patient_seed(patient)) if genes else None
     if curve is not None:
         facts["deletion"][f"{name}: genes"] = curve.area
 
@@ -281,7 +282,7 @@ def _pixels(
         for member, one in zip(members, inputs, strict=True)
     ]
     facts["pixel_delta"] = float(np.mean([part.delta for part in parts]))
-    mean = torch.stack([part.values for part in parts]).mean(dim=0).numpy().astype(np.float32)
+    mean = torch.stack([part.scores for part in parts]).mean(dim=0).numpy().astype(np.float32)
     for place, tile in enumerate(top):
         pictures[f"tile_{name}_{place}"] = np.moveaxis(item.values[tile], 0, -1)  # noqa: PD011
         pictures[f"pixels_{name}_{place}"] = mean[place]

@@ -59,8 +59,8 @@ def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
     strangers = [one for one in asked if one not in scored.index]
     if strangers:
         raise FusionError(
-            f"patients: {len(strangers)} were never seen by this run ({', '.join(strangers[:3])}), so no fold left them "
-            "out; patients are listed in its cohort.csv. For new patients use fusion.predict."
+            f"patients: {len(strangers)} were never seen by this run ({', '.join(strangers[:3])}), so no fold left "
+            "them out; patients are listed in its cohort.csv. For new patients use fusion.predict."
         )
     folds = folder.folds()["folds"]
     tested = {

@@ -41,7 +41,7 @@ def play(member: ExplainedMember, inputs: Inputs) -> dict[frozenset[str], float]
             masks = {
                 name: torch.cat([mask & (name in subset) for subset in some]) for name, mask in inputs.masks.items()
             }
-            found |= dict(zip(some, member.log_odds(inputs.values, masks).tolist(), strict=True))
+            found |= dict(zip(some, member.log_odds(inputs.tokens, masks).tolist(), strict=True))
     return found
 
 

@@ -104,7 +104,7 @@ class Store:
 
         def write_pictures(partial: Path) -> None:
             with partial.open("wb") as stream:
-                np.savez_compressed(stream, allow_pickle=False, **explanation.pictures)  # type: ignore[arg-type]
+                np.savez_compressed(stream, allow_pickle=False, **explanation.pictures)
 
         replace_file(self._part(patient, "parquet"), lambda part: explanation.rows.to_parquet(part, index=False))
         replace_file(self._part(patient, "npz"), write_pictures)

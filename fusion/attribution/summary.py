@@ -23,8 +23,8 @@ TARGETS = {"variants": 0.85, "tiles": 0.80}
 """AUROC against the truth that this package sets itself, for the embedded cohort."""
 
 COLUMNS = (
-    "patient", "arm", "endpoint", "modality", "feature", "label", "gene", "consequence", "value", "level", "unit", "baseline",
-    "attribution", "method", "delta", "members", "attention", "slide", "x", "y",
+    "patient", "arm", "endpoint", "modality", "feature", "label", "gene", "consequence", "value", "level", "unit",
+    "baseline", "attribution", "method", "delta", "members", "attention", "slide", "x", "y",
 )  # fmt: skip
 
 

@@ -179,7 +179,7 @@ def _top_tiles(
                 "x": int(row["x"]),
                 "y": int(row["y"]),
                 "tile": None if tile is None else data_uri(enlarge(tile)),
-                "pixels": None if pixels is None else data_uri(enlarge(overlay(tile, pixels, limit))),
+                "pixels": None if tile is None or pixels is None else data_uri(enlarge(overlay(tile, pixels, limit))),
             }
         )
     return found
@@ -256,7 +256,7 @@ def features(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _dots(part: pd.DataFrame, limit: float) -> list[dict[str, Any]]:
     """A strip 200 wide and 24 high: across by attribution, coloured by the value's rank, stacked where dense."""
     rank = part["value"].rank(pct=True, method="average").fillna(0.5)
-    spread = part["value"].nunique() > 1
+    spread = part["value"].min() < part["value"].max()
     taken: dict[int, int] = {}
     dots = []
     for value, place in zip(part["attribution"], rank, strict=True):
@@ -346,6 +346,8 @@ def shown(feature: str, value: float, unit: Any, level: Any, *, usual: bool = Fa
     name = _text(unit)
     if name == "share":
         return f"{round(100 * value)} %"
+    if value == 1 and name in ("variants", "alleles", "cycles"):
+        name = name.removesuffix("s")
     return f"{amount(value)} {name}".strip()
 
 
@@ -366,4 +368,5 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 
 def percent(value: float) -> str:
+    """A share as whole percent."""
     return f"{100 * value:.0f} %"
