@@ -38,7 +38,7 @@ def train(config: DictConfig) -> float:
     from fusion.cohort_setup import open_setup
     from fusion.crossval import units
     from fusion.evaluation.evaluate import evaluate
-    from fusion.loggers import open_logger
+    from fusion.loggers import check_logger, open_logger
     from fusion.progress import JobProgress
     from fusion.report.console import print_summary
     from fusion.report.page import write_report
@@ -47,6 +47,7 @@ def train(config: DictConfig) -> float:
     from fusion.workers import run_folds
 
     check_arms(config.arms)
+    check_logger(config)
     require_space(Path(config.cache), SPACE, key="cache")
     require_space(Path(config.output), SPACE, key="output")
     folder = RunFolder.create(config.output, overwrite=config.overwrite, resume=config.resume)

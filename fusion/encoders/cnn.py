@@ -58,10 +58,14 @@ class TileCNN(TileEncoder):
                 f"model.encoders.{spec.name}.channels lists {len(channels)} numbers; the CNN has 5 layers."
             )
         inputs = (3, *channels[:-1])
-        self.convolutions = nn.ModuleList(
+        convolutions = [
             nn.Conv2d(i, o, kernel_size=3, padding=1, bias=norm != "batch")
             for i, o in zip(inputs, channels, strict=True)
-        )
+        ]
+        for convolution in convolutions:
+            # He et al., ICCV 2015, eq. 10: variance stays the same through layers with ReLU.
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        self.convolutions = nn.ModuleList(convolutions)
         self.norms = nn.ModuleList(_norm(norm, count, spec.name) for count in channels)
 
     def features(self, images: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ class CrossAttentionFuser(Fuser):
     image tokens (and a learned "nothing here" token, so that a patient without slides is no special case), then to
     one another. The attended patient token is one part of the fused vector. The other part is a low-rank bilinear
     term for each pair of modalities (Kim et al., "Hadamard product for low-rank bilinear pooling", ICLR 2017),
-    ``tanh(U s_i) ⊙ tanh(V s_j)``, beside the summaries themselves.
+    ``tanh(U s_i) ⊙ tanh(V s_j)`` of standardised summaries, beside the summaries themselves.
 
     Why both: attention can express that a gene's meaning depends on the tissue, and shows which tile a gene looked
     at; but from about a hundred patients it seldom *learns* such a product by itself. The bilinear term states
@@ -100,6 +100,7 @@ class CrossAttentionFuser(Fuser):
             AttentionBlock(width, heads=heads, dropout=dropout, images=bool(self.image_names)) for _ in range(blocks)
         )
         self.norm = nn.LayerNorm(width)
+        self.gate = nn.Parameter(torch.zeros(()))
         self.pairs = tuple(combinations(self.names, 2)) if rank else ()
         self.left = nn.ModuleList(nn.Linear(width, rank) for _ in self.pairs)
         self.right = nn.ModuleList(nn.Linear(width, rank) for _ in self.pairs)
@@ -123,7 +124,7 @@ class CrossAttentionFuser(Fuser):
             if attended.to_images is not None:
                 attention["images"] = attended.to_images
         summaries = [tokens[name].summary for name in self.names]
-        parts = [self.norm(queries[:, 0]), *summaries, self.presence(tokens), *self._products(tokens)]
+        parts = [self.gate * self.norm(queries[:, 0]), *summaries, self.presence(tokens), *self._products(tokens)]
         return Fused(values=self.join(torch.cat(parts, dim=1)), attention=attention)
 
     def _gather(self, names: tuple[str, ...], tokens: Mapping[str, Tokens], *, first: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,5 +139,10 @@ class CrossAttentionFuser(Fuser):
         terms = []
         for (one, other), left, right in zip(self.pairs, self.left, self.right, strict=True):
             both = (tokens[one].present & tokens[other].present).unsqueeze(1)
-            terms.append(torch.tanh(left(tokens[one].summary)) * torch.tanh(right(tokens[other].summary)) * both)
+            terms.append(torch.tanh(left(_standard(tokens[one]))) * torch.tanh(right(_standard(tokens[other]))) * both)
         return terms
+
+
+def _standard(tokens: Tokens) -> Tensor:
+    """A summary at unit scale: products of small numbers pass on small gradients, and the encoders learn too late."""
+    return nn.functional.layer_norm(tokens.summary, tokens.summary.shape[-1:])
