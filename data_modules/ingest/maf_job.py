@@ -96,7 +96,7 @@ class MafCalls:
     """What `read_calls` found.
 
     Attributes:
-        calls: one row a call, by variant by variant: barcode, contig, position, ref, alt, gene, consequence, aachange, file.
+        calls: one row a call, by variant: barcode, contig, position, ref, alt, gene, consequence, aachange, file.
         samples: every sample with at least one line, kept or not.
         qc: lines read, merged as duplicates and dropped by reason; the dialect of each file.
     """
