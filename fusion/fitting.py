@@ -17,7 +17,9 @@ from lightning_fabric.utilities.warnings import PossibleUserWarning
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.contract import Batch
+from fusion.contract import Batch, ModalityBatch
+from fusion.encoders.base import Encoder
+from fusion.encoders.tiles import TileEncoder
 from fusion.heads.base import Head
 from fusion.layers import ModelError
 from fusion.model import FusionModel
@@ -125,10 +127,7 @@ def fit_network(
     )
     with _quiet_lightning(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        labels = _training_labels(data)
-        for part in model.modules():
-            if isinstance(part, Head):
-                part.learn_prevalence(labels)
+        _show_training_patients(model, data.train_dataloader())
         lightning = pl.Trainer(
             accelerator=trainer["accelerator"],
             devices=1,
@@ -204,12 +203,25 @@ def load_weights(model: FusionModel, path: Path) -> None:
         ) from error
 
 
-def _training_labels(data: pl.LightningDataModule) -> Tensor:
-    """``(patient,)`` int64: the data module's `train_labels` where it keeps them, else read from its loader."""
-    kept = getattr(data, "train_labels", None)
-    if kept is not None:
-        return torch.as_tensor(np.asarray(kept))
-    return torch.cat([batch.label for batch in data.train_dataloader()])
+def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None:
+    """Before training, heads see how common each class is, and encoders of numbers how their values lie."""
+    # Tiles are many and large, and no image encoder asks for them.
+    encoders = {
+        name: encoder
+        for name, encoder in model.encoders.items()
+        if isinstance(encoder, Encoder) and not isinstance(encoder, TileEncoder)
+    }
+    seen: dict[str, list[ModalityBatch]] = {name: [] for name in encoders}
+    labels = []
+    for batch in loader:
+        labels.append(batch.label)
+        for name in encoders:
+            seen[name].append(batch.modalities[name])
+    for name, encoder in encoders.items():
+        encoder.start(seen[name])
+    for part in model.modules():
+        if isinstance(part, Head):
+            part.learn_prevalence(torch.cat(labels))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -42,6 +43,9 @@ class Encoder(nn.Module):
     def token_names(self) -> tuple[str, ...]:
         """What the output tokens are, for attention maps; empty where they are tiles."""
         return tuple(feature.name for feature in self.spec.features)
+
+    def start(self, batches: Sequence[ModalityBatch]) -> None:
+        """See the training patients' values once, before training; nothing, unless an encoder needs it."""
 
     def forward(self, x: ModalityBatch) -> Tokens:
         """``(batch, token, *token_shape)`` → tokens ``(batch, token, width)`` and summary ``(batch, width)``."""

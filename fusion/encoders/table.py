@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
 from fusion.encoders.base import Encoder, hide_absent
-from fusion.layers import mlp
+from fusion.encoders.components import PrincipalComponents
 
 
 class FeatureTokenizer(nn.Module):
@@ -44,13 +46,22 @@ class TableEncoder(Encoder):
 
     kinds = ("table",)
 
-    def __init__(self, spec: ModalitySpec, *, width: int, dropout: float = 0.1) -> None:
+    def __init__(
+        self, spec: ModalitySpec, *, width: int, components: int = 4, clip: float = 2.0, dropout: float = 0.1
+    ) -> None:
         super().__init__(spec, width=width)
         self.tokenize = FeatureTokenizer(len(spec.features), width=width)
-        self.summarise = mlp(len(spec.features), width, width, dropout=dropout)
+        self.components = PrincipalComponents(len(spec.features), components=components, clip=clip)
+        self.summarise = nn.Linear(self.components.components, width)
+        self.drop = nn.Dropout(dropout)
+
+    def start(self, batches: Sequence[ModalityBatch]) -> None:
+        """Find the principal components of the training patients who have the modality."""
+        self.components.fit(torch.cat([(x.values.float() * x.mask)[x.present] for x in batches]))
 
     def forward(self, x: ModalityBatch) -> Tokens:
         """``(batch, column)`` → tokens ``(batch, column, width)``, summary ``(batch, width)``."""
         values = x.values.float() * x.mask
         tokens = self.tokenize(values) * x.mask.unsqueeze(-1)
-        return Tokens(values=tokens, mask=x.mask, summary=hide_absent(self.summarise(values), x.mask))
+        summary = self.summarise(self.drop(self.components(values)))
+        return Tokens(values=tokens, mask=x.mask, summary=hide_absent(summary, x.mask))

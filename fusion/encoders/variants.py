@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from fusion.contract import FeatureSpec, ModalityBatch, ModalitySpec, Tokens
 from fusion.encoders.base import Encoder, hide_absent
-from fusion.layers import mlp
+from fusion.encoders.components import PrincipalComponents
 
 
 class VariantEncoder(Encoder):
@@ -26,7 +28,9 @@ class VariantEncoder(Encoder):
     kinds = ("variants",)
     token_of: Tensor
 
-    def __init__(self, spec: ModalitySpec, *, width: int, dropout: float = 0.1) -> None:
+    def __init__(
+        self, spec: ModalitySpec, *, width: int, components: int = 4, clip: float = 2.0, dropout: float = 0.1
+    ) -> None:
         super().__init__(spec, width=width)
         owners = [_owner(feature) for feature in spec.features]
         self._names = tuple(dict.fromkeys(owners))
@@ -35,12 +39,18 @@ class VariantEncoder(Encoder):
         bound = width**-0.5
         self.W = nn.Parameter(torch.empty(len(owners), width).uniform_(-bound, bound))
         self.E = nn.Parameter(torch.empty(len(self._names), width).uniform_(-bound, bound))
-        self.summarise = mlp(len(owners), width, width, dropout=dropout)
+        self.components = PrincipalComponents(len(owners), components=components, clip=clip)
+        self.summarise = nn.Linear(self.components.components, width)
+        self.drop = nn.Dropout(dropout)
 
     @property
     def token_names(self) -> tuple[str, ...]:
         """Gene symbols, and names of features without a gene."""
         return self._names
+
+    def start(self, batches: Sequence[ModalityBatch]) -> None:
+        """Find the principal components of the training patients who have the modality."""
+        self.components.fit(torch.cat([(x.values.float() * x.mask)[x.present] for x in batches]))
 
     def forward(self, x: ModalityBatch) -> Tokens:
         """``(batch, feature)`` → tokens ``(batch, gene, width)``, summary ``(batch, width)``."""
@@ -48,7 +58,8 @@ class VariantEncoder(Encoder):
         pushes = values.unsqueeze(-1) * self.W  # (batch, feature, width)
         mask = self._gene_mask(x.mask)
         tokens = self.E.expand(len(values), -1, -1).index_add(1, self.token_of, pushes) * mask.unsqueeze(-1)
-        return Tokens(values=tokens, mask=mask, summary=hide_absent(self.summarise(values), x.mask))
+        summary = self.summarise(self.drop(self.components(values)))
+        return Tokens(values=tokens, mask=mask, summary=hide_absent(summary, x.mask))
 
     def _gene_mask(self, mask: Tensor) -> Tensor:
         """``(batch, feature)`` → ``(batch, gene)``: a gene is known where any of its features is."""
