@@ -38,7 +38,8 @@ def summarise(
     table = gather(store, patients, arm=config.arm, endpoint=spec.endpoint.name)
     store.write_table(table.assign(simulated=True) if spec.simulated else table)
     facts = {patient.name: store.facts(patient.name) for patient in patients}
-    checks = check(table, facts, patients, against.find_truth(config.truth, _root(setup)), config=config)
+    truth = against.find_truth(config.truth, _root(setup))
+    checks = check(table, facts, patients, truth, _candidates(folder), config=config)
     store.write_text("faithfulness.json", json.dumps(checks | {"simulated": spec.simulated}, indent=1) + "\n")
     write_pages(folder, store, patients, table, facts, checks, config=config, seconds=seconds)
     store.write_state(
@@ -69,6 +70,7 @@ def check(
     facts: Mapping[str, Mapping[str, Any]],
     patients: Sequence[Patient],
     truth: against.Truth | None,
+    candidates: Mapping[int, frozenset[str]],
     *,
     config: Any,
 ) -> dict[str, Any]:
@@ -100,13 +102,29 @@ def check(
         }
         made["truth"] = {
             "targets": TARGETS,
-            "variants": against.summary(against.score_variants(truth, table, patients), draws=draws, seed=seed),
+            "variants": against.summary(
+                against.score_variants(truth, table, patients, candidates), draws=draws, seed=seed
+            ),
+            "variants_strict": against.summary(against.score_variants(truth, table, patients), draws=draws, seed=seed),
             **{
                 "tiles" if by == "attribution" else f"tiles_by_{by}": against.summary(found, draws=draws, seed=seed)
                 for by, found in tiles.items()
             },
         }
     return made
+
+
+def _candidates(folder: RunFolder) -> dict[int, frozenset[str]]:
+    """A fold's place in folds.json → genes that its selections could choose from."""
+    chosen = folder.selected()
+    if chosen.empty:
+        return {}
+    places = {(fold["repeat"], fold["index"]): place for place, fold in enumerate(folder.folds()["folds"])}
+    known = chosen.dropna(subset=["gene"])
+    return {
+        places[repeat, fold]: frozenset(map(str, part["gene"]))
+        for (repeat, fold), part in known.groupby(["repeat", "fold"])
+    }
 
 
 def _side(facts: Mapping[str, Any]) -> tuple[float, float] | None:

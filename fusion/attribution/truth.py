@@ -4,9 +4,10 @@ Only this module reads the truth, and only after every patient is explained.
 
 Definitions, fixed on a cohort of another seed than those reported:
 
-- *Variants*: per patient with driving variants, each gene that a member looks at is a case; it is positive where the
-  patient carries a driving variant in it. A driving gene that no member looks at counts as missed, with score 0. The
-  score of a gene is the size of its attribution. The figure is the mean over patients of the AUROC within a patient.
+- *Variants*: per patient with driving variants, each gene that was a candidate in his fold is a case; it is positive
+  where the patient carries a driving variant in it. The score of a gene is the size of its attribution, 0 where no
+  member selected it. The figure is the mean over patients of the AUROC within a patient. The *strict* figure beside it
+  leaves out all genes that no member selected, but not the driving ones: each of these is then below all others.
 - *Tiles*: per patient whose slide has driving tissue and other tissue, a tile is positive where at least half of it is
   driving. The score of a tile is its attribution in the direction in which the patient's slide as a whole moved the
   model (the sign of the sum over tiles), for the same tissue speaks for response in one patient and against in another.
@@ -90,8 +91,20 @@ def find_truth(setting: str | None, root: Path | None) -> Truth | None:
     )
 
 
-def score_variants(truth: Truth, table: pd.DataFrame, patients: Sequence[Patient]) -> dict[str, float]:
-    """Patient → AUROC of driving genes, for those who have both kinds."""
+def score_variants(
+    truth: Truth,
+    table: pd.DataFrame,
+    patients: Sequence[Patient],
+    candidates: Mapping[int, frozenset[str]] | None = None,
+) -> dict[str, float]:
+    """Patient → AUROC of driving genes, for those who have both kinds.
+
+    Args:
+        truth: of the cohort.
+        table: rows of attributions.parquet.
+        patients: explained.
+        candidates: fold's place → genes that selection could choose from; None gives the strict figure.
+    """
     rows = table[table["gene"].notna()].groupby(["patient", "gene"])["attribution"].sum().abs()
     found = {}
     for patient in patients:
@@ -99,7 +112,8 @@ def score_variants(truth: Truth, table: pd.DataFrame, patients: Sequence[Patient
         if not driving or patient.name not in rows.index.get_level_values(0):
             continue
         scores = rows.loc[patient.name].to_dict()
-        scores |= {gene: 0.0 for gene in driving if gene not in scores}
+        others = candidates.get(patient.fold, frozenset()) if candidates is not None else frozenset()
+        scores |= {gene: 0.0 for gene in driving | others if gene not in scores}
         value = auroc(np.array([gene in driving for gene in scores]), np.array(list(scores.values())))
         if value is not None:
             found[patient.id] = value
