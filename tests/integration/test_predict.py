@@ -23,7 +23,8 @@ def test_training_patients_get_their_out_of_fold_scores_bit_for_bit(trained: Pat
     )
     assert done.returncode == 0, done.stderr
     scores = read(workplace.folder / "predictions" / "predictions.csv")
-    trained_scores = pd.read_parquet(trained / "predictions.parquet").query("arm == 'fusion'").set_index("patient_id")
+    trained_scores = pd.read_parquet(trained / "predictions.parquet").set_index("patient_id")
+    trained_scores = trained_scores[trained_scores["arm"] == "fusion"]
     assert scores["score"].loc[trained_scores.index].tolist() == trained_scores["score"].tolist()
     assert scores["in_training"].all()
     assert (scores["fold_models"] == 1).all()

@@ -28,7 +28,8 @@ ARMS = {
 
 def test_every_patient_has_one_score_an_arm(trained: Path) -> None:
     predictions = pd.read_parquet(trained / "predictions.parquet")
-    kept = pd.read_csv(trained / "cohort.csv").query("kept")["patient_id"]
+    cohort = pd.read_csv(trained / "cohort.csv")
+    kept = cohort.loc[cohort["kept"], "patient_id"]
     assert set(predictions["arm"]) == ARMS
     for _, rows in predictions.groupby("arm"):
         assert sorted(rows["patient_id"]) == sorted(kept)
@@ -39,7 +40,7 @@ def test_no_patient_is_scored_by_models_that_saw_him(trained: Path) -> None:
     folds = json.loads((trained / "folds.json").read_text())["folds"]
     predictions = pd.read_parquet(trained / "predictions.parquet")
     for fold in folds:
-        scored = set(predictions.query("fold == @fold['index']")["patient_id"])
+        scored = set(predictions.loc[predictions["fold"] == fold["index"], "patient_id"])
         assert scored == set(fold["test"])
         assert not scored & set(fold["train"])
         for inner in fold["inner"]:
