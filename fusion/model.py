@@ -142,3 +142,7 @@ def _part(instantiate: Any, node: Any, *args: Any, **kwargs: Any) -> Any:
         return instantiate(node, _partial_=True)(*args, **kwargs)
     except InstantiationException as error:
         raise ModelError(f"model: {error}") from error
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise ModelError(f"model: {node['_target_']} knows no such option: {error}.") from error

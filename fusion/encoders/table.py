@@ -33,15 +33,16 @@ class FeatureTokenizer(nn.Module):
 
 
 class TableEncoder(Encoder):
-    """One token a column for the attention, and a small network over all columns for the summary.
+    """One token a column for the attention, and a few principal components of all columns for the summary.
 
-    The summary is not pooled from the tokens: with a hundred patients a network over the raw columns learns
-    sooner, and starts no worse than a regression on them. A missing cell counts as 0, the training mean.
+    The summary is not pooled from the tokens: see `PrincipalComponents`. A missing cell counts as 0, the training mean.
 
     Args:
         spec: a modality of kind ``table``.
         width: of a token.
-        dropout: in the summary's network, in training.
+        components: principal components of the training patients that the summary is made of.
+        clip: training standard deviations that values are bent into for them.
+        dropout: of components, in training.
     """
 
     kinds = ("table",)

@@ -23,10 +23,13 @@ class TileEncoder(Encoder):
         width: of a token.
         pooling: ``attention`` (Ilse et al. 2018) or ``mean``.
         dropout: of token elements, in training.
+        match_colours: normalise each channel by the mean and spread over all of the patient's tiles, as Reinhard et al.
+            (IEEE CG&A 2001) do in another colour space, instead of by `mean` and `std`. Stains and scanners differ by
+            hospital and a little by slide, by which a network tells a hundred patients apart and learns them by heart.
         augment: random flips, quarter turns and slight changes of colour, in training.
-        jitter: standard deviation of the factor and the shift that a patient's colour channels get when augmented.
+        jitter: standard deviation of the factor and the shift of a patient's normalised channels, when augmented.
         chunk: tiles that pass through the network at once in evaluation; bounds memory.
-        mean, std: per-channel normalisation of values in [0, 1].
+        mean, std: of each channel of values in [0, 1], where colours are not matched.
     """
 
     kinds = ("tiles",)
@@ -41,6 +44,7 @@ class TileEncoder(Encoder):
         channels: int,
         pooling: str,
         dropout: float,
+        match_colours: bool,
         augment: bool,
         jitter: float,
         chunk: int,
@@ -50,6 +54,7 @@ class TileEncoder(Encoder):
         super().__init__(spec, width=width)
         if chunk < 1:
             raise ModelError(f"model.encoders.{spec.name}.chunk is {chunk}; it must be at least 1 tile.")
+        self.match_colours = match_colours
         self.augment = augment
         self.jitter = jitter
         self.chunk = chunk
@@ -64,27 +69,54 @@ class TileEncoder(Encoder):
 
     def forward(self, x: ModalityBatch) -> Tokens:
         """``(batch, tile, 3, H, W)`` → one token a tile, and their attention-weighted sum as the summary."""
-        real = x.values[x.mask]  # (real tile, 3, H, W)
-        if self.training and self.augment and len(real):
-            # Which patient a tile is of: a slide's colours vary as a whole.
-            real = shift_colours(turn(_unit(real)), x.mask.nonzero()[:, 0], self.jitter)
         tokens = torch.zeros(*x.mask.shape, self.width, device=x.mask.device)
-        if len(real):
-            # Training needs all tiles of a batch at once, for batch statistics and the way back.
-            chunk = len(real) if self.training else self.chunk
-            tokens[x.mask] = torch.cat([self._encode(part) for part in torch.split(real, chunk)])
+        if x.mask.any():
+            tokens[x.mask] = self._encode(x.values[x.mask], x.mask.nonzero()[:, 0])
         pooled = self.pool(tokens, x.mask)
         return Tokens(values=tokens, mask=x.mask, summary=pooled.values, weights=pooled.weights)
 
-    def _encode(self, images: Tensor) -> Tensor:
-        """``(tile, 3, H, W)`` → ``(tile, width)``."""
-        encoded: Tensor = self.project(self.features((_unit(images) - self.mean) / self.std))
-        return encoded
+    def _encode(self, images: Tensor, patient: Tensor) -> Tensor:
+        """``(tile, 3, H, W)`` and ``(tile,)``, the row of the batch whose tile it is → ``(tile, width)``."""
+        center, scale = self.mean.expand(len(images), 3, 1, 1), self.std.expand(len(images), 3, 1, 1)
+        if self.match_colours:
+            center, scale = (moment[patient] for moment in colour_moments(images, patient, chunk=self.chunk))
+        # Training needs all tiles of a batch at once, for batch statistics and the way back.
+        chunk = len(images) if self.training else self.chunk
+        encoded = []
+        for part, mean, std, owner in zip(
+            *(torch.split(x, chunk) for x in (images, center, scale, patient)), strict=True
+        ):
+            normal = (_unit(part) - mean) / std
+            if self.training and self.augment:
+                normal = shift_colours(turn(normal), owner, self.jitter)
+            encoded.append(self.project(self.features(normal)))
+        return torch.cat(encoded)
 
 
 def _unit(images: Tensor) -> Tensor:
     """uint8 → float in [0, 1]; floats as they are, so that gradients reach them."""
     return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
+def colour_moments(images: Tensor, patient: Tensor, *, chunk: int) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each patient's colour channels over all their pixels.
+
+    Args:
+        images: ``(tile, 3, H, W)``, uint8 or in [0, 1]; all of one size.
+        patient: ``(tile,)`` int64, whose tile it is.
+        chunk: tiles that are floats at the same time.
+
+    Returns:
+        Two tensors ``(patient, 3, 1, 1)``; patients without tiles have mean 0.
+    """
+    parts = (_unit(part) for part in torch.split(images, chunk))
+    of_tiles = torch.cat([torch.stack([p.mean(dim=(-2, -1)), p.square().mean(dim=(-2, -1))], dim=1) for p in parts])
+    count = int(patient.max()) + 1
+    tiles = torch.bincount(patient, minlength=count).clamp(min=1).view(-1, 1, 1)
+    mean, square = (of_tiles.new_zeros(count, 2, 3).index_add(0, patient, of_tiles) / tiles).unbind(dim=1)
+    # A blank tile has no spread; its floor is about one of 255 grey levels.
+    std = (square - mean.square()).clamp(min=1.6e-5).sqrt()
+    return mean[..., None, None], std[..., None, None]
 
 
 def turn(images: Tensor) -> Tensor:
@@ -101,9 +133,9 @@ def shift_colours(images: Tensor, patient: Tensor, size: float) -> Tensor:
     """Each patient's channels times 1 + N(0, size²), plus N(0, size²): stains and scanners differ a little.
 
     Args:
-        images: ``(tile, 3, H, W)``.
+        images: ``(tile, 3, H, W)``, normalised.
         patient: ``(tile,)`` int64, whose tile it is.
-        size: standard deviation, as a share of the full range.
+        size: standard deviation, in standard deviations of the channel.
     """
     factor, shift = size * torch.randn(2, int(patient.max()) + 1, 3, 1, 1, device=images.device)
     shifted: Tensor = images * (1 + factor[patient]) + shift[patient]

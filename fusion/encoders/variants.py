@@ -17,12 +17,14 @@ class VariantEncoder(Encoder):
 
     ``token_g = E_g + Σ_{f in g} x_f W_f``, so an unmutated gene keeps its name, E_g, and each variant pushes it in a
     direction of its own. Features without a gene (mutation counts, fractions) are tokens by themselves. The
-    summary is a small network over all features, as in `TableEncoder`, and for the same reason.
+    summary is made of a few principal components of all features; see `PrincipalComponents` for why.
 
     Args:
         spec: a modality of kind ``variants``.
         width: of a token.
-        dropout: in the summary's network, in training.
+        components: principal components of the training patients that the summary is made of.
+        clip: training standard deviations that values are bent into for them.
+        dropout: of components, in training.
     """
 
     kinds = ("variants",)

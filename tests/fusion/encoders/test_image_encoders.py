@@ -12,7 +12,7 @@ from fusion.contract import ModalityBatch, ModalitySpec
 from fusion.encoders.cnn import TileCNN
 from fusion.encoders.mil import EmbeddingMIL
 from fusion.encoders.resnet import STAGES, TileResNet
-from fusion.encoders.tiles import TileEncoder, shift_colours, turn
+from fusion.encoders.tiles import TileEncoder, colour_moments, shift_colours, turn
 from fusion.layers import ModelError
 
 TILES = ModalitySpec(name="slides", kind="tiles", token_shape=(3, 32, 32))
@@ -122,6 +122,21 @@ def test_colours_shift_by_patient() -> None:
     noise = shift_colours(torch.full((4000, 1, 1, 1), 0.5).expand(-1, 3, -1, -1), torch.arange(4000), 0.1)
     # variance of 0.5 (1 + a) + b with a, b ~ N(0, 0.1²)
     torch.testing.assert_close(noise.var(), torch.tensor(0.01 * 1.25), rtol=0.05, atol=0)
+
+
+def test_colours_match_by_patient() -> None:
+    batch = tiles(2, 3)
+    patient = batch.mask.nonzero()[:, 0]
+    mean, std = colour_moments(batch.values[batch.mask], patient, chunk=2)
+    for row, count in enumerate((2, 3)):
+        pixels = batch.values[row, :count].double().div(255).transpose(0, 1).flatten(1)
+        torch.testing.assert_close(mean[row, :, 0, 0].double(), pixels.mean(dim=1), rtol=1e-5, atol=0)
+        torch.testing.assert_close(std[row, :, 0, 0].double(), pixels.std(dim=1, correction=0), rtol=1e-4, atol=0)
+    encoder = cnn().eval()
+    pixels = batch.values.float() / 255 * batch.mask[:, :, None, None, None]
+    stained = pixels * torch.tensor([0.9, 0.7, 0.8]).view(3, 1, 1) + 0.05
+    one, two = (encoder(ModalityBatch(values=v, mask=batch.mask)).summary for v in (pixels, stained))
+    torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4)
 
 
 def test_augmentation_is_for_training_only() -> None:
