@@ -28,10 +28,12 @@ def explain(config: DictConfig) -> None:
     from fusion.attribution.plan import open_run_setup, plan_patients, plan_tasks
     from fusion.attribution.store import Store, settings_key
     from fusion.attribution.summary import summarise
+    from fusion.attribution.truth import check_truth
     from fusion.progress import JobProgress
     from fusion.run_folder import RunFolder
 
     check_method(config.method)
+    check_truth(config.truth)
     folder = RunFolder.open(config.run)
     patients = plan_patients(folder, config)
     settings = Settings(arm=config.arm, method=config.method, steps=config.steps, tiles=config.tiles)

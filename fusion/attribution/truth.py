@@ -64,6 +64,16 @@ class Truth:
         return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
+def check_truth(setting: str | None) -> None:
+    """Refuse, before any long work, a folder that holds no truth; nothing of a truth is read here.
+
+    Raises:
+        FusionError: naming the folder.
+    """
+    if setting not in (None, "auto") and not (Path(str(setting)) / "variants.tsv").is_file():
+        raise FusionError(f"truth={setting}: holds no truth of a simulated cohort (no variants.tsv).")
+
+
 def find_truth(setting: str | None, root: Path | None) -> Truth | None:
     """The truth that ``truth=auto|<folder>|null`` asks for.
 
@@ -77,10 +87,9 @@ def find_truth(setting: str | None, root: Path | None) -> Truth | None:
     if setting is None:
         return None
     folder = Path(setting) if setting != "auto" else None if root is None else root.with_name(f"{root.name}.truth")
+    check_truth(setting)
     if folder is None or not (folder / "variants.tsv").is_file():
-        if setting == "auto":
-            return None
-        raise FusionError(f"truth={setting}: holds no truth of a simulated cohort (no variants.tsv).")
+        return None
     variants = pd.read_csv(folder / "variants.tsv", sep="\t", dtype=str)
     legend = json.loads((folder / "regions.json").read_text(encoding="utf-8"))
     return Truth(
