@@ -37,6 +37,13 @@ class _MendableError(BaseException):
     """A `FusionError` on its way past Hydra, which would write a line about every exception of a job."""
 
 
+def _mendable(error: BaseException | None) -> FusionError | None:
+    """The `FusionError` in a chain of causes: Hydra's `instantiate` wraps what a constructor raises."""
+    while error is not None and not isinstance(error, FusionError):
+        error = error.__cause__
+    return error
+
+
 def conf_dir() -> Path:
     """The package's configuration files: ``fusion/conf`` in a wheel, ``conf`` beside ``fusion`` in the tree."""
     here = Path(__file__).resolve().parent
@@ -97,16 +104,23 @@ class _Jobs:
             config.output = str(self.output)
         try:
             score = self.task(config)
-        except FusionError as error:
-            raise _MendableError(str(error)) from error
+        except Exception as error:
+            mendable = _mendable(error)
+            if mendable is None:
+                raise
+            raise _MendableError(str(mendable)) from error
         self.scores.append({"job": self.output.name, "overrides": list(hydra.overrides.task), "score": score})
         return score
 
     def tidy(self) -> None:
-        """Remove the folder of a run that never began."""
-        if self.output is not None:
-            with suppress(OSError):
-                self.output.rmdir()
+        """Remove the folder of a run that never began, and those above it that were made for it alone."""
+        if self.output is None:
+            return
+        with suppress(OSError):
+            for folder in (self.output.absolute(), *self.output.absolute().parents):
+                if folder == Path.cwd():
+                    break
+                folder.rmdir()  # fails, and so ends the loop, where a folder holds anything
 
     def resume_hint(self) -> str:
         if self.output is None or not self.output.is_dir():

@@ -78,6 +78,9 @@ class RunFolder:
             raise RunFolderError(f"{run.path}: there is no interrupted run to resume; leave out resume=true.")
         with disk_errors(run.path):
             run.path.mkdir(parents=True, exist_ok=True)
+            if not (run.path / "run.json").exists():
+                # Folds of an attempt that ended before it was a run: they may be of other settings.
+                run.folds_path.unlink(missing_ok=True)
         return run
 
     @classmethod
@@ -360,4 +363,4 @@ class RunFolder:
 
 def _incidental(item: Path) -> bool:
     """What may lie in a folder before a run begins: logs, and what loggers and Hydra put there."""
-    return item.name.startswith(".") or item.suffix == ".log" or item.name in ("wandb", "logs")
+    return item.name.startswith(".") or item.suffix == ".log" or item.name in ("wandb", "logs", "folds.json")

@@ -56,6 +56,8 @@ def train(config: DictConfig) -> float:
         with progress.timed("cohort"):
             setup = open_setup(config, progress)
             cohort = setup.cohort
+            # Folds are drawn before anything is learned; every arm uses the same.
+            folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
             folder.begin(
                 config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]
                 cohort=cohort.spec,
@@ -63,8 +65,6 @@ def train(config: DictConfig) -> float:
                 command=sys.orig_argv,
             )
             folder.write_cohort(cohort.reconciliation)
-            # Folds are drawn before anything is learned; every arm uses the same.
-            folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
 
         # Ingest decides per genotype or per tile, so it runs once for all folds.
         with progress.timed("ingest"):

@@ -70,7 +70,8 @@ def _start_hail(job: Mapping[str, Any]) -> None:
     spark = job["spark"]
     scratch = Path(job["scratch"])
     conf = {"spark.local.dir": str(scratch / "spark"), "spark.ui.enabled": "false"}
-    if sum(file["records"] * len(file["samples"]) for file in job["files"]) < SMALL:
+    # A MAF lists no samples and is one table of mutations: always small.
+    if sum(file.get("records", 0) * len(file.get("samples", ())) for file in job["files"]) < SMALL:
         conf["spark.driver.extraJavaOptions"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     for key in ("driver_memory", "executor_memory"):
         if spark.get(key):
