@@ -82,7 +82,7 @@ def test_tokens_count_through_attention_alone() -> None:
 
 def test_attention_starts_shut() -> None:
     made = CrossAttentionFuser(SPECS, width=4, heads=2).eval()
-    assert float(made.gate) == 0.0
+    assert made.gate.item() == 0.0
     assert not _moved(made, tokens(), "slides")
 
 
