@@ -61,7 +61,12 @@ class Worker:
         """Explain and save the patients of a task."""
         members = self._members_of(task)
         for patient, name in task.patients:
-            self._job.store.save(name, explain_patient(members, patient, self._job.settings))
+            explanation = explain_patient(members, patient, self._job.settings)
+            if name != patient:
+                # Names of slides tell whose they are.
+                for slides in explanation.facts.get("slides", {}).values():
+                    slides["files"] = [f"slide {number + 1}" for number in range(len(slides["files"]))]
+            self._job.store.save(name, explanation)
             step()
 
     def _members_of(self, task: Task) -> list[ExplainedMember]:
