@@ -84,11 +84,11 @@ def _start(steps: Queue[int]) -> None:
     """Runs once in each worker."""
     global _steps
     _steps = steps
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     _one_thread()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose parent was killed would train on for nobody."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import Settings, explain_patient
 from fusion.attribution.store import Store
 from fusion.trained import load_members
+from fusion.workers import end_with_parent
 
 if TYPE_CHECKING:
     from fusion.cohort_setup import Setup
@@ -149,6 +151,7 @@ def _start(job: Job, steps: Any) -> None:
 
     from fusion.cohort_setup import open_setup
 
+    threading.Thread(target=end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     setup = open_setup(OmegaConf.create(dict(job.config)), lambda step, done, total: None, require_labels=False)
     _worker, _steps = Worker(job, setup), steps
