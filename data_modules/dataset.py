@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from data_modules.bags import Bag, resident
 from fusion.contract import Batch, FittedModality, Item, ModalityBatch, ModalitySpec
 
 BAG_KINDS = ("tiles", "embeddings")
@@ -65,7 +67,7 @@ class ItemCache:
         if key in self._kept:
             return self._kept[key]
         item = load(patient)
-        size = 0 if item is None else item.values.nbytes + item.mask.nbytes  # noqa: PD011
+        size = 0 if item is None else resident(item.values) + item.mask.nbytes
         if self.bytes + size <= self._limit:
             self._kept[key] = item
             self.bytes += size
@@ -158,6 +160,10 @@ def _pad(items: Sequence[Item | None], spec: ModalitySpec) -> ModalityBatch:
     mask = np.zeros((len(items), length), dtype=np.bool_)
     for row, item in enumerate(items):
         if item is not None:
-            values[row, : len(item.mask)] = item.values  # noqa: PD011
+            tokens: Any = item.values  # noqa: PD011
+            if isinstance(tokens, Bag):
+                tokens.copy_to(values[row])
+            else:
+                values[row, : len(item.mask)] = tokens
             mask[row, : len(item.mask)] = item.mask
     return ModalityBatch(values=torch.from_numpy(values), mask=torch.from_numpy(mask))

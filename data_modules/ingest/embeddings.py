@@ -5,7 +5,6 @@ Nothing here is fitted to a cohort: no augmentation, no batch statistics (`eval`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_modules.ingest.cache import CacheEntry, content_hash, file_hash
+from data_modules.ingest.known_encoders import KNOWN_ENCODERS
 from data_modules.ingest.slides import SlideEntry
 from fusion.contract import FusionError
 
@@ -26,29 +26,6 @@ if TYPE_CHECKING:
     from fusion.contract import Progress
 
 _FORMAT = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownEncoder:
-    """What a tile must look like for a pretrained network, and what comes out.
-
-    Attributes:
-        width: features of an embedding.
-        mean: per channel, of values 0–1, subtracted from, and
-        std: then divided into the pixels.
-    """
-
-    width: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-KNOWN_ENCODERS: Mapping[str, KnownEncoder] = {
-    # TensorFlow's EfficientNet-Lite: (pixel - 127) / 128.
-    "efficientnet_lite0": KnownEncoder(width=1280, mean=(127 / 255,) * 3, std=(128 / 255,) * 3),
-    # MONAI's ResNet as torchvision has it; torchvision's ImageNet constants.
-    "resnet18": KnownEncoder(width=512, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
