@@ -12,7 +12,7 @@ import fusion.contract
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
-    from data_modules.modalities.variants import StoredVariants
+    from data_modules.modalities.stored_variants import StoredVariants
 
 MENDABLE = 2
 
@@ -39,7 +39,7 @@ def _modalities(overrides: Sequence[str], config_dir: Path | None) -> list[Store
     from hydra.errors import HydraException
     from hydra.utils import instantiate
 
-    from data_modules.modalities.variants import StoredVariants
+    from data_modules.modalities.stored_variants import StoredVariants
 
     package = Path(fusion.contract.__file__).resolve().parent
     conf = package / "conf" if (package / "conf").is_dir() else package.parent / "conf"

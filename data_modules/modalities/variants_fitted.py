@@ -14,7 +14,8 @@ from data_modules.modalities.base import BaseFitted
 from fusion.contract import Item, ModalitySpec, State
 
 if TYPE_CHECKING:
-    from data_modules.modalities.variant_features import Rules, VariantTable
+    from data_modules.modalities.variant_features import VariantTable
+    from data_modules.modalities.variant_settings import Rules
 
 STATE_VERSION = 1
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_modules.modalities.variant_features import length_classes
+from data_modules.modalities.variant_profile import length_classes
 
 
 def test_indel_length_classes_by_hand() -> None:

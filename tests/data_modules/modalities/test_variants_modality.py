@@ -15,8 +15,9 @@ import pytest
 from data_modules.cohort import CohortSource
 from data_modules.ingest.variant_store import COLUMNS, MISSING, NOT_LISTED, VariantStore, write_store
 from data_modules.modalities.base import PatientIds
-from data_modules.modalities.variant_features import FeatureSettings
-from data_modules.modalities.variants import StoredVariants, Variants
+from data_modules.modalities.stored_variants import StoredVariants
+from data_modules.modalities.variant_settings import FeatureSettings
+from data_modules.modalities.variants import Variants
 from data_modules.selection import Selector
 from fusion.contract import FusionError
 from fusion.state import load_state, save_state

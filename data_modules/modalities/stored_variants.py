@@ -1,0 +1,268 @@
+"""Variants out of stores: filtered and selected on training patients, whatever format they came from."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from data_modules.errors import some
+from data_modules.ingest.variant_store import VariantStore
+from data_modules.ingest.variants import ORIGINS, Origin
+from data_modules.modalities.base import BaseModality, PatientIds
+from data_modules.modalities.variant_features import VariantTable
+from data_modules.modalities.variant_match import MatchReport
+from data_modules.modalities.variant_origin import OriginVariants
+from data_modules.modalities.variant_settings import KINDS, FeatureSettings, Rules
+from data_modules.modalities.variants_fitted import STATE_VERSION, FittedVariants
+from fusion.contract import FeatureSpec, FusionError, ModalitySpec, Progress, State
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from data_modules.cohort import CohortSource
+    from data_modules.selection import Selector
+
+
+class StoreIngest(Protocol):
+    """What brings variants into stores; `VariantIngest` for VCFs."""
+
+    @property
+    def origins(self) -> tuple[Origin, ...]: ...
+
+    def samples(self, origin: Origin) -> tuple[str, ...]: ...
+
+    def check(self) -> list[str]: ...
+
+    def run(self, progress: Progress) -> Any: ...
+
+    def stores(self) -> Mapping[Origin, VariantStore]: ...
+
+
+class StoredVariants(BaseModality):
+    """Variants out of stores, whatever format they came from.
+
+    Args:
+        name: key in `modality`.
+        source: the cohort.
+        ingest: makes the stores.
+        patient_ids: sample name → patient id.
+        settings: which features to make and the filters across patients.
+        keep: patterns of features that selection does not touch.
+        selector: chooses among the others.
+        absent_is: what a site means that none of a patient's files lists: ``reference`` or ``unknown``.
+        problems: found while building, for `check`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: CohortSource,
+        ingest: StoreIngest,
+        patient_ids: PatientIds,
+        settings: FeatureSettings,
+        keep: Sequence[str],
+        selector: Selector,
+        absent_is: str | None,
+        problems: Sequence[str] = (),
+    ) -> None:
+        super().__init__(name=name, source=source)
+        self.ingest = ingest
+        self.patient_ids = patient_ids
+        self.settings = settings
+        self.keep = tuple(keep)
+        self.selector = selector
+        self.absent_is = absent_is
+        self._problems = tuple(problems)
+
+    @property
+    def key(self) -> str:
+        return f"modality.{self.name}"
+
+    @cached_property
+    def patients(self) -> frozenset[str]:
+        """Who has calls of the primary origin: somatic ones where files of that origin are configured."""
+        if self._problems or not self.ingest.origins:
+            return frozenset()
+        matched, _ = self.patient_ids.map(self.ingest.samples(self.ingest.origins[0]))
+        return frozenset(matched.values())
+
+    def check(self) -> list[str]:
+        if self._problems:
+            return list(self._problems)
+        problems = self.patient_ids.check(key=self.key)
+        if self.absent_is not in ("reference", "unknown"):
+            problems.append(
+                f"{self.key}.absent_is={self.absent_is!r}: say what a site means that a patient's files do not list. "
+                f"Set cohort.absent_is (or {self.key}.absent_is) to reference or unknown."
+            )
+        problems += self.ingest.check()
+        return problems or self._sample_problems()
+
+    def _sample_problems(self) -> list[str]:
+        problems = []
+        known = _cohort_ids(self.source)
+        for origin in self.ingest.origins:
+            samples = self.ingest.samples(origin)
+            matched, _ = self.patient_ids.map(samples)
+            if not matched:
+                problems.append(
+                    f"{self.key}: no {origin} sample ({some(samples)}) yields a patient id. "
+                    f"Set {self.key}.patient_pattern or sample_sheet."
+                )
+            elif known and not known & set(matched.values()):
+                problems.append(
+                    f"{self.key}: no {origin} sample is of a patient of the cohort: samples {some(samples, 3)} are "
+                    f"read as {some(list(matched.values()), 3)}, patients are {some(sorted(known), 3)}. "
+                    f"Set {self.key}.patient_pattern or sample_sheet."
+                )
+        return problems
+
+    def prepare(self, progress: Progress) -> None:
+        self.ingest.run(progress)
+
+    @cached_property
+    def variants(self) -> VariantTable:
+        """All patients' variants, read from the stores once."""
+        self.ingest.run(lambda step, done, total: None)
+        origins: dict[str, OriginVariants] = {}
+        for origin, store in self.ingest.stores().items():
+            matched, _ = self.patient_ids.map(store.samples)
+            origins[origin] = OriginVariants.of_store(
+                store,
+                matched,
+                absent_is=self.absent_is or "unknown",
+                damaging=self.settings.damaging.get(origin, ()),
+            )
+        return VariantTable(origins=origins, settings=self.settings, absent_is=self.absent_is or "unknown")
+
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedVariants:
+        """Filter, select and scale on the training patients who have variants.
+
+        Raises:
+            FusionError: none of them has, or nothing passes the filters.
+        """
+        table = self.variants
+        have = set(table.patients)
+        rows = [at for at, patient in enumerate(train_ids) if patient in have]
+        if not rows:
+            raise FusionError(f"{self.key}: none of {len(train_ids)} training patients has variants.")
+        train = [train_ids[at] for at in rows]
+        rules = table.fit_rules(train)
+        raw = table.features(rules)
+        measured = raw.loc[train]
+        kept = [name for name in raw.columns if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.keep)]
+        kept = [name for name in kept if measured[name].notna().any()]
+        described = {name: table.describe(name) for name in raw.columns}
+        ranking = _ranking(kept, described)
+        others = [name for name in raw.columns if name not in set(kept)]
+        if others:
+            genes = {name: described[name].gene for name in others}
+            chosen = self.selector.fit(measured[others], np.asarray(labels)[rows], genes)
+            ranking = pd.concat([ranking, chosen.table], ignore_index=True)
+        names = list(ranking.loc[ranking["selected"], "feature"])
+        specs = [_scaled(described[name], measured[name]) for name in names]
+        spec = ModalitySpec(name=self.name, kind="variants", features=tuple(specs))
+        return FittedVariants(spec, table=table, rules=_needed(rules, names), ranking=ranking, build=self.source.build)
+
+    def restore(self, state: State) -> FittedVariants:
+        """Features by gene and minimal representation, out of this cohort's stores.
+
+        Raises:
+            FusionError: the state is of a newer version, or its single variants are of another build.
+        """
+        config = state.config
+        if config["version"] > STATE_VERSION:
+            raise FusionError(f"{self.key}: the fitted state is of a newer version of this package. Update it.")
+        features = tuple(FeatureSpec(**one) for one in config["features"])
+        single = [feature.name for feature in features if feature.kind == "dosage"]
+        if single and config["build"] != self.source.build:
+            raise FusionError(
+                f"{self.key}: the model's single variants ({some(single, 3)}) are of build {config['build']} and "
+                f"cohort.build is {self.source.build}. Lift the files over, or train with "
+                f"{self.key}.features=[burden,count,fraction]."
+            )
+        arrays = state.arrays
+        rules = Rules(
+            excluded={origin: tuple(map(str, arrays[f"excluded_{origin}"])) for origin in ORIGINS},
+            recurrent={origin: tuple(map(str, arrays[f"recurrent_{origin}"])) for origin in ORIGINS},
+            genes=tuple(config["genes"]),
+        )
+        ranking = pd.DataFrame(
+            {
+                "feature": arrays["feature"].astype(object),
+                "gene": [str(gene) or None for gene in arrays["gene"]],
+                "rank": arrays["rank"],
+                "selected": arrays["selected"],
+            }
+        )
+        sets = {name: tuple(genes) for name, genes in config["gene_sets"].items()}
+        damaging = {origin: tuple(classes) for origin, classes in config["damaging"].items()}
+        settings = replace(
+            self.settings,
+            kinds=KINDS,
+            gene_sets=sets,
+            damaging=damaging,
+            log_counts=bool(config["log_counts"]),
+        )
+        table = self.variants
+        origins = {
+            origin: replace(part, damaging=frozenset(damaging.get(origin, ())))
+            for origin, part in table.origins.items()
+        }
+        spec = ModalitySpec(name=self.name, kind="variants", features=features)
+        return FittedVariants(
+            spec,
+            table=replace(table, settings=settings, origins=origins),
+            rules=rules,
+            ranking=ranking,
+            build=config["build"],
+        )
+
+    def match(self, state: State) -> MatchReport:
+        """Which of a fitted state's features this cohort's files say anything of."""
+        names = [str(feature["name"]) for feature in state.config["features"]]
+        table = self.variants
+        missing = tuple(name for name in names if not table.knows(name))
+        return MatchReport(features=len(names), missing=missing, absent_is=table.absent_is)
+
+
+def _ranking(kept: Sequence[str], described: Mapping[str, FeatureSpec]) -> pd.DataFrame:
+    """The rows of features that no selection touched."""
+    genes = [described[name].gene for name in kept]
+    return pd.DataFrame({"feature": list(kept), "gene": genes, "rank": 1, "selected": True}).astype(
+        {"feature": object, "gene": object, "rank": np.int64, "selected": bool}
+    )
+
+
+def _scaled(feature: FeatureSpec, measured: pd.Series[float]) -> FeatureSpec:
+    """With mean and standard deviation of the training patients; constants are only centred."""
+    deviation = float(measured.std(ddof=0))
+    return replace(feature, center=float(measured.mean()), scale=deviation if deviation > 0 else 1.0)
+
+
+def _needed(rules: Rules, names: Sequence[str]) -> Rules:
+    """Without what no selected feature uses."""
+    chosen = set(names)
+    recurrent = {
+        origin: tuple(one for one in variants if one in chosen or f"{origin}:{one}" in chosen)
+        for origin, variants in rules.recurrent.items()
+    }
+    return replace(rules, recurrent=recurrent, genes=tuple(gene for gene in rules.genes if f"burden:{gene}" in chosen))
+
+
+def _cohort_ids(source: CohortSource) -> set[str]:
+    """Ids in the cohort's tables; empty where a table cannot be read, which the cohort itself will say."""
+    known: set[str] = set()
+    for table in source.specs:
+        try:
+            known |= set(source.table(table).index)
+        except FusionError:
+            return set()
+    return known

@@ -1,0 +1,56 @@
+"""Names of variant features, and what they say to a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from data_modules.modalities.variant_origin import OriginVariants
+from data_modules.modalities.variant_settings import FeatureSettings
+from fusion.contract import FeatureSpec
+
+_NOTES = ("gene", "consequence", "aachange")
+
+
+def dosage_name(origin: str, variant: str) -> str:
+    """Feature name of a single variant: somatic ones bare, others with their origin in front."""
+    return variant if origin == "somatic" else f"{origin}:{variant}"
+
+
+def describe(feature: str, origins: Mapping[str, OriginVariants], settings: FeatureSettings) -> FeatureSpec:
+    """Name, kind, gene and label of a feature."""
+    kind, _, rest = feature.partition(":")
+    if kind == "burden":
+        named = rest.removeprefix("SET:")
+        is_set = rest.startswith("SET:")
+        label = f"{named}: damaging variants in {len(settings.gene_sets[named])} genes" if is_set else None
+        return FeatureSpec(
+            name=feature,
+            kind="burden",
+            label=label or f"{rest}: damaging variants",
+            gene=None if is_set else rest,
+            unit="variants",
+        )
+    if kind in ("count", "length"):
+        unit = "ln(1 + n)" if settings.log_counts else "n"
+        what, _, length = rest.partition("_") if kind == "length" else (rest.replace("_", " "), "", "")
+        label = f"{what} of {length} bases (number)" if length else f"{what} (number)"
+        return FeatureSpec(name=feature, kind="count", label=label, unit=unit)
+    if kind == "fraction":
+        of = "mutations" if rest == "indels" else "substitutions"
+        return FeatureSpec(name=feature, kind="fraction", label=f"{rest} (share of {of})", unit="share")
+    origin, name = ("germline", rest) if kind == "germline" else ("somatic", feature)
+    part = origins[origin]
+    row = part.variants.iloc[int(part.names.get_loc(name))]  # type: ignore[arg-type]  # names are unique
+    gene, consequence, change = (None if pd.isna(row[key]) else str(row[key]) for key in _NOTES)
+    protein = change.split(",")[0].split(":")[-1] if change else ""
+    words = [word for word in (gene, protein, f"({name})", "germline" if origin == "germline" else "") if word]
+    return FeatureSpec(
+        name=feature,
+        kind="dosage",
+        label=" ".join(words),
+        gene=gene.split(";")[0] if gene else None,
+        unit="alleles",
+        consequence=consequence,
+    )

@@ -1,0 +1,117 @@
+"""The variants of one origin, somatic or germline, a row a patient: who carries what, and the burden of genes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from data_modules.ingest.variant_store import MISSING, NOT_LISTED, VariantStore, variant_names
+from data_modules.modalities.variant_profile import profile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginVariants:
+    """The variants of one origin, a row a patient.
+
+    Attributes:
+        origin: ``somatic`` or ``germline``.
+        patients: rows of `dosage`.
+        variants: rows are columns of `dosage`; see `data_modules.ingest.variant_store`.
+        dosage: (patient, variant) int8; a patient's samples are merged, the larger dosage stands.
+        damaging: consequence classes that count.
+    """
+
+    origin: str
+    patients: tuple[str, ...]
+    variants: pd.DataFrame
+    dosage: NDArray[np.int8]
+    damaging: frozenset[str]
+
+    @classmethod
+    def of_store(
+        cls, store: VariantStore, patient_of: Mapping[str, str], *, absent_is: str, damaging: Sequence[str]
+    ) -> OriginVariants:
+        """Patients of a store.
+
+        Args:
+            store: its samples may be more than are mapped.
+            patient_of: sample → patient id.
+            absent_is: ``reference`` or ``unknown``, for sites that none of a sample's files lists.
+            damaging: consequence classes.
+        """
+        patients = sorted({patient_of[name] for name in store.samples if name in patient_of})
+        row = {patient: at for at, patient in enumerate(patients)}
+        dosage = np.full((len(patients), len(store.variants)), NOT_LISTED, dtype=np.int8)
+        columns = np.asarray(store.dosage).T
+        for at, sample in enumerate(store.samples):
+            if sample in patient_of:
+                mine = dosage[row[patient_of[sample]]]
+                np.maximum(mine, columns[at], out=mine)
+        dosage[dosage == NOT_LISTED] = 0 if absent_is == "reference" else MISSING
+        return cls(
+            origin=store.origin,
+            patients=tuple(patients),
+            variants=store.variants,
+            dosage=dosage,
+            damaging=frozenset(damaging),
+        )
+
+    @cached_property
+    def names(self) -> pd.Index:
+        """Of the variants: ``17:7675088:C>T``."""
+        return pd.Index(variant_names(self.variants))
+
+    @cached_property
+    def row(self) -> dict[str, int]:
+        return {patient: at for at, patient in enumerate(self.patients)}
+
+    @cached_property
+    def carried(self) -> Any:
+        """(patient, variant) sparse 0/1: who carries what."""
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix(self.dosage > 0, dtype=np.float64)
+
+    @cached_property
+    def genes(self) -> tuple[tuple[str, ...], Any]:
+        """Genes with a damaging variant, and (variant, gene) sparse 0/1: which damaging variant hits which."""
+        from scipy.sparse import csr_matrix
+
+        hits = self.variants["consequence"].isin(list(self.damaging)) & self.variants["gene"].notna()
+        pairs = self.variants.loc[hits, "gene"].str.split(";").explode()
+        codes, symbols = pd.factorize(pairs, sort=True)
+        shape = (len(self.variants), len(symbols))
+        return tuple(symbols), csr_matrix((np.ones(len(pairs)), (pairs.index.to_numpy(), codes)), shape=shape)
+
+    def rows(self, patients: Sequence[str]) -> NDArray[np.intp]:
+        """Their rows, those who have any."""
+        return np.array([self.row[patient] for patient in patients if patient in self.row], dtype=np.intp)
+
+    def burden(self, excluded: Sequence[str], genes: Sequence[str]) -> NDArray[np.float64]:
+        """(patient, gene): number of damaging variants carried in each of `genes`; missing calls count as none."""
+        symbols, hits = self.genes
+        at = pd.Index(symbols).get_indexer(pd.Index(list(genes)))
+        weight = np.ones(len(self.variants))
+        if excluded:
+            weight[self.names.isin(list(excluded))] = 0.0
+        values = np.zeros((len(self.patients), len(genes)))
+        values[:, at >= 0] = (self.carried @ hits[:, at[at >= 0]].multiply(weight[:, None]).tocsr()).toarray()
+        return values
+
+    @cached_property
+    def symbols(self) -> frozenset[str]:
+        """Every gene that an annotation names, damaged or not."""
+        return frozenset(self.variants["gene"].dropna().str.split(";").explode())
+
+    @cached_property
+    def profile(self) -> pd.DataFrame:
+        """(patient, feature): see `data_modules.modalities.variant_profile`."""
+        return profile(self.variants, self.carried, self.patients)
