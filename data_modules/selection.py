@@ -1,8 +1,8 @@
-"""Feature selection that sees training patients only: filters and recursive elimination."""
+"""Feature selection that sees training patients only: filters, then elimination, an L1 path or mutual information."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_modules import selection_methods as methods
 from fusion.contract import FusionError
 
 Floats = NDArray[np.float64]
+METHODS = ("rfe", "rfecv", "l1", "mutual_information", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,24 +34,27 @@ class Selection:
 
 
 class Selector:
-    """Prevalence and variance filters, an optional univariate filter, then recursive feature elimination.
+    """Prevalence and variance filters, an optional univariate filter, then one of the methods below.
 
-    Elimination is `sklearn.feature_selection.RFE` (or `RFECV`): fit a linear model or forest, drop the features of
-    smallest squared weight, repeat (Guyon et al., Machine Learning 46:389, 2002). The estimator sees features
-    standardised by the same training patients.
+    What is learned sees features standardised by the same training patients. By gene, the features of a gene that pass
+    the first filters are screened, kept or dropped together; features without a gene stand for themselves.
 
     Args:
         min_prevalence: keep features that are non-zero in at least this share of training patients,
         min_carriers: and in at least this many.
         min_variance: keep features of variance above this, on the raw scale.
-        univariate: keep this many features by ANOVA F before elimination; null keeps all.
-        method: ``rfe``; ``rfecv``, which chooses the number of features by inner cross-validated AUROC; ``none``.
-        estimator: ``logistic`` (L2), ``svm`` (linear) or ``forest``; each weighs classes inversely to their frequency.
-        features: how many to keep; with ``rfecv`` the fewest.
+        univariate: keep this many features (by gene: genes, by their best feature) by ANOVA F; null keeps all.
+        method: ``rfe``, recursive feature elimination; ``rfecv``, which chooses the number of features by inner
+            cross-validated AUROC; ``l1``, the first to enter a logistic regression as its L1 penalty falls;
+            ``mutual_information``; ``none``. See `data_modules.selection_methods`.
+        estimator: of ``rfe`` and ``rfecv``: ``logistic`` (L2), ``svm`` (linear) or ``forest``; each weighs classes
+            inversely to their frequency.
+        features: how many features (by gene: genes) to keep; with ``rfecv`` the fewest.
+        by_gene: keep or drop a gene's features together.
         step: share of the features dropped per round (at least one).
         strength: inverse L2 penalty (scikit-learn's C) of the linear estimators.
         folds: of ``rfecv``.
-        seed: of the forest and of the folds of ``rfecv``.
+        seed: of the forest, of the folds of ``rfecv`` and of what else draws numbers.
 
     Raises:
         FusionError: an argument is outside its range.
@@ -62,9 +67,10 @@ class Selector:
         min_carriers: int = 1,
         min_variance: float = 0.0,
         univariate: int | None = None,
-        method: Literal["rfe", "rfecv", "none"] = "rfe",
+        method: Literal["rfe", "rfecv", "l1", "mutual_information", "none"] = "rfe",
         estimator: Literal["logistic", "svm", "forest"] = "logistic",
         features: int = 64,
+        by_gene: bool = False,
         step: float = 0.1,
         strength: float = 0.1,
         folds: int = 3,
@@ -75,7 +81,7 @@ class Selector:
             ("min_carriers", min_carriers, min_carriers >= 0),
             ("min_variance", min_variance, min_variance >= 0),
             ("univariate", univariate, univariate is None or univariate >= 1),
-            ("method", method, method in ("rfe", "rfecv", "none")),
+            ("method", method, method in METHODS),
             ("estimator", estimator, estimator in ("logistic", "svm", "forest")),
             ("features", features, features >= 1),
             ("step", step, 0 < step < 1),
@@ -91,6 +97,7 @@ class Selector:
         self.method = method
         self.estimator = estimator
         self.features = features
+        self.by_gene = by_gene
         self.step = step
         self.strength = strength
         self.folds = folds
@@ -102,7 +109,7 @@ class Selector:
         Args:
             X: (patient, feature) numbers; NaN counts as the feature's mean.
             y: (patient,) 0/1, aligned with the rows of `X`.
-            genes: feature → HGNC symbol, for the table.
+            genes: feature → HGNC symbol, for the table and for selection by gene.
 
         Raises:
             FusionError: one class only, or no feature passes the filters.
@@ -120,17 +127,22 @@ class Selector:
                 f"min_carriers={self.min_carriers} and min_variance={self.min_variance} "
                 f"in {len(X)} training patients. Lower them."
             )
+        symbols = [None if genes is None else genes.get(name) for name in X.columns]
+        owner = self._owner([symbols[at] or f"\n{at}" for at in filtered])
         scaled = standardised(values[:, filtered])
-        screened = self._screen(scaled, y)
-        kept_rank = self._eliminate(scaled[:, screened], y)
+        screened = self._screen(scaled, y, owner)
+        kept_rank = self._rank(scaled[:, screened], y, np.unique(owner[screened], return_inverse=True)[1])
         # Ranks: 1 kept, then the rounds of elimination backwards, then the univariate filter, then the other filters.
         ranks = np.full(X.shape[1], kept_rank.max() + 2, dtype=np.int64)
         ranks[filtered] = kept_rank.max() + 1
         ranks[filtered[screened]] = kept_rank
-        symbols = [None if genes is None else genes.get(name) for name in X.columns]
         return Selection(
             table=pd.DataFrame({"feature": list(X.columns), "gene": symbols, "rank": ranks, "selected": ranks == 1})
         )
+
+    def _owner(self, names: Sequence[str]) -> NDArray[np.intp]:
+        """(feature,) what each is kept or dropped with, numbered by first appearance."""
+        return pd.factorize(np.array(names, dtype=object))[0] if self.by_gene else np.arange(len(names))
 
     def _filter(self, values: Floats) -> NDArray[np.intp]:
         """Columns common and variable enough."""
@@ -143,35 +155,40 @@ class Selector:
         enough = (carriers >= self.min_prevalence * len(values)) & (carriers >= self.min_carriers)
         return np.flatnonzero(enough & (variance > self.min_variance))
 
-    def _screen(self, scaled: Floats, y: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Columns of highest ANOVA F; ties fall to the earlier column."""
-        if self.univariate is None or scaled.shape[1] <= self.univariate:
+    def _screen(self, scaled: Floats, y: NDArray[np.int64], owner: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Columns of highest ANOVA F, by gene those of genes with the best columns; ties fall to the earlier."""
+        owners = int(owner.max()) + 1
+        if self.univariate is None or owners <= self.univariate:
             return np.arange(scaled.shape[1])
         from sklearn.feature_selection import f_classif
 
-        scores, _ = f_classif(scaled, y)
-        return np.sort(np.argsort(-np.nan_to_num(scores), kind="stable")[: self.univariate])
+        best = np.zeros(owners)
+        np.maximum.at(best, owner, np.nan_to_num(f_classif(scaled, y)[0]))
+        kept = np.argsort(-best, kind="stable")[: self.univariate]
+        return np.flatnonzero(np.isin(owner, kept))
 
-    def _eliminate(self, scaled: Floats, y: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _rank(self, scaled: Floats, y: NDArray[np.int64], owner: NDArray[np.intp]) -> NDArray[np.int64]:
         """Rank of each column; 1 is kept."""
-        if self.method == "none" or scaled.shape[1] <= self.features:
+        if self.method == "none" or int(owner.max()) + 1 <= self.features:
             return np.ones(scaled.shape[1], dtype=np.int64)
-        from sklearn.feature_selection import RFE, RFECV
-        from sklearn.model_selection import StratifiedKFold
-
-        if self.method == "rfe":
-            fitted = RFE(self._estimator(), n_features_to_select=self.features, step=self.step).fit(scaled, y)
+        if self.method == "l1":
+            ranks = methods.lasso_path(scaled, y, owner, keep=self.features, seed=self.seed)
+        elif self.method == "mutual_information":
+            ranks = methods.mutual_information(scaled, y, owner, keep=self.features, seed=self.seed)
+        elif self.method == "rfe":
+            ranks = methods.eliminate(scaled, y, owner, make=self._estimator, keep=self.features, step=self.step)
         else:
-            folds = min(self.folds, int(np.bincount(y).min()))
-            if folds < 2:
-                raise FusionError(
-                    "selector.method=rfecv needs two training patients of each class. Use selector.method=rfe."
-                )
-            split = StratifiedKFold(folds, shuffle=True, random_state=self.seed)
-            fitted = RFECV(
-                self._estimator(), step=self.step, min_features_to_select=self.features, cv=split, scoring="roc_auc"
-            ).fit(scaled, y)
-        return np.asarray(fitted.ranking_, dtype=np.int64)
+            ranks = methods.eliminate_cv(
+                scaled,
+                y,
+                owner,
+                make=self._estimator,
+                keep=self.features,
+                step=self.step,
+                folds=self.folds,
+                seed=self.seed,
+            )
+        return ranks[owner]
 
     def _estimator(self) -> Any:
         if self.estimator == "forest":

@@ -159,6 +159,41 @@ def training(curves: pd.DataFrame) -> Figure | None:
     return figure
 
 
+def selection(parts: Sequence[Mapping[str, Any]], *, limit: int = 15) -> Figure | None:
+    """How often each feature was selected, the most often first, a panel a modality; None where nothing was selected.
+
+    Args:
+        parts: of `fusion.report.sections.selected`.
+        limit: features a panel.
+    """
+    if not parts:
+        return None
+    rows = [min(limit, len(part["features"])) for part in parts]
+    figure = Figure(figsize=(7.2, sum(0.9 + 0.22 * count for count in rows)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(parts), 1, height_ratios=[count + 4 for count in rows]))
+    for axes, part in zip(panels, parts, strict=True):
+        shown = part["features"][:limit]
+        places = np.arange(len(shown))
+        axes.barh(places, [row["share"] for row in shown], height=0.68, color="#0072b2")
+        axes.set_yticks(places, [row["feature"] for row in shown], fontsize=8)
+        axes.set(xlim=(0, 1.0), ylim=(max(len(shown), 1) - 0.4, -0.6))
+        chance = np.mean(part["sizes"]) / max(part["candidates"], 1)
+        axes.axvline(chance, color=INK, linewidth=0.9, linestyle=(0, (2, 3)))
+        axes.set_title(_stability_title(part))
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color=INK, alpha=0.1, linewidth=0.6)
+    panels[-1].set_xlabel("Share of outer training sets that selected it (dotted: by chance)")
+    return figure
+
+
+def _stability_title(part: Mapping[str, Any]) -> str:
+    found = part["stability"]
+    if not np.isfinite(found["value"]):
+        return f"{part['modality']}: stability undefined"
+    text = f"{part['modality']}: stability {found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+    return text.replace("-", "−")
+
+
 def _square() -> tuple[Figure, Axes]:
     figure = Figure(figsize=(4.4, 4.4), layout="constrained")
     axes = figure.subplots()

@@ -76,6 +76,7 @@ def figures(
         "calibration": lambda: draw.calibration(predictions, reference=verdict["reference"]),
         "decision": lambda: draw.decision(predictions),
         "training": lambda: draw.training(run.curves()),
+        "selection": lambda: draw.selection(sections.selected(run.selected())),
     }
     made: dict[str, str | None] = {}
     with style():

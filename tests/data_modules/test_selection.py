@@ -101,16 +101,17 @@ def test_fewer_features_than_wanted_are_all_kept():
     assert len(Selector(features=64).fit(X, y).names) == 5
 
 
-def test_only_the_rows_given_matter_and_their_order_does_not():
+@pytest.mark.parametrize("method", ["rfe", "rfecv", "l1", "mutual_information"])
+def test_only_the_rows_given_matter_and_their_order_does_not(method):
     """Selection is fitted on 150 patients; the others' values and labels are replaced by noise."""
-    X, y = dosages()
+    X, y = dosages(features=100)
     train = X.index[:150]
-    before = Selector(features=10).fit(X.loc[train], y[:150]).table
+    before = Selector(method=method, features=10).fit(X.loc[train], y[:150]).table
     altered = X.copy()
     altered.iloc[150:] = np.random.default_rng(9).normal(size=(50, X.shape[1]))
-    assert Selector(features=10).fit(altered.loc[train], y[:150]).table.equals(before)
+    assert Selector(method=method, features=10).fit(altered.loc[train], y[:150]).table.equals(before)
     order = np.random.default_rng(1).permutation(150)
-    assert Selector(features=10).fit(X.loc[train].iloc[order], y[:150][order]).table.equals(before)
+    assert Selector(method=method, features=10).fit(X.loc[train].iloc[order], y[:150][order]).table.equals(before)
 
 
 def test_one_class_and_nothing_left():

@@ -78,7 +78,7 @@ def test_simulated_data_are_stamped_in_page_and_every_figure(
 
 
 def test_every_figure_is_kept_as_svg_and_png(hostile_run: RunFolder) -> None:
-    names = {"gains", "roc", "calibration", "decision", "training"}
+    names = {"gains", "roc", "calibration", "decision", "training", "selection"}
     assert {path.name for path in hostile_run.figures_path.iterdir()} == {
         f"{n}.{kind}" for n in names for kind in ("svg", "png")
     }
