@@ -230,6 +230,10 @@ def _quiet_lightning() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
     deterministic = torch.are_deterministic_algorithms_enabled()
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
+    # Deterministic mode also writes over all fresh memory, which guards against reading it; nothing here does.
+    memory.fill_uninitialized_memory = False
     for logger in loggers:
         logger.setLevel(logging.WARNING)
     try:
@@ -241,5 +245,6 @@ def _quiet_lightning() -> Iterator[None]:
             yield
     finally:
         torch.use_deterministic_algorithms(deterministic)
+        memory.fill_uninitialized_memory = filled
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -106,7 +106,9 @@ class FusionTask(pl.LightningModule):
                     "weight_decay": self.weight_decay if decays else 0.0,
                 }
                 for (of_images, decays), parameters in groups.items()
-            ]
+            ],
+            # One kernel for all parameters: small networks otherwise spend most of a step here.
+            fused=True,
         )
         if self.schedule == "constant":
             return optimiser
