@@ -13,12 +13,13 @@ import errno
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock, Timeout
 
 from data_modules.files import replace_file
 from fusion.contract import FusionError
@@ -107,22 +108,49 @@ class CacheEntry:
         Raises:
             FusionError: the disk is full.
         """
+        claim = self.claim()
+        if claim is not None:
+            try:
+                claim.clear()
+                with self.disk_errors():
+                    write(claim.folder)
+                    claim.finish()
+            finally:
+                claim.drop()
+                claim.release()
+        return self.folder
+
+    def claim(self, *, wait: bool = True) -> Claim | None:
+        """The right to make this entry, or None where it is there already, or is being made and `wait` is false.
+
+        Raises:
+            FusionError: the disk is full.
+        """
         if self.complete:
-            return self.folder
+            return None
         parent = self.folder.parent
-        try:
+        with self.disk_errors():
             parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(parent / f".{self.folder.name}.lock"):
-                if self.folder.is_dir():  # another run made it while this one waited
-                    return self.folder
-                partial = parent / f".{self.folder.name}.partial"
-                shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
-                partial.mkdir()
-                try:
-                    write(partial)
-                    partial.replace(self.folder)
-                finally:
-                    shutil.rmtree(partial, ignore_errors=True)
+            # Not bound to a thread: a reader may claim what another thread finishes.
+            lock = FileLock(parent / f".{self.folder.name}.lock", thread_local=False)
+            try:
+                lock.acquire(blocking=wait)
+            except Timeout:
+                return None
+            if self.folder.is_dir():  # another run made it while this one waited
+                lock.release()
+                return None
+            return Claim(entry=self, folder=parent / f".{self.folder.name}.partial", lock=lock)
+
+    @contextmanager
+    def disk_errors(self) -> Iterator[None]:
+        """Say of a full disk what to do about it.
+
+        Raises:
+            FusionError: the disk is full.
+        """
+        try:
+            yield
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise FusionError(
@@ -130,4 +158,36 @@ class CacheEntry:
                     f"{self.kind}; free some, or set `cache` to a folder on another disk"
                 ) from error
             raise
-        return self.folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to make an entry, which no other run has at the same time.
+
+    Attributes:
+        entry: what is to be made.
+        folder: where to make it; may hold what a run that was killed left.
+        lock: held until `release`.
+    """
+
+    entry: CacheEntry
+    folder: Path
+    lock: BaseFileLock
+
+    def clear(self) -> None:
+        """Make the folder anew, empty."""
+        self.drop()
+        with self.entry.disk_errors():
+            self.folder.mkdir()
+
+    def drop(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def finish(self) -> None:
+        """The folder is whole: give it its final name, in one step."""
+        self.folder.replace(self.entry.folder)
+
+    def release(self) -> None:
+        """Let others have a try, where it is not finished."""
+        self.lock.release()

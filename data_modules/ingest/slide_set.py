@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
 import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -20,19 +21,14 @@ from typing import TYPE_CHECKING, Any
 from data_modules.errors import some
 from data_modules.files import replace_file
 from data_modules.ingest.cache import CacheEntry, content_hash, write_text_atomic
-from data_modules.ingest.slides import (
-    IngestSettings,
-    SlideEntry,
-    SlideError,
-    SlideRequest,
-    entry_for,
-    ingest_slide,
-)
+from data_modules.ingest.slide_files import SlideError, SlideRequest
+from data_modules.ingest.slides import IngestSettings, SlideEntry, entry_for, ingest_slide
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from data_modules.ingest.embeddings import EmbeddingSettings
     from fusion.contract import Progress
 
 _FEW = 4  # slides that are done sooner than a worker process starts
@@ -65,6 +61,7 @@ def ingest_slides(
     *,
     cache: Path,
     progress: Progress,
+    embedding: EmbeddingSettings | None = None,
     workers: int = 2,
     max_failed: float = 0.05,
     name: str = "slides",
@@ -77,7 +74,8 @@ def ingest_slides(
         settings: what an entry holds.
         cache: the cache folder.
         progress: told after each slide.
-        workers: processes; 1 reads in this one.
+        embedding: the frozen encoder whose embeddings are kept, that of `settings.embed`; None keeps pixels.
+        workers: processes, of which 1 reads in this one; with an encoder, threads that read for it.
         max_failed: share of slides that may fail before the run stops.
         name: the modality, for messages.
         simulated: the slides are invented: stamped on the contact sheets and in the quality table.
@@ -91,9 +89,18 @@ def ingest_slides(
     places = {request.path.name: entry_for(request, settings, cache=cache) for request in requests}
     missing = [request for request in requests if not places[request.path.name].complete]
     outcomes = _Outcomes(done=len(requests) - len(missing))
-    step = f"{name}: tiles"
+    step = f"{name}: {'tiles' if embedding is None else embedding.encoder}"
     progress(step, outcomes.done, len(requests))
-    for request, error in _run(missing, settings, cache=cache, workers=workers):
+    if embedding is None:
+        attempts = _run(missing, settings, cache=cache, workers=workers)
+    else:
+        from data_modules.ingest.embedding_run import embed_missing
+
+        def told(done: int, total: int) -> None:
+            progress(f"{name}: tiles of this slide", done, total)
+
+        attempts = embed_missing(missing, settings, embedding, cache=cache, readers=workers, told=told)
+    for request, error in attempts:
         outcomes.done += 1
         if error is not None:
             outcomes.errors[request.path.name] = error
@@ -149,6 +156,8 @@ def _run(
             yield request, _attempt(request, settings, cache)
         return
     left = list(requests)
+    # Each run in an order of its own: two that share a cache would otherwise wait for one another at every slide.
+    random.Random(os.getpid()).shuffle(left)
     try:
         for request, error in _in_pool(left, settings, cache=cache, workers=workers):
             left.remove(request)

@@ -4,12 +4,15 @@
 
 An entry is addressed by the slide's bytes and the settings, and appears when it is whole; so a killed run resumes, and
 runs that share a folder share the work. Slides are read by worker processes; one that fails is listed with its error
-and the others go on.
+and the others go on. `python -m data_modules.ingest.slides cohort=…` runs it alone.
 """
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,52 +20,44 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from data_modules.ingest.cache import CacheEntry, content_hash, file_hash
-from data_modules.ingest.tiles import Grid, TileSettings, choose_tiles, read_tiles, tile_grid, to_rgb
+from data_modules.ingest.slide_files import (
+    SlideError,
+    SlideFacts,
+    SlideRequest,
+    open_slide,
+    read_thumbnail,
+    refuse_grey,
+)
+from data_modules.ingest.tiles import Grid, TileSettings, choose_tiles, read_tiles, tile_grid
 from data_modules.ingest.tissue import TissueMask, TissueSettings, find_tissue
-from fusion.contract import FusionError
 
 if TYPE_CHECKING:
-    import openslide
     from numpy.typing import NDArray
 
-_FORMAT = 1  # raise when what an entry holds changes
-_MPP_RANGE = (0.05, 20.0)  # outside, a resolution tag is a default (72 dpi is 353) or a slip
+    from data_modules.ingest.stain import StainFit
+
+_FORMAT = 2  # raise when what an entry holds changes
 _MASK_SIDE = 4096  # longest side of the masked thumbnail in pixels; larger slides are masked more coarsely
 _BATCH = 256  # tiles held in memory at a time
-_SAMPLE = 64  # tiles from which a slide's stains and nuclear threshold are read
-
-
-class SlideError(FusionError):
-    """One slide cannot be used; the message names it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlideFacts:
-    """What a slide says of itself. `mpp` is microns per pixel of level 0, `width` and `height` are its pixels."""
-
-    file: str
-    mpp: float
-    width: int
-    height: int
-    vendor: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlideRequest:
-    """A slide to ingest. `mpp` overrides what the slide says; `default_mpp` counts where it says nothing."""
-
-    path: Path
-    mpp: float | None = None
-    default_mpp: float | None = None
+SAMPLE = 64
+"""Tiles from which a slide's stains and nuclear threshold are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IngestSettings:
-    """Everything but the slide that decides what an entry holds."""
+    """Everything but the slide that decides what an entry holds.
+
+    Attributes:
+        tile: size, resolution, overlap and number of tiles.
+        tissue: how tissue is told from glass.
+        stain: ``macenko``: normalised to the published reference; ``fold``: left as they are, their stains measured.
+        embed: what identifies the frozen encoder whose embeddings are kept instead of pixels; None keeps pixels.
+    """
 
     tile: TileSettings = field(default_factory=TileSettings)
     tissue: TissueSettings = field(default_factory=TissueSettings)
-    stain: Literal["none", "macenko"] = "none"
+    stain: Literal["none", "macenko", "fold"] = "none"
+    embed: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +65,10 @@ class SlideEntry:
     """One ingested slide, on disk.
 
     Attributes:
-        folder: holds ``tiles.npy`` uint8 ``(tile, 3, H, W)``, ``coords.npy`` int64 ``(tile, 2)``, ``features.npy``
-            float32 ``(tile, feature)``, ``slide.json`` and ``panel.png``.
+        folder: holds ``coords.npy`` int64 ``(tile, 2)``, ``slide.json``, ``panel.png``, and either ``tiles.npy`` uint8
+            ``(tile, 3, H, W)`` or ``embeddings.npy`` float32 ``(tile, feature)``; ``features.npy``, hand-crafted,
+            float32 ``(tile, feature)``, of every tile or, with embeddings, of a sample of them; and ``stains.npy``
+            where stains are to be normalised by fold.
     """
 
     folder: Path
@@ -80,11 +77,22 @@ class SlideEntry:
         """The tiles, memory-mapped."""
         return np.load(self.folder / "tiles.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
 
+    def embeddings(self) -> NDArray[np.float32]:
+        """The embeddings, memory-mapped."""
+        return np.load(self.folder / "embeddings.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+
     def coords(self) -> NDArray[np.int64]:
         return np.load(self.folder / "coords.npy", allow_pickle=False)  # type: ignore[no-any-return]
 
     def features(self) -> NDArray[np.float32]:
         return np.load(self.folder / "features.npy", allow_pickle=False)  # type: ignore[no-any-return]
+
+    def stains(self) -> StainFit | None:
+        """The slide's own stains; None where it shows too little colour to tell."""
+        from data_modules.ingest.stain import StainFit
+
+        table = np.load(self.folder / "stains.npy", allow_pickle=False)
+        return None if np.isnan(table).any() else StainFit(matrix=table[:3], most=table[3])
 
     def record(self) -> dict[str, Any]:
         """The slide's row of the quality table."""
@@ -92,107 +100,78 @@ class SlideEntry:
         return content
 
 
-def open_slide(request: SlideRequest) -> tuple[openslide.OpenSlide, SlideFacts]:
-    """Open a slide and learn its resolution.
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What a slide shows from afar, and where its tiles lie.
 
-    Raises:
-        SlideError: OpenSlide cannot open it, or its microns per pixel are unknown or cannot be.
+    Attributes:
+        facts: what it says of itself.
+        thumbnail: RGB ``(row, column, 3)``,
+        downsample: level-0 pixels to one of it.
+        mask: tissue of the thumbnail.
+        possible: tiles that hold enough tissue.
+        grid: those that are taken.
     """
-    import openslide
 
-    path = request.path
-    try:
-        slide = openslide.OpenSlide(str(path))
-    except (openslide.OpenSlideError, OSError) as error:
-        raise SlideError(f"{path.name} does not open as a slide ({error or type(error).__name__})") from error
-    try:
-        facts = SlideFacts(
-            file=path.name,
-            mpp=_resolution(slide, request),
-            width=slide.dimensions[0],
-            height=slide.dimensions[1],
-            vendor=str(slide.properties.get(openslide.PROPERTY_NAME_VENDOR, "unknown")),
-        )
-    except BaseException:
-        slide.close()
-        raise
-    return slide, facts
-
-
-def _resolution(slide: openslide.OpenSlide, request: SlideRequest) -> float:
-    import openslide
-
-    name = request.path.name
-    if request.mpp is not None:
-        told = [request.mpp]
-    else:
-        keys = (openslide.PROPERTY_NAME_MPP_X, openslide.PROPERTY_NAME_MPP_Y)
-        told = [float(slide.properties[key]) for key in keys if key in slide.properties]
-        if not told and request.default_mpp is None:
-            raise SlideError(f"{name} does not say its microns per pixel")
-        told = told or [float(request.default_mpp or 0)]
-    if not all(_MPP_RANGE[0] <= value <= _MPP_RANGE[1] for value in told):
-        raise SlideError(f"{name} has {told[0]:.4g} microns per pixel, which no slide scanner has")
-    if max(told) > 1.05 * min(told):
-        raise SlideError(f"{name} has pixels of {told[0]:.4g} by {told[1]:.4g} microns, which are not square")
-    return sum(told) / len(told)
-
-
-def read_thumbnail(slide: openslide.OpenSlide, *, downsample: float) -> NDArray[np.uint8]:
-    """The whole slide reduced by `downsample`, RGB ``(row, column, 3)``; read in blocks, so memory stays small."""
-    from PIL import Image
-
-    width, height = (max(1, round(length / downsample)) for length in slide.dimensions)
-    scale = np.array(slide.dimensions) / (width, height)
-    level = slide.get_best_level_for_downsample(min(scale) + 0.01)
-    zoom = scale / slide.level_downsamples[level]
-    block = max(16, int(2048 / max(zoom)))
-    out = np.empty((height, width, 3), dtype=np.uint8)
-    for top in range(0, height, block):
-        for left in range(0, width, block):
-            shape = np.array([min(block, width - left), min(block, height - top)])
-            corner = np.rint(np.array([left, top]) * scale).astype(int)
-            size = np.maximum(1, np.rint(shape * zoom)).astype(int)
-            part = to_rgb(slide.read_region((int(corner[0]), int(corner[1])), level, (int(size[0]), int(size[1]))))
-            target = (int(shape[0]), int(shape[1]))
-            out[top : top + shape[1], left : left + shape[0]] = np.asarray(part.resize(target, Image.Resampling.BOX))
-    return out
+    facts: SlideFacts
+    thumbnail: NDArray[np.uint8]
+    downsample: float
+    mask: TissueMask
+    possible: int
+    grid: Grid
 
 
 def entry_for(request: SlideRequest, settings: IngestSettings, *, cache: Path) -> CacheEntry:
     """Where this slide's entry lies, or will lie."""
     rules = {"format": _FORMAT, "mpp": [request.mpp, request.default_mpp], **asdict(settings)}
-    return CacheEntry(root=cache, kind="slides", key=content_hash([request.path], rules, memo=cache))
+    return CacheEntry(root=cache, kind="slides", key=content_hash(request.files, rules, memo=cache))
 
 
 def ingest_slide(request: SlideRequest, settings: IngestSettings, *, cache: Path) -> SlideEntry:
-    """Make one slide's entry, or find it.
+    """Make one slide's entry of pixels, or find it.
 
     Raises:
         SlideError: the slide does not open, breaks off, or shows no tissue.
         FusionError: the disk is full.
     """
-    import openslide
-
-    seed = int(file_hash(request.path, memo=cache)[:12], 16)
 
     def write(folder: Path) -> None:
-        slide, facts = open_slide(request)
-        try:
-            _write_entry(folder, slide, facts, settings, seed=seed)
-        except openslide.OpenSlideError as error:
-            raise SlideError(f"{request.path.name} breaks off while it is read ({error})") from error
-        finally:
-            slide.close()
+        with reading(request) as (slide, facts):
+            survey = survey_slide(slide, facts, settings, seed=slide_seed(request, cache=cache))
+            _write_tiles(folder, slide, survey.grid, settings)
+            write_survey(folder, survey)
 
     return SlideEntry(folder=entry_for(request, settings, cache=cache).build(write))
 
 
-def _write_entry(
-    folder: Path, slide: openslide.OpenSlide, facts: SlideFacts, settings: IngestSettings, *, seed: int
-) -> None:
+def slide_seed(request: SlideRequest, *, cache: Path) -> int:
+    """A slide's own seed, of its bytes: the same tiles are chosen wherever it lies."""
+    return int(file_hash(request.path, memo=cache)[:12], 16)
+
+
+@contextmanager
+def reading(request: SlideRequest) -> Iterator[tuple[Any, SlideFacts]]:
+    """Open a slide; what its reader raises while it is read becomes a `SlideError`."""
+    import openslide
+
+    slide, facts = open_slide(request)
+    try:
+        yield slide, facts
+    except openslide.OpenSlideError as error:
+        raise SlideError(f"{request.path.name} breaks off while it is read ({error})") from error
+    finally:
+        slide.close()
+
+
+def survey_slide(slide: Any, facts: SlideFacts, settings: IngestSettings, *, seed: int) -> Survey:
+    """Mask a slide's tissue and choose its tiles.
+
+    Raises:
+        SlideError: it has no colour, or no tile with enough tissue.
+    """
     downsample = max(settings.tissue.mpp / facts.mpp, max(slide.dimensions) / _MASK_SIDE, 1.0)
     thumbnail = read_thumbnail(slide, downsample=downsample)
+    refuse_grey(thumbnail, file=facts.file)
     mask = find_tissue(thumbnail, mpp=facts.mpp * downsample, settings=settings.tissue)
     every = tile_grid(mask, dimensions=slide.dimensions, mpp=facts.mpp, settings=settings.tile)
     if not len(every.coords):
@@ -202,52 +181,78 @@ def _write_entry(
             f"{settings.tile.min_tissue:.0%} of it (tile.min_tissue, tissue)"
         )
     grid = choose_tiles(every, most=settings.tile.max_tiles, seed=seed)
-    _write_tiles(folder, slide, grid, settings)
-    np.save(folder / "coords.npy", grid.coords)
+    return Survey(
+        facts=facts, thumbnail=thumbnail, downsample=downsample, mask=mask, possible=len(every.coords), grid=grid
+    )
 
+
+def write_survey(folder: Path, survey: Survey) -> None:
+    """Write coordinates, the panel of the contact sheet and the row of the quality table."""
     from data_modules.ingest.contact_sheet import draw_panel
 
-    draw_panel(thumbnail, mask, grid, scale=1 / downsample).save(folder / "panel.png", compress_level=1)
-    record = {**asdict(facts), **_quality(mask), "tiles_possible": len(every.coords), "tiles_kept": len(grid.coords)}
-    record["tile_side"] = grid.side
-    (folder / "slide.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-
-
-def _quality(mask: TissueMask) -> dict[str, float | None]:
-    return {
+    np.save(folder / "coords.npy", survey.grid.coords)
+    panel = draw_panel(survey.thumbnail, survey.mask, survey.grid, scale=1 / survey.downsample)
+    panel.save(folder / "panel.png", compress_level=1)
+    mask = survey.mask
+    record = {
+        **asdict(survey.facts),
         "tissue_mm2": mask.tissue_mm2,
         "tissue_share": float(mask.kept.mean()),
         "saturation_threshold": mask.threshold,
         "sharpness": mask.sharpness if np.isfinite(mask.sharpness) else None,
         **{f"{name}_share": mask.share(name) for name in ("pen", "fold", "blur", "bubble")},
+        "tiles_possible": survey.possible,
+        "tiles_kept": len(survey.grid.coords),
+        "tiles_kept_share": len(survey.grid.coords) / survey.possible,
+        "tile_side": survey.grid.side,
     }
+    (folder / "slide.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
-def _write_tiles(folder: Path, slide: openslide.OpenSlide, grid: Grid, settings: IngestSettings) -> None:
+def sample_rows(number: int) -> NDArray[np.int64]:
+    """Rows of the tiles, evenly spread, that stand for a slide."""
+    return np.unique(np.linspace(0, number - 1, min(number, SAMPLE)).astype(np.int64))
+
+
+def _write_tiles(folder: Path, slide: Any, grid: Grid, settings: IngestSettings) -> None:
     """Write pixels and features batch by batch; memory does not grow with the number of tiles."""
     from data_modules.ingest.handcrafted import TILE_FEATURES, haematoxylin_threshold, tile_features
     from data_modules.ingest.stain import fit_stains, normalise
 
     size, number = settings.tile.size, len(grid.coords)
-    spread = np.unique(np.linspace(0, number - 1, min(number, _SAMPLE)).astype(np.int64))
+    spread = sample_rows(number)
     sample = _stack(slide, grid.take(spread), size=size)
-    stains = fit_stains(sample) if settings.stain == "macenko" else None
+    stains = fit_stains(sample) if settings.stain != "none" else None
+    if settings.stain == "fold":
+        unknown = np.full((4, 2), np.nan)
+        np.save(folder / "stains.npy", unknown if stains is None else np.vstack([stains.matrix, stains.most]))
+        stains = None
     threshold = haematoxylin_threshold(sample if stains is None else normalise(sample, stains))
     features = np.empty((number, len(TILE_FEATURES)), dtype=np.float32)
     # Written, not mapped: on a full disk a write fails with a message, a mapped page kills the process.
     with (folder / "tiles.npy").open("wb") as stream:
         header = {"descr": "|u1", "fortran_order": False, "shape": (number, 3, size, size)}
         np.lib.format.write_array_header_1_0(stream, header)
-        for start in range(0, number, _BATCH):
-            rows = np.arange(start, min(start + _BATCH, number))
+        for rows in _batches(number):
             batch = sample if len(spread) == number else _stack(slide, grid.take(rows), size=size)
             if stains is not None:
                 batch = normalise(batch, stains)
-            stream.write(batch.tobytes())
+            stream.write(np.ascontiguousarray(batch).tobytes())
             features[rows] = tile_features(batch, mpp=settings.tile.mpp, threshold=threshold)
     np.save(folder / "features.npy", features)
 
 
-def _stack(slide: openslide.OpenSlide, grid: Grid, *, size: int) -> NDArray[np.uint8]:
+def _batches(number: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, number, _BATCH):
+        yield np.arange(start, min(start + _BATCH, number))
+
+
+def _stack(slide: Any, grid: Grid, *, size: int) -> NDArray[np.uint8]:
     tiles = np.stack(list(read_tiles(slide, grid, size=size)))
     return np.ascontiguousarray(tiles.transpose(0, 3, 1, 2))
+
+
+if __name__ == "__main__":
+    from data_modules.ingest.slides_command import main
+
+    sys.exit(main())

