@@ -188,28 +188,17 @@ class StoredVariants(BaseModality):
                 f"cohort.build is {self.source.build}. Lift the files over, or train with "
                 f"{self.key}.features=[burden,count,fraction]."
             )
-        arrays = state.arrays
-        rules = Rules(
-            excluded={origin: tuple(map(str, arrays[f"excluded_{origin}"])) for origin in ORIGINS},
-            recurrent={origin: tuple(map(str, arrays[f"recurrent_{origin}"])) for origin in ORIGINS},
-            genes=tuple(config["genes"]),
-        )
-        ranking = pd.DataFrame(
-            {
-                "feature": arrays["feature"].astype(object),
-                "gene": [str(gene) or None for gene in arrays["gene"]],
-                "rank": arrays["rank"],
-                "selected": arrays["selected"],
-            }
-        )
-        sets = {name: tuple(genes) for name, genes in config["gene_sets"].items()}
+        self._check_inputs(features)
+        rules, ranking = _rules_of(state), _ranking_of(state)
         damaging = {origin: tuple(classes) for origin, classes in config["damaging"].items()}
         settings = replace(
             self.settings,
             kinds=KINDS,
-            gene_sets=sets,
+            gene_sets={name: tuple(genes) for name, genes in config["gene_sets"].items()},
             damaging=damaging,
             log_counts=bool(config["log_counts"]),
+            weights=dict(config.get("weights", {})),
+            germline_frequency=str(config.get("germline_frequency", "none")),
         )
         table = self.variants
         origins = {
@@ -225,12 +214,53 @@ class StoredVariants(BaseModality):
             build=config["build"],
         )
 
+    def _check_inputs(self, features: Sequence[FeatureSpec]) -> None:
+        """What the features of a model need beside variants.
+
+        Raises:
+            FusionError: a reference genome or the callable megabases are not configured.
+        """
+        names = {feature.name for feature in features}
+        for prefix, value, setting in (
+            ("context:", self.settings.fasta, "fasta"),
+            ("tmb:per_megabase", self.settings.callable_mb, "callable_mb"),
+        ):
+            if value is None and any(name.startswith(prefix) for name in names):
+                raise FusionError(
+                    f"{self.key}.{setting} is not set, but the model was trained with features {prefix}… "
+                    f"Set {self.key}.{setting}."
+                )
+
     def match(self, state: State) -> MatchReport:
         """Which of a fitted state's features this cohort's files say anything of."""
         names = [str(feature["name"]) for feature in state.config["features"]]
         table = self.variants
         missing = tuple(name for name in names if not table.knows(name))
         return MatchReport(features=len(names), missing=missing, absent_is=table.absent_is)
+
+
+def _rules_of(state: State) -> Rules:
+    """What a fitted state says of filters across patients."""
+    arrays = state.arrays
+    weighted = arrays.get("weighted", np.array([], dtype=np.str_))
+    return Rules(
+        excluded={origin: tuple(map(str, arrays[f"excluded_{origin}"])) for origin in ORIGINS},
+        recurrent={origin: tuple(map(str, arrays[f"recurrent_{origin}"])) for origin in ORIGINS},
+        genes=tuple(state.config["genes"]),
+        frequencies=dict(zip(map(str, weighted), map(float, arrays.get("frequency", ())), strict=True)),
+    )
+
+
+def _ranking_of(state: State) -> pd.DataFrame:
+    arrays = state.arrays
+    return pd.DataFrame(
+        {
+            "feature": arrays["feature"].astype(object),
+            "gene": [str(gene) or None for gene in arrays["gene"]],
+            "rank": arrays["rank"],
+            "selected": arrays["selected"],
+        }
+    )
 
 
 def _ranking(kept: Sequence[str], described: Mapping[str, FeatureSpec]) -> pd.DataFrame:

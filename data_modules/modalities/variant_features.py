@@ -48,17 +48,22 @@ class VariantTable:
         excluded: dict[str, tuple[str, ...]] = {}
         recurrent: dict[str, tuple[str, ...]] = {}
         genes: set[str] = set()
+        frequencies: dict[str, float] = {}
         for origin, part in self.origins.items():
             rows = part.rows(train_ids)
             dosage = part.dosage[rows]
             called = (dosage >= 0).sum(axis=0)
             rare_call = called < self.settings.min_call_rate * max(len(rows), 1)
             out = rare_call.copy()
+            alleles = np.where(dosage > 0, dosage, 0).sum(axis=0)
             if origin == "germline":
-                alleles = np.where(dosage > 0, dosage, 0).sum(axis=0)
                 out |= alleles > self.settings.max_germline_frequency * 2 * np.maximum(called, 1)
             symbols, hits = part.genes
             damaging = np.asarray(hits.sum(axis=1)).ravel() > 0
+            if origin == "germline" and self.settings.germline_frequency == "beta":
+                weighed = np.flatnonzero(~out & damaging & (alleles > 0))
+                shares = alleles[weighed] / (2 * called[weighed])
+                frequencies = dict(zip(part.names[weighed], map(float, shares), strict=True))
             excluded[origin] = tuple(part.names[out & damaging])
             carriers = (dosage > 0).sum(axis=0)
             common = (carriers >= self.settings.min_carriers) & ~rare_call
@@ -66,7 +71,7 @@ class VariantTable:
             recurrent[origin] = tuple(part.names[common]) if chosen else ()
             hit = np.asarray(hits[np.flatnonzero(~out & (carriers > 0))].sum(axis=0)).ravel() > 0
             genes |= {symbol for symbol, is_hit in zip(symbols, hit, strict=True) if is_hit}
-        return Rules(excluded=excluded, recurrent=recurrent, genes=tuple(sorted(genes)))
+        return Rules(excluded=excluded, recurrent=recurrent, genes=tuple(sorted(genes)), frequencies=frequencies)
 
     def features(self, rules: Rules) -> pd.DataFrame:
         """(patient, feature) raw values of every patient, NaN where unknown."""
@@ -75,15 +80,28 @@ class VariantTable:
             parts.append(self._burdens(rules))
         primary = self.primary
         if primary.origin == "somatic":
-            for kind in ("count", "length", "fraction"):
-                if kind in self.settings.kinds:
-                    named = [name for name in primary.profile.columns if name.startswith(kind)]
-                    values = primary.profile[named]
-                    parts.append(values.apply(np.log1p) if kind != "fraction" and self.settings.log_counts else values)
+            parts += self._profiles(primary)
         if "dosage" in self.settings.kinds:
             parts += [self._dosages(origin, names) for origin, names in rules.recurrent.items() if names]
         index = list(self.patients)
         return pd.concat([part.reindex(index) for part in parts], axis=1) if parts else pd.DataFrame(index=index)
+
+    def _profiles(self, primary: OriginVariants) -> list[pd.DataFrame]:
+        """Of what a patient's somatic variants say together, the kinds that are asked for."""
+        kinds, parts = self.settings.kinds, []
+        for kind in ("count", "length", "fraction"):
+            if kind in kinds:
+                named = [name for name in primary.profile.columns if name.startswith(kind)]
+                values = primary.profile[named]
+                parts.append(values.apply(np.log1p) if kind != "fraction" and self.settings.log_counts else values)
+        if "tmb" in kinds:
+            size = self.settings.callable_mb
+            burden = primary.profile["count:mutations"] / (size or 1.0)
+            burden = np.log1p(burden) if self.settings.log_counts else burden
+            parts.append(burden.rename("tmb:per_megabase" if size else "tmb:count").to_frame())
+        if "context" in kinds and self.settings.fasta is not None:
+            parts.append(primary.contexts(self.settings.fasta))
+        return parts
 
     def _burdens(self, rules: Rules) -> pd.DataFrame:
         patients = list(self.patients)
@@ -93,15 +111,23 @@ class VariantTable:
         for origin, part in self.origins.items():
             at = row.get_indexer(pd.Index(part.patients))
             # A patient without germline calls keeps the somatic burden.
-            total[at[at >= 0]] += part.burden(rules.excluded.get(origin, ()), wanted)[at >= 0]
+            weighted = part.burden(
+                rules.excluded.get(origin, ()),
+                wanted,
+                weights=self.settings.weights,
+                frequencies=rules.frequencies if origin == "germline" else None,
+            )
+            total[at[at >= 0]] += weighted[at >= 0]
         if self.absent_is == "unknown":
             seen = {symbol for part in self.origins.values() for symbol in part.symbols}
             total[:, [gene not in seen for gene in wanted]] = np.nan
         frame = pd.DataFrame(total, index=patients, columns=wanted)
         named = frame[list(rules.genes)].add_prefix("burden:")
-        for name, genes in self.settings.gene_sets.items():
-            named[f"burden:SET:{name}"] = frame[list(genes)].sum(axis=1)
-        return named
+        sets = {
+            f"burden:SET:{name}": frame[list(dict.fromkeys(genes))].sum(axis=1)
+            for name, genes in self.settings.gene_sets.items()
+        }
+        return pd.concat([named, pd.DataFrame(sets, index=patients)], axis=1)
 
     def _dosages(self, origin: str, names: Sequence[str]) -> pd.DataFrame:
         labels = [dosage_name(origin, name) for name in names]
@@ -120,7 +146,7 @@ class VariantTable:
         kind, _, rest = feature.partition(":")
         if kind == "burden" and not rest.startswith("SET:"):
             return any(rest in part.symbols for part in self.origins.values())
-        if kind in ("burden", "count", "length", "fraction"):
+        if kind in ("burden", "count", "length", "fraction", "context", "tmb"):
             return True
         origin = "germline" if kind == "germline" else "somatic"
         name = rest if kind == "germline" else feature

@@ -30,13 +30,25 @@ def describe(feature: str, origins: Mapping[str, OriginVariants], settings: Feat
             kind="burden",
             label=label or f"{rest}: damaging variants",
             gene=None if is_set else rest,
-            unit="variants",
+            unit="variants, weighted" if settings.weights or settings.germline_frequency != "none" else "variants",
         )
     if kind in ("count", "length"):
         unit = "ln(1 + n)" if settings.log_counts else "n"
         what, _, length = rest.partition("_") if kind == "length" else (rest.replace("_", " "), "", "")
         label = f"{what} of {length} bases (number)" if length else f"{what} (number)"
         return FeatureSpec(name=feature, kind="count", label=label, unit=unit)
+    if kind == "tmb":
+        known = rest == "per_megabase"
+        what = "mutations per callable megabase" if known else "mutations; callable megabases unknown"
+        unit = "n / Mb" if known else "n"
+        return FeatureSpec(
+            name=feature,
+            kind="count",
+            label=f"Mutational burden ({what})",
+            unit=f"ln(1 + {unit})" if settings.log_counts else unit,
+        )
+    if kind == "context":
+        return FeatureSpec(name=feature, kind="fraction", label=f"{rest} (share of substitutions)", unit="share")
     if kind == "fraction":
         of = "mutations" if rest == "indels" else "substitutions"
         return FeatureSpec(name=feature, kind="fraction", label=f"{rest} (share of {of})", unit="share")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from data_modules.ingest.variant_store import MISSING, NOT_LISTED, VariantStore, variant_names
+from data_modules.modalities.variant_contexts import context_fractions
 from data_modules.modalities.variant_profile import profile
 
 if TYPE_CHECKING:
@@ -95,11 +97,30 @@ class OriginVariants:
         """Their rows, those who have any."""
         return np.array([self.row[patient] for patient in patients if patient in self.row], dtype=np.intp)
 
-    def burden(self, excluded: Sequence[str], genes: Sequence[str]) -> NDArray[np.float64]:
-        """(patient, gene): number of damaging variants carried in each of `genes`; missing calls count as none."""
+    def burden(
+        self,
+        excluded: Sequence[str],
+        genes: Sequence[str],
+        *,
+        weights: Mapping[str, float] | None = None,
+        frequencies: Mapping[str, float] | None = None,
+    ) -> NDArray[np.float64]:
+        """(patient, gene): damaging variants carried in each of `genes`, weighted; missing calls count as none.
+
+        Args:
+            excluded: names of variants that count for nothing.
+            genes: columns of the result.
+            weights: consequence class → weight; 1 where not named.
+            frequencies: variant → allele frequency p, which multiplies its weight by (1 − p)²⁴; 0 where not named.
+        """
         symbols, hits = self.genes
         at = pd.Index(symbols).get_indexer(pd.Index(list(genes)))
         weight = np.ones(len(self.variants))
+        if weights:
+            weight *= self.variants["consequence"].map(dict(weights)).fillna(1.0).to_numpy(dtype=np.float64)
+        if frequencies:
+            # Beta(p; 1, 25) is 25(1 − p)²⁴ (Wu et al. 2011): a variant that no training patient carries weighs 1.
+            weight *= (1.0 - pd.Series(self.names).map(dict(frequencies)).fillna(0.0).to_numpy()) ** 24
         if excluded:
             weight[self.names.isin(list(excluded))] = 0.0
         values = np.zeros((len(self.patients), len(genes)))
@@ -115,3 +136,13 @@ class OriginVariants:
     def profile(self) -> pd.DataFrame:
         """(patient, feature): see `data_modules.modalities.variant_profile`."""
         return profile(self.variants, self.carried, self.patients)
+
+    def contexts(self, fasta: Path) -> pd.DataFrame:
+        """(patient, context): see `data_modules.modalities.variant_contexts`; read once."""
+        if fasta not in self._contexts:
+            self._contexts[fasta] = context_fractions(self.variants, self.carried, self.patients, fasta=fasta)
+        return self._contexts[fasta]
+
+    @cached_property
+    def _contexts(self) -> dict[Path, pd.DataFrame]:
+        return {}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SUBSTITUTIONS = ("C>A", "C>G", "C>T", "T>A", "T>C", "T>G")
 """Of the pyrimidine of the base pair (Alexandrov et al., Nature 500:415, 2013)."""
 
-_PAIR = {"A": "T", "C": "G", "G": "C", "T": "A"}
+PAIR = {"A": "T", "C": "G", "G": "C", "T": "A"}
 _LONG_DELETION = 5
 """Bases: deletions this long or longer, with microhomology, mark deficient homologous repair (Nik-Zainal 2016)."""
 
@@ -38,7 +38,7 @@ def profile(variants: pd.DataFrame, carried: Any, patients: Sequence[str]) -> pd
         "count:long_deletions": change <= -_LONG_DELETION,
     }
     kinds |= length_classes(change)
-    pyrimidine = [_substitution(r, a) if is_one else None for r, a, is_one in zip(ref, alt, single, strict=True)]
+    pyrimidine = [substitution(r, a) if is_one else None for r, a, is_one in zip(ref, alt, single, strict=True)]
     kinds |= {name: np.array([one == name for one in pyrimidine], dtype=bool) for name in SUBSTITUTIONS}
     sums = carried @ np.stack(list(kinds.values()), axis=1).astype(np.float64)
     counts = pd.DataFrame(sums, index=list(patients), columns=list(kinds))
@@ -62,7 +62,8 @@ def length_classes(change: NDArray[np.integer[Any]]) -> dict[str, NDArray[np.boo
     }
 
 
-def _substitution(ref: str, alt: str) -> str | None:
-    if ref not in _PAIR or alt not in _PAIR:
+def substitution(ref: str, alt: str) -> str | None:
+    """``C>T`` of the pyrimidine of the pair; None where it is no exchange of one base."""
+    if ref not in PAIR or alt not in PAIR:
         return None
-    return f"{ref}>{alt}" if ref in "CT" else f"{_PAIR[ref]}>{_PAIR[alt]}"
+    return f"{ref}>{alt}" if ref in "CT" else f"{PAIR[ref]}>{PAIR[alt]}"

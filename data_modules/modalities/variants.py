@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from data_modules.errors import some
 from data_modules.files import find_files
+from data_modules.gene_sets import read_gene_sets
 from data_modules.ingest.annotation import CLASSES, AnnotationSettings
 from data_modules.ingest.variants import (
     ORIGINS,
@@ -18,7 +20,7 @@ from data_modules.ingest.variants import (
 )
 from data_modules.modalities.base import PatientIds
 from data_modules.modalities.stored_variants import StoredVariants
-from data_modules.modalities.variant_settings import KINDS, FeatureSettings
+from data_modules.modalities.variant_settings import KINDS, WITHOUT_GENOME, FeatureSettings
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -45,9 +47,14 @@ class Variants(StoredVariants):
         absent_is: str | None = None,
         filters: Mapping[str, Mapping[str, Any]] | None = None,
         annotation: Mapping[str, Any] | None = None,
-        features: Sequence[str] = KINDS,
+        features: Sequence[str] = WITHOUT_GENOME,
         damaging: Mapping[str, Sequence[str]] | None = None,
         gene_sets: Mapping[str, Sequence[str]] | None = None,
+        gene_sets_file: Mapping[str, str] | None = None,
+        weights: Mapping[str, float] | None = None,
+        germline_frequency: Literal["none", "beta"] = "none",
+        callable_mb: float | None = None,
+        fasta: str | None = None,
         log_counts: bool = True,
         keep: Sequence[str] = (),
         min_call_rate: float = 0.8,
@@ -70,6 +77,15 @@ class Variants(StoredVariants):
                     )
         except FusionError as error:
             problems.append(f"{key}.{error}")
+        sets = {label: tuple(genes) for label, genes in (gene_sets or {}).items()}
+        try:
+            if gene_sets_file:
+                sets |= read_gene_sets(gene_sets_file, key=f"{key}.gene_sets_file", root=source.root)
+        except FusionError as error:
+            problems.append(str(error))
+        genome = None if fasta is None else source.root / Path(fasta).expanduser()
+        problems += _number_problems(key, weights=weights or {}, callable_mb=callable_mb)
+        problems += _genome_problems(key, genome, features)
         given = {origin: _filters((filters or {}).get(origin, {})) for origin in ORIGINS}
         ingest = VariantIngest(
             key=key,
@@ -83,7 +99,11 @@ class Variants(StoredVariants):
         settings = FeatureSettings(
             kinds=tuple(features),
             damaging=classes,
-            gene_sets={label: tuple(genes) for label, genes in (gene_sets or {}).items()},
+            gene_sets=sets,
+            weights={str(name): float(value) for name, value in (weights or {}).items()},
+            germline_frequency=germline_frequency,
+            callable_mb=callable_mb,
+            fasta=genome,
             log_counts=log_counts,
             min_call_rate=min_call_rate,
             max_germline_frequency=max_germline_frequency,
@@ -126,3 +146,24 @@ def _setting_problems(
         if wrong:
             problems.append(f"{key}.{setting}: {some(wrong)} is none of {some(known, len(known))}. Mend it.")
     return problems
+
+
+def _number_problems(key: str, *, weights: Mapping[str, float], callable_mb: float | None) -> list[str]:
+    problems = []
+    strangers = [name for name in weights if name not in CLASSES]
+    if strangers:
+        problems.append(f"{key}.weights: {some(strangers)} is none of {some(CLASSES, len(CLASSES))}. Mend it.")
+    negative = [name for name, weight in weights.items() if not weight >= 0]
+    if negative:
+        problems.append(f"{key}.weights: the weight of {some(negative)} is not 0 or more. Mend it.")
+    if callable_mb is not None and not callable_mb > 0:
+        problems.append(f"{key}.callable_mb={callable_mb} is not above 0. Give megabases, or null where unknown.")
+    return problems
+
+
+def _genome_problems(key: str, genome: Path | None, features: Sequence[str]) -> list[str]:
+    if "context" in features and genome is None:
+        return [f"{key}.features lists context, which needs the reference genome. Set {key}.fasta."]
+    if genome is not None and not genome.is_file():
+        return [f"{key}.fasta: there is no file {genome}. Mend it, or set it to null."]
+    return []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from data_modules.modalities.variant_features import VariantTable
     from data_modules.modalities.variant_settings import Rules
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class FittedVariants(BaseFitted):
@@ -69,10 +69,14 @@ class FittedVariants(BaseFitted):
                 "gene_sets": {name: list(genes) for name, genes in self._settings.gene_sets.items()},
                 "damaging": {origin: list(classes) for origin, classes in self._settings.damaging.items()},
                 "log_counts": self._settings.log_counts,
+                "weights": dict(self._settings.weights),
+                "germline_frequency": self._settings.germline_frequency,
             },
             arrays={
                 **{f"excluded_{o}": np.array(self._rules.excluded.get(o, ()), dtype=np.str_) for o in ORIGINS},
                 **{f"recurrent_{o}": np.array(self._rules.recurrent.get(o, ()), dtype=np.str_) for o in ORIGINS},
+                "weighted": np.array(list(self._rules.frequencies), dtype=np.str_),
+                "frequency": np.array(list(self._rules.frequencies.values()), dtype=np.float64),
                 "feature": np.array(ranking["feature"].tolist(), dtype=np.str_),
                 "gene": np.array([gene or "" for gene in ranking["gene"]], dtype=np.str_),
                 "rank": ranking["rank"].to_numpy(dtype=np.int64),

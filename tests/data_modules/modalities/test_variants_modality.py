@@ -418,6 +418,44 @@ def test_settings_out_of_their_set(tmp_path: Path) -> None:
     assert "missense is none of stopgain, frameshift" in told[1]
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"features": ["context"]}, "lists context, which needs the reference genome. Set modality.variants.fasta"),
+        ({"fasta": "gone.fa"}, "modality.variants.fasta: there is no file"),
+        ({"callable_mb": 0}, "modality.variants.callable_mb=0 is not above 0"),
+        ({"weights": {"missense": 1.0}}, "modality.variants.weights: missense is none of"),
+        ({"weights": {"stopgain": -1.0}}, "the weight of stopgain is not 0 or more"),
+        ({"gene_sets_file": {"file": "a.gmt"}}, "modality.variants.gene_sets_file: source, licence missing"),
+    ],
+)
+def test_settings_of_features_that_cannot_be(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    (one,) = variants_of(tmp_path, ["P1"], **settings).check()
+    assert message in one
+
+
+def test_weights_and_frequencies_survive_the_disk(tmp_path: Path) -> None:
+    shelve(tmp_path, "somatic", ["P1-T", "P2-T", "P3-T", "P4-T"], SOMATIC)
+    shelve(tmp_path, "germline", ["P1-N", "P2-N", "P3-N"], GERMLINE)
+    given = {"keep": ("*",), "min_call_rate": 0.7, "max_germline_frequency": 0.2}
+    weighted = given | {"weights": {"stopgain": 3.0}, "germline_frequency": "beta"}
+    fitted = modality_of(tmp_path, IDS, **weighted).fit(IDS, LABELS)
+    save_state(tmp_path / "run", "variants", fitted.state())
+    restored = modality_of(tmp_path, IDS, **given).restore(load_state(tmp_path / "run", "variants"))
+    pd.testing.assert_frame_equal(restored.table(IDS), fitted.table(IDS))
+    assert not restored.table(IDS)["burden:TP53"].equals(
+        modality_of(tmp_path, IDS, **given).fit(IDS, LABELS).table(IDS)["burden:TP53"]
+    )
+
+
+def test_a_model_with_contexts_needs_a_genome(tmp_path: Path) -> None:
+    shelve(tmp_path, "somatic", ["P1-T", "P2-T", "P3-T", "P4-T"], SOMATIC)
+    settings = {"origins": ("somatic",), "keep": ("*",), "kinds": ("tmb",), "callable_mb": 30.0}
+    state = modality_of(tmp_path, IDS, **settings).fit(IDS, LABELS).state()
+    with pytest.raises(FusionError, match=r"modality\.variants\.callable_mb is not set"):
+        modality_of(tmp_path, IDS, origins=("somatic",)).restore(state)
+
+
 def test_problems_of_the_file_come_through(tmp_path: Path) -> None:
     modality = variants_of(tmp_path, ["P1"], {"build": "GRCh37"})
     (one,) = modality.check()
