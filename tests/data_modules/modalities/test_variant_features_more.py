@@ -112,9 +112,7 @@ def test_contexts_by_hand(tmp_path: Path) -> None:
 
 
 def test_another_genome_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        FusionError, match=r"differs from the reference allele of 1 variants \(1:2:G>T\)"
-    ):
+    with pytest.raises(FusionError, match=r"differs from the reference allele of 1 variants \(1:2:G>T\)"):
         contexts(tmp_path, [("1", 2, "G", "T")], [[1]])
     with pytest.raises(FusionError, match=r"lacks contigs of the variants \(2\)"):
         contexts(tmp_path, [("2", 2, "C", "T")], [[1]])
