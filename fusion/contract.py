@@ -44,6 +44,7 @@ class FeatureSpec:
         gene: HGNC symbol, for variant features that belong to one gene.
         unit: of the raw value (before scaling), e.g. ``years``.
         consequence: worst consequence, for single variants.
+        residue: number of the amino acid that a single variant changes, where that is known.
         center: subtracted from, and
         scale: then divided into the raw value by the fitted scaler, so that reports can undo it.
     """
@@ -54,6 +55,7 @@ class FeatureSpec:
     gene: str | None = None
     unit: str | None = None
     consequence: str | None = None
+    residue: int | None = None
     center: float = 0.0
     scale: float = 1.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -16,6 +17,12 @@ _NOTES = ("gene", "consequence", "aachange")
 def dosage_name(origin: str, variant: str) -> str:
     """Feature name of a single variant: somatic ones bare, others with their origin in front."""
     return variant if origin == "somatic" else f"{origin}:{variant}"
+
+
+def residue(protein: str) -> int | None:
+    """Number of the amino acid in a protein change: 175 of ``p.R175H``, 23 of ``p.Glu23fs``; None where none is."""
+    found = re.search(r"(?:^|\.)\(?[A-Z*][a-z]{0,2}(\d+)", protein)
+    return int(found[1]) if found else None
 
 
 def describe(feature: str, origins: Mapping[str, OriginVariants], settings: FeatureSettings) -> FeatureSpec:
@@ -65,4 +72,5 @@ def describe(feature: str, origins: Mapping[str, OriginVariants], settings: Feat
         gene=gene.split(";")[0] if gene else None,
         unit="alleles",
         consequence=consequence,
+        residue=residue(protein),
     )
