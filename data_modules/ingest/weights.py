@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-_CLASSIFIERS = ("_fc.", "fc.", "classifier.", "head.")
-_WRAPPERS = ("module.", "backbone.", "encoder.", "model.", "trunk.", "visual.trunk.")
+_CLASSIFIERS = ("_fc.", "fc.", "classifier.", "head.", "project.", "pool.")
 _SIGNS = (
     ("blocks.0.", "a vision transformer (timm)"),
     ("transformer.", "a transformer"),
@@ -90,7 +89,8 @@ def _unwrapped(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dic
     """Without the classifier that `wanted` lacks, and without the wrapper's prefix under which most of `wanted` is."""
     plain = {key: value for key, value in state.items() if key in wanted or not key.startswith(_CLASSIFIERS)}
     best, hits = "", sum(key in plain for key in wanted)
-    for prefix in _WRAPPERS:
+    first = next(iter(wanted), "")
+    for prefix in (key.removesuffix(first) for key in state if key.endswith(f".{first}")):
         found = sum(prefix + key in state for key in wanted)
         if found > hits:
             best, hits = prefix, found

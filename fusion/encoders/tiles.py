@@ -28,6 +28,8 @@ class TileEncoder(Encoder):
             hospital and a little by slide, by which a network tells a hundred patients apart and learns them by heart.
         augment: random flips, quarter turns and slight changes of colour, in training.
         jitter: standard deviation of the factor and the shift of a patient's normalised channels, when augmented.
+        stain_jitter: the amount of each stain (haematoxylin, eosin, what is left) in a patient's tiles is multiplied by a
+            number drawn from 1 ± this, when augmented; 0 leaves stains as they are.
         chunk: tiles that pass through the network at once in evaluation; bounds memory.
         mean, std: of each channel of values in [0, 1], where colours are not matched.
     """
@@ -50,6 +52,7 @@ class TileEncoder(Encoder):
         chunk: int,
         mean: Sequence[float],
         std: Sequence[float],
+        stain_jitter: float = 0.0,
     ) -> None:
         super().__init__(spec, width=width)
         if chunk < 1:
@@ -57,6 +60,11 @@ class TileEncoder(Encoder):
         self.match_colours = match_colours
         self.augment = augment
         self.jitter = jitter
+        if not 0 <= stain_jitter < 1:
+            raise ModelError(
+                f"model.encoders.{spec.name}.stain_jitter is {stain_jitter}; it is at least 0 and below 1."
+            )
+        self.stain_jitter = stain_jitter
         self.chunk = chunk
         self.register_buffer("mean", torch.tensor(list(mean)).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(list(std)).view(3, 1, 1), persistent=False)
@@ -86,7 +94,10 @@ class TileEncoder(Encoder):
         for part, mean, std, owner in zip(
             *(torch.split(x, chunk) for x in (images, center, scale, patient)), strict=True
         ):
-            normal = (_unit(part) - mean) / std
+            image = _unit(part)
+            if self.training and self.augment and self.stain_jitter:
+                image = vary_stains(image, owner, self.stain_jitter)
+            normal = (image - mean) / std
             if self.training and self.augment:
                 normal = shift_colours(turn(normal), owner, self.jitter)
             encoded.append(self.project(self.features(normal)))
@@ -140,3 +151,28 @@ def shift_colours(images: Tensor, patient: Tensor, size: float) -> Tensor:
     factor, shift = size * torch.randn(2, int(patient.max()) + 1, 3, 1, 1, device=images.device)
     shifted: Tensor = images * (1 + factor[patient]) + shift[patient]
     return shifted
+
+
+# Optical densities of haematoxylin, eosin and a residual in R, G, B, by row: Ruifrok and Johnston (2001), as
+# scikit-image's `rgb2hed` has them.
+_STAINS = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
+
+
+def vary_stains(images: Tensor, patient: Tensor, size: float) -> Tensor:
+    """Each patient's stains stronger or weaker, after Tellez et al. (IEEE TMI 2018): glass stays glass.
+
+    By Beer and Lambert, the density -log(I) of a pixel is amounts · M with the stains' densities M, so that factors f
+    of the amounts make of it density · M⁻¹ diag(f) M.
+
+    Args:
+        images: ``(tile, 3, H, W)`` in [0, 1].
+        patient: ``(tile,)`` int64, whose tile it is.
+        size: factors are drawn uniformly from 1 - size … 1 + size.
+    """
+    stains = torch.tensor(_STAINS, device=images.device)
+    factor = 1 + size * (2 * torch.rand(int(patient.max()) + 1, 3, device=images.device) - 1)
+    change = torch.linalg.inv(stains) @ torch.diag_embed(factor) @ stains
+    # Half a grey level stands for black.
+    density = -images.clamp(min=0.5 / 255).log()
+    varied = torch.einsum("tchw,tcd->tdhw", density, change[patient])
+    return torch.exp(-varied).clamp(max=1.0)

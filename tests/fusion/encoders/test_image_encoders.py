@@ -12,7 +12,7 @@ from fusion.contract import ModalityBatch, ModalitySpec
 from fusion.encoders.cnn import TileCNN
 from fusion.encoders.mil import EmbeddingMIL
 from fusion.encoders.resnet import STAGES, TileResNet
-from fusion.encoders.tiles import TileEncoder, colour_moments, shift_colours, turn
+from fusion.encoders.tiles import TileEncoder, colour_moments, shift_colours, turn, vary_stains
 from fusion.layers import ModelError
 
 TILES = ModalitySpec(name="slides", kind="tiles", token_shape=(3, 32, 32))
@@ -221,3 +221,44 @@ def test_resnet_wrong_weights(tmp_path: Path) -> None:
 def test_every_image_encoder_names_no_tokens() -> None:
     encoders: list[TileEncoder] = [cnn(), TileResNet(TILES, width=8)]
     assert [encoder.token_names for encoder in encoders] == [(), ()]
+
+
+def test_stains_vary_by_patient_and_glass_stays_glass() -> None:
+    haematoxylin, eosin = torch.tensor([0.65, 0.70, 0.29]), torch.tensor([0.07, 0.99, 0.11])
+    pixels = torch.stack([torch.exp(-0.8 * haematoxylin - 0.3 * eosin), torch.ones(3), torch.exp(-eosin)])
+    tile = pixels.T.reshape(1, 3, 1, 3)  # a nucleus, glass, stroma
+    patient = torch.tensor([0, 1, 0])
+    torch.manual_seed(3)
+    varied = vary_stains(tile.expand(3, -1, -1, -1), patient, 0.3)
+    assert torch.equal(varied[0], varied[2]) and not torch.allclose(varied[0], varied[1], atol=1e-3)
+    torch.testing.assert_close(varied[:, :, 0, 1], torch.ones(3, 3))
+    # By hand: each stain's amount times its factor, the same in every pixel of the patient.
+    stroma = -varied[0, :, 0, 2].log()
+    f_eosin = (stroma / eosin).mean()
+    torch.testing.assert_close(stroma, f_eosin * eosin, rtol=1e-4, atol=1e-5)
+    nucleus = -varied[0, :, 0, 0].log() - 0.3 * f_eosin * eosin
+    f_haematoxylin = (nucleus / (0.8 * haematoxylin)).mean()
+    torch.testing.assert_close(nucleus, f_haematoxylin * 0.8 * haematoxylin, rtol=1e-3, atol=1e-4)
+    assert 0.7 <= f_eosin <= 1.3 and 0.7 <= f_haematoxylin <= 1.3
+    factors = (
+        -vary_stains(pixels[2].view(1, 3, 1, 1).expand(2000, -1, -1, -1), torch.arange(2000), 0.3)[:, 1].log() / 0.99
+    )
+    assert 0.70 <= factors.min() < 0.72 and 1.28 < factors.max() <= 1.301
+    assert factors.mean() == pytest.approx(1.0, abs=0.02)
+
+
+def test_stain_jitter_is_for_training_alone() -> None:
+    spec = ModalitySpec(name="slides", kind="tiles", token_shape=(3, 32, 32))
+    encoder = TileCNN(spec, width=8, norm="none", dropout=0.0, jitter=0.0, stain_jitter=0.5)
+    images = torch.randint(0, 256, (1, 2, 3, 32, 32), dtype=torch.uint8)
+    batch = ModalityBatch(values=images, mask=torch.ones(1, 2, dtype=torch.bool))
+    plain = TileCNN(spec, width=8, norm="none", dropout=0.0, jitter=0.0)
+    plain.load_state_dict(encoder.state_dict())
+    with torch.no_grad():
+        assert torch.equal(encoder.eval()(batch).summary, plain.eval()(batch).summary)
+        torch.manual_seed(0)
+        first = encoder.train()(batch).summary
+        torch.manual_seed(0)
+        assert not torch.allclose(first, plain.train()(batch).summary)
+    with pytest.raises(ModelError, match=r"model\.encoders\.slides\.stain_jitter is 1\.0"):
+        TileCNN(spec, width=8, stain_jitter=1.0)
