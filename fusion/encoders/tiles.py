@@ -28,8 +28,8 @@ class TileEncoder(Encoder):
             hospital and a little by slide, by which a network tells a hundred patients apart and learns them by heart.
         augment: random flips, quarter turns and slight changes of colour, in training.
         jitter: standard deviation of the factor and the shift of a patient's normalised channels, when augmented.
-        stain_jitter: the amount of each stain (haematoxylin, eosin, what is left) in a patient's tiles is multiplied by a
-            number drawn from 1 ± this, when augmented; 0 leaves stains as they are.
+        stain_jitter: the amount of each stain (haematoxylin, eosin, what is left) in a patient's tiles is multiplied by
+            a number drawn from 1 ± this, when augmented; 0 leaves stains as they are.
         chunk: tiles that pass through the network at once in evaluation; bounds memory.
         mean, std: of each channel of values in [0, 1], where colours are not matched.
     """
