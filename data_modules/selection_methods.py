@@ -168,17 +168,32 @@ def mutual_information(scaled: Floats, y: NDArray[np.int64], owner: NDArray[np.i
     """
     from sklearn.feature_selection import mutual_info_classif
 
-    codes = [np.unique(column, return_inverse=True) for column in scaled.T]
-    discrete = np.array([len(levels) <= _LEVELS for levels, _ in codes])
-    values = np.stack(
-        [code if is_one else column for (_, code), is_one, column in zip(codes, discrete, scaled.T, strict=True)],
-        axis=1,
-    )
+    coded = [np.unique(column, return_inverse=True) for column in scaled.T]
+    discrete = np.array([len(levels) <= _LEVELS for levels, _ in coded])
+    information = np.zeros(len(discrete))
+    if discrete.any():
+        codes = np.stack([code for (_, code), is_one in zip(coded, discrete, strict=True) if is_one], axis=1)
+        information[discrete] = _plug_in(codes, y)
+    if not discrete.all():
+        information[~discrete] = mutual_info_classif(scaled[:, ~discrete], y, random_state=seed)
     found = np.zeros(_count(owner))
-    np.maximum.at(found, owner, mutual_info_classif(values, y, discrete_features=discrete, random_state=seed))
+    np.maximum.at(found, owner, information)
     ranks = np.full(len(found), 2, dtype=np.int64)
     ranks[np.argsort(-np.round(found, 12), kind="stable")[:keep]] = 1
     return ranks
+
+
+def _plug_in(codes: NDArray[np.intp], y: NDArray[np.int64]) -> Floats:
+    """(feature,) ``Σ p(l, c) ln(p(l, c) / p(l) p(c))`` over levels l of ``(patient, feature)`` and classes c, nats."""
+    found = np.zeros(codes.shape[1])
+    for level in range(int(codes.max()) + 1):
+        at = codes == level
+        share = at.mean(axis=0)
+        for label in (0, 1):
+            joint = (at & (y == label)[:, None]).mean(axis=0)
+            expected = share * np.mean(y == label)
+            found += joint * np.log(np.divide(joint, expected, out=np.ones_like(joint), where=joint > 0))
+    return found
 
 
 def _count(owner: NDArray[np.intp]) -> int:

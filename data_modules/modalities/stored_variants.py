@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pandas as pd
 
 from data_modules.errors import some
 from data_modules.ingest.variant_store import VariantStore
 from data_modules.ingest.variants import ORIGINS, Origin
 from data_modules.modalities.base import BaseModality, PatientIds
+from data_modules.modalities.selected import choose, features_of, ranking_of
 from data_modules.modalities.variant_features import VariantTable
 from data_modules.modalities.variant_match import MatchReport
 from data_modules.modalities.variant_origin import OriginVariants
@@ -155,20 +154,12 @@ class StoredVariants(BaseModality):
             raise FusionError(f"{self.key}: none of {len(train_ids)} training patients has variants.")
         train = [train_ids[at] for at in rows]
         rules = table.fit_rules(train)
-        raw = table.features(rules)
-        measured = raw.loc[train]
-        kept = [name for name in raw.columns if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.keep)]
-        kept = [name for name in kept if measured[name].notna().any()]
-        described = {name: table.describe(name) for name in raw.columns}
-        ranking = _ranking(kept, described)
-        others = [name for name in raw.columns if name not in set(kept)]
-        if others:
-            genes = {name: described[name].gene for name in others}
-            chosen = self.selector.fit(measured[others], np.asarray(labels)[rows], genes)
-            ranking = pd.concat([ranking, chosen.table], ignore_index=True)
-        names = list(ranking.loc[ranking["selected"], "feature"])
-        specs = [_scaled(described[name], measured[name]) for name in names]
-        spec = ModalitySpec(name=self.name, kind="variants", features=tuple(specs))
+        measured = table.features(rules).loc[train]
+        features, ranking = choose(
+            measured, np.asarray(labels)[rows], keep=self.keep, selector=self.selector, describe=table.describe
+        )
+        spec = ModalitySpec(name=self.name, kind="variants", features=features)
+        names = [feature.name for feature in features]
         return FittedVariants(spec, table=table, rules=_needed(rules, names), ranking=ranking, build=self.source.build)
 
     def restore(self, state: State) -> FittedVariants:
@@ -180,7 +171,7 @@ class StoredVariants(BaseModality):
         config = state.config
         if config["version"] > STATE_VERSION:
             raise FusionError(f"{self.key}: the fitted state is of a newer version of this package. Update it.")
-        features = tuple(FeatureSpec(**one) for one in config["features"])
+        features = features_of(state)
         single = [feature.name for feature in features if feature.kind == "dosage"]
         if single and config["build"] != self.source.build:
             raise FusionError(
@@ -189,7 +180,7 @@ class StoredVariants(BaseModality):
                 f"{self.key}.features=[burden,count,fraction]."
             )
         self._check_inputs(features)
-        rules, ranking = _rules_of(state), _ranking_of(state)
+        rules, ranking = _rules_of(state), ranking_of(state)
         damaging = {origin: tuple(classes) for origin, classes in config["damaging"].items()}
         settings = replace(
             self.settings,
@@ -249,32 +240,6 @@ def _rules_of(state: State) -> Rules:
         genes=tuple(state.config["genes"]),
         frequencies=dict(zip(map(str, weighted), map(float, arrays.get("frequency", ())), strict=True)),
     )
-
-
-def _ranking_of(state: State) -> pd.DataFrame:
-    arrays = state.arrays
-    return pd.DataFrame(
-        {
-            "feature": arrays["feature"].astype(object),
-            "gene": [str(gene) or None for gene in arrays["gene"]],
-            "rank": arrays["rank"],
-            "selected": arrays["selected"],
-        }
-    )
-
-
-def _ranking(kept: Sequence[str], described: Mapping[str, FeatureSpec]) -> pd.DataFrame:
-    """The rows of features that no selection touched."""
-    genes = [described[name].gene for name in kept]
-    return pd.DataFrame({"feature": list(kept), "gene": genes, "rank": 1, "selected": True}).astype(
-        {"feature": object, "gene": object, "rank": np.int64, "selected": bool}
-    )
-
-
-def _scaled(feature: FeatureSpec, measured: pd.Series[float]) -> FeatureSpec:
-    """With mean and standard deviation of the training patients; constants are only centred."""
-    deviation = float(measured.std(ddof=0))
-    return replace(feature, center=float(measured.mean()), scale=deviation if deviation > 0 else 1.0)
 
 
 def _needed(rules: Rules, names: Sequence[str]) -> Rules:

@@ -44,6 +44,15 @@ def test_mutual_information_by_hand():
     assert mutual_info_score(X["half"], y) == pytest.approx(half)
 
 
+def test_mutual_information_of_counts_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    counts, y = rng.binomial(2, 0.3, (80, 30)), rng.integers(0, 2, 80)
+    expected = [mutual_info_score(column, y) for column in counts.T]
+    np.testing.assert_allclose(methods._plug_in(counts, y), expected, atol=1e-12)
+    ranks = methods.mutual_information(standardised(counts.astype(float)), y, np.arange(30), keep=5, seed=0)
+    assert set(np.flatnonzero(ranks == 1)) == set(np.argsort(expected)[-5:])
+
+
 def test_l1_keeps_what_enters_first():
     """One penalty, chosen between the entries of two features, leaves those that the path has let in."""
     X, y = carriers()
