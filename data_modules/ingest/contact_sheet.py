@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
 
     from data_modules.ingest.tiles import Grid
     from data_modules.ingest.tissue import TissueMask
@@ -30,13 +31,13 @@ def draw_panel(thumbnail: NDArray[np.uint8], mask: TissueMask, grid: Grid, *, sc
     """One slide: artefacts tinted, kept tissue outlined, chosen tiles framed.
 
     Args:
-        thumbnail: RGB ``(row, column, 3)``, of the mask's shape.
-        mask: its tissue.
+        thumbnail: RGB ``(row, column, 3)``.
+        mask: tissue of the same slide, in its own resolution.
         grid: the chosen tiles.
         scale: thumbnail pixels per level-0 pixel.
     """
     from PIL import Image as PilImage
-    from PIL import ImageDraw
+    from PIL import ImageDraw as Draw
 
     height, width = thumbnail.shape[:2]
     zoom = PANEL / max(height, width)
@@ -51,7 +52,7 @@ def draw_panel(thumbnail: NDArray[np.uint8], mask: TissueMask, grid: Grid, *, sc
     kept = shrink(mask.kept)
     picture[kept & ~ndimage.binary_erosion(kept, border_value=1)] = _OUTLINE
     panel = PilImage.fromarray(picture)
-    draw = ImageDraw.Draw(panel)
+    draw = Draw.Draw(panel)
     side = grid.side * scale * zoom
     for x, y in grid.coords * scale * zoom:
         draw.rectangle([x, y, x + side - 1, y + side - 1] if side > 2 else [x, y, x + 1, y + 1], outline=_TILE)
@@ -59,7 +60,7 @@ def draw_panel(thumbnail: NDArray[np.uint8], mask: TissueMask, grid: Grid, *, sc
 
 
 def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]], *, stamp: str = "") -> list[Path]:
-    """Put panels under their captions on numbered sheets ``contact_sheet_01.png``…
+    """Put panels under their captions on numbered sheets ``contact_sheet_01.png``…, below a legend.
 
     Args:
         folder: where the sheets go.
@@ -70,7 +71,7 @@ def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]], *, st
         The sheets.
     """
     from PIL import Image as PilImage
-    from PIL import ImageDraw
+    from PIL import ImageDraw as Draw
 
     sheets = []
     page = _COLUMNS * _ROWS
@@ -78,10 +79,11 @@ def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]], *, st
         part = panels[start : start + page]
         columns, rows = min(_COLUMNS, len(part)), -(-len(part) // _COLUMNS)
         pitch = (PANEL + 6, PANEL + _CAPTION + 6)
-        top = 6 + (24 if stamp else 0)
+        top = 24 + (24 if stamp else 0)
         sheet = PilImage.new("RGB", (columns * pitch[0] + 6, rows * pitch[1] + top), (245, 245, 245))
-        draw = ImageDraw.Draw(sheet)
+        draw = Draw.Draw(sheet)
         draw.text((6, 4), stamp, fill=(190, 0, 0), font_size=20)
+        _legend(draw, y=top - 18)
         for number, (caption, file) in enumerate(part):
             x, y = 6 + number % _COLUMNS * pitch[0], top + number // _COLUMNS * pitch[1]
             draw.text((x, y), caption[-48:], fill=(30, 30, 30))
@@ -93,3 +95,12 @@ def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]], *, st
         partial.replace(path)
         sheets.append(path)
     return sheets
+
+
+def _legend(draw: ImageDraw, *, y: int) -> None:
+    """What the colours mean."""
+    x = 6
+    for word, colour in (("tissue", _OUTLINE), ("tile", _TILE), *_TINTS.items()):
+        draw.rectangle([x, y + 2, x + 9, y + 11], fill=colour)
+        draw.text((x + 13, y), word, fill=(30, 30, 30))
+        x += 16 + int(draw.textlength(word)) + 6

@@ -228,7 +228,7 @@ def _describe(result: SlideSet, requests: Sequence[SlideRequest], *, simulated: 
             continue
         record = entry.record()
         rows.append({**record, "error": ""})
-        panels.append((f"{file} {record['tiles_kept']}/{record['tiles_possible']}", entry.folder / "panel.png"))
+        panels.append((f"{file} {record['tiles_kept']} of {record['tiles_possible']}", entry.folder / "panel.png"))
     if simulated:
         rows = [{**row, "simulated": True} for row in rows]
     result.folder.mkdir(parents=True, exist_ok=True)

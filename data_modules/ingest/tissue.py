@@ -23,6 +23,7 @@ ARTEFACTS: tuple[Artefact, ...] = ("pen", "fold", "blur", "bubble")
 # Otsu splits light from dark tissue where a slide has hardly any glass, and noise where it has hardly any tissue;
 # glass has saturations below 0.05 and pale stroma above 0.1, so its answer counts between these only.
 _OTSU_RANGE = (0.06, 0.12)
+_INK_SATURATION = 0.20  # green and blue ink are as colourful as this
 # Ink spans more than a few cells: what survives an opening of this radius.
 _INK_RADIUS = 5.0  # microns
 
@@ -92,7 +93,7 @@ def find_tissue(thumbnail: NDArray[np.uint8], *, mpp: float, settings: TissueSet
     Returns:
         Masks of the thumbnail's shape.
     """
-    hue, saturation, value = _hsv(ndimage.gaussian_filter(thumbnail.astype(np.float32), sigma=(1, 1, 0)))
+    hue, saturation, value = _hsv(thumbnail)
     threshold = _saturation_threshold(saturation, settings.saturation)
     wanted = settings.reject
     pen = _pen(hue, saturation, value, mpp=mpp)
@@ -125,11 +126,24 @@ def find_tissue(thumbnail: NDArray[np.uint8], *, mpp: float, settings: TissueSet
     )
 
 
-def _hsv(rgb: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
-    from skimage.color import rgb2hsv
+def _hsv(thumbnail: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
+    """Hue, saturation and value of the slightly smoothed thumbnail, each ``(row, column)`` in [0, 1].
 
-    hsv: NDArray[np.float32] = rgb2hsv(np.clip(rgb / 255.0, 0, 1)).astype(np.float32)
-    return hsv[..., 0], hsv[..., 1], hsv[..., 2]
+    Hue is worked out where there is colour enough for ink, and 0 elsewhere: a slide's thumbnail has sixteen million
+    pixels, most of them glass or tissue. scikit-image's `rgb2hsv` gives the same in four times the time and memory.
+    """
+    red, green, blue = (
+        ndimage.gaussian_filter(thumbnail[..., channel], sigma=1, output=np.float32) for channel in range(3)
+    )
+    value = np.maximum(np.maximum(red, green), blue)
+    chroma = value - np.minimum(np.minimum(red, green), blue)
+    saturation = chroma / np.maximum(value, 1e-6)
+    hue = np.zeros_like(value)
+    some = saturation > _INK_SATURATION
+    r, g, b, top, span = red[some], green[some], blue[some], value[some], chroma[some]
+    sixth = np.select([top == r, top == g], [(g - b) / span % 6, (b - r) / span + 2], (r - g) / span + 4)
+    hue[some] = sixth / 6
+    return hue, saturation, value / np.float32(255)
 
 
 def _saturation_threshold(saturation: NDArray[np.float32], wanted: float | str) -> float:
@@ -146,7 +160,7 @@ def _pen(
     hue: NDArray[np.float32], saturation: NDArray[np.float32], value: NDArray[np.float32], *, mpp: float
 ) -> NDArray[np.bool_]:
     """Green, blue and black ink. H&E runs from violet (hue 0.68) to red (1.0); red ink cannot be told from blood."""
-    green = (hue > 0.20) & (hue < 0.52) & (saturation > 0.20)
+    green = (hue > 0.20) & (hue < 0.52) & (saturation > _INK_SATURATION)
     blue = (hue >= 0.52) & (hue < 0.655) & (saturation > 0.40)
     black = (value < 0.30) & (saturation < 0.35)
     radius = max(1, round(_INK_RADIUS / mpp))
@@ -156,9 +170,12 @@ def _pen(
 
 
 def _local_laplacian(thumbnail: NDArray[np.uint8], *, window: int) -> NDArray[np.float32]:
-    grey = thumbnail.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    energy = ndimage.uniform_filter(ndimage.laplace(grey) ** 2, size=window)
-    return np.asarray(np.sqrt(np.maximum(energy, 0.0)), dtype=np.float32)
+    grey = np.zeros(thumbnail.shape[:2], dtype=np.float32)
+    for channel, weight in enumerate((0.299, 0.587, 0.114)):
+        grey += np.float32(weight) * thumbnail[..., channel]
+    edges = ndimage.laplace(grey)
+    energy = ndimage.uniform_filter(np.square(edges, out=edges), size=window)
+    return np.asarray(np.sqrt(np.maximum(energy, 0.0, out=energy), out=energy))
 
 
 def _rims(found: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -271,6 +271,7 @@ def test_the_real_slide_goes_through(tmp_path: Path, root: Path) -> None:
     assert record["mpp"] == pytest.approx(0.499)
     # 2220 × 2967 pixels hold 17 × 23 tiles of 128.26; a third of the region is tissue.
     assert record["tile_side"] == pytest.approx(64 / 0.499)
+    assert record["tiles_kept"] == record["tiles_possible"] == len(entry.coords())
     assert 0.30 < record["tissue_share"] < 0.40
     assert 0.28 * 17 * 23 < record["tiles_kept"] < 0.40 * 17 * 23
     # Tissue is darker and more coloured than glass: every tile taken shows it.
@@ -295,3 +296,43 @@ def test_a_full_disk_stops_the_run_and_leaves_whole_entries(
                 assert len(SlideEntry(folder=path).tiles()) == SlideEntry(folder=path).record()["tiles_kept"]
     finally:
         subprocess.run(["umount", cache], check=True)
+
+
+# The tiles of the real slide, column by column of each row from the top, as they were counted on its picture with mask
+# and grid drawn on: tissue from the tip at the top to the full width at the bottom, the cyst left out.
+_COUNTED = {
+    1: [7, 8],
+    2: [7, 8, 9, 10],
+    4: [8, 11],
+    8: [3, 7, 8, 9, 10, 11, 12],
+    9: [7, 8, 9, 10, 11, 13],
+    12: [7, 8, 9, 11, 12],
+    17: [6, 7, 8, 9, 10, 11, 12, 13, 14],
+    20: [4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+    22: [4, 5, 6, 7, 8, 9, 10, 11, 12],
+}
+
+
+def test_real_tiles_are_those_counted_by_hand(tmp_path: Path, root: Path) -> None:
+    folder = root.parent / "shared/data/histology"
+    if not (folder / "cmu_small_region.svs").is_file():
+        pytest.skip("the real images are not on this machine")
+    settings = IngestSettings(tile=TileSettings(size=128, mpp=0.5, max_tiles=None))
+    region = SlideRequest(path=folder / "cmu_small_region.svs")
+    entry = ingest_slide(region, settings, cache=tmp_path)
+    side = entry.record()["tile_side"]
+    columns, rows = np.rint(entry.coords() / side).astype(int).T
+    for row, counted in _COUNTED.items():
+        assert columns[rows == row].tolist() == counted, row
+    assert len(columns) == 139 and not (rows == 0).any() and rows.max() == 22
+    # Images full of tissue, 1,000 pixels of 0.25 microns: 3 × 3 tiles of 256 fit, or 6 × 6 with half of each shared.
+    images = [SlideRequest(path=path, mpp=0.25) for path in sorted(folder.glob("monuseg_breast/*.png"))]
+    assert len(images) == 8
+    found = ingest_slides(images, settings, cache=tmp_path, progress=silent, workers=1, max_failed=0)
+    assert [len(entry.coords()) for entry in found.entries.values()] == [9] * 8
+    half = IngestSettings(tile=TileSettings(size=128, mpp=0.5, overlap=64, max_tiles=None), stain="macenko")
+    overlapping = ingest_slide(images[0], half, cache=tmp_path)
+    # (1000 - 256) / 128 + 1 = 6.8.
+    assert len(overlapping.coords()) == 36
+    with Image.open(found.folder / "contact_sheet_01.png") as sheet:
+        assert sheet.size == (6 * 306 + 6, 2 * 320 + 24)
