@@ -38,6 +38,7 @@ def train(config: DictConfig) -> float:
     from fusion.cohort_setup import open_setup
     from fusion.crossval import units
     from fusion.evaluation.evaluate import evaluate
+    from fusion.gene_files import check_gene_files
     from fusion.loggers import check_logger, open_logger
     from fusion.progress import JobProgress
     from fusion.report.console import print_summary
@@ -48,6 +49,7 @@ def train(config: DictConfig) -> float:
 
     check_arms(config.arms)
     check_logger(config)
+    check_gene_files(config)
     require_space(Path(config.cache), SPACE, key="cache")
     require_space(Path(config.output), SPACE, key="output")
     folder = RunFolder.create(config.output, overwrite=config.overwrite, resume=config.resume)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
 from fusion.encoders.base import Encoder, hide_absent
-from fusion.encoders.genes import Owners, known_owners, read_edges, source_file
+from fusion.encoders.genes import Owners, known_owners, read_edges
+from fusion.gene_files import source_file
 from fusion.layers import ModelError
 
 

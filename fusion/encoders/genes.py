@@ -1,14 +1,10 @@
-"""Which features belong to which gene, and files of gene networks and gene sets.
-
-Neither is shipped: a network or a collection of sets comes by config, with where it is from and under which licence.
-"""
+"""Which features belong to which gene, and what files of gene networks and gene sets hold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,18 +44,6 @@ def known_owners(mask: Tensor, of: Tensor, count: int) -> Tensor:
     """``(batch, feature)`` → ``(batch, owner)`` bool: an owner is known where any of its features is."""
     counts = torch.zeros(len(mask), count, device=mask.device)
     return counts.index_add(1, of, mask.to(counts.dtype)) > 0
-
-
-def source_file(node: Mapping[str, Any], *, key: str) -> Path:
-    """The path in ``{file, source, licence}``, relative ones from the working directory.
-
-    Raises:
-        ModelError: file, source or licence is missing.
-    """
-    lacking = [name for name in ("file", "source", "licence") if not node.get(name)]
-    if lacking:
-        raise ModelError(f"{key}: {', '.join(lacking)} missing. Give {key}={{file: …, source: …, licence: …}}.")
-    return Path(str(node["file"])).expanduser()
 
 
 def read_edges(path: Path, names: Sequence[str], *, key: str) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
 from fusion.encoders.base import Encoder, hide_absent
-from fusion.encoders.genes import read_sets, source_file
+from fusion.encoders.genes import read_sets
+from fusion.gene_files import source_file
 from fusion.layers import ModelError
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fusion.contract import FeatureSpec, ModalityBatch, ModalitySpec
+from fusion.contract import FeatureSpec, FusionError, ModalityBatch, ModalitySpec
 from fusion.encoders.base import Encoder
 from fusion.encoders.gene_graph import GeneGraphEncoder
 from fusion.encoders.pathway import PathwayEncoder
@@ -285,7 +285,7 @@ def test_a_trained_model_does_not_need_its_files(network: dict[str, str], sets: 
 def test_networks_that_cannot_be_read(tmp_path: Path, content: str, node: dict[str, str], message: str) -> None:
     (tmp_path / "edges.txt").write_text(content)
     given = {"file": str(tmp_path / "edges.txt"), "source": "invented", "licence": "CC0"} | node
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(FusionError, match=message):
         GeneGraphEncoder(SPEC, width=WIDTH, network=given)
 
 
