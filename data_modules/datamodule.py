@@ -57,18 +57,36 @@ class EpochBatches(Sampler[list[Draw]]):
 
 
 class InOrder(Sampler[list[Draw]]):
-    """Batches in the order of the ids, every token of everyone."""
+    """Batches in the order of the ids, every token of everyone.
 
-    def __init__(self, patients: int, *, batch_size: int) -> None:
-        self._patients = patients
-        self._size = batch_size
+    A batch is padded to its largest bag, so that large bags come in smaller batches: memory grows with the largest bag
+    alone, not with `batch_size` times it.
+
+    Args:
+        sizes: bytes of each patient's bags.
+        batch_size: patients at most.
+        limit: bytes of a padded batch, unless a single patient has more.
+    """
+
+    def __init__(self, sizes: Sequence[int], *, batch_size: int, limit: int = 256 << 20) -> None:
+        self._batches: list[list[int]] = []
+        largest = 0
+        for position, size in enumerate(sizes):
+            current = self._batches[-1] if self._batches else []
+            padded = (len(current) + 1) * max(largest, size)
+            if current and len(current) < batch_size and padded <= limit:
+                current.append(position)
+                largest = max(largest, size)
+            else:
+                self._batches.append([position])
+                largest = size
 
     def __len__(self) -> int:
-        return -(-self._patients // self._size)
+        return len(self._batches)
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        for start in range(0, self._patients, self._size):
-            yield [Draw(position=position) for position in range(start, min(start + self._size, self._patients))]
+        for batch in self._batches:
+            yield [Draw(position=position) for position in batch]
 
 
 class FusionDataModule(pl.LightningDataModule):
@@ -130,7 +148,8 @@ class FusionDataModule(pl.LightningDataModule):
     def predict_loader(self, patient_ids: Sequence[str]) -> DataLoader[Batch]:
         """Anyone's batches in the order of `patient_ids`, with all tokens."""
         patients = PatientDataset(self._fitted, patient_ids, self._labels, seed=self._seed, cache=self._cache)
-        return self._loader(patients, InOrder(len(patients), batch_size=self._batch_size))
+        sizes = [patients.size(position) for position in range(len(patients))]
+        return self._loader(patients, InOrder(sizes, batch_size=self._batch_size))
 
     def _loader(self, patients: PatientDataset, batches: Sampler[list[Draw]]) -> DataLoader[Batch]:
         # The sampler yields whole batches, so the loader neither batches nor collates.

@@ -112,6 +112,13 @@ class PatientDataset(Dataset[Batch]):
     def __getitem__(self, draws: Sequence[Draw]) -> Batch:
         return collate([self.sample(draw) for draw in draws], self.specs)
 
+    def size(self, position: int) -> int:
+        """Bytes of a patient's bags, all tokens; what is on disk is not read for it."""
+        patient = self.patient_ids[position]
+        bags = [name for name, spec in self.specs.items() if spec.kind in BAG_KINDS]
+        items = [self._cache.get(name, patient, self.fitted[name].load) for name in bags]
+        return sum(int(item.values.nbytes) for item in items if item is not None)  # noqa: PD011
+
     def sample(self, draw: Draw) -> Sample:
         """One patient's items, with tiles drawn where the draw has an epoch."""
         patient = self.patient_ids[draw.position]

@@ -86,3 +86,35 @@ def test_training_reads_the_drawn_tokens_and_evaluation_all(pieces: list[np.ndar
     assert all(any(np.array_equal(row, other) for other in whole) for row in drawn.values[0].numpy())
     every = dataset[[Draw(position=0)]].modalities["slides"]
     np.testing.assert_array_equal(every.values[0].numpy(), whole)
+
+
+def test_memory_grows_with_the_draw_and_not_with_the_bag(tmp_path: Path) -> None:
+    import tracemalloc
+
+    import pandas as pd
+
+    rows, width = 150_000, 128  # 77 MB
+    np.save(tmp_path / "bag.npy", np.zeros((rows, width), dtype=np.float32))
+
+    def read(chosen: np.ndarray) -> np.ndarray:
+        return np.load(tmp_path / "bag.npy", mmap_mode="r")[chosen]
+
+    class Fitted:
+        spec = ModalitySpec(name="slides", kind="embeddings", token_shape=(width,))
+
+        def load(self, patient: str) -> Item:
+            bag = Bag([Part(rows=rows, read=read)], shape=(width,), dtype=np.float32).settled()
+            assert isinstance(bag, Bag)
+            return Item(values=bag, mask=np.ones(rows, dtype=bool))  # type: ignore[arg-type]
+
+    dataset = PatientDataset({"slides": Fitted()}, ["a"], pd.Series({"a": 1}), tiles=24)  # type: ignore[dict-item]
+    tracemalloc.start()
+    dataset[[Draw(position=0, epoch=0)]]
+    drawn = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    assert dataset.size(0) == rows * width * 4
+    whole = dataset[[Draw(position=0)]].modalities["slides"].values
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert drawn < 6e6  # row numbers of the bag, and 24 rows
+    assert peak < 1.2 * whole.nbytes  # its own features once, and a chunk

@@ -178,9 +178,9 @@ def test_stratified_batches_have_their_share_of_each_class():
 
 
 def test_in_order():
-    assert [[draw.position for draw in batch] for batch in InOrder(5, batch_size=2)] == [[0, 1], [2, 3], [4]]
-    assert len(InOrder(5, batch_size=2)) == 3
-    assert list(InOrder(0, batch_size=2)) == []
+    assert [[draw.position for draw in batch] for batch in InOrder([1] * 5, batch_size=2)] == [[0, 1], [2, 3], [4]]
+    assert len(InOrder([1] * 5, batch_size=2)) == 3
+    assert list(InOrder([], batch_size=2)) == []
 
 
 def test_items_are_loaded_once_while_memory_lasts(fitted):
@@ -250,3 +250,13 @@ def test_lightning_tells_the_sampler_the_epoch(fitted):
     for epoch, order in enumerate(recorder.epochs):
         expected.set_epoch(epoch)
         assert order == [draw.position for batch in expected for draw in batch]
+
+
+def test_large_bags_are_evaluated_in_smaller_batches() -> None:
+    def batches(sizes: list[int], **options: int) -> list[list[int]]:
+        return [[draw.position for draw in batch] for batch in InOrder(sizes, **options)]
+
+    assert batches([1] * 5, batch_size=2) == [[0, 1], [2, 3], [4]]
+    # Two of 40 are 80; with a third of 60 they would be padded to 180. The one of 300 is alone, whatever the limit.
+    assert batches([40, 40, 60, 40, 300, 1], batch_size=4, limit=130) == [[0, 1], [2, 3], [4], [5]]
+    assert batches([], batch_size=4) == [] and len(InOrder([1, 1, 1], batch_size=2)) == 2
