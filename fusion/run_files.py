@@ -1,15 +1,13 @@
-"""Files of a run: replaced whole, hashed, and refused in good words where the disk is full."""
+"""Files of a run: replaced whole, and refused in good words where the disk is full."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from fusion.contract import FusionError
 
@@ -68,24 +66,3 @@ def require_space(path: Path, needed: int, *, key: str = "output") -> None:
             f"{path}: {free / 1e9:.2f} GB are free on this disk and {needed / 1e9:.2f} GB are needed. "
             f"Free some space or set {key}=<folder on another disk>."
         )
-
-
-def files_under(path: Path) -> list[Path]:
-    """The file itself, or all files of a folder; what a crash left half written is not one."""
-    if path.is_dir():
-        return [item for item in path.rglob("*") if item.is_file() and not item.name.endswith(".partial")]
-    return [path] if path.is_file() else []
-
-
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def flat(content: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, keys joined by dots."""
-    if not isinstance(content, Mapping) or not content:
-        return {prefix: content}
-    parts = [flat(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in content.items()]
-    return {key: value for part in parts for key, value in part.items()}

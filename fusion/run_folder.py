@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import CohortSpec, EndpointSpec
-from fusion.run_files import RunFolderError, disk_errors, files_under, flat, replace_file, sha256_file
+from fusion.run_files import RunFolderError, disk_errors, replace_file
+from fusion.run_integrity import hash_files, refuse_another_run, verify_hashes
 from fusion.run_record import git_commit, machine, now, package_versions, peak_memory
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _OWN = (
     *(f"{table}.parquet" for table in TABLES), "models", "figures",
 )  # fmt: skip
 _REGENERATED = ("run.json", "metrics.json", "report.html", "figures")
-_FREE_TO_CHANGE = {"output", "resume", "overwrite", "workers", "logger", "cache", "hydra"}
+_HASHED = tuple(name for name in _OWN if name not in _REGENERATED)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class RunFolder:
                 f"{run.path}: this run did not finish. Finish it with fusion.train … output={run.path} resume=true."
             )
         if verify:
-            run._verify(record["files"])
+            verify_hashes(run.path, _HASHED, record["files"])
         return run
 
     # Writing, in the order of a run.
@@ -125,7 +126,11 @@ class RunFolder:
         import yaml
 
         if (self.path / "run.json").exists():
-            self._check_same(config, cohort)
+            refuse_another_run(
+                self.path,
+                config=(self.config(), json.loads(json.dumps(config))),
+                hashes=(self.cohort_spec().hashes, cohort.hashes),
+            )
         text = yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True)
         replace_file(self.path / "config.yaml", lambda partial: partial.write_text(text, encoding="utf-8"))
         self._write_json(
@@ -186,7 +191,7 @@ class RunFolder:
             "seconds": round(seconds, 2),
             "steps": {name: round(value, 2) for name, value in (steps or {}).items()},
             "peak_memory_bytes": peak_memory(),
-            "files": {name: sha256_file(self.path / name) for name in self._kept_files()},
+            "files": hash_files(self.path, _HASHED),
         }
         self._write_json("run.json", record)
 
@@ -310,46 +315,6 @@ class RunFolder:
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         replace_file(self.path / name, lambda partial: partial.write_text(text, encoding="utf-8"))
-
-    def _kept_files(self) -> list[str]:
-        paths = [path for name in _OWN if name not in _REGENERATED for path in files_under(self.path / name)]
-        return sorted(path.relative_to(self.path).as_posix() for path in paths)
-
-    def _verify(self, hashes: Mapping[str, str]) -> None:
-        missing = [name for name in hashes if not (self.path / name).is_file()]
-        if missing:
-            raise RunFolderError(
-                f"{self.path}: {len(missing)} of {len(hashes)} files of this run are missing, e.g. {missing[0]}. "
-                "Restore them or train again."
-            )
-        strange = [name for name in self._kept_files() if name not in hashes]
-        altered = [name for name, known in hashes.items() if sha256_file(self.path / name) != known] + strange
-        if altered:
-            raise RunFolderError(
-                f"{self.path}: {len(altered)} files were altered or added since the run, e.g. {altered[0]} (its "
-                "SHA-256 is not the one in run.json). Restore them or train again."
-            )
-
-    def _check_same(self, config: Mapping[str, Any], cohort: CohortSpec) -> None:
-        before, today = flat(self.config()), flat(json.loads(json.dumps(config)))
-        changed = [
-            f"{key} (then {before.get(key, 'unset')}, now {today.get(key, 'unset')})"
-            for key in sorted(before.keys() | today.keys())
-            if before.get(key) != today.get(key) and not _FREE_TO_CHANGE & set(key.split("."))
-        ]
-        known = self.cohort_spec().hashes
-        data = sorted(
-            name for name in known.keys() | cohort.hashes.keys() if known.get(name) != cohort.hashes.get(name)
-        )
-        if changed or data:
-            raise RunFolderError(
-                f"{self.path}: cannot go on with this run, for "
-                + "; ".join(
-                    [f"these keys differ: {', '.join(changed[:5])}"] * bool(changed)
-                    + [f"these files changed: {', '.join(data[:5])}"] * bool(data)
-                )
-                + ". Start anew with overwrite=true or output=<folder>."
-            )
 
     def _clear(self) -> None:
         """Remove what a run writes, and nothing else that a user may keep there."""

@@ -34,24 +34,17 @@ def train(config: DictConfig) -> float:
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
-    from fusion.arms.plan import check_arms
     from fusion.cohort_setup import open_setup
     from fusion.crossval import units
     from fusion.evaluation.evaluate import evaluate
-    from fusion.gene_files import check_gene_files
-    from fusion.loggers import check_logger, open_logger
+    from fusion.loggers import open_logger
     from fusion.progress import JobProgress
     from fusion.report.console import print_summary
     from fusion.report.page import write_report
-    from fusion.run_files import require_space
     from fusion.run_folder import RunFolder
     from fusion.workers import run_folds
 
-    check_arms(config.arms)
-    check_logger(config)
-    check_gene_files(config)
-    require_space(Path(config.cache), SPACE, key="cache")
-    require_space(Path(config.output), SPACE, key="output")
+    check(config)
     folder = RunFolder.create(config.output, overwrite=config.overwrite, resume=config.resume)
     with JobProgress() as progress:
         # Patients: those with a label and at least one modality. Everyone else is listed with the reason.
@@ -99,6 +92,24 @@ def train(config: DictConfig) -> float:
     print_summary(folder)
     inner = folder.inner()
     return float(inner.loc[inner["arm"] == "fusion", "auroc"].mean())
+
+
+def check(config: DictConfig) -> None:
+    """Refuse what can be refused before anything is read or written.
+
+    Raises:
+        FusionError: arms or gene files that do not exist, a logger that would fail at the end, too little space.
+    """
+    from fusion.arms.plan import check_arms
+    from fusion.gene_files import check_gene_files
+    from fusion.loggers import check_logger
+    from fusion.run_files import require_space
+
+    check_arms(config.arms)
+    check_logger(config)
+    check_gene_files(config)
+    require_space(Path(config.cache), SPACE, key="cache")
+    require_space(Path(config.output), SPACE, key="output")
 
 
 if __name__ == "__main__":
