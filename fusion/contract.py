@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ModalityKind = Literal["table", "variants", "tiles", "embeddings", "volume"]
-FeatureKind = Literal["column", "burden", "dosage", "count", "fraction", "copy_number", "embedding"]
+FeatureKind = Literal["column", "burden", "dosage", "vaf", "count", "fraction", "copy_number", "embedding"]
 
 
 class FusionError(Exception):

@@ -249,7 +249,8 @@ def _needed(rules: Rules, names: Sequence[str]) -> Rules:
         origin: tuple(one for one in variants if one in chosen or f"{origin}:{one}" in chosen)
         for origin, variants in rules.recurrent.items()
     }
-    return replace(rules, recurrent=recurrent, genes=tuple(gene for gene in rules.genes if f"burden:{gene}" in chosen))
+    named = {name.partition(":")[2] for name in chosen if name.startswith(("burden:", "vaf:"))}
+    return replace(rules, recurrent=recurrent, genes=tuple(gene for gene in rules.genes if gene in named))
 
 
 def _cohort_ids(source: CohortSource) -> set[str]:

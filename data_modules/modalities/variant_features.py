@@ -81,6 +81,8 @@ class VariantTable:
         primary = self.primary
         if primary.origin == "somatic":
             parts += self._profiles(primary)
+            if "vaf" in self.settings.kinds:
+                parts.append(primary.allele_fractions(rules.genes))
         if "dosage" in self.settings.kinds:
             parts += [self._dosages(origin, names) for origin, names in rules.recurrent.items() if names]
         index = list(self.patients)
@@ -144,9 +146,9 @@ class VariantTable:
     def knows(self, feature: str) -> bool:
         """Whether this cohort's files say anything of a feature's gene or variant."""
         kind, _, rest = feature.partition(":")
-        if kind == "burden" and not rest.startswith("SET:"):
+        if (kind == "vaf" and rest != "median") or (kind == "burden" and not rest.startswith("SET:")):
             return any(rest in part.symbols for part in self.origins.values())
-        if kind in ("burden", "count", "length", "fraction", "context", "tmb"):
+        if kind in ("burden", "count", "length", "fraction", "context", "tmb", "vaf"):
             return True
         origin = "germline" if kind == "germline" else "somatic"
         name = rest if kind == "germline" else feature

@@ -44,6 +44,10 @@ def describe(feature: str, origins: Mapping[str, OriginVariants], settings: Feat
         what, _, length = rest.partition("_") if kind == "length" else (rest.replace("_", " "), "", "")
         label = f"{what} of {length} bases (number)" if length else f"{what} (number)"
         return FeatureSpec(name=feature, kind="count", label=label, unit=unit)
+    if kind == "vaf":
+        gene = None if rest == "median" else rest
+        label = f"{rest}: largest allele fraction of a damaging variant" if gene else "Median allele fraction"
+        return FeatureSpec(name=feature, kind="vaf", label=label, gene=gene, unit="share of reads")
     if kind == "tmb":
         known = rest == "per_megabase"
         what = "mutations per callable megabase" if known else "mutations; callable megabases unknown"

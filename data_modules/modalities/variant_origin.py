@@ -14,6 +14,7 @@ import pandas as pd
 from data_modules.ingest.variant_store import MISSING, NOT_LISTED, VariantStore, variant_names
 from data_modules.modalities.variant_contexts import context_fractions
 from data_modules.modalities.variant_profile import profile
+from data_modules.modalities.variant_shares import gene_shares, median_share, patient_shares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,7 @@ class OriginVariants:
         variants: rows are columns of `dosage`; see `data_modules.ingest.variant_store`.
         dosage: (patient, variant) int8; a patient's samples are merged, the larger dosage stands.
         damaging: consequence classes that count.
+        shares: allele fractions, see `data_modules.modalities.variant_shares`; None where the files give no depths.
     """
 
     origin: str
@@ -36,6 +38,7 @@ class OriginVariants:
     variants: pd.DataFrame
     dosage: NDArray[np.int8]
     damaging: frozenset[str]
+    shares: pd.DataFrame | None = None
 
     @classmethod
     def of_store(
@@ -57,6 +60,8 @@ class OriginVariants:
             if sample in patient_of:
                 mine = dosage[row[patient_of[sample]]]
                 np.maximum(mine, columns[at], out=mine)
+        row_of = {name: row[patient_of[name]] for name in store.samples if name in patient_of}
+        shares = getattr(store, "vaf", None)
         dosage[dosage == NOT_LISTED] = 0 if absent_is == "reference" else MISSING
         return cls(
             origin=store.origin,
@@ -64,6 +69,7 @@ class OriginVariants:
             variants=store.variants,
             dosage=dosage,
             damaging=frozenset(damaging),
+            shares=None if shares is None else patient_shares(shares, store.samples, row_of),
         )
 
     @cached_property
@@ -126,6 +132,20 @@ class OriginVariants:
         values = np.zeros((len(self.patients), len(genes)))
         values[:, at >= 0] = (self.carried @ hits[:, at[at >= 0]].multiply(weight[:, None]).tocsr()).toarray()
         return values
+
+    def allele_fractions(self, genes: Sequence[str]) -> pd.DataFrame:
+        """(patient, ``vaf:GENE`` and ``vaf:median``); NaN where depths are unknown."""
+        symbols, hits = self.genes
+        columns = pd.Index(symbols).get_indexer(pd.Index(list(genes)))
+        shares = self.shares
+        if shares is None:
+            shares = pd.DataFrame({"patient": [], "variant": [], "value": []}).astype({"patient": int, "variant": int})
+        found = pd.DataFrame(
+            gene_shares(shares, self.carried, hits, columns),
+            index=list(self.patients),
+            columns=[f"vaf:{gene}" for gene in genes],
+        )
+        return found.assign(**{"vaf:median": median_share(shares, len(self.patients))})
 
     @cached_property
     def symbols(self) -> frozenset[str]:

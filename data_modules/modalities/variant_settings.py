@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KINDS = ("burden", "dosage", "count", "length", "fraction", "context", "tmb")
+KINDS = ("burden", "dosage", "count", "length", "fraction", "context", "tmb", "vaf")
 """What `modality.variants.features` may list; see docs/variant_features.md."""
 
-WITHOUT_GENOME = tuple(kind for kind in KINDS if kind != "context")
+DEFAULT_KINDS = ("burden", "dosage", "count", "length", "fraction")
 
 
 @dataclass(frozen=True, kw_only=True)

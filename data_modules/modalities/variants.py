@@ -20,7 +20,7 @@ from data_modules.ingest.variants import (
 )
 from data_modules.modalities.base import PatientIds
 from data_modules.modalities.stored_variants import StoredVariants
-from data_modules.modalities.variant_settings import KINDS, WITHOUT_GENOME, FeatureSettings
+from data_modules.modalities.variant_settings import DEFAULT_KINDS, KINDS, FeatureSettings
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Variants(StoredVariants):
         absent_is: str | None = None,
         filters: Mapping[str, Mapping[str, Any]] | None = None,
         annotation: Mapping[str, Any] | None = None,
-        features: Sequence[str] = WITHOUT_GENOME,
+        features: Sequence[str] = DEFAULT_KINDS,
         damaging: Mapping[str, Sequence[str]] | None = None,
         gene_sets: Mapping[str, Sequence[str]] | None = None,
         gene_sets_file: Mapping[str, str] | None = None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from data_modules.modalities.variant_contexts import CONTEXTS, context_fractions
 from data_modules.modalities.variant_features import VariantTable
 from data_modules.modalities.variant_origin import OriginVariants
 from data_modules.modalities.variant_settings import FeatureSettings
+from data_modules.modalities.variant_shares import patient_shares
 from fusion.contract import FusionError
 
 PATIENTS = ("P1", "P2", "P3", "P4")
@@ -74,6 +77,32 @@ def test_mutational_burden_says_whether_it_is_per_megabase() -> None:
     assert known.describe("tmb:per_megabase").unit == "n / Mb"
     logged = table_of(kinds=("tmb",), callable_mb=0.5, log_counts=True)
     np.testing.assert_allclose(logged.features(logged.fit_rules(PATIENTS))["tmb:per_megabase"], np.log1p([6, 4, 2, 0]))
+
+
+def test_allele_fractions_by_hand() -> None:
+    """Two samples of P1, the larger share stands; P3 carries TP53 without depths; P2's BRCA2 has them."""
+    shares = SimpleNamespace(
+        row=np.array([0, 0, 1, 2, 3]), column=np.array([0, 4, 0, 1, 1]), value=np.array([0.2, 0.3, 0.1, 0.5, 0.7])
+    )
+    row_of = {"P1-a": 0, "P2-a": 1, "P3-a": 2, "P4-a": 3, "P1-b": 0}
+    known = patient_shares(shares, ["P1-a", "P2-a", "P3-a", "P4-a", "P1-b"], row_of)
+    part = replace(origin_of("somatic", SOMATIC), shares=known)
+    table = VariantTable(
+        origins={"somatic": part}, settings=FeatureSettings(kinds=("burden", "vaf")), absent_is="reference"
+    )
+    raw = table.features(table.fit_rules(PATIENTS))
+    np.testing.assert_equal(raw["vaf:TP53"].to_list(), [0.3, 0.0, np.nan, 0.0])
+    np.testing.assert_equal(raw["vaf:BRCA2"].to_list(), [0.0, 0.5, 0.0, 0.0])
+    np.testing.assert_allclose(raw["vaf:median"], [0.2, 0.6, np.nan, np.nan])
+    assert table.describe("vaf:TP53").gene == "TP53" and table.describe("vaf:median").gene is None
+    assert table.knows("vaf:TP53") and not table.knows("vaf:KRAS") and table.knows("vaf:median")
+
+
+def test_without_depths_allele_fractions_are_unknown() -> None:
+    table = table_of(kinds=("vaf",))
+    raw = table.features(table.fit_rules(PATIENTS))
+    np.testing.assert_equal(raw["vaf:TP53"].to_list(), [np.nan, 0.0, np.nan, 0.0])
+    assert raw["vaf:median"].isna().all()
 
 
 # Contexts.
