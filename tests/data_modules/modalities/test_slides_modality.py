@@ -297,3 +297,80 @@ def test_weights_that_do_not_fit_or_are_no_weights_are_refused(tmp_path: Path, r
     empty.write_bytes(b"")
     with pytest.raises(FusionError, match=r"empty\.safetensors: cannot be read"):
         load(empty)
+
+
+@pytest.fixture(scope="module")
+def stained(tmp_path_factory: pytest.TempPathFactory, write_slide: WriteSlide) -> SimpleNamespace:
+    """Three patients whose slides differ in nothing but how strongly they were stained."""
+    root = tmp_path_factory.mktemp("stained")
+    rng = np.random.default_rng(0)
+    nuclear = np.kron(rng.random((64, 64)) < 0.4, np.ones((8, 8), dtype=bool))
+    amounts = rng.uniform(0.7, 1.0, (2, 512, 512)) * np.stack(
+        [np.where(nuclear, 1.2, 0.1), np.where(nuclear, 0.2, 0.8)]
+    )
+    density = np.array([[0.65, 0.07], [0.70, 0.99], [0.29, 0.11]])
+    for patient, strength in enumerate((1.0, 0.6, 1.5), start=1):
+        pixels = 240 * np.exp(-np.einsum("cs,syx->yxc", density, strength * amounts))
+        write_slide(root / f"slides/SIM-{patient}_a.tif", np.clip(pixels, 0, 255).astype(np.uint8))
+    return SimpleNamespace(root=root, cache=tmp_path_factory.mktemp("cache"), simulated=True)
+
+
+def test_stains_are_brought_to_the_training_patients_average(stained: SimpleNamespace, tmp_path: Path) -> None:
+    slides = slides_of(stained, stain="fold")
+    assert slides.check() == []
+    slides.prepare(silent)
+    plain = {patient: slides.ingested.entries[f"{patient}_a.tif"].tiles() for patient in ("SIM-1", "SIM-2", "SIM-3")}
+    fitted = slides.fit(["SIM-1"], NOBODY)
+    loaded = {patient: fitted.load(patient) for patient in plain}
+    assert all(item is not None for item in loaded.values())
+    values = {patient: np.asarray(item.values).astype(int) for patient, item in loaded.items() if item is not None}
+    before = np.abs(plain["SIM-2"].astype(int).mean(axis=(0, 2, 3)) - plain["SIM-1"].mean(axis=(0, 2, 3))).max()
+    after = np.abs(values["SIM-2"].mean(axis=(0, 2, 3)) - values["SIM-1"].mean(axis=(0, 2, 3))).max()
+    assert before > 20 and after < 3
+    # The only training patient is his own reference.
+    assert np.abs(values["SIM-1"] - plain["SIM-1"]).max() <= 3
+    # Another training patient, another reference; nobody else's slide has a part in it.
+    strong = slides.fit(["SIM-3"], NOBODY).load("SIM-2")
+    assert strong is not None and np.asarray(strong.values).mean() < values["SIM-2"].mean() - 20
+    state = slides.fit(["SIM-2", "SIM-1"], NOBODY).state()
+    again = slides.fit(["SIM-1", "SIM-2", "SIM-9"], NOBODY).state()
+    assert all(np.array_equal(state.arrays[key], again.arrays[key]) for key in ("stain_matrix", "stain_most"))
+    save_state(tmp_path, "slides", state)
+    restored = slides_of(stained, stain="fold").restore(load_state(tmp_path, "slides")).load("SIM-3")
+    expected = slides.fit(["SIM-1", "SIM-2"], NOBODY).load("SIM-3")
+    assert restored is not None and expected is not None
+    assert np.array_equal(restored.values, expected.values)
+
+
+def test_other_patients_slides_have_no_part_in_the_fold_reference(
+    stained: SimpleNamespace, write_slide: WriteSlide, tmp_path: Path
+) -> None:
+    import shutil
+
+    state = slides_of(stained, stain="fold").fit(["SIM-1", "SIM-2"], NOBODY).state()
+    shutil.copytree(stained.root, tmp_path / "changed")
+    other = np.random.default_rng(3).integers(60, 200, (512, 512, 3), dtype=np.uint8)
+    other[..., 1] //= 3
+    write_slide(tmp_path / "changed/slides/SIM-3_a.tif", other)
+    changed = slides_of(
+        SimpleNamespace(root=tmp_path / "changed", cache=tmp_path / "cache", simulated=True), stain="fold"
+    )
+    changed.prepare(silent)
+    again = changed.fit(["SIM-1", "SIM-2"], NOBODY).state()
+    assert all(np.array_equal(state.arrays[key], again.arrays[key]) for key in ("stain_matrix", "stain_most"))
+
+
+def test_fold_stains_need_pixels(stained: SimpleNamespace, resnet_weights: Path) -> None:
+    (problem,) = slides_of(stained, stain="fold", embed={"encoder": "resnet18", "weights": str(resnet_weights)}).check()
+    assert "modality.slides.stain=fold needs pixels" in problem
+
+
+def test_a_large_bag_is_not_read_whole(cohort: SimpleNamespace, fitted: FittedSlides, monkeypatch: Any) -> None:
+    from data_modules.bags import Bag
+
+    whole = fitted.load("SIM-1")
+    monkeypatch.setattr("data_modules.bags.IN_MEMORY", 1000)
+    item = fitted.load("SIM-1")
+    assert whole is not None and item is not None and isinstance(item.values, Bag)
+    chosen = np.array([1, 15, 16, 19])
+    assert np.array_equal(item.values[chosen], whole.values[chosen])
