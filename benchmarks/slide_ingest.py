@@ -1,6 +1,6 @@
 """Ingest of a large slide against its parts: the bare encoder, bare reads, and memory.
 
-    python benchmarks/slide_ingest.py --crops ../shared/data/histology [--tiles 2000] [--encoder resnet18]
+    python benchmarks/slide_ingest.py --crops ../shared/data/histology [--tiles 3000] [--encoder resnet18]
 
 Writes a slide of 40,000 × 40,000 pixels into a temporary folder (JPEG tiles cut from real crops, turned and shuffled; a
 third of it glass), measures, and removes it. Each figure comes of a process of its own, in one run:
@@ -111,7 +111,7 @@ def measure_ingest(options: argparse.Namespace) -> dict[str, float]:
 
     entry_for(request, ingest, cache=cache)  # the slide's hash, remembered
     begin = time.perf_counter()
-    found = ingest_slides([request], ingest, cache=cache, progress=_silent, embedding=embedding, workers=1)
+    found = ingest_slides([request], ingest, cache=cache, progress=_silent, embedding=embedding)
     seconds = time.perf_counter() - begin
     number = len(next(iter(found.entries.values())).coords())
     return {"seconds": seconds, "tiles": number, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
@@ -200,8 +200,8 @@ def _run(name: str, options: argparse.Namespace) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--crops", type=Path, required=True, help="folder with monuseg_breast/*.png")
-    parser.add_argument("--tiles", type=int, default=1000)
-    parser.add_argument("--pairs", type=int, default=2)
+    parser.add_argument("--tiles", type=int, default=3000)
+    parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--encoder", default="resnet18")
     parser.add_argument("--stain", default="none")
     parser.add_argument("--weights", default=None, help="null: random weights; the time is the same")

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -113,7 +113,7 @@ def _read_all(
 ) -> Iterator[_Piece]:
     """All slides, those that another run is busy with last."""
     busy: list[SlideRequest] = []
-    with ThreadPoolExecutor(readers) as pool:
+    with ThreadPoolExecutor(readers + 1) as pool:
         for request, wait in chain(((request, False) for request in requests), ((request, True) for request in busy)):
             entry = entry_for(request, settings, cache=cache)
             claim = entry.claim(wait=False)
@@ -142,12 +142,14 @@ def _read_slide(
                 claim.clear()
             with claim.entry.disk_errors():
                 write_survey(claim.folder, survey)
-                change = _describe_sample(claim.folder, slide, survey, settings)
+                change, described = _describe_sample(claim.folder, slide, survey, settings, pool=pool)
             total = len(survey.grid.coords)
             for first in range(start, total, batch):
                 rows = np.arange(first, min(first + batch, total))
                 tiles = change(_read(slide, survey, rows, size=settings.tile.size, pool=pool))
                 yield _Piece(request=request, claim=claim, tiles=tiles, start=first, rows=total)
+            with claim.entry.disk_errors():
+                described.result()
             handed_over = True
             yield _Piece(request=request, claim=claim, last=True)
     except SlideError as error:
@@ -180,20 +182,25 @@ def _read(
 
 
 def _describe_sample(
-    folder: Path, slide: Any, survey: Survey, settings: IngestSettings
-) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
-    """Hand-crafted features of a sample of tiles, for arms that are no networks; returns the stain normalisation."""
+    folder: Path, slide: Any, survey: Survey, settings: IngestSettings, *, pool: ThreadPoolExecutor
+) -> tuple[Callable[[NDArray[np.uint8]], NDArray[np.uint8]], Future[None]]:
+    """The slide's stain normalisation, and, made meanwhile, hand-crafted features for arms that are no networks."""
     from data_modules.ingest.handcrafted import haematoxylin_threshold, tile_features
     from data_modules.ingest.stain import fit_stains, normalise
 
     grid = survey.grid.take(sample_rows(len(survey.grid.coords)))
     sample = np.stack(list(read_tiles(slide, grid, size=settings.tile.size))).transpose(0, 3, 1, 2)
     stains = fit_stains(sample) if settings.stain == "macenko" else None
-    if stains is not None:
-        sample = normalise(sample, stains)
-    threshold = haematoxylin_threshold(sample)
-    np.save(folder / "features.npy", tile_features(sample, mpp=settings.tile.mpp, threshold=threshold))
-    return (lambda tiles: tiles) if stains is None else (lambda tiles: normalise(tiles, stains))
+
+    def change(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return tiles if stains is None else normalise(tiles, stains)
+
+    def describe() -> None:
+        seen = change(sample)
+        threshold = haematoxylin_threshold(seen)
+        np.save(folder / "features.npy", tile_features(seen, mpp=settings.tile.mpp, threshold=threshold))
+
+    return change, pool.submit(describe)
 
 
 class _Writer:

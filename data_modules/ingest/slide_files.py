@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,14 +186,19 @@ def read_thumbnail(slide: Any, *, downsample: float) -> NDArray[np.uint8]:
     zoom = scale / slide.level_downsamples[level]
     block = max(16, int(2048 / max(zoom)))
     out = np.empty((height, width, 3), dtype=np.uint8)
-    for top in range(0, height, block):
-        for left in range(0, width, block):
-            shape = np.array([min(block, width - left), min(block, height - top)])
-            corner = np.rint(np.array([left, top]) * scale).astype(int)
-            size = np.maximum(1, np.rint(shape * zoom)).astype(int)
-            part = to_rgb(slide.read_region((int(corner[0]), int(corner[1])), level, (int(size[0]), int(size[1]))))
-            target = (int(shape[0]), int(shape[1]))
-            out[top : top + shape[1], left : left + shape[0]] = np.asarray(part.resize(target, Image.Resampling.BOX))
+
+    def read(corner: tuple[int, int]) -> None:
+        left, top = corner
+        shape = np.array([min(block, width - left), min(block, height - top)])
+        x, y = np.rint(np.array(corner) * scale).astype(int)
+        size = np.maximum(1, np.rint(shape * zoom)).astype(int)
+        part = to_rgb(slide.read_region((int(x), int(y)), level, (int(size[0]), int(size[1]))))
+        target = (int(shape[0]), int(shape[1]))
+        out[top : top + shape[1], left : left + shape[0]] = np.asarray(part.resize(target, Image.Resampling.BOX))
+
+    corners = [(left, top) for top in range(0, height, block) for left in range(0, width, block)]
+    with ThreadPoolExecutor(2) as pool:  # decoding holds no lock of Python's
+        list(pool.map(read, corners))
     return out
 
 
