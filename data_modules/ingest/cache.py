@@ -41,24 +41,36 @@ def file_hash(path: Path, *, memo: Path | None = None) -> str:
             read once; None reads the file anew.
     """
     path = Path(path).resolve()
-    facts = path.stat()
-    stamp = [str(path), facts.st_size, facts.st_mtime_ns]
-    note = None
-    if memo is not None:
-        note = Path(memo) / "hashes" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
-        try:
-            remembered = json.loads(note.read_text(encoding="utf-8"))
-            if remembered["stamp"] == stamp:
-                return str(remembered["sha256"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # absent or damaged: hash again
+    remembered = None if memo is None else remembered_hash(path, memo=memo)
+    if remembered is not None:
+        return remembered
+    stamp = _stamp(path)
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
-    if note is not None:
-        write_text_atomic(note, json.dumps({"stamp": stamp, "sha256": digest.hexdigest()}))
+    if memo is not None:
+        write_text_atomic(_note(path, memo), json.dumps({"stamp": stamp, "sha256": digest.hexdigest()}))
     return digest.hexdigest()
+
+
+def remembered_hash(path: Path, *, memo: Path) -> str | None:
+    """What `file_hash` noted of the file as it is now; None where it noted nothing, or the file has changed since."""
+    path = Path(path).resolve()
+    try:
+        remembered = json.loads(_note(path, memo).read_text(encoding="utf-8"))
+        return str(remembered["sha256"]) if remembered["stamp"] == _stamp(path) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # absent or damaged: hash again
+
+
+def _stamp(path: Path) -> list[str | int]:
+    facts = path.stat()
+    return [str(path), facts.st_size, facts.st_mtime_ns]
+
+
+def _note(path: Path, memo: Path) -> Path:
+    return Path(memo) / "hashes" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
 
 
 def content_hash(files: Sequence[Path], settings: Mapping[str, Any], *, memo: Path | None = None) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from data_modules.ingest.cache import CacheEntry, content_hash, file_hash
+from data_modules.ingest.cache import CacheEntry, content_hash, file_hash, remembered_hash
 from data_modules.ingest.contact_sheet import PANEL, draw_panel
 from data_modules.ingest.slide_files import (
     SlideError,
@@ -128,6 +128,12 @@ def entry_for(request: SlideRequest, settings: IngestSettings, *, cache: Path) -
     """Where this slide's entry lies, or will lie."""
     rules = {"format": _FORMAT, "mpp": [request.mpp, request.default_mpp], **asdict(settings)}
     return CacheEntry(root=cache, kind="slides", key=content_hash(request.files, rules, memo=cache))
+
+
+def has_entry(request: SlideRequest, settings: IngestSettings, *, cache: Path) -> bool:
+    """Whether the entry is known to be there without reading the slide: its hash was noted, and it has not changed."""
+    noted = all(remembered_hash(file, memo=cache) is not None for file in request.files)
+    return noted and entry_for(request, settings, cache=cache).complete
 
 
 def ingest_slide(request: SlideRequest, settings: IngestSettings, *, cache: Path) -> SlideEntry:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from data_modules.errors import some
 from data_modules.ingest.slide_files import SlideError, SlideRequest, one_of_each, open_slide
 from data_modules.ingest.slide_set import SlideSet, ingest_slides, load_set
-from data_modules.ingest.slides import IngestSettings
+from data_modules.ingest.slides import IngestSettings, has_entry
 from data_modules.ingest.stain import StainFit, average_stains
 from data_modules.ingest.tiles import TileSettings
 from data_modules.ingest.tissue import settings_from
@@ -163,8 +163,11 @@ class Slides(BaseModality):
         return problems
 
     def _check_slides(self) -> list[str]:
+        cache = Path(self.source.cache)
+        # An ingested slide has been opened before, and is needed no more: a cached cohort starts at once.
+        new = [request for request in self.requests if not has_entry(request, self.settings, cache=cache)]
         with ThreadPoolExecutor(8) as pool:
-            errors = [error for error in pool.map(_opening_error, self.requests) if error]
+            errors = [error for error in pool.map(_opening_error, new) if error]
         lacking = [error for error in errors if "microns" in error]
         broken = [error for error in errors if "microns" not in error]
         problems = []
