@@ -10,6 +10,7 @@ table          (batch, column) float32     a column, scaled by training patients
 variants       (batch, feature) float32    a selected feature: a burden, dosage or count
 tiles          (batch, tile, 3, H, W)      an RGB tile, uint8, of the patient's slides
 embeddings     (batch, tile, feature)      a tile's embedding, float32
+volume         (batch, patch, X, Y, Z)     a patch of one sequence, float32; sequence by sequence
 =============  ==========================  ==========================================
 """
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ModalityKind = Literal["table", "variants", "tiles", "embeddings", "volume"]
-FeatureKind = Literal["column", "burden", "dosage", "vaf", "count", "fraction", "copy_number", "embedding"]
+FeatureKind = Literal["column", "burden", "dosage", "vaf", "count", "fraction", "copy_number", "embedding", "patch"]
 
 
 class FusionError(Exception):
@@ -67,14 +68,18 @@ class ModalitySpec:
     Attributes:
         name: the key in `Batch.modalities`, ``model.encoders`` and ``modality``.
         kind: see the table above.
-        token_shape: the shape of one token's value: ``()``, ``(3, H, W)`` or ``(feature,)``.
-        features: one per token for ``table`` and ``variants``; empty for tiles.
+        token_shape: the shape of one token's value: ``()``, ``(3, H, W)``, ``(feature,)`` or ``(X, Y, Z)``.
+        features: one per token for ``table``, ``variants`` and ``volume``; empty for tiles.
+        sequences: of a ``volume``, in the order of its tokens.
+        grid: patches of a ``volume`` along each axis; within a sequence the last axis counts fastest.
     """
 
     name: str
     kind: ModalityKind
     token_shape: tuple[int, ...] = ()
     features: tuple[FeatureSpec, ...] = ()
+    sequences: tuple[str, ...] = ()
+    grid: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +207,8 @@ class Item:
 
     Attributes:
         values: ``(token, *token_shape)`` float32, or uint8 for tiles.
-        mask: ``(token,)`` bool; False for a table cell that is missing and not imputed.
+        mask: ``(token,)`` bool; False for a table cell that is missing and not imputed, and for a patch of a sequence
+            that is missing.
         coords: ``(token, 2)`` tile corners in level-0 pixels, where tokens have a place.
         source: which of the patient's slides a tile is of, ``(token,)`` int, an index into `files`.
         files: the slides.

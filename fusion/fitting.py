@@ -20,6 +20,7 @@ from torch import Tensor
 from fusion.contract import Batch, ModalityBatch
 from fusion.encoders.base import Encoder
 from fusion.encoders.tiles import TileEncoder
+from fusion.encoders.volumes import VolumeEncoder
 from fusion.heads.base import Head
 from fusion.layers import ModelError
 from fusion.model import FusionModel
@@ -205,11 +206,11 @@ def load_weights(model: FusionModel, path: Path) -> None:
 
 def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None:
     """Before training, heads see how common each class is, and encoders of numbers how their values lie."""
-    # Tiles are many and large, and no image encoder asks for them.
+    # Tiles and volumes are many and large, and no image encoder asks for them.
     encoders = {
         name: encoder
         for name, encoder in model.encoders.items()
-        if isinstance(encoder, Encoder) and not isinstance(encoder, TileEncoder)
+        if isinstance(encoder, Encoder) and not isinstance(encoder, (TileEncoder, VolumeEncoder))
     }
     seen: dict[str, list[ModalityBatch]] = {name: [] for name in encoders}
     labels = []

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fusion.contract import Batch
 from fusion.encoders.tiles import TileEncoder
+from fusion.encoders.volumes import VolumeEncoder
 from fusion.layers import ModelError
 from fusion.model import FusionModel
 
@@ -91,7 +92,8 @@ class FusionTask(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Two learning rates, with and without weight decay."""
         groups: dict[tuple[bool, bool], list[Tensor]] = {}
-        images = {name for name, encoder in self.model.encoders.items() if isinstance(encoder, TileEncoder)}
+        pixels = (TileEncoder, VolumeEncoder)
+        images = {name for name, encoder in self.model.encoders.items() if isinstance(encoder, pixels)}
         for name, parameter in self.model.named_parameters():
             if not parameter.requires_grad:
                 continue

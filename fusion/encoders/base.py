@@ -57,7 +57,7 @@ _SUGGESTED: dict[ModalityKind, str] = {
     "variants": "variants",
     "tiles": "cnn",
     "embeddings": "mil",
-    "volume": "resnet",
+    "volume": "volume_cnn",
 }
 
 

@@ -8,7 +8,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fusion.contract import FusionError
 
@@ -42,6 +42,9 @@ class SimulatedSource:
     interaction: float = 1.0
     workers: int = 2
 
+    generator: ClassVar[str] = "data_modules.sources.simulated"
+    version: ClassVar[int] = VERSION
+
     def __post_init__(self) -> None:
         if self.patients < 12 or self.patients > 9999:
             raise SimulationError(f"patients is {self.patients}; a simulated cohort has 12 to 9999")
@@ -56,8 +59,8 @@ class SimulatedSource:
     def settings(self) -> dict[str, Any]:
         """What decides every byte."""
         return {
-            "generator": "data_modules.sources.simulated",
-            "version": VERSION,
+            "generator": self.generator,
+            "version": self.version,
             "patients": self.patients,
             "seed": self.seed,
             "interaction": float(self.interaction),
@@ -84,14 +87,12 @@ class SimulatedSource:
                     f"{folder} exists and holds no {STAMP_FILE}: it was not simulated and is left alone; "
                     "name another folder (cohort.root) or remove it yourself"
                 )
-        from data_modules.sources.simulated.cohort import write_files
-
         drafts = [_draft(target), _draft(truth)]
         for draft in drafts:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
         try:
-            write_files(self, drafts[0], drafts[1], progress)
+            self.write_files(drafts[0], drafts[1], progress)
             for draft in drafts:
                 _stamp(draft, self.settings)
             # The truth goes first: where the cohort stands, its truth does.
@@ -101,6 +102,12 @@ class SimulatedSource:
         finally:
             for draft in drafts:
                 shutil.rmtree(draft, ignore_errors=True)
+
+    def write_files(self, root: Path, truth: Path, progress: Progress | None) -> None:
+        """Fill two empty folders with the cohort and its truth."""
+        from data_modules.sources.simulated.cohort import write_files
+
+        write_files(self, root, truth, progress)
 
 
 def write_cohort(
