@@ -89,15 +89,42 @@ class OriginVariants:
         return csr_matrix(self.dosage > 0, dtype=np.float64)
 
     @cached_property
+    def damages(self) -> pd.DataFrame:
+        """Columns variant (its number), gene and consequence: a row for each gene that a variant damages.
+
+        Of several genes each has the consequence that ``effects`` names for it, else all have the variant's own.
+        """
+        table = self.variants
+        effects = table["effects"] if "effects" in table else pd.Series(pd.NA, index=table.index, dtype="string")
+        plain = table["gene"].notna() & effects.isna()
+        genes = table.loc[plain, "gene"].str.split(";").explode()
+        parts = effects.dropna().str.split(";").explode().str.split("=", n=1)
+        rows = pd.DataFrame(
+            {
+                "variant": [*genes.index, *parts.index],
+                "gene": [*genes, *parts.str[0]],
+                "consequence": [*table["consequence"].reindex(genes.index), *parts.str[1]],
+            }
+        )
+        return rows[rows["consequence"].isin(list(self.damaging))].reset_index(drop=True)
+
+    @cached_property
     def genes(self) -> tuple[tuple[str, ...], Any]:
         """Genes with a damaging variant, and (variant, gene) sparse 0/1: which damaging variant hits which."""
+        codes, symbols = self._coded
+        return tuple(symbols), self._hits(np.ones(len(codes)))
+
+    @cached_property
+    def _coded(self) -> Any:
+        return pd.factorize(self.damages["gene"], sort=True)
+
+    def _hits(self, weights: NDArray[np.floating[Any]]) -> Any:
+        """(variant, gene) sparse, of a weight for each row of `damages`."""
         from scipy.sparse import csr_matrix
 
-        hits = self.variants["consequence"].isin(list(self.damaging)) & self.variants["gene"].notna()
-        pairs = self.variants.loc[hits, "gene"].str.split(";").explode()
-        codes, symbols = pd.factorize(pairs, sort=True)
+        codes, symbols = self._coded
         shape = (len(self.variants), len(symbols))
-        return tuple(symbols), csr_matrix((np.ones(len(pairs)), (pairs.index.to_numpy(), codes)), shape=shape)
+        return csr_matrix((weights, (self.damages["variant"].to_numpy(dtype=np.int64), codes)), shape=shape)
 
     def rows(self, patients: Sequence[str]) -> NDArray[np.intp]:
         """Their rows, those who have any."""
@@ -123,7 +150,7 @@ class OriginVariants:
         at = pd.Index(symbols).get_indexer(pd.Index(list(genes)))
         weight = np.ones(len(self.variants))
         if weights:
-            weight *= self.variants["consequence"].map(dict(weights)).fillna(1.0).to_numpy(dtype=np.float64)
+            hits = self._hits(self.damages["consequence"].map(dict(weights)).fillna(1.0).to_numpy(dtype=np.float64))
         if frequencies:
             # Beta(p; 1, 25) is 25(1 − p)²⁴ (Wu et al. 2011): a variant that no training patient carries weighs 1.
             weight *= (1.0 - pd.Series(self.names).map(dict(frequencies)).fillna(0.0).to_numpy()) ** 24

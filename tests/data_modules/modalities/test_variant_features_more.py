@@ -56,6 +56,17 @@ def test_burdens_weighted_by_consequence() -> None:
     assert table.describe("burden:TP53").unit == "variants, weighted"
 
 
+def test_each_gene_has_its_own_consequence() -> None:
+    """One variant stops TP53 and lies beside WRAP53: where the file says so, only TP53 is damaged."""
+    rows: list[Row] = [("17", 30, "C", "T", "TP53;WRAP53", "stopgain", [1, 0, 0, 0])]
+    for effects, damaged in ((pd.NA, {"TP53", "WRAP53"}), ("TP53=stopgain;WRAP53=upstream", {"TP53"})):
+        part = origin_of("somatic", rows)
+        part = replace(part, variants=part.variants.assign(effects=pd.array([effects], dtype="string")))
+        assert set(part.genes[0]) == damaged
+        weighted = part.burden((), ["TP53", "WRAP53"], weights={"stopgain": 2.0})
+        assert weighted[0].tolist() == [2.0, 2.0 if "WRAP53" in damaged else 0.0]
+
+
 def test_burdens_weighted_by_germline_frequency() -> None:
     """P2 and P3 carry one allele each: p = 2/8 among all four, 1/4 in P1 and P2; somatic variants weigh 1."""
     table = table_of(kinds=("burden",), germline_frequency="beta")
