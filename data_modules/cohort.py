@@ -8,50 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from data_modules.endpoint import read_endpoint
 from data_modules.errors import CohortError, Problem, some
 from data_modules.ingest.cache import file_hash
 from data_modules.reconcile import ReconciledCohort, reconcile
 from data_modules.tables import Column, ReadTable, Time, plain, read_table, table_spec
-from fusion.contract import EndpointSpec, Modality, Progress
+from fusion.contract import Modality, Progress
 
 STAMP = "SIMULATED.json"
 """The file whose presence in a root marks everything made of it as simulated."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """A declared outcome.
-
-    Attributes:
-        name: key in ``cohort.endpoints``.
-        table: key in ``cohort.tables``.
-        column: of that table.
-        positive: values that count as `classes[1]`,
-        negative: and as `classes[0]`.
-        ignore: values that drop the patient, e.g. an outcome that was not evaluable.
-        classes: names of the negative and the positive class.
-        note: for reports, e.g. that a label is a proxy.
-    """
-
-    name: str
-    table: str
-    column: str
-    positive: tuple[str, ...]
-    negative: tuple[str, ...]
-    ignore: tuple[str, ...] = ()
-    classes: tuple[str, str] = ("no response", "response")
-    note: str = ""
-
-    @property
-    def spec(self) -> EndpointSpec:
-        return EndpointSpec(name=self.name, kind="binary", classes=self.classes, note=self.note)
 
 
 class CohortSource:
@@ -64,7 +35,7 @@ class CohortSource:
         cache: folder of ingested results.
         tables: name → file (or reader), id, id_pattern, skip_rows, and columns: name → time, kind, levels, unit, label,
             missing; see `data_modules.tables`.
-        endpoints: name → table, column, positive, negative, ignore, classes, note; see `Endpoint`.
+        endpoints: name → table, column, and positive and negative or classes; ignore, note; see `Endpoint`.
         endpoint: which of them is predicted; null takes the first.
         site: ``{table, column}`` of the hospital or batch, for site-aware folds and subgroups.
         build: genome build of its variants, e.g. ``GRCh38``.
@@ -124,7 +95,7 @@ class CohortSource:
             raise CohortError(name, [Problem(what="cohort.root is null", remedy="Set it to the folder of the files")])
         own = "".join(f"_{key}_{value}" for key, value in self._settings.items())
         self.root = Path("data", name + own) if root is None else Path(root).expanduser()
-        self.endpoint = _endpoint(name, endpoint, plain(endpoints))
+        self.endpoint = read_endpoint(name, endpoint, plain(endpoints))
         self._check_declarations()
 
     def _check_declarations(self) -> None:
@@ -263,42 +234,3 @@ class CohortSource:
             CohortError: everything that is wrong, in one message.
         """
         return reconcile(self, modalities, require_labels=require_labels)
-
-
-def _endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping[str, Any]]) -> Endpoint:
-    """The declared endpoint that is predicted."""
-    if not endpoints or (name is not None and name not in endpoints):
-        what = f"endpoint {name!r} is not declared" if endpoints else "no endpoint is declared"
-        remedy = f"Set endpoint to one of {some(list(endpoints))}" if endpoints else "Declare one in cohort.endpoints"
-        raise CohortError(cohort, [Problem(what=what, remedy=remedy)])
-    name = name or next(iter(endpoints))
-    key, facts = f"cohort.endpoints.{name}", dict(endpoints[name])
-    sets = {
-        part: tuple(str(value) for value in facts.pop(part, None) or ()) for part in ("positive", "negative", "ignore")
-    }
-    classes = tuple(str(value) for value in facts.pop("classes", ("no response", "response")))
-    problems = []
-    if set(facts) - {"note"} != {"table", "column"}:
-        known = "table, column, positive, negative, ignore, classes, note"
-        problems.append(Problem(what=f"{key} has the keys {some(sorted(endpoints[name]))}", remedy=f"It takes {known}"))
-    if not sets["positive"] or not sets["negative"]:
-        problems.append(
-            Problem(what=f"{key} lacks positive or negative values", remedy="List the values of each class")
-        )
-    both = [value for value in sets["positive"] if value in sets["negative"]]
-    if both:
-        problems.append(Problem(what=f"{key}: {some(both)} is both positive and negative", remedy="Mend the lists"))
-    if len(classes) != 2:
-        problems.append(
-            Problem(what=f"{key}.classes is {list(classes)}", remedy="Name the negative, then the positive class")
-        )
-    if problems:
-        raise CohortError(cohort, problems)
-    return Endpoint(
-        name=name,
-        table=str(facts["table"]),
-        column=str(facts["column"]),
-        classes=(classes[0], classes[1]),
-        note=str(facts.get("note") or ""),
-        **sets,
-    )

@@ -26,7 +26,7 @@ class ReconciledCohort:
     Attributes:
         spec: for reports.
         patient_ids: kept patients, sorted.
-        labels: index patient_id in that order; 0/1, -1 where unknown.
+        labels: index patient_id in that order; position in the endpoint's classes, -1 where unknown.
         sites: index patient_id in that order, or None where no site is declared.
         reconciliation: patient_id, kept, dropped_at, reason, then one bool column a source file and modality.
     """
@@ -188,17 +188,17 @@ def _labels(
     }
     if not require_labels:
         reasons = {}
-    labels[text.isin(endpoint.negative)] = 0
-    labels[text.isin(endpoint.positive)] = 1
-    known = (*endpoint.positive, *endpoint.negative, *endpoint.ignore)
-    outside = present[present.notna() & ~present.isin(known)]
+    of_value = {value: endpoint.label(value) for value in text.dropna().unique()}
+    labels[:] = text.map(of_value).fillna(-1).astype("int64")
+    unlabelled = present.notna() & (present.map(of_value) == -1) & ~present.isin(endpoint.ignore)
+    outside = present[unlabelled]
     if outside.empty:
         return labels, reasons, []
     rows = table.rows.reindex(outside.index)
     examples = tuple(f"{who}, row {row}: {value!r}" for (who, value), row in zip(outside.items(), rows, strict=True))
     problem = Problem(
         what=f"{spec.source}: column {endpoint.column!r} has values that are no label of endpoint {endpoint.name!r}",
-        remedy=f"Mend them, or add them to positive, negative or ignore of cohort.endpoints.{endpoint.name}",
+        remedy=f"Mend them, or add them to a class or to ignore of cohort.endpoints.{endpoint.name}",
         examples=examples,
     )
     return labels, reasons, [problem]
@@ -241,14 +241,16 @@ def _classes(
         ]
     if not require_labels:
         return []
-    names = [source.endpoint.classes[value] for value in sorted(labels.loc[list(kept)].unique())]
-    if len(names) == 2:
+    classes = source.endpoint.classes
+    present = {classes[value] for value in labels.loc[list(kept)].unique()}
+    absent = [name for name in classes if name not in present]
+    if not absent:
         return []
+    what = f"no labelled patient is of class {some([repr(name) for name in absent])}"
+    if len(present) == 1:
+        what = f"all {len(kept)} labelled patients are of one class, {next(iter(present))!r}"
     key = f"cohort.endpoints.{source.endpoint.name}"
-    what = f"all {len(kept)} labelled patients are of one class, {names[0]!r}"
-    return [
-        Problem(what=what, remedy=f"Mend {key}.positive and .negative, or the labels of {source.endpoint.column!r}")
-    ]
+    return [Problem(what=what, remedy=f"Mend the values of {key}, or the labels of {source.endpoint.column!r}")]
 
 
 def _sites(source: CohortSource, ids: pd.Index[str], *, require_labels: bool) -> pd.Series[str] | None:

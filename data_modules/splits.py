@@ -166,10 +166,11 @@ def _deal_groups(
 
 
 def _check_parts(cohort: Cohort, parts: Sequence[tuple[str, ...]], labels: Mapping[str, int], key: str) -> None:
-    """Every part holds both classes; only whole groups can spoil that."""
-    poor = [part for part in parts if len({labels[patient] for patient in part}) < 2]
+    """Every part holds every class; only whole groups can spoil that."""
+    classes = set(labels.values())
+    poor = [part for part in parts if {labels[patient] for patient in part} != classes]
     if poor:
-        what = f"{len(poor)} of {len(parts)} {key} folds have patients of one class only, because groups stay whole"
+        what = f"{len(poor)} of {len(parts)} {key} folds lack patients of a class, because groups stay whole"
         remedy = f"Lower folds.{key}, or set folds.site=stratify"
         raise CohortError(cohort.spec.name, [Problem(what=what, remedy=remedy)])
 

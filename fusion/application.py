@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fusion.arms.classical import features
 from fusion.contract import EndpointSpec, FittedModality, FusionError, Progress
+from fusion.evaluation.outcome import outcome_of
 from fusion.novelty import Novelty
 from fusion.run_files import replace_file
 from fusion.state import load_state, save_json
@@ -63,14 +64,16 @@ def apply(
         raise FusionError("cohort: no patient to predict is left; see the reconciliation for where they were dropped.")
     folds = folder.folds()["folds"]
     make_data = instantiate(config.datamodule)
-    scores = pd.DataFrame(np.nan, index=patients, columns=[_name(fold) for fold in folds])
-    distances = scores.copy()
+    outcome = outcome_of(_endpoint(folder))
+    scores: list[NDArray[np.float64]] = []
+    distances = pd.DataFrame(np.nan, index=patients, columns=[_name(fold) for fold in folds])
     matches: dict[str, Any] = {}
     thresholds = []
     for done, fold in enumerate(folds):
         progress("Scoring by fold models", done, len(folds))
         name, models = _name(fold), folder.models(_name(fold))
-        unseen = [patient for patient in patients if patient not in set(fold["train"])]
+        seen = set(fold["train"])
+        unseen = [patient for patient in patients if patient not in seen]
         members = list(
             load_members(models, name, arm=arm, config=config, endpoint=_endpoint(folder), modalities=setup.modalities)
         )
@@ -78,18 +81,19 @@ def apply(
             matches = _matches(members[0].fitted, min_match)
         thresholds.append(json.loads((models / arm / "arm.json").read_text())["calibration"]["threshold"])
         if unseen:
-            scores.loc[unseen, name] = score(members, unseen, make_data)
+            mine = score(members, unseen, make_data)
+            scores.append(np.full((len(patients), *mine.shape[1:]), np.nan))
+            scores[-1][[patient not in seen for patient in patients]] = mine
             distances.loc[unseen, name] = _distance(models, setup, unseen)
     progress("Scoring by fold models", len(folds), len(folds))
+    by_fold = np.stack(scores)
     trained_on = {patient for fold in folds for patient in fold["train"]}
     table = pd.DataFrame(
         {
             "patient_id": patients,
-            # Summed over the folds that scored him, in their order: one fold's score comes out as it is.
-            "score": scores.mean(axis=1).to_numpy(),
-            "low": scores.min(axis=1).to_numpy(),
-            "high": scores.max(axis=1).to_numpy(),
-            "fold_models": scores.notna().sum(axis=1).to_numpy(),
+            **_files(setup, patients),
+            **outcome.summary(by_fold),
+            "fold_models": np.isfinite(by_fold.reshape(*by_fold.shape[:2], -1)[..., 0]).sum(axis=0),
             "modalities": _present(setup, patients, config),
             "distance": distances.mean(axis=1).to_numpy(),
             # Distances are relative to each fold's limit; unlike in most folds means unlike.
@@ -97,39 +101,42 @@ def apply(
             "in_training": [patient in trained_on for patient in patients],
         }
     )
-    return Application(table=table, threshold=float(np.mean(thresholds)), matches=matches, arm=arm)
+    return Application(
+        table=table, threshold=float(np.mean(np.array(thresholds, dtype=np.float64))), matches=matches, arm=arm
+    )
 
 
 def summarise(result: Application, output: Path, folder: RunFolder, setup: Setup, *, evaluation: Any) -> None:
     """Write predictions.csv, matches.json, cohort.csv and, where labels exist, metrics.json; say where they are."""
-    from fusion.evaluation.evaluate import evaluate
-
+    outcome = outcome_of(_endpoint(folder))
     output.mkdir(parents=True, exist_ok=True)
     simulated = setup.cohort.spec.simulated or folder.cohort_spec().simulated
     table = result.table.assign(simulated=True) if simulated else result.table
     replace_file(output / "cohort.csv", lambda path: setup.cohort.reconciliation.to_csv(path, index=False))
     save_json(output / "matches.json", result.matches)
-    labels = setup.cohort.labels.loc[list(result.table["patient_id"])]
+    endpoint = setup.cohort.spec.endpoint
+    labels = outcome.align(setup.cohort.labels, endpoint.classes).loc[list(result.table["patient_id"])]
     known = (labels >= 0).to_numpy()
     lines = [
         f"{'SIMULATED ' if simulated else ''}{len(table)} patients scored by {result.arm}: {output / 'predictions.csv'}"
     ]
-    if labels[known].nunique() == 2:
+    if len(set(labels[known])) > 1:
         rows = result.table[known].assign(
             arm=result.arm,
             repeat=0,
             fold=0,
-            endpoint=setup.cohort.spec.endpoint.name,
+            endpoint=endpoint.name,
             label=labels[known].to_numpy(),
             threshold=result.threshold,
         )
-        metrics = evaluate(
+        metrics = outcome.evaluate(
             rows, draws=evaluation.draws, seed=evaluation.seed, reference=result.arm, simulated=simulated
         )
         save_json(output / "metrics.json", metrics)
-        auroc = metrics["arms"][result.arm]["auroc"]
+        value = metrics["arms"][result.arm][outcome.chosen]
+        label = outcome.label[0].upper() + outcome.label[1:]
         lines.append(
-            f"AUROC {auroc['value']:.3f} ({auroc['low']:.3f} to {auroc['high']:.3f}) on {int(known.sum())} labelled "
+            f"{label} {value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f}) on {int(known.sum())} labelled "
             f"patients: {output / 'metrics.json'}"
         )
     replace_file(output / "predictions.csv", lambda path: table.to_csv(path, index=False))
@@ -177,6 +184,15 @@ def _matches(fitted: Mapping[str, FittedModality], min_match: float) -> dict[str
                 f"(min_match={min_match}). Is it the same build, panel and annotation? Lower min_match to go on."
             )
     return found
+
+
+def _files(setup: Setup, patients: Sequence[str]) -> dict[str, list[str]]:
+    """The column `file`, where a patient is an image file."""
+    for modality in setup.modalities.values():
+        named = getattr(modality, "named_files", None)
+        if named is not None:
+            return {"file": named(patients)}
+    return {}
 
 
 def _present(setup: Setup, patients: Sequence[str], config: Any) -> list[str]:

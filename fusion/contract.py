@@ -84,10 +84,17 @@ class ModalitySpec:
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointSpec:
-    """The outcome a head predicts. `classes[1]` is the positive class (the response)."""
+    """The outcome a head predicts.
+
+    Attributes:
+        name: of the outcome.
+        kind: ``binary``, whose `classes[1]` is the positive class (the response), or ``multiclass``.
+        classes: names, in the order of the labels 0, 1, …
+        note: for reports, e.g. that a label is a proxy.
+    """
 
     name: str
-    kind: Literal["binary"]
+    kind: Literal["binary", "multiclass"]
     classes: tuple[str, ...]
     note: str = ""
 
@@ -296,7 +303,7 @@ class Cohort(Protocol):
 
     @property
     def labels(self) -> pd.Series[int]:
-        """Index patient_id; 0/1, -1 where unknown."""
+        """Index patient_id; position in the endpoint's `classes` (0/1 where binary), -1 where unknown."""
         ...
 
     @property

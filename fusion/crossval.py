@@ -31,8 +31,9 @@ class FoldResult:
     """What one outer fold gives.
 
     Attributes:
-        predictions: patient_id, arm, repeat, fold, endpoint, label, score, threshold; test patients only.
-        inner: arm, repeat, fold, auroc: inner out-of-fold AUROC, which alone may choose between settings.
+        predictions: patient_id, arm, repeat, fold, endpoint, label, score, threshold; test patients only. With several
+            classes `score` is the probability of the called one, and a column ``score_<class>`` follows for each.
+        inner: arm, repeat, fold, auroc (and others): inner out-of-fold metrics, which alone may choose.
         selected: modality, repeat, fold, member, feature, gene, rank, selected; member -1 is the whole training part.
         curves: arm, repeat, fold, member, epoch, then losses and metrics.
     """
@@ -130,7 +131,7 @@ def _predictions(labels: pd.Series[int], data: FoldData, scores: Mapping[str, Ar
                 "fold": fold.index,
                 "endpoint": data.endpoint.name,
                 "label": labels.loc[test].to_numpy(),
-                "score": arm.test.loc[test].to_numpy(),
+                **data.outcome.columns(arm.test.loc[test].to_numpy()),
                 "threshold": arm.threshold,
             }
         )
@@ -142,11 +143,14 @@ def _predictions(labels: pd.Series[int], data: FoldData, scores: Mapping[str, Ar
 def _inner(data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
     import pandas as pd
 
-    from fusion.arms.combined import inner_auroc
-
     return pd.DataFrame(
         [
-            {"arm": name, "repeat": data.fold.repeat, "fold": data.fold.index, "auroc": inner_auroc(arm, data)}
+            {
+                "arm": name,
+                "repeat": data.fold.repeat,
+                "fold": data.fold.index,
+                **data.outcome.inner(data.truth(arm.inner), arm.inner.to_numpy()),
+            }
             for name, arm in scores.items()
         ]
     )

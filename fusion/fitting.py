@@ -149,7 +149,7 @@ def fit_network(
 
 
 def predict_scores(model: FusionModel, loader: Iterable[Batch]) -> NDArray[np.float64]:
-    """Logits ``(patient,)`` in the order of the ids that `loader` was built with, in evaluation mode.
+    """Logits ``(patient,)`` or ``(patient, class)`` in the order of the ids that `loader` was built with, in evaluation mode.
 
     Raises:
         ModelError: a logit that is not finite, which training that diverged leaves behind.
@@ -167,10 +167,14 @@ def predict_scores(model: FusionModel, loader: Iterable[Batch]) -> NDArray[np.fl
     scores = torch.cat(logits)[order].double().numpy()
     if not np.isfinite(scores).all():
         raise ModelError(
-            f"The network gives {int((~np.isfinite(scores)).sum())} of {len(scores)} patients a score that is not a "
+            f"The network gives {_not_finite(scores)} of {len(scores)} patients a score that is not a "
             "number: training diverged. Lower trainer.learning_rate or trainer.gradient_clip."
         )
     return np.asarray(scores, dtype=np.float64)
+
+
+def _not_finite(scores: NDArray[np.float64]) -> int:
+    return int((~np.isfinite(scores.reshape(len(scores), -1))).any(axis=1).sum())
 
 
 def save_weights(model: FusionModel, path: Path) -> None:

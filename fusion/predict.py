@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PLACES = ("files", "patient_pattern", "sample_sheet", "mpp", "absent_is", "table", "spark", "workers", "max_failed")
 """Keys of a modality that say where and how patients' files lie; all others come from the run."""
 
+LEARNED = ("label_map",)
+"""Keys of a cohort that the run's labels rest on: where the new one leaves them null, they come from the run."""
+
 
 def predict(config: DictConfig) -> None:
     """Write predictions.csv and, where labels exist, metrics.json.
@@ -64,8 +67,12 @@ def merge(trained: dict[str, Any], config: DictConfig) -> DictConfig:
     for name in shared:
         places = {key: value for key, value in new["modality"][name].items() if key in PLACES}
         modality[name] = {**trained["modality"][name], **places}
+    cohort = dict(new["cohort"])
+    for key in LEARNED:
+        if key in cohort and cohort[key] is None:
+            cohort[key] = trained["cohort"].get(key)
     return OmegaConf.create(
-        {**trained, "cohort": new["cohort"], "modality": modality, "cache": new["cache"], "spark": new["spark"]}
+        {**trained, "cohort": cohort, "modality": modality, "cache": new["cache"], "spark": new["spark"]}
     )
 
 

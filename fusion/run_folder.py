@@ -2,7 +2,7 @@
 
 ::
 
-    config.yaml  run.json  folds.json  cohort.csv  predictions.parquet  metrics.json
+    config.yaml  run.json  folds.json  cohort.csv  predictions.parquet  metrics.json  examples.json
     selected.parquet  curves.parquet  inner.parquet  models/<fold>/…  figures/  report.html
 
 Files are replaced whole (`replace_file`). A finished fold is a folder ``models/<fold>`` with a ``result.json``, so an
@@ -36,7 +36,7 @@ TABLES = ("predictions", "inner", "selected", "curves")
 """The tables of a `FoldResult`; gathered over folds at the top of the folder."""
 
 _OWN = (
-    "config.yaml", "run.json", "folds.json", "cohort.csv", "metrics.json", "report.html",
+    "config.yaml", "run.json", "folds.json", "cohort.csv", "metrics.json", "examples.json", "report.html",
     *(f"{table}.parquet" for table in TABLES), "models", "figures",
 )  # fmt: skip
 _REGENERATED = ("run.json", "metrics.json", "report.html", "figures")
@@ -177,6 +177,15 @@ class RunFolder:
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """metrics.json, as `fusion.evaluation.evaluate` makes it."""
         self._write_json("metrics.json", metrics)
+
+    def write_examples(self, examples: Sequence[Mapping[str, Any]]) -> None:
+        """examples.json: cases that the report shows in pictures, so that it needs no other file; none, no file."""
+        if examples:
+            self._write_json("examples.json", {"examples": list(examples)})
+
+    def examples(self) -> list[dict[str, Any]]:
+        """What `write_examples` wrote; nothing where a run has none."""
+        return list(self._json("examples.json")["examples"]) if (self.path / "examples.json").exists() else []
 
     def finish(self, *, seconds: float, steps: Mapping[str, float] | None = None) -> None:
         """Mark the run complete: wall time, peak memory and the hash of every file that later commands rest on.

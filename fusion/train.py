@@ -26,7 +26,8 @@ def train(config: DictConfig) -> float:
     """Cross-validate every arm on the same folds, compare them, write the run folder and its report.
 
     Returns:
-        The fused model's mean *inner* AUROC: sweeps may look at it, for the outer test patients had no part in it.
+        The fused model's mean *inner* metric (AUROC; balanced accuracy where there are several classes): sweeps may
+        look at it, for the outer test patients had no part in it.
 
     Raises:
         FusionError: what a user can mend, before any long work.
@@ -36,7 +37,7 @@ def train(config: DictConfig) -> float:
 
     from fusion.cohort_setup import open_setup
     from fusion.crossval import units
-    from fusion.evaluation.evaluate import evaluate
+    from fusion.evaluation.outcome import outcome_of
     from fusion.loggers import open_logger
     from fusion.progress import JobProgress
     from fusion.report.console import print_summary
@@ -76,10 +77,16 @@ def train(config: DictConfig) -> float:
         # Every patient now has one out-of-fold prediction per arm and repeat: score, compare, report.
         with progress.timed("evaluation"):
             predictions = folder.gather([fold.name for fold in folds])
-            metrics = evaluate(
-                predictions, draws=config.evaluation.draws, seed=config.seed, simulated=cohort.spec.simulated
+            outcome = outcome_of(cohort.spec.endpoint)
+            metrics = outcome.evaluate(
+                predictions,
+                draws=config.evaluation.draws,
+                seed=config.seed,
+                simulated=cohort.spec.simulated,
+                modalities=len(setup.modalities),
             )
             folder.write_metrics(metrics)
+            folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
         folder.finish(seconds=progress.seconds, steps=progress.steps)
         with progress.timed("report"):
             write_report(folder)
@@ -91,7 +98,7 @@ def train(config: DictConfig) -> float:
         logger.log_figures(sorted(folder.figures_path.glob("*.png")))
     print_summary(folder)
     inner = folder.inner()
-    return float(inner.loc[inner["arm"] == "fusion", "auroc"].mean())
+    return float(inner.loc[inner["arm"] == "fusion", outcome.chosen].mean())
 
 
 def check(config: DictConfig) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec
-from fusion.evaluation.calibration import Platt
+from fusion.evaluation.outcome import Calibrator, outcome_of
 from fusion.fitting import load_weights, predict_scores
 from fusion.model import FusionModel, build_model
 from fusion.state import load_state
@@ -30,14 +30,14 @@ class Member:
         index: of the inner fold it left out.
         model: in evaluation mode.
         fitted: modality → as fitted on the member's training patients.
-        platt: logit → calibrated probability, learned in its fold.
+        calibrator: logits → calibrated probabilities, learned in its fold.
     """
 
     fold: str
     index: int
     model: FusionModel
     fitted: Mapping[str, FittedModality]
-    platt: Platt
+    calibrator: Calibrator
 
 
 def spec_from_json(content: Mapping[str, Any]) -> ModalitySpec:
@@ -77,7 +77,7 @@ def load_members(
     except OSError as error:
         arms = sorted(path.parent.name for path in folder.glob("*/member0.safetensors"))
         raise FusionError(f"{folder}: keeps no network arm {arm!r}; there are {', '.join(arms) or 'none'}.") from error
-    platt = Platt(slope=kept["calibration"]["slope"], intercept=kept["calibration"]["intercept"])
+    calibrator = outcome_of(endpoint).restore_calibrator(kept["calibration"])
     for path in sorted((folder / arm).glob("member*.safetensors")):
         index = int(path.stem.removeprefix("member"))
         specs = {
@@ -92,11 +92,11 @@ def load_members(
         fitted = {
             name: modalities[name].restore(load_state(folder / "modalities" / f"member{index}", name)) for name in specs
         }
-        yield Member(fold=fold, index=index, model=model.eval(), fitted=fitted, platt=platt)
+        yield Member(fold=fold, index=index, model=model.eval(), fitted=fitted, calibrator=calibrator)
 
 
 def score(members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any]) -> NDArray[np.float64]:
-    """Calibrated probability by one fold: the mean over its members, ``(patient,)``.
+    """Calibrated scores by one fold: the mean over its members, ``(patient,)`` or ``(patient, class)``.
 
     The same sum in the same order as in training, so that out-of-fold scores come out equal to the last bit.
     """
@@ -106,5 +106,5 @@ def score(members: Sequence[Member], patient_ids: Sequence[str], make_data: Call
     scores = []
     for member in members:
         data = make_data(fitted=member.fitted, train_ids=[], val_ids=[], labels=unknown, seed=0)
-        scores.append(member.platt(predict_scores(member.model, data.predict_loader(list(patient_ids)))))
+        scores.append(member.calibrator(predict_scores(member.model, data.predict_loader(list(patient_ids)))))
     return np.asarray(np.mean(scores, axis=0), dtype=np.float64)

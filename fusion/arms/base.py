@@ -7,12 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fusion.contract import EndpointSpec, FittedModality, Fold
-from fusion.evaluation.calibration import Platt, choose_threshold, fit_platt
+from fusion.evaluation.outcome import Calibrator, Outcome, outcome_of
 
 Fitted = Mapping[str, FittedModality]
+
+Table = pd.Series | pd.DataFrame
+"""Scores or logits, index patient_id: a series where the endpoint is binary, else a frame with a column a class."""
+
+
+def table(values: NDArray[np.float64], patient_ids: Sequence[str]) -> Table:
+    """``(patient,)`` or ``(patient, class)`` with its patients."""
+    index = pd.Index(list(patient_ids), name="patient_id")
+    return pd.Series(values, index=index, dtype=float) if values.ndim == 1 else pd.DataFrame(values, index=index)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +33,8 @@ class FoldData:
     Attributes:
         fold: who trains, who is tested, and the inner splits of the training part.
         endpoint: what is predicted.
-        labels: index patient_id, 0/1. Arms read the labels of `fold.train` only; those of `fold.test` are
-            withheld (absent from this series), so that no arm can learn from them.
+        labels: index patient_id, positions in the endpoint's classes. Arms read the labels of `fold.train` only; those
+            of `fold.test` are withheld (absent from this series), so that no arm can learn from them.
         members: modalities fitted on the training part of each inner fold, in the order of `fold.inner`.
         whole: modalities fitted on all of `fold.train`.
         seed: of this fold; arms derive their own from it.
@@ -36,6 +47,15 @@ class FoldData:
     whole: Fitted
     seed: int
 
+    @property
+    def outcome(self) -> Outcome:
+        """What depends on the endpoint's kind."""
+        return outcome_of(self.endpoint)
+
+    def truth(self, rows: Table) -> NDArray[np.int64]:
+        """Labels of the (training) patients in `rows`."""
+        return np.asarray(self.labels.loc[rows.index], dtype=np.int64)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArmScores:
@@ -44,14 +64,14 @@ class ArmScores:
     Attributes:
         arm: its name.
         inner: calibrated scores of `fold.train`, each by a model that did not train on that patient; index patient_id.
-        test: calibrated probability of the positive class for `fold.test`; index patient_id.
-        threshold: probability above which the arm calls a responder, chosen on `inner`.
+        test: calibrated scores of `fold.test`; index patient_id.
+        threshold: probability above which the arm calls a responder, chosen on `inner`; NaN with several classes.
         curves: one row an epoch and member, for arms that are trained by epochs.
     """
 
     arm: str
-    inner: pd.Series[float]
-    test: pd.Series[float]
+    inner: Table
+    test: Table
     threshold: float
     curves: list[dict[str, Any]] = field(default_factory=list)
 
@@ -78,25 +98,34 @@ class Arm(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Platt scaling and threshold of one arm in one fold, learned from inner out-of-fold logits only.
+    """Calibration and threshold of one arm in one fold, learned from inner out-of-fold logits only.
 
     Attributes:
         inner: the calibrated inner scores; index patient_id.
-        threshold: chosen on `inner`.
-        platt: logits → calibrated probabilities.
+        threshold: chosen on `inner`; NaN with several classes.
+        calibrator: logits → scores.
     """
 
-    inner: pd.Series[float]
+    inner: Table
     threshold: float
-    platt: Platt
+    calibrator: Calibrator
 
-    def state(self) -> dict[str, float]:
-        return {**self.platt.state(), "threshold": self.threshold}
+    def state(self) -> dict[str, float | None]:
+        """JSON has no NaN: no threshold is null."""
+        return {**self.calibrator.state(), "threshold": None if np.isnan(self.threshold) else self.threshold}
 
 
-def calibrate(inner_logits: pd.Series[float], labels: pd.Series[int]) -> Calibration:
-    """Fit Platt scaling and the decision threshold on inner out-of-fold logits (index patient_id)."""
-    truth = labels.loc[inner_logits.index].to_numpy()
-    platt = fit_platt(inner_logits.to_numpy(), truth)
-    inner = pd.Series(platt(inner_logits.to_numpy()), index=inner_logits.index)
-    return Calibration(inner=inner, threshold=choose_threshold(truth, inner.to_numpy()), platt=platt)
+def calibrate(inner_logits: Table, data: FoldData) -> Calibration:
+    """Fit calibration and the decision threshold on inner out-of-fold logits."""
+    outcome = data.outcome
+    truth = data.truth(inner_logits)
+    calibrator = outcome.fit_calibrator(inner_logits.to_numpy(), truth)
+    inner = calibrator(inner_logits.to_numpy())
+    return Calibration(
+        inner=table(inner, list(inner_logits.index)), threshold=outcome.threshold(truth, inner), calibrator=calibrator
+    )
+
+
+def inner_quality(inner: Table, data: FoldData) -> float:
+    """The chosen metric of inner out-of-fold scores or logits: all that may choose between arms or settings."""
+    return data.outcome.inner(data.truth(inner), inner.to_numpy())[data.outcome.chosen]

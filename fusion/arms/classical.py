@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import logit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fusion.arms.base import ArmScores, Fitted, FoldData, calibrate
+from fusion.arms.base import ArmScores, Fitted, FoldData, Table, calibrate, inner_quality, table
+from fusion.evaluation.outcome import Outcome
 from fusion.state import save_estimator, save_json
 
 Build = Callable[[float, int], Any]
@@ -60,10 +59,10 @@ GRIDS: dict[str, tuple[Build, tuple[float, ...]]] = {
 }
 
 
-def _logits(model: Pipeline, table: pd.DataFrame) -> NDArray[np.float64]:
-    """Log odds of the positive class, finite: a forest may be unanimous."""
-    probability = model.predict_proba(table)[:, 1]
-    return np.asarray(logit(np.clip(probability, 1e-3, 1 - 1e-3)), dtype=np.float64)
+def _logits(model: Pipeline, rows: pd.DataFrame, outcome: Outcome) -> NDArray[np.float64]:
+    """Finite logits, as `outcome` shapes them: a forest may be unanimous."""
+    probability = np.asarray(model.predict_proba(rows), dtype=np.float64)
+    return outcome.logits(np.clip(outcome.scores(probability), 1e-3, 1 - 1e-3))
 
 
 class ClassicalArm:
@@ -80,13 +79,13 @@ class ClassicalArm:
         """Choose the hyperparameter on inner folds, refit on all training patients, score the test patients."""
         inner = {value: self._inner_logits(data, value) for value in self._grid}
         truth = data.labels.loc[list(data.fold.train)]
-        chosen = max(self._grid, key=lambda value: float(roc_auc_score(truth, inner[value].loc[truth.index])))
-        calibration = calibrate(inner[chosen], data.labels)
+        chosen = max(self._grid, key=lambda value: inner_quality(inner[value], data))
+        calibration = calibrate(inner[chosen], data)
 
         train, test = list(data.fold.train), list(data.fold.test)
         model = self._build(chosen, data.seed)
         model.fit(features(data.whole, train), truth.to_numpy())
-        scores = calibration.platt(_logits(model, features(data.whole, test)))
+        scores = calibration.calibrator(_logits(model, features(data.whole, test), data.outcome))
         if folder is not None:
             save_estimator(folder / "model.skops", model)
             save_json(folder / "arm.json", {"hyperparameter": chosen, "calibration": calibration.state()})
@@ -94,15 +93,15 @@ class ClassicalArm:
         return ArmScores(
             arm=self.name,
             inner=calibration.inner,
-            test=pd.Series(scores, index=pd.Index(test, name="patient_id")),
+            test=table(scores, test),
             threshold=calibration.threshold,
         )
 
-    def _inner_logits(self, data: FoldData, value: float) -> pd.Series[float]:
+    def _inner_logits(self, data: FoldData, value: float) -> Table:
         """Logits of every training patient by the model of the inner fold that did not train on him."""
         parts = []
         for fitted, inner in zip(data.members, data.fold.inner, strict=True):
             model = self._build(value, data.seed)
             model.fit(features(fitted, inner.train), data.labels.loc[list(inner.train)].to_numpy())
-            parts.append(pd.Series(_logits(model, features(fitted, inner.val)), index=list(inner.val)))
-        return pd.concat(parts).rename_axis("patient_id")
+            parts.append(table(_logits(model, features(fitted, inner.val), data.outcome), inner.val))
+        return pd.concat(parts)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
-from scipy.special import logit
-from sklearn.metrics import roc_auc_score
+from numpy.typing import NDArray
 
-from fusion.arms.base import ArmScores, FoldData, calibrate
+from fusion.arms.base import ArmScores, FoldData, calibrate, inner_quality, table
 
 
 def late_fusion(singles: Mapping[str, ArmScores], data: FoldData) -> ArmScores:
@@ -20,31 +18,23 @@ def late_fusion(singles: Mapping[str, ArmScores], data: FoldData) -> ArmScores:
         data: the fold, for who has what.
     """
 
-    def mean(patients: Sequence[str], part: str) -> pd.Series[float]:
-        scores = pd.DataFrame({name: getattr(arm, part).loc[list(patients)] for name, arm in singles.items()})
-        present = pd.DataFrame(
-            {name: [data.whole[name].load(patient) is not None for patient in patients] for name in singles},
-            index=scores.index,
-        )
-        return scores.where(present).mean(axis=1)
+    def mean(patients: Sequence[str], part: str) -> NDArray[np.float64]:
+        scores = np.stack([getattr(arm, part).loc[list(patients)].to_numpy() for arm in singles.values()])
+        has = [[data.whole[name].load(patient) is not None for patient in patients] for name in singles]
+        weight = np.array(has, dtype=np.float64).reshape(*scores.shape[:2], *[1] * (scores.ndim - 2))
+        averaged: NDArray[np.float64] = (scores * weight).sum(axis=0) / weight.sum(axis=0)
+        return data.outcome.logits(averaged.clip(1e-6, 1 - 1e-6))
 
-    inner = mean(data.fold.train, "inner").clip(1e-6, 1 - 1e-6)
-    test = mean(data.fold.test, "test").clip(1e-6, 1 - 1e-6)
-    calibration = calibrate(pd.Series(logit(inner.to_numpy()), index=inner.index), data.labels)
+    calibration = calibrate(table(mean(data.fold.train, "inner"), data.fold.train), data)
     return ArmScores(
         arm="late",
         inner=calibration.inner,
-        test=pd.Series(calibration.platt(np.asarray(logit(test.to_numpy()))), index=test.index),
+        test=table(calibration.calibrator(mean(data.fold.test, "test")), data.fold.test),
         threshold=calibration.threshold,
     )
 
 
-def inner_auroc(scores: ArmScores, data: FoldData) -> float:
-    """AUROC of the inner out-of-fold scores: the only figure that may choose between arms or settings."""
-    return float(roc_auc_score(data.labels.loc[scores.inner.index], scores.inner))
-
-
 def chosen_classical(candidates: Sequence[ArmScores], data: FoldData) -> ArmScores:
-    """The classical arm with the better inner AUROC in this fold, under the name ``classical``."""
-    best = max(candidates, key=lambda scores: inner_auroc(scores, data))
+    """The classical arm that does better on inner folds in this fold, under the name ``classical``."""
+    best = max(candidates, key=lambda scores: inner_quality(scores.inner, data))
     return ArmScores(arm="classical", inner=best.inner, test=best.test, threshold=best.threshold)

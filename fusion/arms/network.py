@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusion.arms.base import ArmScores, FoldData, calibrate
+from fusion.arms.base import ArmScores, FoldData, calibrate, table
 from fusion.fitting import fit_network, predict_scores, save_weights
 from fusion.model import build_model
 from fusion.state import save_json
@@ -62,22 +62,20 @@ class NetworkArm:
             )
             result = fit_network(model, loaders, self._trainer, seed=seed)
             curves += [{"member": member, **row} for row in result.curves]
-            inner_logits.append(
-                pd.Series(predict_scores(model, loaders.predict_loader(inner.val)), index=list(inner.val))
-            )
+            inner_logits.append(table(predict_scores(model, loaders.predict_loader(inner.val)), inner.val))
             test_logits.append(predict_scores(model, loaders.predict_loader(test)))
             if folder is not None:
                 save_weights(model, folder / f"member{member}.safetensors")
                 save_json(folder / f"member{member}.json", {name: asdict(spec) for name, spec in specs.items()})
             step()
-        calibration = calibrate(pd.concat(inner_logits).rename_axis("patient_id"), data.labels)
-        scores = np.asarray(np.mean([calibration.platt(logits) for logits in test_logits], axis=0))
+        calibration = calibrate(pd.concat(inner_logits), data)
+        scores = np.asarray(np.mean([calibration.calibrator(logits) for logits in test_logits], axis=0))
         if folder is not None:
             save_json(folder / "arm.json", {"modalities": self.modalities, "calibration": calibration.state()})
         return ArmScores(
             arm=self.name,
             inner=calibration.inner,
-            test=pd.Series(scores, index=pd.Index(test, name="patient_id"), dtype=float),
+            test=table(scores, test),
             threshold=calibration.threshold,
             curves=curves,
         )

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from fusion.contract import FusionError, Item, ModalityBatch, ModalitySpec, Tokens
+from fusion.evaluation.calibration import Platt
 
 if TYPE_CHECKING:
     from fusion.encoders.base import Encoder
-    from fusion.trained import Member
+    from fusion.evaluation.calibration import Platt
+from fusion.trained import Member
 
 NUMBERS = ("table", "variants")
 """Kinds whose tokens are named numbers."""
@@ -104,7 +106,9 @@ class ExplainedMember:
             else:
                 tokens[name] = pool(self.encoder(name), part, mask)
         logit: Tensor = self.model.head(self.model.fuser(tokens).values)
-        return self.member.platt.slope * logit + self.member.platt.intercept
+        platt = self.member.calibrator
+        assert isinstance(platt, Platt), "explain refuses other endpoints than binary ones"
+        return platt.slope * logit + platt.intercept
 
     def encode(self, name: str, images: Tensor) -> Tensor:
         """Tiles ``(batch, tile, 3, H, W)``, floats in [0, 1] or uint8 → tokens ``(batch, tile, width)``."""

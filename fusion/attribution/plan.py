@@ -40,6 +40,12 @@ def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
     Raises:
         FusionError: an arm, repeat or patient that the run does not have.
     """
+    endpoint = folder.cohort_spec().endpoint
+    if endpoint.kind != "binary":
+        raise FusionError(
+            f"{folder.path}: explains binary endpoints so far; {endpoint.name!r} has {len(endpoint.classes)} classes. "
+            "Train with two classes (cohort.label_map for image folders) to explain one against the rest."
+        )
     predictions = folder.predictions()
     arms = list(predictions["arm"].unique())
     kept = sorted({path.parent.name for path in folder.path.glob("models/*/*/member0.safetensors")})

@@ -1,4 +1,4 @@
-"""Platt scaling and the decision threshold, both learned from inner out-of-fold scores, and reliability curves."""
+"""Platt and temperature scaling and the decision threshold, learned from inner out-of-fold scores; reliability."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_softmax
 
 Floats = NDArray[np.float64]
 
@@ -68,6 +69,47 @@ def fit_platt(logits: ArrayLike, labels: ArrayLike, *, strength: float = 1.0, st
         beta = np.array([1e-3, np.log(positives / negatives)])
     slope = float(beta[0]) / scale
     return Platt(slope=slope, intercept=float(beta[1]) - slope * center)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Temperature:
+    """Probabilities of classes = softmax(logits / temperature), after Guo et al. (ICML 2017), section 4.2."""
+
+    temperature: float
+
+    def __call__(self, logits: ArrayLike) -> Floats:
+        """Calibrated probabilities of ``(patient, class)`` logits; rows sum to 1."""
+        scores = np.exp(log_softmax(np.asarray(logits, dtype=np.float64) / self.temperature, axis=1))
+        return np.asarray(scores / scores.sum(axis=1, keepdims=True), dtype=np.float64)
+
+    def state(self) -> dict[str, float]:
+        """For JSON; ``Temperature(**state)`` restores it."""
+        return asdict(self)
+
+
+def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> Temperature:
+    """The temperature of least log loss, between 1/20 and 20; it changes no call.
+
+    Args:
+        logits: ``(patient, class)`` finite.
+        labels: ``(patient,)`` ints, positions of columns.
+
+    Raises:
+        ValueError: shapes differ, a logit is not finite, or a label is no column.
+    """
+    x, y = np.asarray(logits, dtype=np.float64), np.asarray(labels, dtype=np.int64)
+    if x.ndim != 2 or y.shape != x.shape[:1]:
+        raise ValueError(f"logits {x.shape} must be (patient, class) and labels {y.shape} of the same patients")
+    if not np.isfinite(x).all():
+        raise ValueError(f"{int((~np.isfinite(x)).sum())} of {x.size} logits are not finite")
+    if len(y) == 0 or y.min() < 0 or y.max() >= x.shape[1]:
+        raise ValueError(f"labels must be 0 to {x.shape[1] - 1}")
+
+    def log_loss(log_temperature: float) -> float:
+        return -float(log_softmax(x / np.exp(log_temperature), axis=1)[np.arange(len(y)), y].mean())
+
+    best = minimize_scalar(log_loss, bounds=(-np.log(20), np.log(20)), method="bounded")
+    return Temperature(temperature=float(np.exp(best.x)))
 
 
 def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Literal["youden", "f1"] = "youden") -> float:

@@ -18,6 +18,10 @@ Status = Literal["supported", "not shown", "worse"]
 COMPARED = ("auroc", "auprc", "brier")
 """Metrics whose paired gains are reported; the verdict reads the first."""
 
+CLASSICAL = {"the classical model": "classical"}
+KINDS = {"the single modalities": "only_", "late fusion": "late", **CLASSICAL}
+"""Kinds of arm that decide → how their names start."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -65,6 +69,7 @@ def arm_label(arm: str) -> str:
         "classical": "Classical (chosen)",
         "classical_lr": "Logistic regression",
         "classical_forest": "Random forest",
+        "handcrafted": "Hand-crafted features",
     }
     return names.get(arm, f"{arm.removeprefix('only_')} alone" if arm.startswith("only_") else arm)
 
@@ -73,8 +78,9 @@ def compare(
     draws: Mapping[str, Mapping[str, Floats]],
     *,
     reference: str,
-    labels: Floats,
-    components: Mapping[str, Floats],
+    labels: Floats | None = None,
+    components: Mapping[str, Floats] | None = None,
+    metrics: Sequence[str] = COMPARED,
 ) -> list[Comparison]:
     """Gains of `reference` over every other arm.
 
@@ -82,27 +88,43 @@ def compare(
         draws: arm → metric → ``(1 + draws,)`` values on the same draws.
         reference: the arm that is judged.
         labels: ``(patient,)`` 0/1.
-        components: arm → ``(patient,)`` DeLong components, averaged over repeats.
+        components: arm → ``(patient,)`` DeLong components, averaged over repeats; None leaves DeLong out.
+        metrics: to compare.
     """
     rows = []
     for arm in (name for name in draws if name != reference):
-        for metric in COMPARED:
+        for metric in metrics:
             difference = draws[reference][metric] - draws[arm][metric]
             sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-            delong = delong_gain(labels, components[reference], components[arm]) if metric == "auroc" else None
+            delong = None
+            if metric == "auroc" and labels is not None and components is not None:
+                delong = delong_gain(labels, components[reference], components[arm])
             rows.append(Comparison(arm=arm, metric=metric, gain=percentile(sign * difference), delong=delong))
     return rows
 
 
-def judge(comparisons: Sequence[Comparison], *, reference: str = "fusion") -> Verdict:
+def judge(
+    comparisons: Sequence[Comparison],
+    *,
+    reference: str = "fusion",
+    metric: str = "auroc",
+    label: str = "AUROC",
+    kinds: Mapping[str, str] = KINDS,
+) -> Verdict:
     """The verdict: *supported* when the gain over every deciding arm lies above 0, *worse* when any lies below 0.
 
     Deciding arms are every single modality, late fusion and the classical arm chosen on inner folds. A run without
     one of these kinds cannot reach *supported*.
+
+    Args:
+        comparisons: of the reference arm with every other.
+        reference: the arm that is judged.
+        metric: that decides.
+        label: what the sentence calls it.
+        kinds: that must have been compared; see `KINDS`.
     """
-    gains = {row.arm: row.gain for row in comparisons if row.metric == "auroc"}
+    gains = {row.arm: row.gain for row in comparisons if row.metric == metric}
     deciding = {arm: gain for arm, gain in gains.items() if arm.startswith("only_") or arm in ("late", "classical")}
-    kinds = {"the single modalities": "only_", "late fusion": "late", "the classical model": "classical"}
     missing = tuple(name for name, start in kinds.items() if not any(arm.startswith(start) for arm in deciding))
     name = arm_label(reference)
     worse = {arm: gain for arm, gain in deciding.items() if gain.high < 0}
@@ -110,26 +132,29 @@ def judge(comparisons: Sequence[Comparison], *, reference: str = "fusion") -> Ve
     if worse:
         arm = min(worse, key=lambda key: worse[key].high)
         status = "worse"
-        text = f"{name} is worse than {arm_phrase(arm)} on these data: its AUROC differs by {_range(worse[arm])}."
+        text = f"{name} is worse than {arm_phrase(arm)} on these data: its {label} differs by {_range(worse[arm])}."
     elif missing:
         status = "not shown"
         text = f"{name} not supported by these data: this run did not compare it with {_listed(missing)}."
     elif all(gain.low > 0 for gain in deciding.values()):
         arm = min(deciding, key=lambda key: deciding[key].low)
         status = "supported"
-        text = (
-            f"{name} is supported by these data: its AUROC exceeds that of every single modality, of late fusion and "
-            f"of the classical model. The least certain gain, over {arm_phrase(arm)}, is {_range(deciding[arm])}."
-        )
+        text = f"{name} is supported by these data: its {label} exceeds that of {_EVERY[len(kinds) > 1]}. The least certain gain, over {arm_phrase(arm)}, is {_range(deciding[arm])}."
     else:
         unclear = [arm for arm, gain in deciding.items() if not gain.low > 0]
         arm = min(unclear, key=lambda key: deciding[key].value)
         status = "not shown"
         text = (
-            f"{name} not supported by these data: its AUROC gain over {_listed([arm_phrase(one) for one in unclear])} "
+            f"{name} not supported by these data: its {label} gain over {_listed([arm_phrase(one) for one in unclear])} "
             f"has an interval that includes 0. The smallest, over {arm_phrase(arm)}, is {_range(deciding[arm])}."
         )
     return Verdict(status=status, text=text, against=tuple(deciding), missing=missing)
+
+
+_EVERY = {
+    True: "every single modality, of late fusion and of the classical model",
+    False: "the classical model; with one modality there is nothing to fuse",
+}
 
 
 def arm_phrase(arm: str) -> str:

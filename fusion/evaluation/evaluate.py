@@ -7,6 +7,7 @@ bootstrap draws in which a drawn patient carries all its repeats; they are over 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import FusionError
-from fusion.evaluation.comparison import compare, judge
+from fusion.evaluation.comparison import CLASSICAL, KINDS, compare, judge
 from fusion.evaluation.intervals import LEVEL, bootstrap_counts, delong_components, percentile
 from fusion.evaluation.metrics import METRICS, Scored, metric_draws
 
@@ -31,6 +32,7 @@ def evaluate(
     seed: int = 0,
     reference: str = "fusion",
     simulated: bool = False,
+    modalities: int = 2,
 ) -> dict[str, Any]:
     """The content of metrics.json.
 
@@ -40,6 +42,7 @@ def evaluate(
         seed: of the bootstrap.
         reference: the arm that is compared with every other.
         simulated: whether the cohort is simulated; it stamps the result.
+        modalities: how many there are; with one there is nothing to fuse, and the verdict is over the classical model.
 
     Raises:
         FusionError: a patient lacks a prediction or has two in a repeat, or a score or label is out of range.
@@ -60,7 +63,7 @@ def evaluate(
     comparisons = (
         compare(by_arm, reference=reference, labels=labels, components=components) if reference in by_arm else []
     )
-    verdict = judge(comparisons, reference=reference)
+    verdict = judge(comparisons, reference=reference, kinds=KINDS if modalities > 1 else CLASSICAL)
     return {
         "simulated": simulated,
         "endpoint": str(predictions["endpoint"].iloc[0]),
@@ -72,20 +75,27 @@ def evaluate(
         "seed": seed,
         "level": LEVEL,
         "arms": {
-            arm: {name: _finite(asdict(percentile(values[name]))) for name in METRICS} for arm, values in by_arm.items()
+            arm: {name: finite(asdict(percentile(values[name]))) for name in METRICS} for arm, values in by_arm.items()
         },
-        "comparisons": [_finite(row.record()) for row in comparisons],
+        "comparisons": [finite(row.record()) for row in comparisons],
         "verdict": {"reference": reference, "metric": "auroc", **asdict(verdict)},
     }
 
 
-def check_predictions(predictions: pd.DataFrame) -> list[str]:
+def check_predictions(
+    predictions: pd.DataFrame, *, labels: Sequence[int] = (0, 1), scores: Sequence[str] = ("score",)
+) -> list[str]:
     """Refuse predictions that are not one a patient, arm and repeat; the patients, sorted.
+
+    Args:
+        predictions: see `evaluate`.
+        labels: that may occur.
+        scores: columns of probabilities.
 
     Raises:
         FusionError: naming the arm, the repeat and the first patients.
     """
-    lacking = [name for name in COLUMNS if name not in predictions]
+    lacking = [name for name in (*COLUMNS, *scores) if name not in predictions]
     if lacking or predictions.empty:
         raise FusionError(f"predictions: {'no rows' if predictions.empty else 'no column ' + ', '.join(lacking)}.")
     patients = sorted(predictions["patient_id"].unique())
@@ -99,8 +109,8 @@ def check_predictions(predictions: pd.DataFrame) -> list[str]:
                 f"exactly one out-of-fold prediction, e.g. {first}. Folds overlap or are incomplete; train again."
             )
     for column, allowed, good in (
-        ("score", "in 0 to 1", predictions["score"].between(0, 1)),
-        ("label", "0 or 1", predictions["label"].isin((0, 1))),
+        *((name, "in 0 to 1", predictions[name].between(0, 1)) for name in scores),
+        ("label", f"{labels[0]} {'or' if len(labels) == 2 else 'to'} {labels[-1]}", predictions["label"].isin(labels)),
     ):
         if not good.all():
             row = predictions[~good].iloc[0]
@@ -122,7 +132,7 @@ def scored(rows: pd.DataFrame, patients: list[str]) -> Scored:
     )
 
 
-def _finite(record: dict[str, Any]) -> dict[str, Any]:
+def finite(record: dict[str, Any]) -> dict[str, Any]:
     """JSON has no NaN: undefined values are null."""
     return {
         key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in record.items()

@@ -25,15 +25,15 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def forward(self, fused: Tensor) -> Tensor:
-        """``(batch, width)`` → ``(batch,)``, the output that `loss` and `score` take."""
+        """``(batch, width)`` → the output that `loss` and `score` take: ``(batch,)``, or ``(batch, class)``."""
         raise NotImplementedError
 
     def loss(self, output: Tensor, label: Tensor) -> Tensor:
-        """``(batch,)`` and ``(batch,)`` int64 (−1 unknown, not counted) → the mean loss, a scalar."""
+        """The output and ``(batch,)`` int64 (−1 unknown, not counted) → the mean loss, a scalar."""
         raise NotImplementedError
 
     def score(self, output: Tensor) -> Tensor:
-        """``(batch,)`` → ``(batch,)`` in [0, 1], before calibration."""
+        """The output → as many numbers in [0, 1], before calibration."""
         raise NotImplementedError
 
     def metrics(self, output: Tensor, label: Tensor) -> dict[str, float]:

@@ -8,11 +8,10 @@ from rich.panel import Panel
 from rich.table import Table
 
 from fusion.evaluation.comparison import arm_label
-from fusion.evaluation.metrics import METRICS
+from fusion.report.kinds import kind_of
 from fusion.report.sections import duration, number
 from fusion.run_folder import RunFolder
 
-_COLUMNS = ("auprc", "balanced_accuracy", "f1", "brier", "calibration_slope")
 _STYLES = {"supported": "green", "worse": "red", "not shown": "yellow"}
 
 
@@ -26,11 +25,11 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
     console = console or Console()
     metrics, record = run.metrics(), run.record()
     stamp = "SIMULATED · " if metrics["simulated"] else ""
-    cohort = record["cohort"]
+    cohort, kind, lead = record["cohort"], kind_of(record), metrics["verdict"]["metric"]
     table = Table(
         title=escape(f"{stamp}{cohort['name']} → {metrics['endpoint']}"),
         caption=escape(
-            f"{metrics['patients']} patients, {metrics['positives']} positive; {metrics['folds']} folds × "
+            f"{kind.patients(metrics)}; {metrics['folds']} folds × "
             f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}, "
             "out of fold; 95 % intervals over patients"
         ),
@@ -38,19 +37,19 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
         caption_justify="left",
     )
     table.add_column("Arm", no_wrap=True)
-    table.add_column("AUROC", justify="right", no_wrap=True)
+    table.add_column(kind.labels[lead], justify="right", no_wrap=True)
     table.add_column("Gain of fusion", justify="right", no_wrap=True)
     # A narrow terminal cuts figures in half; rather fewer of them.
-    columns = _COLUMNS if console.width >= 120 else _COLUMNS[-2:-1]
+    columns = kind.console if console.width >= 120 else kind.console[-2:-1]
     for name in columns:
-        table.add_column(METRICS[name].replace(" ", "\n", 1), justify="right")
-    gains = {row["arm"]: row for row in metrics["comparisons"] if row["metric"] == "auroc"}
+        table.add_column(kind.labels[name].replace(" ", "\n", 1), justify="right")
+    gains = {row["arm"]: row for row in metrics["comparisons"] if row["metric"] == lead}
     for arm, values in metrics["arms"].items():
-        auroc = values["auroc"]
+        first = values[lead]
         gain = gains.get(arm)
         table.add_row(
             escape(arm_label(arm)),
-            f"{number(auroc['value'])} ({number(auroc['low'], 2)}–{number(auroc['high'], 2)})",
+            f"{number(first['value'])} ({number(first['low'], 2)}–{number(first['high'], 2)})",
             f"{number(gain['gain'])} ({number(gain['low'], 2)} to {number(gain['high'], 2)})" if gain else "",
             *(number(values[name]["value"], 2) for name in columns),
             style="bold" if arm == metrics["verdict"]["reference"] else None,

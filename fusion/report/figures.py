@@ -29,9 +29,16 @@ def drawn_arms(arms: Sequence[str]) -> list[str]:
     return sorted(shown, key=lambda arm: arm == "fusion")
 
 
-def gains(comparisons: Sequence[Mapping[str, Any]], *, reference: str, deciding: Sequence[str]) -> Figure:
-    """Paired AUROC gains of the reference arm with 95 % intervals; deciding arms filled, others hollow."""
-    rows = [row for row in comparisons if row["metric"] == "auroc" and row["gain"] is not None]
+def gains(
+    comparisons: Sequence[Mapping[str, Any]],
+    *,
+    reference: str,
+    deciding: Sequence[str],
+    metric: str = "auroc",
+    label: str = "AUROC",
+) -> Figure:
+    """Paired gains of the reference arm in a metric with 95 % intervals; deciding arms filled, others hollow."""
+    rows = [row for row in comparisons if row["metric"] == metric and row["gain"] is not None]
     rows = sorted(rows, key=lambda row: (row["arm"] not in deciding, -row["gain"]))
     figure = Figure(figsize=(7.2, 0.9 + 0.36 * max(1, len(rows))), layout="constrained")
     axes = figure.subplots()
@@ -56,7 +63,7 @@ def gains(comparisons: Sequence[Mapping[str, Any]], *, reference: str, deciding:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.6)
-    axes.set_xlabel(f"Gain in AUROC of {arm_label(reference).lower()} (to the right of 0: better)")
+    axes.set_xlabel(f"Gain in {label} of {arm_label(reference).lower()} (to the right of 0: better)")
     return figure
 
 
@@ -68,7 +75,7 @@ def roc(predictions: pd.DataFrame) -> Figure:
     axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=0.8, linestyle=(0, (2, 3)))
     grid = np.linspace(0, 1, 201)
     for arm in arms:
-        curves = [_roc_curve(part, grid) for _, part in predictions[predictions["arm"] == arm].groupby("repeat")]
+        curves = [roc_curve(part, grid) for _, part in predictions[predictions["arm"] == arm].groupby("repeat")]
         heights = np.concatenate([[0.0], np.mean(curves, axis=0)])
         axes.plot(
             np.concatenate([[0.0], grid]), heights, label=arm_label(arm), drawstyle="steps-post", **_line(arm, colours)
@@ -217,7 +224,7 @@ def _legend(axes: Axes, place: Corner) -> None:
     axes.legend(handles[::-1], labels[::-1], loc=place, fontsize=8)
 
 
-def _roc_curve(rows: pd.DataFrame, grid: Floats) -> Floats:
+def roc_curve(rows: pd.DataFrame, grid: Floats) -> Floats:
     """Sensitivity at each false-positive rate of `grid`; tied scores are called together."""
     positives = rows.groupby("score")["label"].agg(["sum", "size"]).sort_index(ascending=False).cumsum()
     true_positive = np.concatenate([[0.0], positives["sum"] / positives["sum"].iloc[-1]])

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from fusion.evaluation.comparison import arm_label
-from fusion.evaluation.metrics import METRICS
 from fusion.report import sections
+from fusion.report.kinds import Kind, kind_of
 from fusion.report.theme import save_figure, stamp, style
 from fusion.run_files import replace_file
 from fusion.run_folder import RunFolder
@@ -38,21 +38,23 @@ def write_report(run: RunFolder) -> Any:
     """
     record = run.record()
     metrics, predictions = run.metrics(), run.predictions()
+    kind = kind_of(record)
     html = (
         environment()
-        .get_template("report.html.j2")
+        .get_template(kind.template)
         .render(
             title=f"{record['cohort']['name']}: {record['cohort']['endpoint']['name']}",
             simulated=bool(record["simulated"]),
             run=record,
             metrics=metrics,
             verdict=metrics["verdict"],
-            metric_labels=METRICS,
-            shown=sections.SHOWN,
-            more=sections.more_metrics(),
-            figures=figures(run, metrics, predictions, simulated=bool(record["simulated"])),
+            metric_labels=kind.labels,
+            shown=kind.shown,
+            more=kind.more,
+            figures=figures(run, kind, metrics, predictions, simulated=bool(record["simulated"])),
             config=(run.path / "config.yaml").read_text(encoding="utf-8"),
             **_tables(run, metrics, predictions),
+            **kind.extra(run, metrics, predictions),
         )
     )
     replace_file(run.report_path, lambda partial: partial.write_text(html, encoding="utf-8"))
@@ -60,7 +62,7 @@ def write_report(run: RunFolder) -> Any:
 
 
 def figures(
-    run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame, *, simulated: bool
+    run: RunFolder, kind: Kind, metrics: Mapping[str, Any], predictions: pd.DataFrame, *, simulated: bool
 ) -> dict[str, str | None]:
     """Draw every figure, save it under figures/, and give the SVG of each as safe markup."""
     from markupsafe import Markup
@@ -70,11 +72,13 @@ def figures(
     verdict = metrics["verdict"]
     plots: dict[str, Callable[[], Any]] = {
         "gains": lambda: draw.gains(
-            metrics["comparisons"], reference=verdict["reference"], deciding=verdict["against"]
+            metrics["comparisons"],
+            reference=verdict["reference"],
+            deciding=verdict["against"],
+            metric=verdict["metric"],
+            label=kind.labels[verdict["metric"]],
         ),
-        "roc": lambda: draw.roc(predictions),
-        "calibration": lambda: draw.calibration(predictions, reference=verdict["reference"]),
-        "decision": lambda: draw.decision(predictions),
+        **kind.figures(metrics, predictions),
         "training": lambda: draw.training(run.curves()),
         "selection": lambda: draw.selection(sections.selected(run.selected())),
     }
@@ -90,12 +94,10 @@ def figures(
 
 
 def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:
-    reference = metrics["verdict"]["reference"]
     cohort, folds, config = run.cohort(), run.folds(), run.config()
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
     return {
         "arms": sections.arms(metrics, metrics["verdict"]["against"]),
-        "confusion": sections.confusion(predictions, reference),
         "flow": sections.cohort_flow(cohort),
         "overlap": sections.overlap(cohort, list(config.get("modality", {})), labels),
         "folds": sections.folds(folds, labels),
@@ -103,5 +105,5 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "overlaps": sections.overlap_problems(folds),
         "strays": sections.fold_disagreement(folds, predictions),
         "selected": sections.selected(run.selected()),
-        "inner": sections.inner_scores(run.inner()),
+        "inner": sections.inner_scores(run.inner(), metrics["verdict"]["metric"]),
     }

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from fusion.evaluation.comparison import arm_label
-from fusion.evaluation.metrics import METRICS
 from fusion.evaluation.stability import nogueira_stability
 
 Row = dict[str, Any]
@@ -156,14 +155,9 @@ def selected(selection: pd.DataFrame, *, limit: int = 20) -> list[Row]:
     return made
 
 
-def inner_scores(inner: pd.DataFrame) -> dict[str, float]:
-    """Arm → mean inner AUROC, the only figure that choices may look at."""
-    return {} if inner.empty else {str(arm): float(mean) for arm, mean in inner.groupby("arm")["auroc"].mean().items()}
-
-
-def more_metrics() -> dict[str, str]:
-    """Metrics that the first table leaves out."""
-    return {name: label for name, label in METRICS.items() if name not in SHOWN}
+def inner_scores(inner: pd.DataFrame, metric: str) -> dict[str, float]:
+    """Arm → mean inner value of the deciding metric, the only figure that choices may look at."""
+    return {} if inner.empty else {str(arm): float(mean) for arm, mean in inner.groupby("arm")[metric].mean().items()}
 
 
 def duration(seconds: float | None) -> str:

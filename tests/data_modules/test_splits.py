@@ -105,7 +105,7 @@ def test_sites_are_wanted_but_unknown():
 
 def test_whole_sites_of_one_class():
     cohort = make_cohort([0] * 10 + [1] * 10, ["A"] * 10 + ["B"] * 10)
-    with pytest.raises(CohortError, match=r"one class only, because groups stay whole\. Lower folds\.outer"):
+    with pytest.raises(CohortError, match=r"lack patients of a class, because groups stay whole\. Lower folds\.outer"):
         make_folds(cohort, outer=2, inner=2, seed=7, site="group")
 
 

@@ -86,7 +86,7 @@ def test_all_problems_at_once(cohort, named):
     assert "row 2: 'forty'" in text
     assert "P02 (rows 3, 12, identical)" in text
     assert "(1: P04, row 5: 'Cured')" in text
-    assert "positive, negative or ignore of cohort.endpoints.response" in text
+    assert "a class or to ignore of cohort.endpoints.response" in text
     assert "P03.tif does not open" in text
     assert "'margin' of table 'clinical' cannot be an input. It is known only after baseline" in text
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from fusion.arms.base import ArmScores, FoldData
-from fusion.arms.combined import chosen_classical, inner_auroc, late_fusion
+from fusion.arms.base import ArmScores, FoldData, inner_quality
+from fusion.arms.combined import chosen_classical, late_fusion
 
 Raw = dict[str, pd.DataFrame]
 
@@ -48,5 +48,5 @@ def test_the_classical_arm_is_chosen_on_inner_folds_alone(
     chosen = chosen_classical([bad, good], data)
     assert chosen.arm == "classical"
     assert (chosen.test == 0).all()
-    assert inner_auroc(good, data) == 1.0
-    assert inner_auroc(bad, data) == 0.0
+    assert inner_quality(good.inner, data) == 1.0
+    assert inner_quality(bad.inner, data) == 0.0

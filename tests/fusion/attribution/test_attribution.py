@@ -108,7 +108,7 @@ def make_member(seed: int, *, slope: float = 2.0) -> ExplainedMember:
         index=0,
         model=model.eval(),
         fitted={name: Fitted(spec, items[name]) for name, spec in SPECS.items()},
-        platt=Platt(slope=slope, intercept=-0.5),
+        calibrator=Platt(slope=slope, intercept=-0.5),
     )
     return ExplainedMember(member, TRAIN)
 

@@ -1,0 +1,205 @@
+"""From out-of-fold predictions of one of several classes to metrics.json; the estimand is that of `evaluate`.
+
+Metrics are of the call of the likeliest class, and of each class against the rest. Macro means weigh classes alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fusion.contract import FusionError
+from fusion.evaluation.comparison import CLASSICAL, KINDS, compare, judge
+from fusion.evaluation.evaluate import check_predictions, finite
+from fusion.evaluation.intervals import LEVEL, bootstrap_counts, percentile
+from fusion.evaluation.metrics import auroc
+
+Floats = NDArray[np.float64]
+
+SCORE = "score_"
+"""Before a class's name, the column of its probability in predictions.parquet."""
+
+METRICS: Mapping[str, str] = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "auroc": "Macro AUROC",
+    "f1": "Macro F1",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+}
+"""Key in metrics.json → what reports call it."""
+
+PER_CLASS: Mapping[str, str] = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC, one v. rest"}
+
+COMPARED = ("balanced_accuracy", "accuracy", "auroc", "brier")
+"""Metrics whose paired gains are reported; the verdict reads the first."""
+
+Draws = dict[str, Floats]
+
+
+def macro_auroc(labels: NDArray[np.int64], scores: Floats) -> float:
+    """Mean over the classes that are there of the AUROC of each against the rest."""
+    once = np.ones((1, len(labels)))
+    return float(
+        np.mean([auroc((labels == one).astype(np.float64), scores[:, one], once)[0] for one in np.unique(labels)])
+    )
+
+
+def evaluate_classes(
+    predictions: pd.DataFrame,
+    *,
+    classes: Sequence[str],
+    draws: int = 2000,
+    seed: int = 0,
+    reference: str = "fusion",
+    simulated: bool = False,
+    modalities: int = 2,
+) -> dict[str, Any]:
+    """The content of metrics.json.
+
+    Args:
+        predictions: one row a patient, arm and repeat, with a column ``score_<class>`` for each of `classes`.
+        classes: in the order of the labels 0, 1, …
+        draws: of the bootstrap.
+        seed: of the bootstrap.
+        reference: the arm that is compared with every other.
+        simulated: whether the cohort is simulated; it stamps the result.
+        modalities: how many there are; with one there is nothing to fuse, and the verdict is over the classical model.
+
+    Raises:
+        FusionError: a patient lacks a prediction or has two in a repeat, or a score or label is out of range.
+    """
+    columns = [f"{SCORE}{name}" for name in classes]
+    patients = check_predictions(predictions, labels=range(len(classes)), scores=columns)
+    counts = bootstrap_counts(len(patients), draws, seed=seed)
+    parts: dict[str, list[Draws]] = {}
+    for (arm, _), rows in predictions.groupby(["arm", "repeat"], sort=False):
+        table = rows.set_index("patient_id").loc[patients]
+        values = _draws(table["label"].to_numpy(np.int64), table[columns].to_numpy(np.float64), counts)
+        parts.setdefault(str(arm), []).append(values)
+    by_arm = {arm: {name: np.mean([one[name] for one in repeats], axis=0) for name in repeats[0]}
+              for arm, repeats in parts.items()}  # fmt: skip
+    comparisons = compare(by_arm, reference=reference, metrics=COMPARED) if reference in by_arm else []
+    kinds = KINDS if modalities > 1 else CLASSICAL
+    verdict = judge(comparisons, reference=reference, metric=COMPARED[0], label="balanced accuracy", kinds=kinds)
+    labels = predictions.drop_duplicates("patient_id")["label"]
+    return {
+        "simulated": simulated,
+        "endpoint": str(predictions["endpoint"].iloc[0]),
+        "classes": list(classes),
+        "patients": len(patients),
+        "class_patients": [int((labels == place).sum()) for place in range(len(classes))],
+        "repeats": int(predictions["repeat"].nunique()),
+        "folds": int(predictions["fold"].nunique()),
+        "draws": draws,
+        "seed": seed,
+        "level": LEVEL,
+        "arms": {arm: {name: _interval(values[name]) for name in METRICS} for arm, values in by_arm.items()},
+        "per_class": {arm: _per_class(values, classes) for arm, values in by_arm.items()},
+        "confusion": {arm: _confusion(values) for arm, values in by_arm.items()},
+        "comparisons": [finite(row.record()) for row in comparisons],
+        "verdict": {"reference": reference, "metric": COMPARED[0], **asdict(verdict)},
+    }
+
+
+def _interval(values: Floats) -> dict[str, Any]:
+    return finite(asdict(percentile(values)))
+
+
+def _per_class(values: Draws, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {metric: _interval(values[f"class_{metric}"][:, place]) for metric in PER_CLASS}
+        for place, name in enumerate(classes)
+    }
+
+
+def _confusion(values: Draws) -> dict[str, Any]:
+    """Counts (mean over repeats) by true and called class, and the share of each row with its interval."""
+    table = values["confusion"]
+    rows = table.sum(axis=2, keepdims=True)
+    share = np.divide(table, rows, out=np.full_like(table, np.nan), where=rows > 0)
+    number = table.shape[1]
+    return {
+        "matrix": table[0].tolist(),
+        "share": [[_interval(share[:, true, called]) for called in range(number)] for true in range(number)],
+    }
+
+
+def _draws(labels: NDArray[np.int64], scores: Floats, counts: Floats) -> Draws:
+    """Every metric for every draw: ``(draw,)``, ``(draw, class)`` or, of the confusion matrix, ``(draw, K, K)``."""
+    patients, number = scores.shape
+    called = scores.argmax(axis=1)
+    cells = np.zeros((patients, number * number))
+    cells[np.arange(patients), labels * number + called] = 1.0
+    confusion = (counts @ cells).reshape(-1, number, number)
+    right = np.diagonal(confusion, axis1=1, axis2=2)
+    recall = _ratio(right, confusion.sum(axis=2))
+    called_times = confusion.sum(axis=1)
+    # A class that nobody is called has precision 0, as scikit-learn has it.
+    precision = np.divide(right, called_times, out=np.zeros_like(right), where=called_times > 0)
+    both = confusion.sum(axis=2) + called_times
+    f1 = np.where(np.isfinite(recall), np.divide(2 * right, both, out=np.zeros_like(right), where=both > 0), np.nan)
+    one_rest = np.stack(
+        [_auroc_draws((labels == place).astype(np.float64), scores[:, place], counts) for place in range(number)],
+        axis=1,
+    )
+    truth = np.eye(number)[labels]
+    total = counts.sum(axis=1)
+    return {
+        "accuracy": right.sum(axis=1) / total,
+        "balanced_accuracy": _mean(recall),
+        "auroc": _mean(one_rest),
+        "f1": _mean(f1),
+        "log_loss": counts @ -np.log(np.clip(scores[np.arange(patients), labels], 1e-12, 1.0)) / total,
+        "brier": counts @ ((scores - truth) ** 2).sum(axis=1) / total,
+        "class_precision": precision,
+        "class_recall": recall,
+        "class_f1": f1,
+        "class_auroc": one_rest,
+        "confusion": confusion,
+    }
+
+
+def _auroc_draws(labels: Floats, scores: Floats, counts: Floats) -> Floats:
+    size = max(1, 50_000 // counts.shape[1])
+    return np.concatenate([auroc(labels, scores, counts[start : start + size])
+                           for start in range(0, len(counts), size)])  # fmt: skip
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    ratio: Floats = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return ratio
+
+
+def _mean(values: Floats) -> Floats:
+    """Over the classes that a draw has, ``(draw, class)`` → ``(draw,)``."""
+    known = np.isfinite(values)
+    mean: Floats = np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return mean
+
+
+def worst_errors(predictions: pd.DataFrame, *, classes: Sequence[str], arm: str, number: int) -> pd.DataFrame:
+    """The wrong calls that the arm was surest of: patient_id, truth, called, score; surest first.
+
+    Raises:
+        FusionError: there is no such arm.
+    """
+    rows = predictions[(predictions["arm"] == arm) & (predictions["repeat"] == predictions["repeat"].min())]
+    if rows.empty:
+        raise FusionError(f"predictions: there is no arm {arm!r}.")
+    called = rows[[f"{SCORE}{name}" for name in classes]].to_numpy().argmax(axis=1)
+    table = pd.DataFrame(
+        {
+            "patient_id": rows["patient_id"].to_numpy(),
+            "truth": [classes[label] for label in rows["label"]],
+            "called": [classes[place] for place in called],
+            "score": rows["score"].to_numpy(),
+        }
+    )
+    wrong = table[table["truth"] != table["called"]]
+    return wrong.sort_values(["score", "patient_id"], ascending=[False, True]).head(number).reset_index(drop=True)

@@ -1,0 +1,90 @@
+"""What a training report shows of each kind of endpoint; the page asks here, and nowhere else, which kind it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fusion.evaluation import classes, metrics
+from fusion.report import class_sections, sections
+
+Content = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How one kind of endpoint is reported.
+
+    Attributes:
+        template: of the page.
+        labels: metric → name.
+        shown: metrics of the first table; all others stand in the one below it.
+        console: metrics of the console's table beside the deciding one.
+        patients: metrics.json → how many patients of which class, in a few words.
+        extra: run folder, metrics.json and predictions → more for the template.
+        figures: metrics.json and predictions → name → figure, beside those every report has.
+    """
+
+    template: str
+    labels: Mapping[str, str]
+    shown: tuple[str, ...]
+    console: tuple[str, ...]
+    patients: Callable[[Content], str]
+    extra: Callable[[Any, Content, Any], dict[str, Any]]
+    figures: Callable[[Content, Any], dict[str, Callable[[], Any]]]
+
+    @property
+    def more(self) -> dict[str, str]:
+        """Metrics that the first table leaves out."""
+        return {name: label for name, label in self.labels.items() if name not in self.shown}
+
+
+def _binary_figures(content: Content, predictions: Any) -> dict[str, Callable[[], Any]]:
+    from fusion.report import figures as draw
+
+    return {
+        "roc": lambda: draw.roc(predictions),
+        "calibration": lambda: draw.calibration(predictions, reference=content["verdict"]["reference"]),
+        "decision": lambda: draw.decision(predictions),
+    }
+
+
+def _class_figures(content: Content, predictions: Any) -> dict[str, Callable[[], Any]]:
+    from fusion.report import class_figures as draw
+
+    reference = content["verdict"]["reference"]
+    return {
+        "confusion": lambda: draw.confusion(content["confusion"][reference], content["classes"]),
+        "roc": lambda: draw.one_against_rest(predictions, content["classes"], arm=reference),
+        "calibration": lambda: draw.confidence(predictions, content["classes"], arm=reference),
+    }
+
+
+KINDS: Mapping[str, Kind] = {
+    "binary": Kind(
+        template="report.html.j2",
+        labels=metrics.METRICS,
+        shown=sections.SHOWN,
+        console=("auprc", "balanced_accuracy", "f1", "brier", "calibration_slope"),
+        patients=lambda content: f"{content['patients']} patients, {content['positives']} positive",
+        extra=lambda run, content, predictions: {
+            "confusion": sections.confusion(predictions, content["verdict"]["reference"])
+        },
+        figures=_binary_figures,
+    ),
+    "multiclass": Kind(
+        template="classes.html.j2",
+        labels=classes.METRICS,
+        shown=("balanced_accuracy", "accuracy", "auroc", "f1", "log_loss", "brier"),
+        console=("accuracy", "auroc", "f1", "log_loss", "brier"),
+        patients=lambda content: f"{content['patients']} cases of {len(content['classes'])} classes",
+        extra=lambda run, content, predictions: class_sections.tables(run, content),
+        figures=_class_figures,
+    ),
+}
+
+
+def kind_of(record: Content) -> Kind:
+    """Of a run's record (run.json)."""
+    return KINDS[record["cohort"]["endpoint"]["kind"]]
