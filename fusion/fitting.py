@@ -149,7 +149,7 @@ def fit_network(
 
 
 def predict_scores(model: FusionModel, loader: Iterable[Batch]) -> NDArray[np.float64]:
-    """Logits ``(patient,)`` or ``(patient, class)`` in the order of the ids that `loader` was built with, in evaluation mode.
+    """Logits ``(patient,)`` or ``(patient, class)``, in evaluation mode, in the order of the ids that `loader` has.
 
     Raises:
         ModelError: a logit that is not finite, which training that diverged leaves behind.

@@ -135,17 +135,17 @@ def judge(
         text = f"{name} is worse than {arm_phrase(arm)} on these data: its {label} differs by {_range(worse[arm])}."
     elif missing:
         status = "not shown"
-        text = f"{name} not supported by these data: this run did not compare it with {_listed(missing)}."
-    elif all(gain.low > 0 for gain in deciding.values()):
-        arm = min(deciding, key=lambda key: deciding[key].low)
-        status = "supported"
-        text = f"{name} is supported by these data: its {label} exceeds that of {_EVERY[len(kinds) > 1]}. The least certain gain, over {arm_phrase(arm)}, is {_range(deciding[arm])}."
+        text = (
+            f"{name} is supported by these data: its {label} exceeds that of {_EVERY[len(kinds) > 1]}. The least "
+            f"certain gain, over {arm_phrase(arm)}, is {_range(deciding[arm])}."
+        )
     else:
         unclear = [arm for arm, gain in deciding.items() if not gain.low > 0]
         arm = min(unclear, key=lambda key: deciding[key].value)
         status = "not shown"
+        over = _listed([arm_phrase(one) for one in unclear])
         text = (
-            f"{name} not supported by these data: its {label} gain over {_listed([arm_phrase(one) for one in unclear])} "
+            f"{name} not supported by these data: its {label} gain over {over} "
             f"has an interval that includes 0. The smallest, over {arm_phrase(arm)}, is {_range(deciding[arm])}."
         )
     return Verdict(status=status, text=text, against=tuple(deciding), missing=missing)

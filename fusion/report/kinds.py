@@ -22,7 +22,7 @@ class Kind:
         shown: metrics of the first table; all others stand in the one below it.
         console: metrics of the console's table beside the deciding one.
         patients: metrics.json → how many patients of which class, in a few words.
-        extra: run folder, metrics.json and predictions → more for the template.
+        tables: run folder, metrics.json and predictions → more for the template.
         figures: metrics.json and predictions → name → figure, beside those every report has.
     """
 
@@ -31,7 +31,7 @@ class Kind:
     shown: tuple[str, ...]
     console: tuple[str, ...]
     patients: Callable[[Content], str]
-    extra: Callable[[Any, Content, Any], dict[str, Any]]
+    tables: Callable[[Any, Content, Any], dict[str, Any]]
     figures: Callable[[Content, Any], dict[str, Callable[[], Any]]]
 
     @property
@@ -68,7 +68,7 @@ KINDS: Mapping[str, Kind] = {
         shown=sections.SHOWN,
         console=("auprc", "balanced_accuracy", "f1", "brier", "calibration_slope"),
         patients=lambda content: f"{content['patients']} patients, {content['positives']} positive",
-        extra=lambda run, content, predictions: {
+        tables=lambda run, content, predictions: {
             "confusion": sections.confusion(predictions, content["verdict"]["reference"])
         },
         figures=_binary_figures,
@@ -79,7 +79,7 @@ KINDS: Mapping[str, Kind] = {
         shown=("balanced_accuracy", "accuracy", "auroc", "f1", "log_loss", "brier"),
         console=("accuracy", "auroc", "f1", "log_loss", "brier"),
         patients=lambda content: f"{content['patients']} cases of {len(content['classes'])} classes",
-        extra=lambda run, content, predictions: class_sections.tables(run, content),
+        tables=lambda run, content, predictions: class_sections.tables(run, content),
         figures=_class_figures,
     ),
 }

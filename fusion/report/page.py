@@ -54,7 +54,7 @@ def write_report(run: RunFolder) -> Any:
             figures=figures(run, kind, metrics, predictions, simulated=bool(record["simulated"])),
             config=(run.path / "config.yaml").read_text(encoding="utf-8"),
             **_tables(run, metrics, predictions),
-            **kind.extra(run, metrics, predictions),
+            **kind.tables(run, metrics, predictions),
         )
     )
     replace_file(run.report_path, lambda partial: partial.write_text(html, encoding="utf-8"))
