@@ -38,6 +38,8 @@ class CohortSource:
         endpoints: name → table, column, and positive and negative or classes; ignore, note; see `Endpoint`.
         endpoint: which of them is predicted; null takes the first.
         site: ``{table, column}`` of the hospital or batch, for site-aware folds and subgroups.
+        group: ``{table, column}`` of what stays whole in folds, e.g. a family, or the patient where a case is a slide;
+            who has none stands alone.
         build: genome build of its variants, e.g. ``GRCh38``.
         simulated: whether the patients are invented; forced by a file ``SIMULATED.json`` in the root.
         generator: called as ``generator(root, progress=…)``, with the settings below, to write a root that is missing.
@@ -65,6 +67,7 @@ class CohortSource:
         endpoints: Mapping[str, Any],
         endpoint: str | None = None,
         site: Mapping[str, str] | None = None,
+        group: Mapping[str, str] | None = None,
         build: str | None = None,
         simulated: bool = False,
         generator: Callable[..., object] | None = None,
@@ -85,6 +88,7 @@ class CohortSource:
         self.patients_pattern = patients_pattern
         self.specs = {key: table_spec(name, key, plain(config)) for key, config in plain(tables).items()}
         self.site: dict[str, str] | None = plain(site)
+        self.group: dict[str, str] | None = plain(group)
         self._simulated = simulated
         self._generator = generator
         given = {"patients": patients, "seed": seed, "interaction": interaction}
@@ -99,11 +103,12 @@ class CohortSource:
         self._check_declarations()
 
     def _check_declarations(self) -> None:
-        """Endpoint and site name declared columns."""
+        """Endpoint, site and group name declared columns."""
         problems = []
         places = {f"cohort.endpoints.{self.endpoint.name}": (self.endpoint.table, self.endpoint.column)}
-        if self.site is not None:
-            places["cohort.site"] = (self.site.get("table", ""), self.site.get("column", ""))
+        for name, place in (("site", self.site), ("group", self.group)):
+            if place is not None:
+                places[f"cohort.{name}"] = (place.get("table", ""), place.get("column", ""))
         for key, (table, column) in places.items():
             if table not in self.specs:
                 problems.append(

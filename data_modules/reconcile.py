@@ -28,6 +28,7 @@ class ReconciledCohort:
         patient_ids: kept patients, sorted.
         labels: index patient_id in that order; position in the endpoint's classes, -1 where unknown.
         sites: index patient_id in that order, or None where no site is declared.
+        groups: index patient_id: what stays whole in folds; None where nothing is declared.
         reconciliation: patient_id, kept, dropped_at, reason, then one bool column a source file and modality.
     """
 
@@ -36,6 +37,7 @@ class ReconciledCohort:
     labels: pd.Series[int]
     sites: pd.Series[str] | None
     reconciliation: pd.DataFrame
+    groups: pd.Series[str] | None = None
 
     def permuted(self, seed: int) -> ReconciledCohort:
         """The same patients with their labels dealt out anew, and a note that says so: the canary."""
@@ -113,6 +115,7 @@ def reconcile(source: CohortSource, modalities: Mapping[str, Modality], *, requi
         labels=labels,
         sites=_sites(source, labels.index, require_labels=require_labels),
         reconciliation=table,
+        groups=_groups(source, labels.index, require_labels=require_labels),
     )
 
 
@@ -259,3 +262,10 @@ def _sites(source: CohortSource, ids: pd.Index[str], *, require_labels: bool) ->
     table = source.read(source.site["table"], require_labels=require_labels)
     sites = table.frame[source.site["column"]].reindex(ids)
     return sites.map(str, na_action="ignore").fillna(UNKNOWN_SITE).rename("site")
+
+
+def _groups(source: CohortSource, ids: pd.Index[str], *, require_labels: bool) -> pd.Series[str] | None:
+    if source.group is None:
+        return None
+    table = source.read(source.group["table"], require_labels=require_labels)
+    return table.frame[source.group["column"]].reindex(ids).dropna().map(str).rename("group")

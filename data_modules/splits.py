@@ -253,7 +253,9 @@ def open_folds(
     if file is not None:
         folds = read_folds(Path(file), cohort)
     else:
-        folds = make_folds(cohort, outer=outer, inner=inner, repeats=repeats, seed=seed, site=site)
+        whole = getattr(cohort, "groups", None)
+        group = None if whole is None else {str(patient): str(one) for patient, one in whole.items()}
+        folds = make_folds(cohort, outer=outer, inner=inner, repeats=repeats, seed=seed, site=site, group=group)
     write_folds(path, folds)
     return folds
 

@@ -135,6 +135,10 @@ def judge(
         text = f"{name} is worse than {arm_phrase(arm)} on these data: its {label} differs by {_range(worse[arm])}."
     elif missing:
         status = "not shown"
+        text = f"{name} not supported by these data: this run did not compare it with {_listed(missing)}."
+    elif all(gain.low > 0 for gain in deciding.values()):
+        arm = min(deciding, key=lambda key: deciding[key].low)
+        status = "supported"
         text = (
             f"{name} is supported by these data: its {label} exceeds that of {_EVERY[len(kinds) > 1]}. The least "
             f"certain gain, over {arm_phrase(arm)}, is {_range(deciding[arm])}."
