@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 
 from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec
 from fusion.evaluation.outcome import Calibrator, outcome_of
@@ -87,12 +88,21 @@ def load_members(
         missing = [name for name in specs if name not in modalities]
         if missing:
             raise FusionError(f"modality: the run was trained with {', '.join(missing)}, which the cohort lacks.")
-        model = build_model(config.model, specs, endpoint, seed=0)
+        model = build_model(_without_pretraining(config.model), specs, endpoint, seed=0)
         load_weights(model, path)
         fitted = {
             name: modalities[name].restore(load_state(folder / "modalities" / f"member{index}", name)) for name in specs
         }
         yield Member(fold=fold, index=index, model=model.eval(), fitted=fitted, calibrator=calibrator)
+
+
+def _without_pretraining(model: Any) -> Any:
+    """The model's node without the weights that training began with: the run keeps those it ended with."""
+    made = OmegaConf.create(OmegaConf.to_container(model, resolve=True) if OmegaConf.is_config(model) else dict(model))
+    for encoder in made.encoders.values():
+        if "weights" in encoder:
+            encoder.weights = None
+    return made
 
 
 def score(members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec
 from fusion.encoders.tiles import TileEncoder
+from fusion.encoders.weights import load_pretrained
 from fusion.layers import ModelError
 
 
@@ -22,6 +23,8 @@ class TileCNN(TileEncoder):
         spec: a modality of kind ``tiles``.
         width: of a token.
         channels: of the five convolutions.
+        weights: the folder of a run whose tile encoder this was (domain pretraining), or a file of its weights; None
+            starts at random.
         norm: ``none``, ``group`` (one group: a tile is normalised by itself alone) or ``batch`` (over the tiles of a
             training batch; its running statistics in evaluation).
     """
@@ -33,6 +36,7 @@ class TileCNN(TileEncoder):
         width: int,
         channels: Sequence[int] = (8, 16, 24, 32, 32),
         norm: str = "batch",
+        weights: str | None = None,
         pooling: str = "attention",
         dropout: float = 0.1,
         match_colours: bool = True,
@@ -71,6 +75,8 @@ class TileCNN(TileEncoder):
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
         self.convolutions = nn.ModuleList(convolutions)
         self.norms = nn.ModuleList(_norm(norm, count, spec.name) for count in channels)
+        if weights is not None:
+            load_pretrained(self, weights, where=f"model.encoders.{spec.name}")
 
     def features(self, images: Tensor) -> Tensor:
         """``(tile, 3, H, W)`` → ``(tile, channels[-1])``."""

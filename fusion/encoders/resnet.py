@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec
 from fusion.encoders.tiles import TileEncoder
+from fusion.encoders.weights import is_run, load_backbone, load_pretrained
 from fusion.layers import ModelError
 
-CHANNELS = {18: 512, 50: 2048}
+CHANNELS = {18: 512, 34: 512, 50: 2048}
 STAGES = ("conv1", "layer1", "layer2", "layer3", "layer4")
 
 
@@ -25,8 +26,9 @@ class TileResNet(TileEncoder):
     Args:
         spec: a modality of kind ``tiles``.
         width: of a token.
-        depth: 18 or 50.
-        weights: a safetensors file, or a torch state dict (read with ``weights_only=True``); None starts at random.
+        depth: 18, 34 or 50.
+        weights: a safetensors file, or a torch state dict (read with ``weights_only=True``); the folder of a run whose
+            tile encoder this was; None starts at random.
         trainable_from: first stage that learns: 0 everything, 1 from layer1 on … 4 only layer4, 5 nothing. Stages
             before it keep their weights and their batch statistics.
     """
@@ -69,7 +71,9 @@ class TileResNet(TileEncoder):
             std=std,
         )
         self.backbone = _backbone(depth)
-        if weights is not None:
+        if weights is not None and is_run(weights):
+            load_pretrained(self, weights, where=where)
+        elif weights is not None:
             load_backbone(self.backbone, Path(weights), where=where)
         frozen = STAGES[:trainable_from]
         self.frozen = tuple(getattr(self.backbone, name) for name in (*frozen, *(("bn1",) if frozen else ())))
@@ -84,44 +88,18 @@ class TileResNet(TileEncoder):
         return self
 
     def features(self, images: Tensor) -> Tensor:
-        """``(tile, 3, H, W)`` → ``(tile, 512)`` for ResNet-18, ``(tile, 2048)`` for ResNet-50."""
+        """``(tile, 3, H, W)`` → ``(tile, 512)`` for ResNet-18 and 34, ``(tile, 2048)`` for ResNet-50."""
         features: Tensor = self.backbone(images.contiguous(memory_format=torch.channels_last))
         return features
 
 
 def _backbone(depth: int) -> nn.Module:
     """MONAI's 2D ResNet as torchvision has it: MONAI's own default stride of 1 costs four times as much."""
-    from monai.networks.nets.resnet import resnet18, resnet50
+    from monai.networks.nets.resnet import resnet18, resnet34, resnet50
 
-    make: Any = {18: resnet18, 50: resnet50}[depth]
-    options = {"shortcut_type": "B"} if depth == 18 else {}
+    make: Any = {18: resnet18, 34: resnet34, 50: resnet50}[depth]
+    options = {"shortcut_type": "B"} if depth < 50 else {}
     backbone: nn.Module = make(
         spatial_dims=2, n_input_channels=3, conv1_t_stride=2, feed_forward=False, bias_downsample=False, **options
     )
     return backbone
-
-
-def load_backbone(backbone: nn.Module, path: Path, *, where: str) -> None:
-    """Load weights with torchvision's or MONAI's keys; a classifier (``fc.``) in the file is not needed.
-
-    Raises:
-        ModelError: naming the config key `where`, when the file is missing, unreadable or of another network.
-    """
-    from pickle import UnpicklingError
-
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            weights = load_file(path)
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise ModelError(f"{where}.weights: {path} does not exist.") from error
-    except (SafetensorError, UnpicklingError, RuntimeError, OSError) as error:
-        raise ModelError(f"{where}.weights: {path} holds no weights that can be read safely ({error}).") from error
-    try:
-        backbone.load_state_dict({name: value for name, value in weights.items() if not name.startswith("fc.")})
-    except RuntimeError as error:
-        raise ModelError(f"{where}.weights: {path} holds weights of another network. {error}") from error

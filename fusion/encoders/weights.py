@@ -65,6 +65,8 @@ def load_pretrained(encoder: nn.Module, weights: str, *, where: str) -> None:
         ModelError: the run has no image encoder of the same kind.
     """
     run = Path(weights).expanduser()
+    if not is_run(weights):
+        raise ModelError(f"{where}.weights: {run} is no run folder (no run.json).")
     found = sorted(run.glob("models/*/fusion/member0.safetensors"))
     if not found:
         raise ModelError(f"{where}.weights: {run} keeps no network of the arm fusion. Set it to a finished run.")

@@ -34,7 +34,8 @@ class BinaryResponse(Head):
         super().__init__(endpoint, width=width)
         if endpoint.kind != "binary":
             raise ModelError(
-                f"model.head: BinaryResponse predicts binary endpoints; {endpoint.name!r} is {endpoint.kind}."
+                f"model.head: BinaryResponse predicts binary endpoints; {endpoint.name!r} is {endpoint.kind}. "
+                "Set model/head=classes."
             )
         if class_weight not in ("none", "balanced"):
             raise ModelError(f"model.head.class_weight is {class_weight!r}; choose none or balanced.")

@@ -71,7 +71,7 @@ def test_the_folder_is_complete(trained: Path) -> None:
 
 
 def test_the_working_directory_stays_clean(trained: Path, workplace: Workplace) -> None:
-    outputs = {"run", "again", "predictions", "explained", "hashed"}  # what this folder's tests ask for
+    outputs = {"run", "again", "predictions", "explained", "hashed", "tiles_run"}  # what this folder's tests ask for
     assert {path.name for path in workplace.folder.iterdir()} <= {"data", ".cache", *outputs}
 
 

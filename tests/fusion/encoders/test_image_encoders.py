@@ -212,8 +212,8 @@ def test_resnet_wrong_weights(tmp_path: Path) -> None:
     path = _save_torch({"conv1.weight": torch.zeros(1)}, tmp_path)
     with pytest.raises(ModelError, match="weights of another network"):
         TileResNet(TILES, width=8, weights=str(path))
-    with pytest.raises(ModelError, match="depth is 34; choose 18 or 50"):
-        TileResNet(TILES, width=8, depth=34)
+    with pytest.raises(ModelError, match="depth is 101; choose 18 or 34 or 50"):
+        TileResNet(TILES, width=8, depth=101)
     with pytest.raises(ModelError, match=f"0 to {len(STAGES)}"):
         TileResNet(TILES, width=8, trainable_from=6)
 
