@@ -173,4 +173,16 @@ def _pad(items: Sequence[Item | None], spec: ModalitySpec) -> ModalityBatch:
             else:
                 values[row, : len(item.mask)] = tokens
             mask[row, : len(item.mask)] = item.mask
-    return ModalityBatch(values=torch.from_numpy(values), mask=torch.from_numpy(mask))
+    return ModalityBatch(values=torch.from_numpy(values), mask=torch.from_numpy(mask), coords=_places(items, length))
+
+
+def _places(items: Sequence[Item | None], length: int) -> torch.Tensor | None:
+    """``(patient, token, 3)``: slide, x, y; None where no item has places."""
+    if not any(item is not None and item.coords is not None for item in items):
+        return None
+    places = np.zeros((len(items), length, 3), dtype=np.int64)
+    for row, item in enumerate(items):
+        if item is not None and item.coords is not None:
+            places[row, : len(item.mask), 1:] = item.coords
+            places[row, : len(item.mask), 0] = 0 if item.source is None else item.source
+    return torch.from_numpy(places)

@@ -119,10 +119,13 @@ class ModalityBatch:
     Attributes:
         values: ``(batch, token, *token_shape)``; padding is zero and never read by encoders.
         mask: ``(batch, token)`` bool, True where a token is real. A patient without the modality has no True.
+        coords: ``(batch, token, 3)`` int64, where tokens have a place: which of the patient's slides, then x and y of
+            the tile's corner in level-0 pixels; zero where padded, None where the modality has no places.
     """
 
     values: Tensor
     mask: Tensor
+    coords: Tensor | None = None
 
     @property
     def present(self) -> Tensor:
@@ -130,7 +133,8 @@ class ModalityBatch:
         return self.mask.any(dim=1)
 
     def to(self, device: Any) -> ModalityBatch:
-        return ModalityBatch(values=self.values.to(device), mask=self.mask.to(device))
+        coords = None if self.coords is None else self.coords.to(device)
+        return ModalityBatch(values=self.values.to(device), mask=self.mask.to(device), coords=coords)
 
 
 @dataclass(kw_only=True)

@@ -82,6 +82,12 @@ class ExplainedMember:
         for name, spec in self.specs.items():
             if spec.kind not in (*NUMBERS, *BAGS):
                 raise FusionError(f"modality.{name}: there is no attribution for modalities of kind {spec.kind!r} yet.")
+            if not self.encoder(name).tokens_alone:
+                raise FusionError(
+                    f"modality.{name}: {type(self.encoder(name)).__name__} has no attribution yet, for its tiles "
+                    "depend on one another. Train with model/encoder@model.encoders."
+                    f"{name}=mil to explain."
+                )
         self.baselines = {name: self._baseline(name, train_ids) for name in self.specs}
 
     def encoder(self, name: str) -> Encoder:

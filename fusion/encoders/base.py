@@ -28,6 +28,9 @@ class Encoder(nn.Module):
     kinds: ClassVar[tuple[ModalityKind, ...]] = ()
     """Kinds of modality it reads; see the table in `fusion.contract`."""
 
+    tokens_alone: ClassVar[bool] = True
+    """Whether a token depends on its own tile or number alone, so that tiles can be encoded one by one."""
+
     def __init__(self, spec: ModalitySpec, *, width: int) -> None:
         super().__init__()
         if spec.kind not in self.kinds:
