@@ -107,7 +107,7 @@ def test_the_page_in_a_browser(hostile_run: RunFolder, browser: Any) -> None:
     assert verdict.bounding_box()["y"] < 400
     assert page.get_by_text("SIMULATED").first.is_visible()
     assert requests == [hostile_run.report_path.as_uri()]
-    assert page.locator("figure[role=img][aria-label] svg").count() == 5
+    assert page.locator("figure[role=img][aria-label] svg").count() == 6
     assert page.locator("table th[scope]").count() > 20
     for width in (1180, 390):
         page.set_viewport_size({"width": width, "height": 900})
