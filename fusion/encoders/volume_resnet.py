@@ -9,8 +9,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec
-from fusion.encoders.resnet import STAGES, load_backbone
+from fusion.encoders.resnet import STAGES
 from fusion.encoders.volumes import VolumeEncoder
+from fusion.encoders.weights import load_backbone
 from fusion.layers import ModelError
 
 DEPTHS = (10, 18)
