@@ -262,7 +262,10 @@ class FittedModality(Protocol):
 
     @property
     def selection(self) -> pd.DataFrame | None:
-        """Columns feature, gene, rank (1 = kept), selected (bool), where something was selected; else None."""
+        """Columns feature, gene, rank, selected (bool), where something was selected; else None.
+
+        Rank 1 was selected, 2 and more were not; 0 is kept by configuration, and no selection touched it.
+        """
         ...
 
     def state(self) -> State: ...

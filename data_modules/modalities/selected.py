@@ -50,8 +50,8 @@ def choose(
 
 
 def _untouched(kept: Sequence[str], genes: Sequence[str | None]) -> pd.DataFrame:
-    """The rows of features that no selection touched."""
-    return pd.DataFrame({"feature": list(kept), "gene": list(genes), "rank": 1, "selected": True}).astype(
+    """The rows of features that no selection touched: rank 0, so that they count in no stability."""
+    return pd.DataFrame({"feature": list(kept), "gene": list(genes), "rank": 0, "selected": True}).astype(
         {"feature": object, "gene": object, "rank": np.int64, "selected": bool}
     )
 

@@ -122,12 +122,16 @@ def fold_disagreement(content: Mapping[str, Any], predictions: pd.DataFrame) -> 
 
 
 def selected(selection: pd.DataFrame, *, limit: int = 20) -> list[Row]:
-    """Per modality: features by how many outer folds chose them, and the stability of the choice."""
+    """Per modality: features by how many outer folds chose them, and the stability of the choice.
+
+    Features that are kept by configuration (rank 0) are counted apart: what is always there would flatter stability.
+    """
     if selection.empty:
         return []
     made = []
     outer = selection[selection["member"] == -1]
-    for modality, rows in outer.groupby("modality", sort=False):
+    kept = outer[outer["rank"] == 0].groupby("modality")["feature"].nunique()
+    for modality, rows in outer[outer["rank"] > 0].groupby("modality", sort=False):
         rows = rows.assign(set=rows["repeat"].astype(str) + "/" + rows["fold"].astype(str))
         chosen = rows.pivot_table(index="set", columns="feature", values="selected", aggfunc="max", fill_value=False)
         chosen = chosen.astype(bool)
@@ -136,6 +140,7 @@ def selected(selection: pd.DataFrame, *, limit: int = 20) -> list[Row]:
         made.append(
             {
                 "modality": modality,
+                "kept": int(kept.get(modality, 0)),
                 "sets": len(chosen),
                 "candidates": chosen.shape[1],
                 "sizes": (int(chosen.sum(axis=1).min()), int(chosen.sum(axis=1).max())),

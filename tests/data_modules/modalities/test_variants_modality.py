@@ -258,7 +258,8 @@ def test_elimination_finds_the_gene_and_leaves_kept_features_alone(tmp_path: Pat
     table = fitted.selection
     assert list(table.columns) == ["feature", "gene", "rank", "selected"]
     assert set(table.loc[table["selected"], "feature"]) == set(names)
-    assert (table.loc[table["selected"], "rank"] == 1).all() and (table.loc[~table["selected"], "rank"] > 1).all()
+    assert set(table.loc[table["rank"] == 0, "feature"]) == {"count:mutations", "fraction:indels"}  # kept by name
+    assert (table.loc[table["selected"], "rank"] <= 1).all() and (table.loc[~table["selected"], "rank"] > 1).all()
 
 
 def same_state(one: Any, other: Any) -> bool:

@@ -199,17 +199,17 @@ def test_selected_features_by_hand() -> None:
                 "member": member,
                 "feature": name,
                 "gene": name,
-                "rank": 1,
-                "selected": name in kept,
+                "rank": 0 if name == "always" else 1,
+                "selected": name in kept or name == "always",
             }
             for fold, kept in enumerate((("x", "y"), ("x", "z")))
             for member in (-1, 0)
-            for name in "xyz"
+            for name in ("x", "y", "z", "always")  # the last by configuration: in no stability
         ]
     )
     (part,) = sections.selected(rows)
     assert [(row["feature"], row["times"]) for row in part["features"]] == [("x", 2), ("y", 1), ("z", 1)]
-    assert (part["sets"], part["candidates"], part["sizes"], part["ever"]) == (2, 3, (2, 2), 3)
+    assert (part["sets"], part["candidates"], part["sizes"], part["ever"], part["kept"]) == (2, 3, (2, 2), 3, 1)
     # p = (1, ½, ½), s² = (0, ½, ½): mean ⅓; k̄/d (1 - k̄/d) = ⅔ · ⅓ → 1 - 1.5.
     assert part["stability"]["value"] == pytest.approx(-0.5)
     assert sections.selected(pd.DataFrame()) == []
