@@ -195,3 +195,22 @@ def test_a_file_that_breaks_off_says_so(cohort: SimpleNamespace) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     problems = features_of(cohort).check()
     assert len(problems) == 1 and "P2_a.h5 is no HDF5 file that can be read (" in problems[0]
+
+
+def test_a_batch_of_peers_features_goes_through_multiple_instance_learning(cohort: SimpleNamespace) -> None:
+    import pandas as pd
+    import torch
+
+    from data_modules.dataset import Draw, PatientDataset
+    from fusion.encoders.mil import EmbeddingMIL
+
+    fitted = features_of(cohort).fit(["P1"], NOBODY)
+    dataset = PatientDataset({"slides": fitted}, ["P1", "P2", "P9"], pd.Series({"P1": 1, "P2": 0}))
+    batch = dataset[[Draw(position=0), Draw(position=1), Draw(position=2)]].modalities["slides"]
+    assert batch.values.shape == (3, 8, 6) and batch.mask.sum(dim=1).tolist() == [8, 4, 0]
+    torch.manual_seed(0)
+    encoder = EmbeddingMIL(fitted.spec, width=4).eval()
+    tokens = encoder(batch)
+    assert tokens.summary.shape == (3, 4) and (tokens.summary[2] == 0).all()
+    alone = encoder(dataset[[Draw(position=1)]].modalities["slides"])
+    torch.testing.assert_close(alone.summary[0], tokens.summary[1])
