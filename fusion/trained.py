@@ -48,6 +48,9 @@ def spec_from_json(content: Mapping[str, Any]) -> ModalitySpec:
         kind=content["kind"],
         token_shape=tuple(content["token_shape"]),
         features=tuple(FeatureSpec(**feature) for feature in content["features"]),
+        # Runs from before volumes have neither.
+        sequences=tuple(content.get("sequences", ())),
+        grid=tuple(content.get("grid", ())),
     )
 
 

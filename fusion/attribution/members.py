@@ -24,8 +24,8 @@ from fusion.trained import Member
 
 NUMBERS = ("table", "variants")
 """Kinds whose tokens are named numbers."""
-BAGS = ("tiles", "embeddings")
-"""Kinds whose tokens are a bag that is encoded one by one and then pooled."""
+BAGS = ("tiles", "embeddings", "volume")
+"""Kinds whose tokens are encoded one by one and then pooled."""
 
 BASELINE_PATIENTS, BASELINE_TILES = 48, 16
 """How many training patients, and tiles of each, make the mean token and the mean colour."""
@@ -147,11 +147,14 @@ class ExplainedMember:
         for item in map(fitted.load, train_ids[::step]):
             if item is None or not len(item.mask):
                 continue
-            values = item.values[:: max(1, len(item.mask) // BASELINE_TILES)]
+            # A patch has its place, a missing sequence none: all are encoded, the real ones kept.
+            whole = self.specs[name].kind == "volume"
+            values = item.values[:: 1 if whole else max(1, len(item.mask) // BASELINE_TILES)]
             if self.specs[name].kind == "tiles":
                 colours.append(values.mean(axis=(0, 2, 3)) / 255)
             with torch.no_grad():
-                tokens.append(self.encode(name, torch.from_numpy(np.ascontiguousarray(values))[None])[0].mean(dim=0))
+                encoded = self.encode(name, torch.from_numpy(np.ascontiguousarray(values))[None])[0]
+                tokens.append((encoded[torch.from_numpy(item.mask)] if whole else encoded).mean(dim=0))
         if not tokens:
             return Baseline(mean=torch.zeros(self.encoder(name).width))
         colour = torch.as_tensor(np.mean(colours, axis=0), dtype=torch.float32) if colours else None

@@ -91,12 +91,14 @@ def explain_patient(members: Sequence[ExplainedMember], patient: str, settings: 
             rows.append(table.assign(method=settings.method, delta=delta))
             _delete_genes(facts, members, inputs, name, table, patient)
         else:
+            unit = "patches" if members[0].specs[name].kind == "volume" else "tiles"
             table = _tiles(members, inputs, found, name)
-            rows.append(table.assign(method=settings.method, delta=delta))
+            rows.append(table[inputs[0].masks[name][0].numpy()].assign(method=settings.method, delta=delta))
             curve = delete_tiles(members, inputs, name, table["attribution"].to_numpy(), seed=patient_seed(patient))
             if curve is not None:
-                facts["deletion"][f"{name}: tiles"] = curve.area
-            facts.setdefault("slides", {})[name] = _pictures(members, inputs, name, table, settings, pictures)
+                facts["deletion"][f"{name}: {unit}"] = curve.area
+            if unit == "tiles":
+                facts.setdefault("slides", {})[name] = _pictures(members, inputs, name, table, settings, pictures)
     return Explanation(
         rows=pd.concat([part for part in rows if len(part)], ignore_index=True), facts=facts, pictures=pictures
     )
@@ -188,11 +190,16 @@ def _level(levels: Sequence[str] | None, position: float) -> str | None:
 def _tiles(
     members: Sequence[ExplainedMember], inputs: Sequence[Inputs], found: Sequence[Attributed], name: str
 ) -> pd.DataFrame:
-    """One row a tile; `attention` is the mean pooling weight."""
+    """One row a tile or a patch of a volume; `attention` is the mean pooling weight."""
     item = inputs[0].items[name]
     assert item is not None
     attention = np.mean([_attention(member, one, name) for member, one in zip(members, inputs, strict=True)], axis=0)
     attribution = np.mean([part.scores[name].double().numpy() for part in found], axis=0)
+    if members[0].specs[name].kind == "volume":
+        features = members[0].specs[name].features
+        named = {"feature": [one.name for one in features], "label": [one.label for one in features]}
+        table = pd.DataFrame({"modality": name, **named, "attribution": attribution, "attention": attention})
+        return table.assign(members=len(members))
     coords = item.coords if item.coords is not None else np.full((len(item.mask), 2), -1)
     source = item.source if item.source is not None else np.zeros(len(item.mask), dtype=np.int64)
     return pd.DataFrame(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from fusion.encoders.volumes import VolumeEncoder, mirror
 from fusion.fitting import _show_training_patients
 from fusion.layers import ModelError
 from fusion.model import build_model
+from fusion.trained import spec_from_json
 
 MRI = ModalitySpec(name="mri", kind="volume", token_shape=(4, 4, 4), sequences=("pre", "post"), grid=(2, 1, 2))
 Make = Callable[..., VolumeEncoder]
@@ -201,3 +204,9 @@ def test_a_model_of_volumes_keeps_no_volume_before_training() -> None:
     batch = Batch(modalities={"mri": patients(BOTH, ONE)}, label=torch.tensor([0, 1]), index=torch.tensor([0, 1]))
     _show_training_patients(model, [batch])
     assert model(batch).logit.shape == (2,)
+
+
+def test_the_modality_survives_its_json() -> None:
+    assert spec_from_json(json.loads(json.dumps(asdict(MRI)))) == MRI
+    old = {key: value for key, value in asdict(MRI).items() if key not in ("sequences", "grid")}
+    assert spec_from_json(old).grid == ()
