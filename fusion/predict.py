@@ -14,7 +14,10 @@ from fusion.config import run
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-PLACES = ("files", "patient_pattern", "sample_sheet", "mpp", "absent_is", "table", "spark", "workers", "max_failed")
+PLACES = (
+    *("files", "patient_pattern", "sample_sheet", "mpp", "absent_is", "table", "spark", "workers", "max_failed"),
+    *("sequences", "mask"),  # how volumes are named; that they are scaled as the run's is checked
+)
 """Keys of a modality that say where and how patients' files lie; all others come from the run."""
 
 LEARNED = ("label_map",)

@@ -55,14 +55,14 @@ def test_prediction_repeats_out_of_fold_scores_and_takes_new_patients(mri: Path,
     assert same.set_index("patient_id")["score"].loc[trained.index].tolist() == trained.tolist()
 
 
-def test_another_grid_is_refused(mri: Path, workplace: Workplace, refused: Check) -> None:
+def test_other_intensities_are_refused(mri: Path, workplace: Workplace, refused: Check) -> None:
     refused(
         "predict",
         f"run={mri.relative_to(workplace.folder)}",
         "cohort=mri_simulated",
         *COHORT,
-        "+modality.mri.spacing=3.0",
-        words=("modality.mri.spacing", "2.0"),
+        "modality.mri.sequences.t1_post.intensity=ct",
+        words=("modality.mri.sequences", "'mr'", "'ct'"),
     )
 
 
