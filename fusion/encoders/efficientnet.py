@@ -40,7 +40,7 @@ class TileEfficientNet(TileEncoder):
         *,
         width: int,
         weights: str | None = IMAGENET,
-        trainable_from: int = 0,
+        trainable_from: int = 5,
         orientations: int = 4,
         pooling: str = "attention",
         dropout: float = 0.2,
