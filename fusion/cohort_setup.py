@@ -32,11 +32,15 @@ def open_setup(config: Any, progress: Progress, *, require_labels: bool = True) 
     """
     from hydra.utils import instantiate
 
+    from fusion.arms.plan import check_images
+
     if not config.modality:
         raise FusionError("modality: the cohort declares no modality; name at least one, e.g. modality.clinical.")
     source = instantiate(config.cohort)
     source.prepare(progress)
     modalities = {str(name): instantiate(node, name=str(name), source=source) for name, node in config.modality.items()}
+    if require_labels:
+        check_images(config.get("arms") or (), modalities)
     cohort = source.reconcile(modalities, require_labels=require_labels)
     if require_labels and config.canary == "permuted":
         cohort = cohort.permuted(int(config.seed))

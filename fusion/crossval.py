@@ -54,7 +54,7 @@ def fit_fold(config: Any, setup: Setup, fold: Fold, folder: Path, step: Callable
     data = _fold_data(config, setup, fold)
     make_data = instantiate(config.datamodule)
     scores: dict[str, ArmScores] = {}
-    for arm in make_arms(config, list(setup.modalities), make_data):
+    for arm in make_arms(config, setup.modalities, make_data):
         scores[arm.name] = arm.fit(data, folder / arm.name, step)
     scores |= _combined(config, data, scores, list(setup.modalities))
     _save_state(data, folder)
@@ -71,7 +71,7 @@ def fit_fold(config: Any, setup: Setup, fold: Fold, folder: Path, step: Callable
 def units(config: Any, modalities: Sequence[str], folds: Sequence[Fold]) -> int:
     """How many steps all folds report together, for the progress bar."""
     networks = 1 + (len(modalities) if "singles" in config.arms else 0)
-    classical = sum(str(name).startswith("classical") for name in config.arms)
+    classical = sum(str(name).startswith(("classical", "handcrafted")) for name in config.arms)
     return sum(networks * len(fold.inner) + classical for fold in folds)
 
 

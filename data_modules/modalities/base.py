@@ -32,9 +32,11 @@ class BaseModality(ABC):
     Attributes:
         of_table: the cohort table it reads, for modalities that read one; such a modality cannot vouch for that
             table's ids when the cohort is reconciled.
+        handcrafted: whether its table holds hand-crafted features of images, which the arm of that name learns from.
     """
 
     of_table: str | None = None
+    handcrafted: bool = False
 
     def __init__(self, *, name: str, source: CohortSource) -> None:
         self._name = name

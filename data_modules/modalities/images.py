@@ -39,6 +39,8 @@ class Images(BaseModality):
         workers: processes that compute hand-crafted features.
     """
 
+    handcrafted = True
+
     def __init__(
         self, *, name: str, source: ImageFolder, size: int | None = None, mpp: float | None = None, workers: int = 2
     ) -> None:

@@ -50,6 +50,8 @@ class Slides(BaseModality):
         max_failed: share of slides that may fail.
     """
 
+    handcrafted = True
+
     def __init__(
         self,
         *,

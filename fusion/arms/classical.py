@@ -66,11 +66,18 @@ def _logits(model: Pipeline, rows: pd.DataFrame, outcome: Outcome) -> NDArray[np
 
 
 class ClassicalArm:
-    """One scikit-learn model on the features of all modalities, tuned on inner folds."""
+    """One scikit-learn model on tabulated features, tuned on inner folds.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of the arm.
+        grid: key of `GRIDS`; None is the arm's name.
+        modalities: whose features it sees; None is all.
+    """
+
+    def __init__(self, name: str, *, grid: str | None = None, modalities: Sequence[str] | None = None) -> None:
         self.name = name
-        self._build, self._grid = GRIDS[name]
+        self._build, self._grid = GRIDS[grid or name]
+        self._modalities = modalities
 
     def units(self, inner_folds: int) -> int:
         return 1
@@ -84,8 +91,8 @@ class ClassicalArm:
 
         train, test = list(data.fold.train), list(data.fold.test)
         model = self._build(chosen, data.seed)
-        model.fit(features(data.whole, train), truth.to_numpy())
-        scores = calibration.calibrator(_logits(model, features(data.whole, test), data.outcome))
+        model.fit(self._features(data.whole, train), truth.to_numpy())
+        scores = calibration.calibrator(_logits(model, self._features(data.whole, test), data.outcome))
         if folder is not None:
             save_estimator(folder / "model.skops", model)
             save_json(folder / "arm.json", {"hyperparameter": chosen, "calibration": calibration.state()})
@@ -97,11 +104,15 @@ class ClassicalArm:
             threshold=calibration.threshold,
         )
 
+    def _features(self, fitted: Fitted, patient_ids: Sequence[str]) -> pd.DataFrame:
+        seen = fitted if self._modalities is None else {name: fitted[name] for name in self._modalities}
+        return features(seen, patient_ids)
+
     def _inner_logits(self, data: FoldData, value: float) -> Table:
         """Logits of every training patient by the model of the inner fold that did not train on him."""
         parts = []
         for fitted, inner in zip(data.members, data.fold.inner, strict=True):
             model = self._build(value, data.seed)
-            model.fit(features(fitted, inner.train), data.labels.loc[list(inner.train)].to_numpy())
-            parts.append(table(_logits(model, features(fitted, inner.val), data.outcome), inner.val))
+            model.fit(self._features(fitted, inner.train), data.labels.loc[list(inner.train)].to_numpy())
+            parts.append(table(_logits(model, self._features(fitted, inner.val), data.outcome), inner.val))
         return pd.concat(parts)

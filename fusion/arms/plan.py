@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import FusionError
@@ -10,8 +10,11 @@ from fusion.contract import FusionError
 if TYPE_CHECKING:
     from fusion.arms.base import Arm
 
-CHOICES = ("fusion", "singles", "classical_lr", "classical_forest", "late")
-"""What `arms` may list. ``singles`` is one arm a modality, named ``only_<modality>``."""
+HANDCRAFTED = "handcrafted"
+
+CHOICES = ("fusion", "singles", "classical_lr", "classical_forest", HANDCRAFTED, "late")
+"""What `arms` may list. ``singles`` is one arm a modality, named ``only_<modality>``; ``handcrafted`` is a forest on
+the colour, texture and nuclei of images alone: the field's history, and a check on networks."""
 
 
 def check_arms(names: Iterable[str]) -> None:
@@ -30,7 +33,25 @@ def check_arms(names: Iterable[str]) -> None:
         raise FusionError("arms: 'late' is the mean of the single-modality arms; list 'singles' too.")
 
 
-def make_arms(config: Any, modalities: Sequence[str], make_data: Callable[..., Any]) -> list[Arm]:
+def image_modalities(modalities: Mapping[str, Any]) -> list[str]:
+    """Those whose table holds hand-crafted features of images."""
+    return [name for name, modality in modalities.items() if getattr(modality, "handcrafted", False)]
+
+
+def check_images(names: Iterable[str], modalities: Mapping[str, Any]) -> None:
+    """Refuse the hand-crafted arm where no image is.
+
+    Raises:
+        FusionError: no modality measures images.
+    """
+    if HANDCRAFTED in names and not image_modalities(modalities):
+        raise FusionError(
+            f"arms: {HANDCRAFTED!r} needs slides or image tiles whose pixels are there; this cohort's modalities are "
+            f"{', '.join(modalities)}. Leave it out of arms."
+        )
+
+
+def make_arms(config: Any, modalities: Mapping[str, Any], make_data: Callable[..., Any]) -> list[Arm]:
     """The arms that are trained. Late fusion and the chosen classical arm are made of their scores afterwards."""
     from fusion.arms.classical import GRIDS, ClassicalArm
     from fusion.arms.network import NetworkArm
@@ -38,8 +59,10 @@ def make_arms(config: Any, modalities: Sequence[str], make_data: Callable[..., A
     def network(name: str, seen: Sequence[str]) -> Arm:
         return NetworkArm(name, modalities=seen, model=config.model, trainer=config.trainer, make_data=make_data)
 
-    arms: list[Arm] = [network("fusion", modalities)]
+    arms: list[Arm] = [network("fusion", list(modalities))]
     if "singles" in config.arms:
         arms += [network(f"only_{name}", [name]) for name in modalities]
     arms += [ClassicalArm(name) for name in GRIDS if name in config.arms]
+    if HANDCRAFTED in config.arms:
+        arms.append(ClassicalArm(HANDCRAFTED, grid="classical_forest", modalities=image_modalities(modalities)))
     return arms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fusion.arms.base import FoldData
+from fusion.arms.base import FoldData, inner_quality
 from fusion.arms.classical import ClassicalArm, features
+from fusion.arms.combined import late_fusion
+from fusion.contract import EndpointSpec
 from fusion.state import load_estimator
 
 Raw = dict[str, pd.DataFrame]
@@ -62,3 +65,31 @@ def test_the_kept_model_is_the_one_that_scored(
     probability = load_estimator(tmp_path / "model.skops").predict_proba(features(data.whole, data.fold.test))[:, 1]
     # Calibration keeps the ranks.
     assert np.array_equal(np.argsort(probability), np.argsort(scores.test.to_numpy()))
+
+
+def test_the_handcrafted_arm_sees_images_alone(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
+    def scores(tables: Raw) -> pd.Series:
+        arm = ClassicalArm("handcrafted", grid="classical_forest", modalities=["clinical"])
+        return arm.fit(fold_of(tables, labels), None, lambda: None).test
+
+    first = scores(raw)
+    pd.testing.assert_series_equal(first, scores({**raw, "blood": raw["blood"] + 5.0 * (labels.to_numpy()[:, None])}))
+    assert not first.equals(scores({**raw, "clinical": raw["clinical"] * -1.0}))
+
+
+@pytest.mark.parametrize("name", ["classical_lr", "classical_forest"])
+def test_several_classes(name: str, raw: Raw, fold_of: Callable[..., FoldData]) -> None:
+    age = raw["clinical"]["age"]
+    labels = pd.Series(np.digitize(age, [-0.4, 0.4]), index=age.index)
+    endpoint = EndpointSpec(name="size", kind="multiclass", classes=("small", "middle", "large"))
+    data = replace(fold_of(raw, labels), endpoint=endpoint)
+    scores = ClassicalArm(name).fit(data, None, lambda: None)
+    assert scores.test.shape == (20, 3)
+    assert scores.test.sum(axis=1).to_numpy() == pytest.approx(np.ones(20))
+    assert np.isnan(scores.threshold)
+    called = scores.test.to_numpy().argmax(axis=1)
+    assert (called == labels.loc[scores.test.index]).mean() > 0.7
+    assert inner_quality(scores.inner, data) > 0.6
+    both = late_fusion({"clinical": scores, "blood": scores}, data)
+    assert (both.test.to_numpy().argmax(axis=1) == called).all()
+    assert both.test.sum(axis=1).to_numpy() == pytest.approx(np.ones(20))

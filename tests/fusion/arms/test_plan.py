@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion.arms.plan import check_arms
+from fusion.arms.plan import check_arms, check_images
 from fusion.contract import FusionError
 
 
@@ -23,3 +23,14 @@ def test_all_arms_pass() -> None:
 def test_refused(arms: list[str], message: str) -> None:
     with pytest.raises(FusionError, match=message):
         check_arms(arms)
+
+
+def test_the_handcrafted_arm_needs_images() -> None:
+    class Measured:
+        handcrafted = True
+
+    check_arms(["fusion", "handcrafted"])
+    check_images(["fusion", "handcrafted"], {"slides": Measured(), "clinical": object()})
+    check_images(["fusion"], {"clinical": object()})
+    with pytest.raises(FusionError, match=r"'handcrafted' needs slides or image tiles.*clinical"):
+        check_images(["fusion", "handcrafted"], {"clinical": object()})

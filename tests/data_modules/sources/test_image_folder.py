@@ -1,0 +1,179 @@
+"""Image folders as cohorts: classes, groups, what is refused, and single images read whatever their format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_modules.errors import CohortError
+from data_modules.ingest.image_features import PIXEL_FEATURES
+from data_modules.ingest.image_files import ImageError, image_facts, read_image
+from data_modules.modalities.images import Images
+from data_modules.sources.image_folder import UNGROUPED, ImageFolder
+from data_modules.splits import open_folds
+from fusion.contract import FusionError, State
+
+Make = Callable[..., ImageFolder]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for folder in ("NA", "fat", "tumour"):
+        (tmp_path / "tiles" / folder).mkdir(parents=True)
+        for patient in range(4):
+            for number in range(2):
+                pixels = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "tiles" / folder / f"P{patient}_{number}.png")
+    return tmp_path / "tiles"
+
+
+@pytest.fixture
+def make(root: Path, tmp_path: Path) -> Make:
+    def build(**options: object) -> ImageFolder:
+        settings = {"root": root, "cache": tmp_path / "cache", **options}
+        return ImageFolder(name="tiles", **settings)  # type: ignore[arg-type]
+
+    return build
+
+
+def reconciled(source: ImageFolder, **options: bool) -> object:
+    return source.reconcile({"tiles": Images(name="tiles", source=source)}, **options)
+
+
+def test_every_folder_is_a_class_even_one_called_na(make: Make) -> None:
+    cohort = make().reconcile({"tiles": Images(name="tiles", source=make())})
+    assert cohort.spec.endpoint.kind == "multiclass"
+    assert cohort.spec.endpoint.classes == ("NA", "fat", "tumour")
+    assert cohort.labels["NA/P0_0.png"] == 0
+    assert cohort.labels["tumour/P3_1.png"] == 2
+    assert len(cohort.patient_ids) == 24
+    assert cohort.spec.endpoint.note == UNGROUPED
+
+
+def test_collapsed_to_two_classes(make: Make) -> None:
+    source = make(label_map={"rest": "*", "cancer": ["tumour"]})
+    cohort = source.reconcile({"tiles": Images(name="tiles", source=source)})
+    assert (cohort.spec.endpoint.kind, cohort.spec.endpoint.classes) == ("binary", ("rest", "cancer"))
+    assert cohort.labels.groupby(cohort.labels.index.str.split("/").str[0]).first().to_dict() == {
+        "NA": 0,
+        "fat": 0,
+        "tumour": 1,
+    }
+
+
+def test_ignored_folders_are_left_out_and_listed(make: Make) -> None:
+    source = make(ignore=["NA"])
+    cohort = source.reconcile({"tiles": Images(name="tiles", source=source)})
+    assert len(cohort.patient_ids) == 16
+    dropped = cohort.reconciliation.loc[~cohort.reconciliation["kept"], "patient_id"]
+    assert all(name.startswith("NA/") for name in dropped)
+
+
+def test_groups_stay_whole_in_folds(make: Make, tmp_path: Path) -> None:
+    source = make(group_pattern=r"(P\d)_")
+    cohort = source.reconcile({"tiles": Images(name="tiles", source=source)})
+    assert cohort.spec.endpoint.note == ""
+    assert cohort.groups is not None
+    folds = open_folds(cohort, path=tmp_path / "folds.json", seed=1, outer=2, inner=2)
+    for fold in folds:
+        for one, other in ((fold.train, fold.test), *((inner.train, inner.val) for inner in fold.inner)):
+            assert not {cohort.groups[name] for name in one} & {cohort.groups[name] for name in other}
+
+
+def test_without_labels_every_image_is_kept(make: Make, root: Path) -> None:
+    flat = root / "fat"
+    source = make(root=flat)
+    cohort = source.reconcile({"tiles": Images(name="tiles", source=source)}, require_labels=False)
+    assert len(cohort.patient_ids) == 8
+    assert (cohort.labels == -1).all()
+    mapped = make(root=flat, label_map={"rest": "*", "cancer": ["tumour"]})
+    cohort = mapped.reconcile({"tiles": Images(name="tiles", source=mapped)}, require_labels=False)
+    assert (cohort.labels == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"root": None, "fetch": "Fetch NCT."}, "sub-folder a class. Fetch NCT."),
+        ({"label_map": {"one": ["fat"], "two": ["fat", "tumour"]}}, "fat stands in two places"),
+        ({"label_map": {"one": ["fat"], "two": ["tumor"]}}, "names tumor, which are no folders"),
+        ({"label_map": {"one": ["fat"]}}, "1 class"),
+        ({"group_pattern": "("}, "group_pattern"),
+    ],
+)
+def test_declarations_that_cannot_be_right(make: Make, options: dict[str, object], words: str) -> None:
+    with pytest.raises(CohortError) as caught:
+        make(**options)
+    assert words in str(caught.value)
+
+
+def test_what_training_refuses(make: Make, root: Path) -> None:
+    with pytest.raises(CohortError, match="images lie in no class"):
+        reconciled(make(label_map={"one": ["fat"], "two": ["tumour"]}))
+    with pytest.raises(CohortError, match=r"images belong to no group \(24"):
+        reconciled(make(group_pattern="TCGA-.."))
+    with pytest.raises(CohortError, match="has 0 sub-folder of images"):
+        reconciled(make(root=root / "fat"))
+    (root / "empty").mkdir()
+    with pytest.raises(CohortError, match="holds no image"):
+        reconciled(make(root=root / "empty"), require_labels=False)
+
+
+def test_images_of_any_kind_become_rgb(tmp_path: Path) -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    assert (read_image(tmp_path / "grey.png") == grey).all()
+    clear = np.zeros((16, 16, 4), dtype=np.uint8)
+    clear[:8, :, 3] = 255
+    Image.fromarray(clear).save(tmp_path / "clear.png")
+    pixels = read_image(tmp_path / "clear.png")
+    assert pixels.shape == (3, 16, 16)
+    assert pixels[:, :8].max() == 0
+    assert pixels[:, 8:].min() == 255
+    assert read_image(tmp_path / "grey.png", size=32).shape == (3, 32, 32)
+
+
+def test_images_that_cannot_be_read(tmp_path: Path, make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(np.zeros((16, 16), dtype=np.uint16)).save(tmp_path / "deep.png")
+    assert "more than 8 bits" in str(image_facts(tmp_path / "deep.png"))
+    (tmp_path / "text.png").write_text("no image")
+    assert "no image" in str(image_facts(tmp_path / "text.png"))
+    whole = (root / "fat" / "P0_0.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ImageError, match="truncated"):
+        read_image(tmp_path / "cut.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert "more pixels" in str(image_facts(root / "fat" / "P0_0.png"))
+    problems = Images(name="tiles", source=make()).check()
+    assert "24 of 24 images cannot be read" in problems[0]
+    assert "cohort.root" in problems[0]
+
+
+def test_sizes_must_agree_or_be_set(make: Make, root: Path) -> None:
+    Image.fromarray(np.zeros((30, 30, 3), dtype=np.uint8)).save(root / "fat" / "large.png")
+    assert "modality.tiles.size" in Images(name="tiles", source=make()).check()[0]
+    resized = Images(name="tiles", source=make(), size=24)
+    assert resized.check() == []
+    assert resized.fit([], np.array([], dtype=np.int64)).spec.token_shape == (3, 24, 24)
+    with pytest.raises(FusionError, match=r"24×24 here, but the run was trained on 20×20"):
+        resized.restore(State(config={"shape": [3, 20, 20]}, arrays={}))
+
+
+def test_features_are_computed_once_and_kept(make: Make) -> None:
+    seen: list[tuple[int, int]] = []
+    images = Images(name="tiles", source=make(), workers=1)
+    with pytest.raises(FusionError, match="run prepare first"):
+        images.fit([], np.array([], dtype=np.int64)).table(["fat/P0_0.png"])
+    images.prepare(lambda step, done, total: seen.append((done, total)))
+    assert seen[-1] == (24, 24)
+    again = Images(name="tiles", source=make(), workers=1)
+    table = again.fit([], np.array([], dtype=np.int64)).table(["fat/P0_0.png", "NA/P1_1.png"])
+    assert tuple(table.columns) == PIXEL_FEATURES
+    assert table["od_red"].iloc[0] == pytest.approx(
+        -np.log((read_image(make().root / "fat/P0_0.png")[0] + 1.0) / 256.0).mean(), rel=1e-5
+    )
