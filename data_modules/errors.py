@@ -25,15 +25,25 @@ class Problem:
         what: file, column and value; a clause without a full stop.
         remedy: what to do, naming the config key.
         examples: all the patients, rows or values concerned; the message shows the first few and counts them.
+        column: of a table, where only that column is concerned.
+        absent: nothing is there to read, rather than something wrong: new patients may come without it.
+        whole: it concerns all of a file, so that no patient of it can be trusted.
     """
 
     what: str
     remedy: str
     examples: tuple[object, ...] = ()
+    column: str | None = None
+    absent: bool = False
+    whole: bool = False
 
     def __str__(self) -> str:
         named = f" ({len(self.examples)}: {some(self.examples)})" if self.examples else ""
         return f"{self.what}{named}. {self.remedy}"
+
+
+class AbsentFileError(FusionError):
+    """A file is not there; base of what readers of tables raise, so that new patients may come without outcomes."""
 
 
 class CohortError(FusionError):

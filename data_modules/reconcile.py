@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from data_modules.errors import CohortError, Problem, some
+from data_modules.new_patients import needed_columns, read_new
 from fusion.contract import CohortSpec, Modality
 
 if TYPE_CHECKING:
     from data_modules.cohort import CohortSource
+    from data_modules.tables import ReadTable
 
 UNKNOWN_SITE = "unknown"
 
@@ -30,6 +32,7 @@ class ReconciledCohort:
         sites: index patient_id in that order, or None where no site is declared.
         groups: index patient_id: what stays whole in folds; None where nothing is declared.
         reconciliation: patient_id, kept, dropped_at, reason, then one bool column a source file and modality.
+        notes: what is no error and yet to be known: files that new patients come without, patients in one file alone.
     """
 
     spec: CohortSpec
@@ -38,6 +41,7 @@ class ReconciledCohort:
     sites: pd.Series[str] | None
     reconciliation: pd.DataFrame
     groups: pd.Series[str] | None = None
+    notes: tuple[str, ...] = ()
 
     def permuted(self, seed: int) -> ReconciledCohort:
         """The same patients with their labels dealt out anew, and a note that says so: the canary."""
@@ -66,14 +70,7 @@ class _Members:
 
 def reconcile(source: CohortSource, modalities: Mapping[str, Modality], *, require_labels: bool) -> ReconciledCohort:
     """See `CohortSource.reconcile`."""
-    problems: list[Problem | str] = []
-    members: list[_Members] = []
-    for name, spec in source.specs.items():
-        if not require_labels and spec.file and not (source.root / spec.file).is_file() and _no_inputs(source, name):
-            continue  # new patients have no outcomes
-        read = source.read(name, require_labels=require_labels)
-        problems += read.problems
-        members.append(_Members(name=spec.source, key=f"cohort.tables.{name}", patients=frozenset(read.frame.index)))
+    members, problems, notes = _read_tables(source, modalities, require_labels=require_labels)
     for name, modality in modalities.items():
         wrong = [problem for problem in modality.check() if problem not in problems]
         problems += wrong
@@ -81,7 +78,10 @@ def reconcile(source: CohortSource, modalities: Mapping[str, Modality], *, requi
             witness = getattr(modality, "of_table", None) is None
             members.append(_Members(name=name, key=f"modality.{name}", patients=modality.patients, witness=witness))
     problems += _strangers(source, members)
-    problems += _unmatched(members, source.max_unmatched)
+    unmatched = _unmatched(members, source.max_unmatched)
+    if require_labels or source.max_unmatched < 1:
+        problems += [problem for problem in unmatched if require_labels or problem.whole]
+    notes += [str(problem) for problem in unmatched if problem not in problems]
 
     everyone = sorted(frozenset().union(*(part.patients for part in members)))
     labels, reasons, wrong_labels = _labels(source, everyone, require_labels=require_labels)
@@ -116,7 +116,30 @@ def reconcile(source: CohortSource, modalities: Mapping[str, Modality], *, requi
         sites=_sites(source, labels.index, require_labels=require_labels),
         reconciliation=table,
         groups=_groups(source, labels.index, require_labels=require_labels),
+        notes=tuple(notes),
     )
+
+
+def _read_tables(
+    source: CohortSource, modalities: Mapping[str, Modality], *, require_labels: bool
+) -> tuple[list[_Members], list[Problem | str], list[str]]:
+    """Whom each table names, what is wrong with them, and what new patients come without."""
+    problems: list[Problem | str] = []
+    notes: list[str] = []
+    members: list[_Members] = []
+    needed = needed_columns(modalities)
+    for name, spec in source.specs.items():
+        if require_labels:
+            read: ReadTable | None = source.read(name)
+            problems += source.read(name).problems
+        else:
+            read, wrong, left_out = read_new(source, name, needed)
+            problems += wrong
+            notes += left_out
+        if read is not None:
+            patients = frozenset(read.frame.index)
+            members.append(_Members(name=spec.source, key=f"cohort.tables.{name}", patients=patients))
+    return members, problems, notes
 
 
 def _unknown_required(source: CohortSource, modalities: Mapping[str, Modality]) -> list[Problem]:
@@ -125,10 +148,6 @@ def _unknown_required(source: CohortSource, modalities: Mapping[str, Modality]) 
     return (
         [Problem(what=f"cohort.require names {some(unknown)}, which is no modality", remedy=remedy)] if unknown else []
     )
-
-
-def _no_inputs(source: CohortSource, table: str) -> bool:
-    return not any(column.time == "baseline" for column in source.specs[table].columns.values())
 
 
 def _strangers(source: CohortSource, members: list[_Members]) -> list[Problem]:
@@ -161,7 +180,9 @@ def _unmatched(members: list[_Members], tolerated: float) -> list[Problem]:
             written = f"Their ids are probably written otherwise, e.g. {min(others)!r} elsewhere"
             remedy = f"{written}: mend its id_pattern or patient_pattern ({part.key})"
             problems.append(
-                Problem(what=f"no patient of {part.name} is in any other file", remedy=remedy, examples=alone)
+                Problem(
+                    what=f"no patient of {part.name} is in any other file", remedy=remedy, examples=alone, whole=True
+                )
             )
         elif len(alone) > tolerated * len(part.patients):
             what = f"{len(alone) / len(part.patients):.0%} of the patients of {part.name} are in no other file"
@@ -177,8 +198,6 @@ def _labels(
     endpoint = source.endpoint
     spec = source.specs[endpoint.table]
     labels = pd.Series(-1, index=pd.Index(everyone, name="patient_id", dtype=object), name="label", dtype="int64")
-    if not require_labels and spec.file and not (source.root / spec.file).is_file():
-        return labels, {}, []
     table = source.read(endpoint.table, require_labels=require_labels)
     values = table.frame[endpoint.column].reindex(labels.index)
     text = values.map(_as_label, na_action="ignore")

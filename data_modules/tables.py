@@ -15,8 +15,9 @@ from typing import Any, Literal, cast, get_args
 
 import pandas as pd
 
-from data_modules.errors import CohortError, Problem, some
+from data_modules.errors import AbsentFileError, CohortError, Problem, some
 from data_modules.modalities.base import PatientIds
+from fusion.contract import FusionError
 
 Time = Literal["baseline", "post_baseline", "outcome"]
 Kind = Literal["number", "category", "ordered"]
@@ -186,6 +187,7 @@ def read_table(spec: TableSpec, root: Path, *, times: Sequence[Time] = get_args(
             Problem(
                 what=f"{spec.source} has no column {name!r}",
                 remedy=f"{hint} {key}.columns; it has {some(list(raw.columns), 8)}",
+                column=name,
             )
         )
     ids, wrong = _patient_ids(spec, raw, key)
@@ -208,13 +210,17 @@ def read_table(spec: TableSpec, root: Path, *, times: Sequence[Time] = get_args(
 def _read(spec: TableSpec, root: Path, key: str) -> tuple[pd.DataFrame | None, Problem | None]:
     """The table as text, indexed by row number."""
     if spec.reader is not None:
-        frame = spec.reader(root).rename_axis("patient_id").reset_index()
+        try:
+            frame = spec.reader(root).rename_axis("patient_id").reset_index()
+        except FusionError as error:
+            remedy = f"{key}.reader reads it under cohort.root"
+            return None, Problem(what=str(error), remedy=remedy, absent=isinstance(error, AbsentFileError))
         raw = frame.astype(object).where(frame.notna(), "").astype(str)
         raw = raw.rename(columns={"patient_id": spec.id})
         return raw.set_axis(pd.RangeIndex(2, len(raw) + 2), axis=0), None
     path = root / str(spec.file)
     if not path.is_file():
-        return None, Problem(what=f"there is no file {path}", remedy=f"Mend {key}.file or cohort.root")
+        return None, Problem(what=f"there is no file {path}", remedy=f"Mend {key}.file or cohort.root", absent=True)
     separator = "," if ".csv" in path.suffixes else "\t"
     try:
         with warnings.catch_warnings():
@@ -241,7 +247,7 @@ def _read(spec: TableSpec, root: Path, key: str) -> tuple[pd.DataFrame | None, P
         remedy = f"Set {key}.id to one of its columns: {some(list(raw.columns), 8)}"
         return None, Problem(what=f"{path} has no column {spec.id!r} for the patient", remedy=remedy)
     if raw.empty:
-        return None, Problem(what=f"{path} has no rows", remedy=f"Mend {key}.file")
+        return None, Problem(what=f"{path} has no rows", remedy=f"Mend {key}.file", absent=True)
     return raw, None
 
 
@@ -289,4 +295,5 @@ def _values(
     if wrong.empty:
         return values, []
     examples = tuple(f"row {row}: {value!r}" for row, value in wrong.items())
-    return values, [Problem(what=f"{spec.source}: column {column.name!r} has {what}", remedy=remedy, examples=examples)]
+    what = f"{spec.source}: column {column.name!r} has {what}"
+    return values, [Problem(what=what, remedy=remedy, examples=examples, column=column.name)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import FusionError
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """A cohort that passed every check, and the modalities bound to it, in config order."""
+    """A cohort that passed every check, and the modalities bound to it, in config order.
+
+    Attributes:
+        cohort: reconciled.
+        modalities: those of which there are files.
+        absent: why others cannot be read; empty where all must be there.
+    """
 
     cohort: Cohort
     modalities: dict[str, Modality]
+    absent: dict[str, str] = field(default_factory=dict)
 
     def prepare(self, progress: Progress) -> None:
         """Run every ingest whose cached result is missing."""
@@ -24,8 +31,16 @@ class Setup:
             modality.prepare(progress)
 
 
-def open_setup(config: Any, progress: Progress, *, require_labels: bool = True) -> Setup:
+def open_setup(
+    config: Any, progress: Progress, *, require_labels: bool = True, require_modalities: bool = True
+) -> Setup:
     """Instantiate cohort and modalities, write a simulated cohort that is missing, check and reconcile.
+
+    Args:
+        config: with `cohort` and `modality`.
+        progress: of writing a simulated cohort.
+        require_labels: keep labelled patients alone; else new ones too.
+        require_modalities: refuse a modality without any file; else leave it out, unless all are.
 
     Raises:
         FusionError: every problem of the cohort, in one message.
@@ -41,9 +56,25 @@ def open_setup(config: Any, progress: Progress, *, require_labels: bool = True) 
     modalities = {str(name): instantiate(node, name=str(name), source=source) for name, node in config.modality.items()}
     if require_labels:
         check_images(config.get("arms") or (), modalities)
+    absent = {} if require_modalities else _absent(modalities)
+    modalities = {name: modality for name, modality in modalities.items() if name not in absent}
     cohort = source.reconcile(modalities, require_labels=require_labels)
     if require_labels and config.canary == "permuted":
         cohort = cohort.permuted(int(config.seed))
     elif config.canary is not None and config.canary != "permuted":
         raise FusionError(f"canary: there is no canary {config.canary!r}; set it to permuted or null.")
-    return Setup(cohort=cohort, modalities=modalities)
+    return Setup(cohort=cohort, modalities=modalities, absent=absent)
+
+
+def _absent(modalities: dict[str, Any]) -> dict[str, str]:
+    """Modalities of which there is no file, with the reason.
+
+    Raises:
+        FusionError: that is so of all of them.
+    """
+    found = {name: modality.absent for name, modality in modalities.items()}
+    absent = {name: str(why) for name, why in found.items() if why is not None}
+    if len(absent) == len(modalities):
+        reasons = "; ".join(f"modality.{name}: {why}" for name, why in absent.items())
+        raise FusionError(f"The cohort has no file of any modality ({reasons}). Set cohort.root to their folder.")
+    return absent

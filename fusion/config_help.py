@@ -12,6 +12,9 @@ from pathlib import Path
 from fusion.config import conf_dir
 
 _NOT_CHOICES = {"hydra"}
+_TAKES_EXPERIMENTS = {"train"}
+_IGNORED = "# ignored"
+"""Marks, in a primary configuration, what must be there for cohorts' sake and changes nothing."""
 
 
 def roots(user_dir: Path | None) -> list[Path]:
@@ -48,20 +51,22 @@ def help_text(program: str, description: str, config_name: str, user_dir: Path |
     """The whole answer to ``--help``."""
     primary = next(root / f"{config_name}.yaml" for root in roots(user_dir) if (root / f"{config_name}.yaml").is_file())
     text = primary.read_text(encoding="utf-8")
-    has_experiments = "cohort:" in text
-    choices = "\n".join(
-        f"  {name:<14} {', '.join(options(name, user_dir))}" for name in groups(user_dir) if name != "experiment"
-    )
+    trains = config_name in _TAKES_EXPERIMENTS
     parts = [description.strip()]
-    if has_experiments:
+    if trains:
         parts += [f"Experiments, chosen with +experiment=<name>:\n{experiments_text(user_dir)}"]
+    shown = [name for name in groups(user_dir) if name != "experiment" and (trains or name in _chosen(text))]
+    if shown:
+        choices = "\n".join(f"  {name:<14} {', '.join(options(name, user_dir))}" for name in shown)
+        more = " (a modality or encoder: <group>@<key>=<choice>)" if trains else ""
+        parts += [f"Groups, chosen with <group>=<choice>{more}:\n{choices}"]
     parts += [
-        f"Groups, chosen with <group>=<choice> (a modality or encoder: <group>@<key>=<choice>):\n{choices}",
         f"Keys, set with <key>=<value>, and their defaults:\n{textwrap.indent(_keys(text), '  ')}",
         "Also: --cfg job shows the composed configuration and stops; --multirun (-m) with comma-separated values runs\n"
         "a sweep; --config-dir <folder> adds YAML of your own.",
-        f"Examples:\n{textwrap.indent(_examples(program, user_dir) if has_experiments else program, '  ')}",
     ]
+    if trains:
+        parts += [f"Examples:\n{textwrap.indent(_examples(program, user_dir), '  ')}"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -79,7 +84,14 @@ def _examples(program: str, user_dir: Path | None) -> str:
 def _keys(text: str) -> str:
     """The primary configuration without its machinery."""
     body = re.sub(r"(?m)^(defaults|hydra):\n(?:[ \t].*\n|\n)*", "", text + "\n")
-    return "\n".join(line for line in body.strip().splitlines() if not line.startswith("#"))
+    return "\n".join(line for line in body.strip().splitlines() if not line.startswith("#") and _IGNORED not in line)
+
+
+def _chosen(text: str) -> set[str]:
+    """Groups that a primary configuration chooses from and means."""
+    lines = re.findall(r"(?m)^  - (?:override )?/?([\w/]+): .*$", text)
+    ignored = re.findall(rf"(?m)^  - ([\w/]+): .*{_IGNORED}", text)
+    return set(lines) - set(ignored)
 
 
 def _listing(choices: dict[str, str]) -> str:

@@ -240,6 +240,26 @@ class State:
     arrays: Mapping[str, NDArray[Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """How the features that a model was trained with meet the files of a cohort.
+
+    Attributes:
+        trained: features that files name: genes, variants, columns; not what can be counted of any file.
+        missing: those of them that no file of the cohort names.
+        extra: what the files name and the model does not know.
+        chances: of each of `trained`, the probability that as many training patients would name it; empty where a
+            missing one says nothing of the cohort.
+        absent_is: what a missing one counts as: ``reference`` or ``unknown``; None where files must name all.
+    """
+
+    trained: tuple[str, ...]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    chances: tuple[float, ...]
+    absent_is: str | None = None
+
+
 class Progress(Protocol):
     """Where long work says how far it is: called with a step's name, what is done and the total."""
 
@@ -282,6 +302,11 @@ class Modality(Protocol):
         """Who has it."""
         ...
 
+    @property
+    def absent(self) -> str | None:
+        """Why nothing of it can be read, where the cohort has no file of it at all; else None."""
+        ...
+
     def check(self) -> list[str]:
         """Problems seen from headers and listings alone, each a sentence naming file, value and remedy."""
         ...
@@ -296,6 +321,10 @@ class Modality(Protocol):
 
     def restore(self, state: State) -> FittedModality:
         """The fitted modality a run folder kept, reading this cohort's files."""
+        ...
+
+    def match(self, state: State) -> Match | None:
+        """How this cohort's files meet a fitted state's features; None where features have no names, as tiles."""
         ...
 
 
@@ -321,6 +350,11 @@ class Cohort(Protocol):
     @property
     def reconciliation(self) -> pd.DataFrame:
         """cohort.csv: patient_id, kept, dropped_at, reason, then one bool column a source file and modality."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is no error and yet to be known, each a sentence."""
         ...
 
     def permuted(self, seed: int) -> Cohort:

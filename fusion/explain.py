@@ -2,6 +2,16 @@
 
 Every patient is explained by the models of the fold that left him out. Written are attributions.parquet and
 attribution_report.html with a page a patient; an interrupted command goes on where it stopped.
+
+  attributions.parquet       patient, arm, endpoint, modality, feature, value, baseline, attribution (signed log-odds),
+                             method, delta (what the attributions of a patient miss of the change they explain), …
+  attribution_report.html    cohort: what counts overall, how far it can be believed; links to patients/<patient>.html
+  faithfulness.json          completeness, deletion against chance and, of simulated patients, AUROC against the truth
+
+Examples:
+  python -m fusion.explain run=<run folder>
+  python -m fusion.explain run=<run folder> patients=[SIM-BR-0001,SIM-BR-0002] steps=64
+  python -m fusion.explain run=<run folder> arm=only_variants output=<folder> anonymise=true
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec
+from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec, State
 from fusion.evaluation.outcome import Calibrator, outcome_of
 from fusion.fitting import load_weights, predict_scores
 from fusion.model import FusionModel, build_model
@@ -39,6 +39,33 @@ class Member:
     model: FusionModel
     fitted: Mapping[str, FittedModality]
     calibrator: Calibrator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lacking:
+    """A `FittedModality` of which a cohort has no file: nobody has it.
+
+    Attributes:
+        spec: as the model was trained.
+    """
+
+    spec: ModalitySpec
+
+    def load(self, patient_id: str) -> None:
+        return None
+
+    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+        import pandas as pd
+
+        names = [feature.name for feature in self.spec.features]
+        return pd.DataFrame(np.nan, index=list(patient_ids), columns=names)
+
+    @property
+    def selection(self) -> None:
+        return None
+
+    def state(self) -> State:
+        raise NotImplementedError("nothing was fitted")
 
 
 def spec_from_json(content: Mapping[str, Any]) -> ModalitySpec:
@@ -71,10 +98,11 @@ def load_members(
         arm: ``fusion`` or ``only_<modality>``.
         config: the run's configuration.
         endpoint: the run's endpoint.
-        modalities: bound to the cohort that is to be read; what they learned comes from the run.
+        modalities: bound to the cohort that is to be read; what they learned comes from the run. Nobody has one that
+            is not here.
 
     Raises:
-        FusionError: the run kept no such arm, or a file of it cannot be read.
+        FusionError: the run kept no such arm, a file of it cannot be read, or the cohort has nothing that it reads.
     """
     try:
         kept = json.loads((folder / arm / "arm.json").read_text(encoding="utf-8"))
@@ -88,13 +116,15 @@ def load_members(
             name: spec_from_json(content)
             for name, content in json.loads(path.with_suffix(".json").read_text(encoding="utf-8")).items()
         }
-        missing = [name for name in specs if name not in modalities]
-        if missing:
-            raise FusionError(f"modality: the run was trained with {', '.join(missing)}, which the cohort lacks.")
+        if not set(specs) & set(modalities):
+            raise FusionError(f"arm: {arm!r} reads {', '.join(specs)}, of which the cohort has no file.")
         model = build_model(_without_pretraining(config.model), specs, endpoint, seed=0)
         load_weights(model, path)
         fitted = {
-            name: modalities[name].restore(load_state(folder / "modalities" / f"member{index}", name)) for name in specs
+            name: modalities[name].restore(load_state(folder / "modalities" / f"member{index}", name))
+            if name in modalities
+            else Lacking(spec=spec)
+            for name, spec in specs.items()
         }
         yield Member(fold=fold, index=index, model=model.eval(), fitted=fitted, calibrator=calibrator)
 

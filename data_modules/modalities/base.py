@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from data_modules.errors import some
 from data_modules.files import find_files
-from fusion.contract import FittedModality, Item, ModalitySpec, Progress, State
+from fusion.contract import FittedModality, Item, Match, ModalitySpec, Progress, State
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +51,11 @@ class BaseModality(ABC):
     def patients(self) -> frozenset[str]:
         """Who has it; reads listings and headers only."""
 
+    @property
+    def absent(self) -> str | None:
+        """Why nothing of it can be read, where the cohort has no file of it at all; else None."""
+        return None
+
     @abstractmethod
     def check(self) -> list[str]:
         """Problems that can be seen from headers and listings alone."""
@@ -63,6 +68,11 @@ class BaseModality(ABC):
 
     @abstractmethod
     def restore(self, state: State) -> FittedModality: ...
+
+    def match(self, state: State) -> Match | None:
+        """Nothing is matched by name, unless a subclass says so."""
+        del state
+        return None
 
 
 class BaseFitted(ABC):
@@ -171,3 +181,9 @@ def listed_files(source: CohortSource, files: str | Sequence[str], *, key: str) 
         [f"{key}.files: no file matches {some(empty)}. Point {key}.files or cohort.root to them."] if empty else []
     )
     return found, problems
+
+
+def no_files(source: CohortSource, files: str | Sequence[str]) -> str | None:
+    """Why a modality is absent: none of its patterns matches a file. None where some does."""
+    found, empty = find_files(source.root, files)
+    return None if found else f"no file matches {some(empty)} under {source.root}"

@@ -92,6 +92,10 @@ class CopyNumber(BaseModality):
         except FusionError:
             return frozenset()
 
+    @property
+    def absent(self) -> str | None:
+        return None if self.path.is_file() else f"there is no file {self.path}"
+
     def check(self) -> list[str]:
         problems = self.patient_ids.check(key=self.key)
         if not self.path.is_file():

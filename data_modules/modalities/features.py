@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from data_modules.errors import CohortError, some
 from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds
-from fusion.contract import FeatureSpec, FusionError, Item, ModalitySpec, State
+from fusion.contract import FeatureSpec, FusionError, Item, Match, ModalitySpec, State
 
 if TYPE_CHECKING:
     from data_modules.cohort import CohortSource
@@ -70,6 +70,10 @@ class Features(BaseModality):
     @property
     def key(self) -> str:
         return f"modality.{self.name}"
+
+    @property
+    def absent(self) -> str | None:
+        return None if self.path.is_file() else f"there is no file {self.path}"
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -151,6 +155,17 @@ class Features(BaseModality):
                 f"{self.key}: {self.path.name} lacks columns the model was trained with: {some(lacking)}."
             )
         return FittedFeatures(self.name, frame=self.frame, learned=learned)
+
+    def match(self, state: State) -> Match:
+        """Columns: all that the model reads must be there."""
+        trained = tuple(state.config["columns"])
+        known = set(state.config["ranking"]["feature"])  # what the training file had, kept or not
+        return Match(
+            trained=trained,
+            missing=tuple(name for name in trained if name not in self.frame.columns),
+            extra=tuple(name for name in self.frame.columns if name not in known),
+            chances=(1.0,) * len(trained),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from data_modules.ingest.slides import IngestSettings, has_entry
 from data_modules.ingest.stain import StainFit, average_stains
 from data_modules.ingest.tiles import TileSettings
 from data_modules.ingest.tissue import settings_from
-from data_modules.modalities.base import BaseModality, PatientIds, listed_files
+from data_modules.modalities.base import BaseModality, PatientIds, listed_files, no_files
 from data_modules.modalities.slides_fitted import FittedSlides
 from fusion.contract import FittedModality, FusionError, Progress, State
 
@@ -114,6 +114,10 @@ class Slides(BaseModality):
     @property
     def patients(self) -> frozenset[str]:
         return frozenset(self.by_patient)
+
+    @property
+    def absent(self) -> str | None:
+        return no_files(self.source, self._files)
 
     @cached_property
     def requests(self) -> list[SlideRequest]:

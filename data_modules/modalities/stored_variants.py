@@ -15,11 +15,11 @@ from data_modules.ingest.variants import ORIGINS, Origin
 from data_modules.modalities.base import BaseModality, PatientIds
 from data_modules.modalities.selected import choose, features_of, ranking_of
 from data_modules.modalities.variant_features import VariantTable
-from data_modules.modalities.variant_match import MatchReport
+from data_modules.modalities.variant_match import match_variants
 from data_modules.modalities.variant_origin import OriginVariants
 from data_modules.modalities.variant_settings import KINDS, FeatureSettings, Rules
 from data_modules.modalities.variants_fitted import STATE_VERSION, FittedVariants
-from fusion.contract import FeatureSpec, FusionError, ModalitySpec, Progress, State
+from fusion.contract import FeatureSpec, FusionError, Match, ModalitySpec, Progress, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,6 +56,7 @@ class StoredVariants(BaseModality):
         selector: chooses among the others.
         absent_is: what a site means that none of a patient's files lists: ``reference`` or ``unknown``.
         problems: found while building, for `check`.
+        absent: why there is nothing to read, where no file is configured that exists.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class StoredVariants(BaseModality):
         selector: Selector,
         absent_is: str | None,
         problems: Sequence[str] = (),
+        absent: str | None = None,
     ) -> None:
         super().__init__(name=name, source=source)
         self.ingest = ingest
@@ -79,6 +81,11 @@ class StoredVariants(BaseModality):
         self.selector = selector
         self.absent_is = absent_is
         self._problems = tuple(problems)
+        self._absent = absent
+
+    @property
+    def absent(self) -> str | None:
+        return self._absent
 
     @property
     def key(self) -> str:
@@ -193,7 +200,10 @@ class StoredVariants(BaseModality):
         )
         table = self.variants
         origins = {
-            origin: replace(part, damaging=frozenset(damaging.get(origin, ())))
+            # The same object where nothing differs: what it has worked out of its variants is kept.
+            origin: part
+            if part.damaging == frozenset(damaging.get(origin, ()))
+            else replace(part, damaging=frozenset(damaging.get(origin, ())))
             for origin, part in table.origins.items()
         }
         spec = ModalitySpec(name=self.name, kind="variants", features=features)
@@ -222,12 +232,9 @@ class StoredVariants(BaseModality):
                     f"Set {self.key}.{setting}."
                 )
 
-    def match(self, state: State) -> MatchReport:
-        """Which of a fitted state's features this cohort's files say anything of."""
-        names = [str(feature["name"]) for feature in state.config["features"]]
-        table = self.variants
-        missing = tuple(name for name in names if not table.knows(name))
-        return MatchReport(features=len(names), missing=missing, absent_is=table.absent_is)
+    def match(self, state: State) -> Match:
+        """Which genes and variants of a fitted state this cohort's files name; see `variant_match`."""
+        return match_variants(self.variants, state)
 
 
 def _rules_of(state: State) -> Rules:

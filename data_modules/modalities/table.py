@@ -14,7 +14,7 @@ from data_modules.errors import CohortError
 from data_modules.modalities.base import BaseFitted, BaseModality
 from data_modules.preprocess import TablePreprocessor
 from data_modules.tables import Column, plain
-from fusion.contract import FusionError, Item, ModalitySpec, State
+from fusion.contract import FusionError, Item, Match, ModalitySpec, State
 
 if TYPE_CHECKING:
     from data_modules.cohort import CohortSource
@@ -49,6 +49,13 @@ class Table(BaseModality):
         if problems:
             raise CohortError(self.source.name, problems)
         return columns
+
+    @property
+    def absent(self) -> str | None:
+        spec = self.source.specs.get(self._table)
+        if spec is None or spec.file is None or (self.source.root / spec.file).is_file():
+            return None
+        return f"there is no file {self.source.root / spec.file}"
 
     def check(self) -> list[str]:
         key = f"modality.{self.name}"
@@ -86,6 +93,19 @@ class Table(BaseModality):
                 f"cohort {self.source.name!r} does not declare at baseline. Mend cohort.tables.{self._table}.columns."
             )
         return FittedTable(name=self.name, frame=self.frame, learned=learned)
+
+    def match(self, state: State) -> Match:
+        """Columns: the file must have all that the model reads; missing are those without any value.
+
+        Extra are other columns declared as known at baseline. A few new patients may well have no value in a column.
+        """
+        trained = tuple(dict.fromkeys(part.column for part in TablePreprocessor.restore(state).coded))
+        frame = self.source.read(self._table, require_labels=False).frame
+        have = [name for name in frame.columns if frame[name].notna().any()]
+        declared = self.source.specs[self._table].columns
+        extra = tuple(name for name in have if name not in trained and declared[name].time == "baseline")
+        missing = tuple(name for name in trained if name not in have)
+        return Match(trained=trained, missing=missing, extra=extra, chances=())
 
 
 class FittedTable(BaseFitted):

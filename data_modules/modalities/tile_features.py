@@ -15,7 +15,7 @@ from data_modules.errors import some
 from data_modules.ingest.cache import CacheEntry, content_hash
 from data_modules.ingest.feature_files import FeatureFile, FeatureFileError, read_header, summarise
 from data_modules.ingest.known_encoders import known
-from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds, listed_files
+from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds, listed_files, no_files
 from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, State
 
 if TYPE_CHECKING:
@@ -80,6 +80,10 @@ class TileFeatures(BaseModality):
     @property
     def patients(self) -> frozenset[str]:
         return frozenset(self.by_patient)
+
+    @property
+    def absent(self) -> str | None:
+        return no_files(self.source, self._files)
 
     @cached_property
     def _headers(self) -> tuple[dict[Path, FeatureFile], list[str]]:

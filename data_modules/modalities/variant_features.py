@@ -106,8 +106,18 @@ class VariantTable:
         return parts
 
     def _burdens(self, rules: Rules) -> pd.DataFrame:
-        patients = list(self.patients)
         wanted = list(dict.fromkeys([*rules.genes, *(g for genes in self.settings.gene_sets.values() for g in genes)]))
+        frame = self.gene_burdens(rules, wanted)
+        named = frame[list(rules.genes)].add_prefix("burden:")
+        sets = {
+            f"burden:SET:{name}": frame[list(dict.fromkeys(genes))].sum(axis=1)
+            for name, genes in self.settings.gene_sets.items()
+        }
+        return pd.concat([named, pd.DataFrame(sets, index=frame.index)], axis=1)
+
+    def gene_burdens(self, rules: Rules, wanted: Sequence[str]) -> pd.DataFrame:
+        """(patient, gene): damaging variants in each of `wanted`, over origins; NaN for genes that nobody looked at."""
+        patients = list(self.patients)
         row = pd.Index(patients)
         total = np.zeros((len(patients), len(wanted)))
         for origin, part in self.origins.items():
@@ -123,13 +133,7 @@ class VariantTable:
         if self.absent_is == "unknown":
             seen = {symbol for part in self.origins.values() for symbol in part.symbols}
             total[:, [gene not in seen for gene in wanted]] = np.nan
-        frame = pd.DataFrame(total, index=patients, columns=wanted)
-        named = frame[list(rules.genes)].add_prefix("burden:")
-        sets = {
-            f"burden:SET:{name}": frame[list(dict.fromkeys(genes))].sum(axis=1)
-            for name, genes in self.settings.gene_sets.items()
-        }
-        return pd.concat([named, pd.DataFrame(sets, index=patients)], axis=1)
+        return pd.DataFrame(total, index=patients, columns=list(wanted))
 
     def _dosages(self, origin: str, names: Sequence[str]) -> pd.DataFrame:
         labels = [dosage_name(origin, name) for name in names]

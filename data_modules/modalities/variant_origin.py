@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -173,6 +173,19 @@ class OriginVariants:
             columns=[f"vaf:{gene}" for gene in genes],
         )
         return found.assign(**{"vaf:median": median_share(shares, len(self.patients))})
+
+    def damaging_of(self, patient: str, excluded: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Gene and text (``p.R175H nonsynonymous``) of each damaging variant that a patient carries."""
+        if patient not in self.row:
+            return
+        for at in np.flatnonzero(self.dosage[self.row[patient]] > 0).tolist():
+            variant, name = self.variants.iloc[at], str(self.names[at])
+            if variant["consequence"] not in self.damaging or pd.isna(variant["gene"]) or name in excluded:
+                continue
+            change = "" if pd.isna(variant["aachange"]) else str(variant["aachange"])
+            text = f"{change.split(',')[0].split(':')[-1] or name} {variant['consequence']}"
+            for gene in str(variant["gene"]).split(";"):
+                yield gene, text
 
     @cached_property
     def symbols(self) -> frozenset[str]:

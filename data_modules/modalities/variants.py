@@ -67,10 +67,12 @@ class Variants(StoredVariants):
         classes = {origin: tuple(one) for origin, one in (damaging or {}).items()}
         problems = _setting_problems(key, features=features, damaging=classes, dosage_origins=dosage_origins)
         vcfs: list[VcfFile] = []
+        nothing: list[str] = []
         try:
             for pattern, origin in parse_files(files):
                 found, empty = find_files(source.root, pattern)
                 vcfs += [VcfFile(path=path, origin=origin) for path in found]
+                nothing += empty
                 if empty:
                     problems.append(
                         f"{key}.files: no file matches {some(empty)}. Point {key}.files or cohort.root to them."
@@ -120,6 +122,7 @@ class Variants(StoredVariants):
             selector=selector,
             absent_is=absent_is or source.absent_is,
             problems=problems,
+            absent=f"no file matches {some(nothing)} under {source.root}" if nothing and not vcfs else None,
         )
 
 

@@ -29,6 +29,23 @@ class FittedVariants(FittedSelected):
         self._rules = rules
         self._settings = table.settings
         self._build = build
+        self._table = table
+
+    def summands(self, feature: str) -> pd.DataFrame | None:
+        """(patient, gene) burdens whose sum is the raw value of a gene set; None for a feature that is no sum."""
+        name = feature.removeprefix("burden:SET:")
+        if name == feature:
+            return None
+        return self._table.gene_burdens(self._rules, list(dict.fromkeys(self._settings.gene_sets[name]))).fillna(0.0)
+
+    def carried(self, patient_id: str) -> dict[str, str]:
+        """Gene → the damaging variants that burdens count of a patient, as a report names them."""
+        found: dict[str, list[str]] = {}
+        for origin, part in self._table.origins.items():
+            excluded = set(self._rules.excluded.get(origin, ()))
+            for gene, text in part.damaging_of(patient_id, excluded):
+                found.setdefault(gene, []).append(f"{text} (germline)" if origin == "germline" else text)
+        return {gene: ", ".join(texts) for gene, texts in found.items()}
 
     def state(self) -> State:
         """Features with their scaling, and what was fitted across patients; no patient's data."""

@@ -105,6 +105,11 @@ class Volumes(BaseModality):
     def patients(self) -> frozenset[str]:
         return frozenset(self._named.volumes)
 
+    @property
+    def absent(self) -> str | None:
+        found, empty = self._found
+        return None if found else f"no file matches {some(empty)} under {self.source.root}"
+
     def check(self) -> list[str]:
         problems = list(self.sequences.problems)
         problems += [f"{self.key}.{problem}." for problem in self.settings.grid.problems()]

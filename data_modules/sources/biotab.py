@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modules.errors import some
+from data_modules.errors import AbsentFileError, some
 from fusion.contract import FusionError
 
 PATIENT_COLUMN = "bcr_patient_barcode"
@@ -20,6 +20,10 @@ _MARKER = r"^\s*\[[A-Za-z/ ]+\]\s*$"
 
 class BiotabError(FusionError):
     """A biotab that cannot be read, with the file and the line to look at."""
+
+
+class NoBiotabError(BiotabError, AbsentFileError):
+    """A biotab, or the column that is asked of it, is not there."""
 
 
 def read_biotab(path: Path) -> pd.DataFrame:
@@ -37,7 +41,7 @@ def read_biotab(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, sep="\t", dtype="string", keep_default_na=False, encoding="utf-8", quoting=3)
     except FileNotFoundError as error:
-        raise BiotabError(
+        raise NoBiotabError(
             f"no such biotab: {path}; set cohort.root to the folder that holds clinical_biotab/"
         ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:

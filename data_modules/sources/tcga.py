@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modules.sources.biotab import PATIENT_COLUMN, BiotabError, days, read_biotab
+from data_modules.errors import some
+from data_modules.sources.biotab import PATIENT_COLUMN, BiotabError, NoBiotabError, days, read_biotab
 
 BIOTABS = "clinical_biotab"
 _PREFIX = "nationwidechildrens.org_clinical_"
@@ -36,6 +37,10 @@ def drug_response(root: Path) -> pd.DataFrame:
         BiotabError: the drug table is absent or holds a response that the rule does not know.
     """
     drugs = read_biotab(_biotab(root, "drug"))
+    if "treatment_best_response" not in drugs:
+        raise NoBiotabError(
+            f"{_biotab(root, 'drug')} has no column 'treatment_best_response', but {some(list(drugs.columns))}"
+        )
     known = drugs.dropna(subset=["treatment_best_response"])
     strange = set(known["treatment_best_response"]) - set(RESPONSE_ORDER)
     if strange:
@@ -69,7 +74,7 @@ def hrd(root: Path, *, file: str = "hrd_labels.csv") -> pd.DataFrame:
     """
     path = root / file
     if not path.is_file():
-        raise BiotabError(f"no such file: {path}; HRD scores per TCGA barcode go there (cohort.root)")
+        raise NoBiotabError(f"no such file: {path}; HRD scores per TCGA barcode go there (cohort.root)")
     table = pd.read_csv(path, dtype={PATIENT_COLUMN: "string"})
     lacking = {PATIENT_COLUMN, "HRD_Score", "HRD_Score_Binarized"} - set(table.columns)
     if lacking:
@@ -198,7 +203,7 @@ def _intervals(status: pd.DataFrame, event: pd.DataFrame) -> pd.DataFrame:
 def _biotab(root: Path, form: str) -> Path:
     found = sorted((root / BIOTABS).glob(f"{_PREFIX}{form}_*.txt"))
     if not found:
-        raise BiotabError(
+        raise NoBiotabError(
             f"no {_PREFIX}{form}_*.txt in {root / BIOTABS}; download the clinical biotabs of TCGA-BRCA (open access, "
             "GDC data portal: Data Category Clinical, Data Format BCR Biotab) into that folder, or set cohort.root"
         )

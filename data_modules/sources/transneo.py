@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from data_modules.errors import AbsentFileError
 from fusion.contract import FusionError
 
 FILE = "clinical.csv"
@@ -18,6 +19,10 @@ _ANTI_HER2 = ("Trastuzumab", "Pertuzumab")
 
 class RegimenError(FusionError):
     """A regimen that the rules do not read."""
+
+
+class NoRegimenError(RegimenError, AbsentFileError):
+    """The file or its column of regimens is not there."""
 
 
 def regimens(root: Path) -> pd.DataFrame:
@@ -39,11 +44,11 @@ def regimens(root: Path) -> pd.DataFrame:
     """
     path = root / FILE
     if not path.is_file():
-        raise RegimenError(f"no such file: {path}; set cohort.root to the folder of the TransNEO files")
+        raise NoRegimenError(f"no such file: {path}; set cohort.root to the folder of the TransNEO files")
     table = pd.read_csv(path, dtype="string")
     lacking = {"Donor.ID", "NAT.regimen"} - set(table.columns)
     if lacking:
-        raise RegimenError(f"{path} has no column {sorted(lacking)}; it has {list(table.columns)[:4]}, …")
+        raise NoRegimenError(f"{path} has no column {sorted(lacking)}; it has {list(table.columns)[:4]}, …")
     rows = [
         _facts(str(text), f"{path}, patient {who}")
         for who, text in zip(table["Donor.ID"], table["NAT.regimen"], strict=True)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fusion.attribution.genes import gene_differences
 from fusion.attribution.members import ExplainedMember, Inputs
 
 ORDERS = 10
@@ -79,7 +80,7 @@ def delete_genes(
     *,
     seed: int,
 ) -> Curve | None:
-    """Set all features of a gene to their baselines in every member; None with fewer than two genes."""
+    """Take from every member's numbers what a gene adds to them over its baseline; None with fewer than two genes."""
     genes = sorted(attribution)
     if len(genes) < 2:
         return None
@@ -89,9 +90,11 @@ def delete_genes(
     found = []
     with torch.no_grad():
         for member, one in zip(members, inputs, strict=True):
-            owners = [feature.gene for feature in member.specs[name].features]
-            deleted = torch.tensor([[owner in some for owner in owners] for some in gone])
-            values = torch.where(deleted & one.masks[name], member.baselines[name].mean, one.tokens[name])
+            added = gene_differences(member, one, name)
+            nothing = np.zeros(len(member.specs[name].features))
+            taken = np.stack([sum((added[gene] for gene in sorted(some) if gene in added), nothing) for some in gone])
+            moved = (one.tokens[name].double() - torch.from_numpy(taken)).float()
+            values = torch.where(one.masks[name], moved, one.tokens[name])
             found.append(member.log_odds({**one.tokens, name: values}, one.masks).double().numpy())
     return _curve(np.mean(found, axis=0), len(orders), len(counts))
 

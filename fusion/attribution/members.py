@@ -7,13 +7,15 @@ intercept`` (Platt), so that patients of different folds can be laid side by sid
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from fusion.attribution.genes import gene_sums
 from fusion.contract import FusionError, Item, ModalityBatch, ModalitySpec, Tokens
 from fusion.evaluation.calibration import Platt
 
@@ -37,10 +39,12 @@ class Baseline:
 
     Attributes:
         mean: ``(feature,)`` mean of the loaded values for numbers; ``(width,)`` mean encoded token for bags.
+        sums: position of a feature that is a sum over genes → ``(gene,)`` mean of each summand, raw.
         colour: ``(3,)`` mean RGB in [0, 1] of tiles.
     """
 
     mean: Tensor
+    sums: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     colour: Tensor | None = None
 
 
@@ -52,11 +56,13 @@ class Inputs:
         tokens: modality → ``(1, feature)`` numbers or ``(1, tile, width)`` encoded tokens.
         masks: modality → ``(1, token)`` bool; no True where the patient lacks the modality.
         items: modality → what was loaded, None where lacking.
+        patient: the id.
     """
 
     tokens: dict[str, Tensor]
     masks: dict[str, Tensor]
     items: dict[str, Item | None]
+    patient: str
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -88,6 +94,7 @@ class ExplainedMember:
                     "depend on one another. Train with model/encoder@model.encoders."
                     f"{name}=mil to explain."
                 )
+        self.sums = {name: gene_sums(part) for name, part in member.fitted.items()}
         self.baselines = {name: self._baseline(name, train_ids) for name in self.specs}
 
     def encoder(self, name: str) -> Encoder:
@@ -99,7 +106,7 @@ class ExplainedMember:
         values, masks = {}, {}
         for name, item in items.items():
             values[name], masks[name] = self._tensors(name, item)
-        return Inputs(tokens=values, masks=masks, items=items)
+        return Inputs(tokens=values, masks=masks, items=items, patient=patient)
 
     def log_odds(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Tensor:
         """Calibrated log-odds ``(batch,)`` of numbers and encoded tokens; masks may be a batch of one."""
@@ -141,7 +148,8 @@ class ExplainedMember:
         if self.specs[name].kind in NUMBERS:
             rows = [item.values * item.mask for item in map(fitted.load, train_ids) if item is not None]
             mean = np.mean(rows, axis=0) if rows else np.zeros(len(self.specs[name].features))
-            return Baseline(mean=torch.as_tensor(mean, dtype=torch.float32))
+            means = {place: total.mean(train_ids) for place, total in self.sums[name].items()}
+            return Baseline(mean=torch.as_tensor(mean, dtype=torch.float32), sums=means)
         tokens, colours = [], []
         step = max(1, len(train_ids) // BASELINE_PATIENTS)
         for item in map(fitted.load, train_ids[::step]):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from fusion.attribution.faithfulness import delete_genes, delete_tiles, patient_seed
+from fusion.attribution.genes import split_sums
 from fusion.attribution.gradients import Attributed, attribute, attribute_pixels
 from fusion.attribution.members import NUMBERS, ExplainedMember, Inputs
 from fusion.attribution.shapley import average, play, shapley
@@ -137,24 +138,25 @@ def _numbers(
         levels = _levels(member.member.fitted[name])
         value = np.where(known, one.tokens[name][0].double().numpy() * scale + center, np.nan)
         names = [feature.name for feature in member.specs[name].features]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "feature": names,
-                    "label": [feature.label for feature in member.specs[name].features],
-                    "gene": [feature.gene for feature in member.specs[name].features],
-                    "consequence": [feature.consequence for feature in member.specs[name].features],
-                    "unit": [feature.unit for feature in member.specs[name].features],
-                    "value": value.round(6) + 0.0,  # float32 scaling leaves 1e-9 of an allele
-                    "level": [
-                        _level(levels.get(feature), number) for feature, number in zip(names, value, strict=True)
-                    ],
-                    "baseline": member.baselines[name].mean.double().numpy() * scale + center,
-                    "attribution": attributed.scores[name].double().numpy(),
-                }
-            )
+        rows = pd.DataFrame(
+            {
+                "feature": names,
+                "label": [feature.label for feature in member.specs[name].features],
+                "gene": [feature.gene for feature in member.specs[name].features],
+                "consequence": [feature.consequence for feature in member.specs[name].features],
+                "unit": [feature.unit for feature in member.specs[name].features],
+                "value": value.round(6) + 0.0,  # float32 scaling leaves 1e-9 of an allele
+                "level": [_level(levels.get(feature), number) for feature, number in zip(names, value, strict=True)],
+                "baseline": member.baselines[name].mean.double().numpy() * scale + center,
+                "attribution": attributed.scores[name].double().numpy(),
+            }
         )
+        parts.append(split_sums(rows, member, one, name))
     together = pd.concat(parts, ignore_index=True)
+    if (ask := getattr(members[0].member.fitted[name], "carried", None)) is not None:
+        carried = ask(inputs[0].patient)
+        of_gene = together["gene"].where(together["value"] > 0).map(carried)
+        together["consequence"] = together["consequence"].where(together["consequence"].notna(), of_gene)
     groups = together.groupby("feature", sort=False)
     table = groups.agg(
         label=("label", "first"),

@@ -67,7 +67,7 @@ def gains(
     return figure
 
 
-def roc(predictions: pd.DataFrame) -> Figure:
+def roc(predictions: pd.DataFrame, *, title: str = "ROC, out of fold") -> Figure:
     """ROC curves of every arm; with repeats, the mean curve (vertical averaging, Fawcett 2006)."""
     arms = drawn_arms(list(predictions["arm"].unique()))
     colours = arm_colours(arms)
@@ -80,9 +80,7 @@ def roc(predictions: pd.DataFrame) -> Figure:
         axes.plot(
             np.concatenate([[0.0], grid]), heights, label=arm_label(arm), drawstyle="steps-post", **_line(arm, colours)
         )
-    axes.set(
-        xlabel="1 − specificity", ylabel="Sensitivity", title="ROC, out of fold", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01)
-    )
+    axes.set(xlabel="1 − specificity", ylabel="Sensitivity", title=title, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     _legend(axes, "lower right")
     return figure
 

@@ -194,6 +194,28 @@ def test_help_says_what_there_is(command) -> None:  # type: ignore[no-untyped-de
         assert word in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("predict", ("predictions.csv", "no confidence", "cohort.root=", "tcga_brca_simulated", "min_match: 0.5")),
+        ("explain", ("attributions.parquet", "run=<run folder>", "steps: 32", "anonymise: false")),
+    ],
+)
+def test_help_of_predict_and_explain(name: str, words: tuple[str, ...], command) -> None:  # type: ignore[no-untyped-def]
+    done = command("-m", f"fusion.{name}", "--help")
+    assert done.returncode == 0, done.stderr
+    for word in words:
+        assert word in done.stdout
+    for foreign in ("+experiment", "model/fuser", "ignored"):  # what cannot be chosen is not offered
+        assert foreign not in done.stdout
+
+
+@pytest.mark.parametrize("cohort", sorted(options("cohort", None)))
+def test_every_cohort_can_be_predicted(cohort: str) -> None:
+    """A cohort may name its fuser or training for itself; `fusion.predict` must take it all the same."""
+    check_command(["run=somewhere", f"cohort={cohort}"], "predict", None, multirun=False)
+
+
 def test_help_lists_the_users_experiments(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\n# My own study.\n")
@@ -210,12 +232,21 @@ def best_seconds(*arguments: str, cwd: Path) -> float:
     return min(once() for _ in range(3))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["+experiment=typo"], [EXPERIMENT, "folds.outr=1"]])
-def test_help_and_errors_answer_at_once(arguments: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("train", ["--help"]),
+        ("train", ["+experiment=typo"]),
+        ("train", [EXPERIMENT, "folds.outr=1"]),
+        ("predict", ["--help"]),
+        ("explain", ["--help"]),
+    ],
+)
+def test_help_and_errors_answer_at_once(name: str, arguments: list[str], tmp_path: Path) -> None:
     limit = max(1.0, 3 * best_seconds("-c", "import hydra", cwd=tmp_path))
-    assert best_seconds("-m", "fusion.train", *arguments, cwd=tmp_path) <= limit
+    assert best_seconds("-m", f"fusion.{name}", *arguments, cwd=tmp_path) <= limit
     traced = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "fusion.train", *arguments],
+        [sys.executable, "-X", "importtime", "-m", f"fusion.{name}", *arguments],
         cwd=tmp_path,
         capture_output=True,
         text=True,

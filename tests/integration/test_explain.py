@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,18 +24,6 @@ def explained(trained: Path, workplace: Workplace) -> Path:
     assert done.returncode == 0, done.stderr
     assert "SIMULATED" in done.stdout
     return workplace.folder / "explained"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=path)
-        yield opened
-        opened.close()
 
 
 def test_the_table_is_complete(explained: Path, trained: Path) -> None:

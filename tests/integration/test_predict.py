@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
 
 if TYPE_CHECKING:
     from integration.conftest import Check, Workplace
@@ -42,6 +43,31 @@ def test_altered_weights_are_refused(trained: Path, workplace: Workplace, refuse
     weights.write_bytes(content)
     try:
         refused("predict", "run=altered", "cohort=tcga_brca_simulated", words=("altered", "member0.safetensors"))
+    finally:
+        shutil.rmtree(copy)
+
+
+def test_a_run_without_weights_is_refused(trained: Path, workplace: Workplace, refused: Check) -> None:
+    copy = workplace.folder / "weightless"
+    shutil.copytree(trained, copy)
+    for weights in copy.glob("models/*/*/member*.safetensors"):
+        weights.unlink()
+    try:
+        refused("predict", "run=weightless", "cohort=tcga_brca_simulated", words=("weightless", "missing"))
+    finally:
+        shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_a_run_of_a_newer_version_is_refused(trained: Path, workplace: Workplace, refused: Check, command: str) -> None:
+    copy = workplace.folder / "newer"
+    copy.mkdir()
+    record = json.loads((trained / "run.json").read_text())
+    record["format"] += 1
+    (copy / "run.json").write_text(json.dumps(record))
+    cohort = ("cohort=tcga_brca_simulated",) if command == "predict" else ()
+    try:
+        refused(command, "run=newer", *cohort, words=("newer version", "Update the package"))
     finally:
         shutil.rmtree(copy)
 

@@ -323,9 +323,12 @@ def test_another_cohort_is_matched_by_name(tmp_path: Path) -> None:
     for absent in ("reference", "unknown"):
         elsewhere = modality_of(tmp_path / "b", ["Q1", "Q2"], origins=("somatic",), absent_is=absent)
         report = elsewhere.match(state)
-        assert (report.features, report.matched) == (5, 2)
+        assert len(report.trained) == 5
         assert set(report.missing) == {"burden:BRCA2", "burden:WRAP53", "1:10:A>C"}
-        assert str(report).endswith(f"read as {absent}")
+        assert report.extra == ()
+        assert report.absent_is == absent
+        means = {one["name"]: one["center"] for one in state.config["features"]}
+        assert report.chances == pytest.approx([1 - np.exp(-2 * means[name]) for name in report.trained])
         fitted = elsewhere.restore(state)
         undo = {f.name: fitted.table(["Q1", "Q2"])[f.name] * f.scale + f.center for f in fitted.spec.features}
         np.testing.assert_allclose(undo["burden:TP53"], [1, 1])
@@ -461,3 +464,25 @@ def test_problems_of_the_file_come_through(tmp_path: Path) -> None:
     modality = variants_of(tmp_path, ["P1"], {"build": "GRCh37"})
     (one,) = modality.check()
     assert "calls.vcf is of build GRCh38" in one
+
+
+def test_a_gene_set_is_the_sum_of_its_genes_and_patients_carry_what_burdens_count(tmp_path: Path) -> None:
+    shelve(tmp_path, "somatic", ["P1-T", "P2-T", "P3-T", "P4-T"], SOMATIC)
+    shelve(tmp_path, "germline", ["P1-N", "P2-N", "P3-N"], GERMLINE)
+    sets = {"repair": ("TP53", "BRCA2", "NOWHERE")}
+    modality = modality_of(
+        tmp_path, IDS, keep=("*",), kinds=("burden",), gene_sets=sets, min_call_rate=0.7, max_germline_frequency=0.2
+    )
+    fitted = modality.fit(IDS, LABELS)
+    parts = fitted.summands("burden:SET:repair")
+    assert parts is not None
+    assert parts.columns.tolist() == ["TP53", "BRCA2", "NOWHERE"]
+    feature = next(one for one in fitted.spec.features if one.name == "burden:SET:repair")
+    raw = fitted.table(IDS)["burden:SET:repair"] * feature.scale + feature.center
+    np.testing.assert_allclose(parts.loc[IDS].sum(axis=1), raw, atol=1e-5)
+    assert fitted.summands("burden:TP53") is None
+    assert fitted.carried("P2") == {"BRCA2": "2:20:G>GT frameshift"}
+    assert set(fitted.carried("P1")) == {"TP53", "WRAP53"}
+    assert fitted.carried("P1")["TP53"] == "17:30:C>T nonsynonymous, 17:31:G>A stopgain"
+    assert fitted.carried("P3")["BRCA2"] == "13:5:GT>G frameshift (germline)"
+    assert fitted.carried("nobody") == {}

@@ -1,0 +1,148 @@
+"""What the cohort's page of the attribution report shows: shares of modalities, features as strips, extreme tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fusion.report.attribution_patient import WHOLE
+from fusion.report.words import percent, text
+
+if TYPE_CHECKING:
+    from fusion.attribution.plan import Patient
+
+SHOWN = 18
+"""Features drawn on the cohort page."""
+GALLERY = 8
+"""Tiles of either sign on the cohort page."""
+
+
+def headline(
+    shares: Sequence[Mapping[str, Any]], named: Sequence[Mapping[str, Any]], checks: Mapping[str, Any], *, positive: str
+) -> str:
+    """What counts most, and whether deleting it shows: the first thing a reader sees.
+
+    Args:
+        shares: of `shares`.
+        named: of `features`.
+        checks: the content of faithfulness.json.
+        positive: the positive class.
+    """
+    parts = [f"{row['name'].replace('_', ' ')} {percent(row['share'])}" for row in shares]
+    told = f"What predictions of {positive} rest on, by size of contribution: {', '.join(parts)}."
+    if named:
+        told += f" Of what has a name, {' and '.join(row['label'] for row in named[:2])} count most."
+    shown = [name for name, entry in checks["deletion"].items() if entry["value"] is not None]
+    good = [name for name in shown if checks["deletion"][name]["low"] > 0]
+    if shown:
+        told += (
+            " Deleting what counts lowers the score faster than chance"
+            f"{'.' if len(good) == len(shown) else f' for {len(good)} of {len(shown)} kinds of input.'}"
+        )
+    return told
+
+
+def shares(patients: Sequence[Patient], facts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Modalities with their share of all Shapley values' size, and their mean value in either class."""
+    names = dict.fromkeys(name for one in facts.values() for name in one["shapley"])
+    total = sum(abs(value) for one in facts.values() for value in one["shapley"].values()) or 1.0
+    rows = []
+    for name in names:
+        has = [
+            (patient.label, facts[patient.name]["shapley"][name])
+            for patient in patients
+            if name in facts[patient.name]["shapley"]
+        ]
+        rows.append(
+            {
+                "name": name,
+                "patients": len(has),
+                "share": sum(abs(value) for _, value in has) / total,
+                "size": float(np.mean([abs(value) for _, value in has])),
+                "positive": _mean(value for label, value in has if label == 1),
+                "negative": _mean(value for label, value in has if label == 0),
+            }
+        )
+    return sorted(rows, key=lambda row: -row["share"])
+
+
+def features(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The features of largest mean size, each with a dot a patient for the strip that is drawn of it."""
+    numbers = table[(table["feature"] != WHOLE) & ~table["feature"].str.startswith("tile:")]
+    people = max(1, table["patient"].nunique())
+    rows = []
+    for (modality, feature), part in numbers.groupby(["modality", "feature"], sort=False):
+        rows.append(
+            {
+                "modality": modality,
+                "feature": feature,
+                "label": part["label"].iloc[0],
+                "gene": text(part["gene"].iloc[0]),
+                "size": float(part["attribution"].abs().sum() / people),
+                "patients": len(part),
+                "slope": _slope(part["value"], part["attribution"]),
+                "part": part,
+            }
+        )
+    rows = sorted(rows, key=lambda row: -row["size"])[:SHOWN]
+    limit = max([1e-12, *(float(row["part"]["attribution"].abs().quantile(0.995)) for row in rows)])
+    most = max([1e-12, *(row["size"] for row in rows)])
+    for row in rows:
+        row["dots"] = _dots(row.pop("part"), limit)
+        row["width"] = row["size"] / most
+    return rows
+
+
+def _dots(part: pd.DataFrame, limit: float) -> list[dict[str, Any]]:
+    """A strip 200 wide and 24 high: across by attribution, coloured by the value's rank, stacked where dense."""
+    rank = part["value"].rank(pct=True, method="average").fillna(0.5)
+    spread = part["value"].min() < part["value"].max()
+    taken: dict[int, int] = {}
+    dots = []
+    for value, place in zip(part["attribution"], rank, strict=True):
+        x = 100 + 96 * float(np.clip(value / limit, -1, 1))
+        seen = taken.get(round(x / 2), 0)
+        taken[round(x / 2)] = seen + 1
+        offset = ((seen + 1) // 2) * (1 if seen % 2 else -1)
+        dots.append(
+            {
+                "x": round(x, 1),
+                "y": round(12 + max(-10, min(10, 1.6 * offset)), 1),
+                "fill": _ramp(float(place) if spread else 0.5),
+            }
+        )
+    return dots
+
+
+def _ramp(share: float) -> str:
+    """Low values light teal, high ones dark purple: readable in grey too, and apart from the colours of sign."""
+    low, high = np.array([122, 199, 190]), np.array([92, 38, 120])
+    return "#{:02x}{:02x}{:02x}".format(*(low + (high - low) * share).astype(int))
+
+
+def _slope(values: pd.Series[float], attribution: pd.Series[float]) -> str:
+    """Whether more of it speaks for or against, by Spearman's correlation."""
+    if values.nunique() < 2 or attribution.nunique() < 2:
+        return ""
+    rho = float(values.rank().corr(attribution.rank()))
+    return "more speaks for" if rho > 0.5 else "more speaks against" if rho < -0.5 else "depends on the rest"
+
+
+def extremes(gallery: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tiles that speak most for and most against, at most one of each sign a patient."""
+    kept: list[dict[str, Any]] = []
+    for sign in (1, -1):
+        best: dict[str, dict[str, Any]] = {}
+        for tile in gallery:
+            if sign * tile["value"] > sign * best.get(tile["patient"], {"value": 0.0})["value"]:
+                best[tile["patient"]] = tile
+        kept += sorted(best.values(), key=lambda tile: -sign * tile["value"])[:GALLERY]
+    return kept
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return float(np.mean(found)) if found else None
