@@ -374,3 +374,17 @@ def test_a_large_bag_is_not_read_whole(cohort: SimpleNamespace, fitted: FittedSl
     assert whole is not None and item is not None and isinstance(item.values, Bag)
     chosen = np.array([1, 15, 16, 19])
     assert np.array_equal(item.values[chosen], whole.values[chosen])
+
+
+def test_a_cached_cohort_opens_no_slide(
+    cohort: SimpleNamespace, fitted: FittedSlides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from data_modules.ingest.slide_files import SlideError
+
+    def refuse(request: Any) -> None:
+        raise SlideError(f"{request.path.name} was opened")
+
+    monkeypatch.setattr("data_modules.modalities.slides.open_slide", refuse)
+    assert slides_of(cohort).check() == []
+    (problem,) = slides_of(cohort, tile={"size": 48}).check()
+    assert "3 of 3 slides cannot be read: SIM-1_a.tif was opened" in problem
