@@ -43,6 +43,7 @@ class FusionModel(nn.Module):
         head: of the endpoint.
         auxiliary_heads: modality → a head on its summary alone, so that an encoder learns also while the fuser does not
             listen to it yet. They train only and take no part in scores.
+        shared_head: instead of heads of their own, the modalities' summaries are read by `head` itself.
         modality_dropout: probability that a modality of a training patient is hidden; never all of them.
     """
 
@@ -55,6 +56,7 @@ class FusionModel(nn.Module):
         head: Head,
         *,
         auxiliary_heads: Mapping[str, Head] | None = None,
+        shared_head: bool = False,
         modality_dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -62,6 +64,7 @@ class FusionModel(nn.Module):
         self.fuser = fuser
         self.head = head
         self.auxiliary_heads = nn.ModuleDict(auxiliary_heads or {})
+        self.shared_head = shared_head
         self.modality_dropout = modality_dropout
 
     def forward(self, batch: Batch) -> Output:
@@ -73,7 +76,8 @@ class FusionModel(nn.Module):
         fused = self.fuser(tokens)
         auxiliary = {}
         if self.training:
-            auxiliary = {name: head(tokens[name].summary) for name, head in self.auxiliary_heads.items()}
+            heads = dict.fromkeys(tokens, self.head) if self.shared_head else self.auxiliary_heads
+            auxiliary = {name: head(tokens[name].summary) for name, head in heads.items()}
         return Output(logit=self.head(fused.values), tokens=tokens, fused=fused, auxiliary=auxiliary)
 
 
@@ -97,7 +101,8 @@ def build_model(
     One modality has nothing to fuse: its model concatenates.
 
     Args:
-        config: keys width, encoders, fuser, head, modality_dropout, auxiliary; parts carry Hydra's `_target_`.
+        config: keys width, encoders, fuser, head, modality_dropout, auxiliary, auxiliary_head; parts carry Hydra's
+            `_target_`.
         specs: modality → what the encoder must know of it.
         endpoint: what is predicted.
         seed: of the initial weights; torch's own generator is left as it was.
@@ -127,10 +132,22 @@ def build_model(
             fuser = ConcatFuser(specs, width=width)
         head = _part(instantiate, config["head"], endpoint, width=width)
         auxiliary = {}
-        if config.get("auxiliary", 0.0) and len(specs) > 1:
+        helped = bool(config.get("auxiliary", 0.0)) and len(specs) > 1
+        shared = _shares_head(config)
+        if helped and not shared:
             auxiliary = {name: _part(instantiate, config["head"], endpoint, width=width) for name in specs}
     dropout = float(config.get("modality_dropout", 0.0)) if len(specs) > 1 else 0.0
-    return FusionModel(encoders, fuser, head, auxiliary_heads=auxiliary, modality_dropout=dropout)
+    return FusionModel(
+        encoders, fuser, head, auxiliary_heads=auxiliary, shared_head=helped and shared, modality_dropout=dropout
+    )
+
+
+def _shares_head(config: Mapping[str, Any]) -> bool:
+    """Whether the modalities' own losses go through the head of the fused vector."""
+    choice = config.get("auxiliary_head", "own")
+    if choice not in ("own", "shared"):
+        raise ModelError(f"model.auxiliary_head is {choice!r}; choose own or shared.")
+    return bool(choice == "shared")
 
 
 def _part(instantiate: Any, node: Any, *args: Any, **kwargs: Any) -> Any:
