@@ -144,7 +144,8 @@ def fit_network(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        lightning.fit(task, datamodule=data)
+        with _quick_validation(model):
+            lightning.fit(task, datamodule=data)
     return NetworkFit(curves=tuple(best.rows), best_epoch=best.best_epoch, stopped_epoch=int(best.rows[-1]["epoch"]))
 
 
@@ -227,6 +228,19 @@ def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None
     for part in model.modules():
         if isinstance(part, Head):
             part.learn_prevalence(torch.cat(labels))
+
+
+@contextmanager
+def _quick_validation(model: FusionModel) -> Iterator[None]:
+    """Encoders of tiles average no orientations while a network trains."""
+    encoders = [encoder for encoder in model.encoders.values() if isinstance(encoder, TileEncoder)]
+    for encoder in encoders:
+        encoder.quick = True
+    try:
+        yield
+    finally:
+        for encoder in encoders:
+            encoder.quick = False
 
 
 @contextmanager

@@ -31,7 +31,8 @@ class TileEfficientNet(TileEncoder):
             None starts at random.
         trainable_from: first of the 16 blocks that learns; 0 everything, 16 only what follows them, 17 nothing. Blocks
             before it, and the stem, keep their weights and batch statistics.
-        orientations: of the eight, how many are averaged in evaluation: 1, 2, 4 or 8.
+        orientations: of the eight, how many are averaged in prediction: 1, 2, 4 or 8. Validation after an epoch sees
+            one.
     """
 
     def __init__(
@@ -88,8 +89,8 @@ class TileEfficientNet(TileEncoder):
         return self
 
     def features(self, images: Tensor) -> Tensor:
-        """``(tile, 3, H, W)`` → ``(tile, 1280)``, in evaluation the mean over `orientations`."""
-        if self.training or self.orientations == 1:
+        """``(tile, 3, H, W)`` → ``(tile, 1280)``, in prediction the mean over `orientations`."""
+        if self.training or self.quick or self.orientations == 1:
             return self._forward(images)
         return torch.stack([self._forward(view) for view in views(images)[: self.orientations]]).mean(dim=0)
 

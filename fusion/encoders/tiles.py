@@ -35,6 +35,9 @@ class TileEncoder(Encoder):
     """
 
     kinds = ("tiles",)
+    quick: bool = False
+    """While training: validation after an epoch may do with less than prediction, e.g. one orientation of a tile."""
+
     mean: Tensor
     std: Tensor
 

@@ -127,9 +127,7 @@ def test_two_collapsed_classes_take_the_binary_path_from_the_runs_weights(
         (("cohort.root=data/tiles", "model/head=response"), ("model/head=classes", "multiclass")),
     ],
 )
-def test_what_is_refused(
-    tiles: Path, workplace: Workplace, arguments: tuple[str, ...], words: tuple[str, ...]
-) -> None:
+def test_what_is_refused(tiles: Path, workplace: Workplace, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
     done = workplace("train", *SMALL, *arguments, "output=predictions/refused")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

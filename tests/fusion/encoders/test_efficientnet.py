@@ -50,6 +50,10 @@ def test_orientation_padding_and_company_change_nothing(encoder: TileEfficientNe
     alone = encoder(ModalityBatch(values=batch.values[1:, :1], mask=batch.mask[1:, :1]))
     torch.testing.assert_close(whole.summary[1], alone.summary[0], atol=1e-4, rtol=1e-3)
     assert not whole.values[1, 1].any()
+    encoder.quick = True
+    once = encoder(batch)
+    encoder.quick = False
+    assert not torch.allclose(whole.summary, once.summary)
 
 
 def test_blocks_before_the_first_that_learns_stay_as_they_are(encoder: TileEfficientNet) -> None:
