@@ -32,7 +32,7 @@ def find_files(root: Path, files: str | Sequence[str]) -> tuple[list[Path], list
         path = Path(pattern).expanduser()
         # A literal path comes first, so that brackets in a folder's name are no glob.
         exact = path if path.is_absolute() else root / path
-        if exact.is_file():
+        if exact.is_file() or _is_table(exact):
             found.add(exact)
             continue
         start, relative = (
@@ -40,8 +40,14 @@ def find_files(root: Path, files: str | Sequence[str]) -> tuple[list[Path], list
         )
         if path.is_absolute() and path.is_relative_to(root):
             start, relative = root, str(path.relative_to(root))
-        matches = [match for match in start.glob(relative) if match.is_file()] if relative != "." else []
+        listed = start.glob(relative) if relative != "." else ()
+        matches = [match for match in listed if match.is_file() or _is_table(match)]
         found.update(matches)
         if not matches:
             empty.append(str(pattern))
     return sorted(found), empty
+
+
+def _is_table(path: Path) -> bool:
+    """A Hail MatrixTable, which is a folder."""
+    return path.suffix == ".mt" and path.is_dir()

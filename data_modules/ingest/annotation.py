@@ -1,101 +1,48 @@
-"""Gene and consequence of each alternate allele, read from INFO: as ANNOVAR writes it, or from plain tags.
+"""Gene and consequence of each alternate allele, read from INFO: of ANNOVAR, VEP or SnpEff, or from plain tags.
 
 ANNOVAR repeats its block (``ANNOVAR_DATE=…;Func.refGene=…;…;ALLELE_END``) once an alternate allele. Hail keeps the
 last of repeated keys in silence, so that the first allele of a multi-allelic line would take the last one's gene and
-consequence. Therefore INFO is read here, block by block.
+consequence. Therefore INFO is read here, block by block. VEP and SnpEff write one key with an entry a transcript:
+`data_modules.ingest.transcripts`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
-from data_modules.ingest.vcf import open_vcf
+from data_modules.ingest.annotation_settings import AnnotationSettings, transcript_key
+from data_modules.ingest.consequences import CLASSES, consequence_class
+from data_modules.ingest.vcf import VcfFacts, open_vcf
 from fusion.contract import FusionError
 
-CLASSES = (
-    "stopgain", "frameshift", "splicing", "startloss", "stoploss", "nonsynonymous", "inframe", "splice_region",
-    "synonymous", "utr", "ncrna", "upstream", "downstream", "intronic", "intergenic", "other",
-)  # fmt: skip
-"""Consequence classes, worst first."""
+__all__ = [
+    "CLASSES", "SCORES", "UNANNOTATED", "AnnotatedSite", "Annotation", "AnnotationSettings", "annovar_annotations",
+    "consequence_class", "decode", "read_annotations", "score_of", "symbols", "tag_annotations",
+]  # fmt: skip
 
-_TERMS = {
-    "stopgain": "stopgain stopgain_snv nonsense_mutation stop_gained",
-    "frameshift": "frameshift frameshift_deletion frameshift_insertion frameshift_block_substitution "
-    "frameshift_substitution frame_shift_del frame_shift_ins frameshift_variant",
-    "splicing": "splicing splice_site splice_acceptor_variant splice_donor_variant",
-    "startloss": "startloss start_lost translation_start_site initiator_codon_variant",
-    "stoploss": "stoploss stoploss_snv stop_lost nonstop_mutation",
-    "nonsynonymous": "nonsynonymous nonsynonymous_snv missense missense_mutation missense_variant "
-    "protein_altering_variant",
-    "inframe": "inframe nonframeshift_deletion nonframeshift_insertion nonframeshift_block_substitution "
-    "nonframeshift_substitution in_frame_del in_frame_ins inframe_deletion inframe_insertion",
-    "splice_region": "splice_region splice_region_variant",
-    "synonymous": "synonymous synonymous_snv silent synonymous_variant stop_retained_variant",
-    "utr": "utr utr3 utr5 3'utr 5'utr 3_utr 5_utr 3_prime_utr_variant 5_prime_utr_variant",
-    "ncrna": "ncrna ncrna_exonic ncrna_splicing ncrna_intronic ncrna_utr3 ncrna_utr5 rna "
-    "non_coding_transcript_exon_variant non_coding_transcript_variant",
-    "upstream": "upstream 5'flank 5_flank upstream_gene_variant",
-    "downstream": "downstream 3'flank 3_flank downstream_gene_variant",
-    "intronic": "intronic intron intron_variant",
-    "intergenic": "intergenic igr intergenic_variant intergenic_region",
-}
-_CLASS_OF = {term: name for name, terms in _TERMS.items() for term in terms.split()}
+SCORES = ("sift", "polyphen", "cadd")
+"""Predictions of damage that are kept where present: SIFT (low is damaging), PolyPhen and CADD phred (high is)."""
+
 _ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})|%([0-9A-Fa-f]{2})")
 _SEVERAL = re.compile(r"[;,&|]")
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnnotationSettings:
-    """Where gene and consequence stand in INFO.
-
-    Attributes:
-        format: ``annovar``, ``info`` (the tags below), ``none``, or ``auto``: ANNOVAR where the header declares its
-            keys, else the tags where any is set, else none.
-        model: ANNOVAR's gene model, the suffix of its keys: ``refGene``, ``ensGene``, ``refGeneWithVer``.
-        gene: INFO tag of the gene symbol, for ``info``.
-        consequence: INFO tag of the consequence, in the terms of MAF, Sequence Ontology or ANNOVAR.
-        aachange: INFO tag of the protein change.
-        unresolved: what to do with a multi-allelic line whose annotation does not say which allele it is of:
-            ``refuse`` the file, or leave those alleles ``unannotated``.
-    """
-
-    format: Literal["auto", "annovar", "info", "none"] = "auto"
-    model: str = "refGene"
-    gene: str | None = None
-    consequence: str | None = None
-    aachange: str | None = None
-    unresolved: Literal["refuse", "unannotated"] = "refuse"
-
-    def resolved(self, declared: Sequence[str]) -> Literal["annovar", "info", "none"]:
-        """The format of a file whose header declares these INFO keys."""
-        if self.format != "auto":
-            return self.format
-        if f"Gene.{self.model}" in declared:
-            return "annovar"
-        return "info" if self.gene or self.consequence else "none"
-
-    def missing(self, declared: Sequence[str]) -> list[str]:
-        """INFO keys that config asks for and the header lacks."""
-        kind = self.resolved(declared)
-        asked: list[str | None] = []
-        if kind == "annovar":
-            asked = [f"{key}.{self.model}" for key in ("Func", "Gene", "ExonicFunc")]
-        elif kind == "info":
-            asked = [self.gene, self.consequence, self.aachange]
-        return [key for key in asked if key and key not in declared]
+_NUMBER = re.compile(r"(?<![\d.])-?\d+(?:\.\d+)?(?:[eE]-?\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Annotation:
-    """Of one alternate allele."""
+    """Of one alternate allele; see `data_modules.ingest.variant_store` for the attributes."""
 
     gene: str | None = None
     consequence: str | None = None
     aachange: str | None = None
+    effects: str | None = None
+    sift: float | None = None
+    polyphen: float | None = None
+    cadd: float | None = None
     resolved: bool = True
 
 
@@ -106,6 +53,7 @@ UNANNOTATED = Annotation()
 class AnnotatedSite:
     """A data line of a VCF: its place and one annotation an alternate allele."""
 
+    line: int
     contig: str
     position: int
     ref: str
@@ -115,62 +63,93 @@ class AnnotatedSite:
 
 def decode(value: str) -> str:
     r"""ANNOVAR's ``\x3b`` and VCF 4.3's ``%3B`` as the characters they stand for."""
+    if "\\" not in value and "%" not in value:
+        return value
     return _ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)), value)
 
 
-def consequence_class(term: str | None) -> str | None:
-    """The class of a term, the worst where several stand together (``a&b``, ``a;b``); ``other`` for unknown ones."""
-    if term is None:
-        return None
-    parts = [part.strip().lower().replace(" ", "_") for part in _SEVERAL.split(term)]
-    found = {_CLASS_OF.get(part, "other") for part in parts if part not in ("", ".")}
-    return min(found, key=CLASSES.index) if found else None
+Reader = Callable[[str, str, Sequence[str]], "Sequence[Annotation] | None"]
+"""INFO, reference and alternate alleles → one annotation an alternate allele; None where they cannot be told apart."""
 
 
-def read_annotations(path: Path, settings: AnnotationSettings, declared: Sequence[str]) -> Iterator[AnnotatedSite]:
+def read_annotations(facts: VcfFacts, settings: AnnotationSettings) -> Iterator[AnnotatedSite]:
     """The sites of a VCF in file order, each allele with its own annotation.
 
     Raises:
-        FusionError: a multi-allelic line does not say which annotation is whose, and `unresolved` is ``refuse``.
+        FusionError: a multi-allelic line does not say which annotation is whose, and `unresolved` is ``refuse``; or a
+            score is no number.
     """
-    kind = settings.resolved(declared)
+    path = Path(facts.path)
+    read = _reader(facts, settings)
     with open_vcf(path) as stream:
         for number, raw in enumerate(stream, start=1):
             if raw[:1] == b"#" or not raw.strip():
                 continue
-            head = raw.split(b"\t", 8)
-            contig, position, ref, alt, info = (head[at].decode() for at in (0, 1, 3, 4, 7))
-            alts = tuple(alt.split(","))
-            notes: Sequence[Annotation] | None = [UNANNOTATED] * len(alts)
-            if kind == "annovar":
-                notes = annovar_annotations(info, alts, settings.model)
-            elif kind == "info":
-                notes = tag_annotations(info, alts, settings)
+            contig, place, _, ref, alt, _, _, info = raw.split(b"\t", 8)[:8]
+            base, alts = ref.decode(), tuple(alt.decode().split(","))
+            try:
+                notes = read(info.decode(errors="replace"), base, alts)
+            except ValueError as error:
+                where = _where(path, number, raw)
+                raise FusionError(f"{where}: {error}. Mend it, or name another tag in annotation.scores.") from error
             if notes is None:
                 if settings.unresolved == "refuse":
+                    where = _where(path, number, raw)
                     raise FusionError(
-                        f"{path.name}, line {number}, {contig}:{position} {ref}>{alt}: its annotation does not say "
-                        f"which of the {len(alts)} alternate alleles it is of. Annotate after `bcftools norm -m -any`, "
-                        "or set annotation.unresolved=unannotated to leave such alleles without gene and consequence."
+                        f"{where}: its annotation does not say which of the {len(alts)} alternate alleles it is of. "
+                        "Annotate after `bcftools norm -m -any`, or set annotation.unresolved=unannotated to leave "
+                        "such alleles without gene and consequence."
                     )
                 notes = [Annotation(resolved=False)] * len(alts)
-            yield AnnotatedSite(contig=contig, position=int(position), ref=ref, alts=alts, annotations=tuple(notes))
+            yield AnnotatedSite(
+                line=number,
+                contig=contig.decode(),
+                position=int(place),
+                ref=base,
+                alts=alts,
+                annotations=tuple(notes),
+            )
 
 
-def annovar_annotations(info: str, alts: Sequence[str], model: str) -> Sequence[Annotation] | None:
+def _where(path: Path, number: int, raw: bytes) -> str:
+    contig, place, _, ref, alt = (field.decode() for field in raw.split(b"\t", 5)[:5])
+    return f"{path.name}, line {number}, {contig}:{place} {ref}>{alt}"
+
+
+def _reader(facts: VcfFacts, settings: AnnotationSettings) -> Reader:
+    kind = settings.resolved(facts)
+    scores = settings.score_tags(facts)
+    if kind in ("vep", "snpeff"):
+        from data_modules.ingest.transcripts import TranscriptReader
+
+        key = transcript_key(facts, kind)
+        assert key is not None
+        return TranscriptReader.of(key, facts.layouts[key], scores=scores)
+    if kind == "annovar":
+        return lambda info, ref, alts: annovar_annotations(info, alts, settings.model, scores=scores)
+    if kind == "info":
+        return lambda info, ref, alts: tag_annotations(info, alts, settings, scores=scores)
+    return lambda info, ref, alts: [UNANNOTATED] * len(alts)
+
+
+def annovar_annotations(
+    info: str, alts: Sequence[str], model: str, *, scores: Mapping[str, str] | None = None
+) -> Sequence[Annotation] | None:
     """One annotation an alternate allele from ANNOVAR's repeated blocks; None where they cannot be told apart.
 
     Blocks are in the order of the alternate alleles; lines whose ``*`` alleles were skipped have one block fewer.
     """
-    wanted = {f"{key}.{model}" for key in ("Func", "Gene", "ExonicFunc", "AAChange")}
+    wanted = {f"{key}.{model}": key for key in ("Func", "Gene", "ExonicFunc", "AAChange")}
+    wanted |= {tag: name for name, tag in (scores or {}).items()}
     blocks: list[dict[str, str]] = [{}]
     for item in info.split(";"):
         key, _, value = item.partition("=")
-        if key in wanted:
-            if key in blocks[-1]:  # the key comes again: another allele's block begins
+        name = wanted.get(key)
+        if name is not None:
+            if name in blocks[-1]:  # the key comes again: another allele's block begins
                 blocks.append({})
-            blocks[-1][key] = value
-    notes = [_annovar(block, model) for block in blocks]
+            blocks[-1][name] = value
+    notes = [_annovar(block) for block in blocks]
     real = [alt for alt in alts if alt != "*"]
     if len(notes) == len(alts):
         return notes
@@ -180,25 +159,35 @@ def annovar_annotations(info: str, alts: Sequence[str], model: str) -> Sequence[
     return [UNANNOTATED] * len(alts) if blocks == [{}] else None
 
 
-def _annovar(block: Mapping[str, str], model: str) -> Annotation:
-    value = {key: _known(block.get(f"{key}.{model}")) for key in ("Func", "Gene", "ExonicFunc", "AAChange")}
+def _annovar(block: Mapping[str, str]) -> Annotation:
+    value = {key: _known(block.get(key)) for key in ("Func", "Gene", "ExonicFunc", "AAChange")}
     functions = (value["Func"] or "").split(";")
     # Func is the place, ExonicFunc the change; "exonic;splicing" is both, and the worst counts.
     places = [place for place in functions if place not in ("exonic", "")]
     exonic = [value["ExonicFunc"] or "other"] if "exonic" in functions else []
     consequence = consequence_class(";".join(places + exonic))
     # Between genes ANNOVAR names the two neighbours: neither is hit.
-    gene = None if "intergenic" in functions else _symbols(value["Gene"])
-    return Annotation(gene=gene, consequence=consequence, aachange=value["AAChange"])
+    gene = None if "intergenic" in functions else symbols(value["Gene"])
+    return Annotation(
+        gene=gene,
+        consequence=consequence,
+        aachange=value["AAChange"],
+        sift=score_of(block.get("sift"), "sift"),
+        polyphen=score_of(block.get("polyphen"), "polyphen"),
+        cadd=score_of(block.get("cadd"), "cadd"),
+    )
 
 
-def tag_annotations(info: str, alts: Sequence[str], settings: AnnotationSettings) -> Sequence[Annotation] | None:
+def tag_annotations(
+    info: str, alts: Sequence[str], settings: AnnotationSettings, *, scores: Mapping[str, str] | None = None
+) -> Sequence[Annotation] | None:
     """One annotation an alternate allele from plain tags: as many values as alleles are one each, one value is of all.
 
     None where a tag is there twice, or has another number of values.
     """
     columns: list[list[str | None]] = []
-    for tag in (settings.gene, settings.consequence, settings.aachange):
+    tags = scores or {}
+    for tag in (settings.gene, settings.consequence, settings.aachange, *(tags.get(name) for name in SCORES)):
         found = [item.partition("=")[2] for item in info.split(";") if tag and item.startswith(f"{tag}=")]
         values = found[0].split(",") if len(alts) > 1 and len(found) == 1 else found[:1]
         if len(values) == 1:
@@ -209,16 +198,41 @@ def tag_annotations(info: str, alts: Sequence[str], settings: AnnotationSettings
             return None
         columns.append([_known(value) for value in values])
     return [
-        Annotation(gene=_symbols(gene), consequence=consequence_class(term), aachange=change)
-        for gene, term, change in zip(*columns, strict=True)
+        Annotation(
+            gene=symbols(gene),
+            consequence=consequence_class(term),
+            aachange=change,
+            sift=score_of(sift, "sift"),
+            polyphen=score_of(polyphen, "polyphen"),
+            cadd=score_of(cadd, "cadd"),
+        )
+        for gene, term, change, sift, polyphen, cadd in zip(*columns, strict=True)
     ]
+
+
+def score_of(value: str | None, name: str) -> float | None:
+    """The number in ``0.02``, ``deleterious(0.02)`` or ``deleterious_0.02_``; the most damaging of several.
+
+    Raises:
+        ValueError: there is a value without a number.
+    """
+    known = _known(value)
+    if known is None:
+        return None
+    numbers = [float(match) for match in _NUMBER.findall(known)]
+    if not numbers:
+        if known.strip(".&,;|") == "" or known.lower() in ("na", "nan", "none", "unknown", "unknown(0)"):
+            return None
+        raise ValueError(f"its {name} score {known!r} is no number")
+    return min(numbers) if name == "sift" else max(numbers)
 
 
 def _known(value: str | None) -> str | None:
     return None if value in (None, "", ".") else decode(str(value))
 
 
-def _symbols(value: str | None) -> str | None:
+@lru_cache(maxsize=1 << 16)
+def symbols(value: str | None) -> str | None:
     """Gene symbols, each once, ``;`` between them."""
     if value is None:
         return None

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_modules.errors import some
-from data_modules.ingest.annotation import consequence_class
+from data_modules.ingest.consequences import consequence_class
 from data_modules.ingest.variant_store import plain_contig
 from fusion.contract import FusionError
 
@@ -43,6 +43,9 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
     "alt_count": ("t_alt_count", "i_t_alt_count"),
     "ref_count": ("t_ref_count", "i_t_ref_count"),
     "filter": ("FILTER",),
+    "sift": ("SIFT", "SIFT_score"),
+    "polyphen": ("PolyPhen", "Polyphen2_HDIV_score"),
+    "cadd": ("CADD_PHRED", "CADD_phred", "CADD"),
 }
 
 OTHER = "other"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,13 +13,14 @@ from data_modules.errors import some
 from data_modules.ingest.cache import file_hash, write_text_atomic
 from data_modules.ingest.java import find_java
 from data_modules.ingest.maf import MafError, MafHeader, build_name, read_header
+from data_modules.ingest.variant_settings import Origin
 from data_modules.ingest.variant_store import FORMAT
-from data_modules.ingest.variants import Origin, VariantIngest, run_job
+from data_modules.ingest.variants import VariantIngest
 from data_modules.ingest.vcf import BUILDS
 from fusion.contract import FusionError, Progress
 
 _JOB = "data_modules.ingest.maf_job"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,12 @@ class MafIngest(VariantIngest):
     def check(self) -> list[str]:
         if self.build not in BUILDS:
             return [f"cohort.build={self.build!r} is no genome build. Set it to one of {some(BUILDS)}."]
+        if self.inputs.paths:
+            return [
+                f"{self.key}.inputs.{name} is for VCFs: a MAF is neither lifted over nor aligned, and names its genes. "
+                "Set it to null."
+                for name in self.inputs.paths
+            ]
         try:
             facts = self.maf_facts
         except MafError as error:
@@ -122,25 +128,17 @@ class MafIngest(VariantIngest):
             "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},
         }
 
-    def _ingest(self, out: Path, progress: Progress) -> None:
-        java = find_java()
-        scratch = out / "scratch"
-        scratch.mkdir()
-        log = self.cache.resolve() / "logs" / f"hail-{self.entry.key[:24]}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        job = {
+    def _contents(self) -> list[Path]:
+        return [file.path for file in self.files]
+
+    def _job(self) -> dict[str, Any]:
+        return {
             "files": [{"path": str(file.path.resolve()), "origin": file.origin} for file in self.files],
             "origins": self.origins,
             "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},
             "build": self.build,
-            "spark": asdict(self.spark),
-            "hash": self.entry.key,
-            "settings": self._settings(),
-            "out": str(out.resolve()),
-            "scratch": str(scratch.resolve()),
-            "log": str(log),
+            "reference": self.build,
         }
-        path = scratch / "job.json"
-        path.write_text(json.dumps(job), encoding="utf-8")
-        run_job(path, log=log, environment=java.environment(), spark=self.spark, progress=progress, module=_JOB)
-        shutil.rmtree(scratch, ignore_errors=True)
+
+    def _ingest(self, out: Path, progress: Progress, *, module: str = _JOB) -> None:
+        super()._ingest(out, progress, module=module)

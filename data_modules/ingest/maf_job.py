@@ -1,6 +1,6 @@
 """The ingest of MAFs by Hail, as a process of its own: ``python -m data_modules.ingest.maf_job job.json``.
 
-Started by `data_modules.ingest.maf_ingest`; beside `data_modules.ingest.hail_job` nobody else imports hail.
+Started by `data_modules.ingest.maf_ingest`.
 
 One line of a MAF is one call in one sample. Lines are filtered one by one (never across patients), calls that several
 lines repeat (aliquots of a patient, callers, transcripts) are merged, and what was dropped is counted by reason.
@@ -21,8 +21,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modules.errors import some
-from data_modules.ingest import hail_job
-from data_modules.ingest.annotation import CLASSES
+from data_modules.ingest.annotation import SCORES, score_of
+from data_modules.ingest.consequences import CLASSES
+from data_modules.ingest.hail_process import Teller, end_hail, start_hail
 from data_modules.ingest.maf import (
     CONSEQUENCES,
     OPTIONAL,
@@ -33,7 +34,7 @@ from data_modules.ingest.maf import (
     build_name,
     read_header,
 )
-from data_modules.ingest.variant_store import COLUMNS, CONTIGS, NOT_LISTED, write_store
+from data_modules.ingest.variant_store import COLUMNS, CONTIGS, NOT_LISTED, Shares, write_store
 
 _KEY = ("contig", "position", "ref", "alt")
 
@@ -41,22 +42,20 @@ _KEY = ("contig", "position", "ref", "alt")
 def main(path: Path) -> None:
     """Run the job of a JSON file, then end the JVM and this process."""
     job = json.loads(path.read_text(encoding="utf-8"))
-    told = hail_job._keep_stdout()
-    hail_job._tell(told, "starting Hail", 0, job)
-    hail_job._start_hail(job)
+    tell = Teller(len(job["origins"]) + 1)
+    tell("starting Hail", 0)
+    hl = start_hail(job)  # a MAF lists no samples and is one table of mutations: always small
     try:
         for at, origin in enumerate(job["origins"]):
-            hail_job._tell(told, f"reading {origin} variants", at + 1, job)
-            _ingest(origin, job)
+            tell(f"reading {origin} variants", at + 1)
+            _ingest(hl, origin, job)
     finally:
-        hail_job._end_hail(job)
-    hail_job._tell(told, "variants ready", len(job["origins"]) + 1, job)
+        end_hail(job)
+    tell("variants ready", len(job["origins"]) + 1)
 
 
-def _ingest(origin: str, job: Mapping[str, Any]) -> None:
+def _ingest(hl: Any, origin: str, job: Mapping[str, Any]) -> None:
     """All files of an origin into one store."""
-    import hail as hl
-
     filters = job["filters"][origin]
     settings = MafSettings(
         origin=origin, build=job["build"], filters=tuple(filters["accept"]), min_depth=filters["min_dp"] or 0
@@ -69,6 +68,7 @@ def _ingest(origin: str, job: Mapping[str, Any]) -> None:
         variants=parts.variants,
         dosage=parts.dosage,
         samples=parts.samples,
+        vaf=parts.vaf,
         qc=found.qc,
         meta={"build": job["build"], "origin": origin, "hash": job["hash"], "settings": job["settings"]},
     )
@@ -96,7 +96,8 @@ class MafCalls:
     """What `read_calls` found.
 
     Attributes:
-        calls: one row a call, by variant: barcode, contig, position, ref, alt, gene, consequence, aachange, file.
+        calls: one row a call, by variant: barcode, contig, position, ref, alt, gene, consequence, aachange, file, the
+            scores, and share, the variant allele fraction.
         samples: every sample with at least one line, kept or not.
         qc: lines read, merged as duplicates and dropped by reason; the dialect of each file.
     """
@@ -176,8 +177,9 @@ def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
         .when(lines.depth < settings.min_depth, "depth")
         .or_missing(),
     )
-    fields = ("barcode", *_KEY, "gene", "consequence", "file", "build", "dropped")
-    return lines.select(*fields, aachange=lines.protein)
+    fields = ("barcode", *_KEY, "gene", "consequence", "file", "build", "dropped", *SCORES)
+    share = hl.or_missing(lines.depth > 0, alt_reads / lines.depth)
+    return lines.select(*fields, aachange=lines.protein, share=share)
 
 
 def _passes(hl: Any, values: Any, settings: MafSettings) -> Any:
@@ -242,6 +244,7 @@ class StoreParts:
     variants: pd.DataFrame
     dosage: NDArray[np.int8]
     samples: tuple[str, ...]
+    vaf: Shares | None
 
 
 def store_parts(found: MafCalls, settings: MafSettings) -> StoreParts:
@@ -252,8 +255,21 @@ def store_parts(found: MafCalls, settings: MafSettings) -> StoreParts:
     column = pd.Index(found.samples).get_indexer(pd.Index(calls["barcode"]))
     dosage = np.full((len(first), len(found.samples)), NOT_LISTED, dtype=np.int8)
     dosage[row, column] = 1
-    variants = first.assign(origin=settings.origin)[list(COLUMNS)].reset_index(drop=True)
-    return StoreParts(variants=variants, dosage=dosage, samples=found.samples)
+    scores = {name: _scores(first[name], name) for name in SCORES}
+    variants = first.assign(origin=settings.origin, **scores)[[*COLUMNS, *SCORES]].reset_index(drop=True)
+    share = calls["share"].astype("Float64").to_numpy(dtype=np.float32, na_value=np.nan)
+    known = np.isfinite(share)
+    vaf = Shares(row=row[known].astype(np.int32), column=column[known].astype(np.int32), value=share[known].clip(0, 1))
+    return StoreParts(variants=variants, dosage=dosage, samples=found.samples, vaf=vaf if known.any() else None)
+
+
+def _scores(values: pd.Series[Any], name: str) -> NDArray[np.float32]:
+    """Numbers out of ``deleterious(0.02)``; each spelling is read once."""
+    try:
+        number = {value: score_of(str(value), name) for value in values.dropna().unique()}
+    except ValueError as error:
+        raise MafError(f"a line of the MAF cannot be read: {error}. Mend or leave out its column.") from error
+    return np.array([number.get(value) if value is not pd.NA else None for value in values], dtype=np.float32)
 
 
 if __name__ == "__main__":

@@ -9,80 +9,39 @@ the child (`data_modules.ingest.hail_job`) and ends with it, which gives its mem
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from data_modules.errors import some
 from data_modules.ingest.annotation import AnnotationSettings
 from data_modules.ingest.cache import CacheEntry, content_hash
+from data_modules.ingest.converted import readable
+from data_modules.ingest.hail_runner import run_job
 from data_modules.ingest.java import find_java
-from data_modules.ingest.variant_store import CONTIGS, FORMAT, VariantStore, plain_contig
+from data_modules.ingest.variant_settings import (
+    ORIGINS,
+    GenotypeFilters,
+    InputSettings,
+    Origin,
+    SparkSettings,
+    VcfFile,
+    parse_files,
+)
+from data_modules.ingest.variant_store import FORMAT, VariantStore
 from data_modules.ingest.vcf import BUILDS, VcfFacts, read_facts
+from data_modules.ingest.vcf_checks import Pairs, file_problems, input_problems, set_problems
 from fusion.contract import FusionError, Progress
 
-Origin = Literal["somatic", "germline"]
-ORIGINS: tuple[Origin, ...] = ("somatic", "germline")
+__all__ = [
+    "ORIGINS", "GenotypeFilters", "InputSettings", "Origin", "SparkSettings", "VariantIngest", "VcfFile", "parse_files",
+]  # fmt: skip
 
 _JOB = "data_modules.ingest.hail_job"
-_HEAP_WORDS = (
-    "OutOfMemoryError",
-    "GC overhead limit",
-    "must be at least",  # Spark: System memory … must be at least 471859200
-    "Invalid maximum heap size",
-    "Could not reserve enough space",
-    "Too small maximum heap",
-    "Initial heap size set to a larger value",
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenotypeFilters:
-    """What is decided per genotype or by the caller, and so may be applied before folds are made.
-
-    Attributes:
-        accept: FILTER values of which a record's must be; ``.`` stands for records that were never filtered.
-        min_gq: genotypes of lower quality (phred) become missing; those without GQ stay.
-        min_dp: genotypes of fewer reads become missing: DP, else the sum of AD; those without either stay.
-    """
-
-    accept: tuple[str, ...] = ("PASS",)
-    min_gq: int | None = None
-    min_dp: int | None = None
-
-    def passes(self, reasons: str) -> bool:
-        """Whether a FILTER value as the file writes it is accepted."""
-        return all(reason in self.accept for reason in reasons.split(";"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class SparkSettings:
-    """Where and with what Hail runs; see conf/spark/."""
-
-    master: str = "local[*]"
-    driver_memory: str = "3g"
-    executor_memory: str | None = None
-    executor_cores: int | None = None
-    timeout: float = 7200
-    scratch: str | None = None
-    conf: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class VcfFile:
-    """A VCF and whose mutations it lists."""
-
-    path: Path
-    origin: Origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +50,14 @@ class VariantIngest:
 
     Attributes:
         key: config key of the modality, for messages, e.g. ``modality.variants``.
-        files: the VCFs; several of an origin may hold other samples, or other contigs of the same.
+        files: VCFs, BCFs and MatrixTables; several of an origin may hold other samples, or other contigs of the same.
         filters: per origin.
         annotation: where gene and consequence stand.
         build: GRCh37 or GRCh38.
         spark: see there.
         cache: the cache folder.
+        inputs: genome, chain, genes, tumours.
+        simulated: whether the cohort is invented; figures say so.
     """
 
     key: str
@@ -106,6 +67,8 @@ class VariantIngest:
     build: str | None
     spark: SparkSettings
     cache: Path
+    inputs: InputSettings = field(default_factory=InputSettings)
+    simulated: bool = False
 
     @property
     def origins(self) -> tuple[Origin, ...]:
@@ -114,19 +77,31 @@ class VariantIngest:
 
     @cached_property
     def facts(self) -> Mapping[Path, VcfFacts]:
-        """Of each file, from the cache or one light pass."""
-        return {file.path: read_facts(file.path, cache=self.cache) for file in self.files}
+        """Of each file, from the cache or one light pass; what is no VCF becomes one in the cache first."""
+        found = {}
+        for file in self.files:
+            path = readable(file.path, cache=self.cache, spark=self.spark, build=self.build)
+            found[file.path] = read_facts(path, cache=self.cache)
+        return found
+
+    @cached_property
+    def pairs(self) -> Mapping[VcfFile, Pairs]:
+        """Of each file, which columns are kept: of somatic files those of tumours, where pairs can be told."""
+        return {
+            file: Pairs.of(self.facts[file.path], self.inputs.tumour if file.origin == "somatic" else None)
+            for file in self.files
+        }
 
     def samples(self, origin: Origin) -> tuple[str, ...]:
-        """Sample names in the files of an origin, each once."""
-        names = (name for file in self.files if file.origin == origin for name in self.facts[file.path].samples)
+        """Names of the samples that are kept of the files of an origin, each once."""
+        names = (name for file in self.files if file.origin == origin for name in self.pairs[file].kept)
         return tuple(dict.fromkeys(names))
 
     @cached_property
     def entry(self) -> CacheEntry:
         """Where the stores lie in the cache."""
         settings = self._settings() | {"origins": [file.origin for file in self.files]}
-        key = content_hash([file.path for file in self.files], settings, memo=self.cache)
+        key = content_hash([*self._contents(), *self.inputs.paths.values()], settings, memo=self.cache)
         return CacheEntry(root=self.cache, kind="variants", key=key)
 
     def check(self) -> list[str]:
@@ -134,50 +109,30 @@ class VariantIngest:
         problems = []
         if self.build not in BUILDS:
             problems.append(f"cohort.build={self.build!r} is no genome build. Set it to one of {some(BUILDS)}.")
+        problems += input_problems(self.key, self.inputs)
+        if problems:
+            return problems
+        try:
+            facts = self.facts
+        except FusionError as error:
+            return [f"{self.key}.files: {error}"]
         for file in self.files:
-            problems += self._file_problems(self.facts[file.path], self.filters[file.origin])
+            problems += file_problems(
+                facts[file.path],
+                name=file.path.name,
+                key=self.key,
+                build=str(self.build),
+                filters=self.filters[file.origin],
+                annotation=self.annotation,
+                chain=self.inputs.chain,
+            )
+        if not problems:
+            problems = set_problems(self.key, [(file, facts[file.path], self.pairs[file]) for file in self.files])
         if not problems and not self.entry.complete:
             try:
                 find_java()
             except FusionError as error:
                 problems.append(str(error))
-        return problems
-
-    def _file_problems(self, facts: VcfFacts, filters: GenotypeFilters) -> list[str]:
-        name, key = Path(facts.path).name, f"{self.key}.files"
-        if facts.problem is not None:
-            return [f"{key}: {facts.path} {facts.problem}. Fetch or write the file anew."]
-        problems = []
-        twice = sorted({sample for sample in facts.samples if facts.samples.count(sample) > 1})
-        if twice:
-            problems.append(
-                f"{key}: {name} has the same sample twice ({some(twice)}). Rename with `bcftools reheader`."
-            )
-        if _spelling(facts) == "mixed":
-            pair = _mixed_pair(facts)
-            problems.append(
-                f"{key}: {name} mixes contig spellings ({pair}). Use one with `bcftools annotate --rename-chrs`."
-            )
-        if self.build in BUILDS and facts.build is not None and facts.build != self.build:
-            why = "contig lengths" if any(facts.lengths.values()) else f"##reference={facts.reference}"
-            problems.append(
-                f"{key}: {name} is of build {facts.build} (by {why}) and cohort.build is {self.build}. "
-                "Set cohort.build, or lift the file over."
-            )
-        missing = self.annotation.missing(facts.info)
-        if missing:
-            problems.append(
-                f"{self.key}.annotation asks for INFO {some(missing)}, which the header of {name} does not declare. "
-                f"It declares {some(facts.info) or 'none'}."
-            )
-        if not any(plain_contig(contig) in CONTIGS for contig in facts.contigs):
-            seen = some(list(facts.contigs)) or "no records"
-            problems.append(f"{key}: {name} has no record on chromosomes 1 to 22, X, Y or MT ({seen}).")
-        elif not any(filters.passes(reasons) for reasons in facts.filters):
-            problems.append(
-                f"{key}: no record of {name} passes its filter; FILTER is {some(sorted(facts.filters))} and "
-                f"{self.key}.filters accepts {some(filters.accept)}. Add values to accept."
-            )
         return problems
 
     def run(self, progress: Progress) -> Path:
@@ -192,6 +147,10 @@ class VariantIngest:
         """Open what `run` made."""
         return {origin: VariantStore.open(self.entry.folder / origin) for origin in self.origins}
 
+    def _contents(self) -> list[Path]:
+        """The files whose content decides the result."""
+        return [Path(self.facts[file.path].path) for file in self.files]
+
     def _settings(self) -> dict[str, Any]:
         """Everything that changes the result."""
         return {
@@ -199,23 +158,45 @@ class VariantIngest:
             "build": self.build,
             "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},
             "annotation": asdict(self.annotation),
+            "inputs": {"given": sorted(self.inputs.paths), "tumour": list(self.inputs.tumour)},
+            "simulated": self.simulated,
         }
 
-    def _ingest(self, out: Path, progress: Progress) -> None:
-        java = find_java()
-        scratch = out / "scratch"
-        scratch.mkdir()
-        log = self.cache.resolve() / "logs" / f"hail-{self.entry.key[:24]}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        job = {
-            "files": [
-                asdict(self.facts[file.path]) | {"path": str(file.path.resolve()), "origin": file.origin}
-                for file in self.files
-            ],
+    def _job_file(self, file: VcfFile) -> dict[str, Any]:
+        """What the job is told of a file."""
+        facts, pairs = self.facts[file.path], self.pairs[file]
+        lifted = self.inputs.chain is not None and facts.build is not None
+        return {
+            "path": str(Path(facts.path).resolve()),
+            "name": file.path.name,
+            "origin": file.origin,
+            "facts": asdict(facts),
+            "samples": facts.samples,
+            "columns": pairs.columns,
+            "normals": pairs.dropped,
+            "records": facts.records,
+            "compression": facts.compression,
+            "build": facts.build if lifted else self.build,
+        }
+
+    def _job(self) -> dict[str, Any]:
+        """What the job is told besides places."""
+        return {
+            "files": [self._job_file(file) for file in self.files],
             "origins": self.origins,
             "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},
             "annotation": asdict(self.annotation),
+            "inputs": {key: str(path.resolve()) for key, path in self.inputs.paths.items()},
             "build": self.build,
+            "reference": self.build,
+            "simulated": self.simulated,
+        }
+
+    def _ingest(self, out: Path, progress: Progress, *, module: str = _JOB) -> None:
+        scratch = out / "scratch"
+        scratch.mkdir()
+        log = self.cache.resolve() / "logs" / f"hail-{self.entry.key[:24]}.log"
+        job = self._job() | {
             "spark": asdict(self.spark),
             "hash": self.entry.key,
             "settings": self._settings(),
@@ -224,148 +205,8 @@ class VariantIngest:
             "log": str(log),
         }
         (scratch / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        run_job(scratch / "job.json", log=log, environment=java.environment(), spark=self.spark, progress=progress)
+        run_job(scratch / "job.json", module=module, log=log, spark=self.spark, progress=progress)
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _spelling(facts: VcfFacts) -> str:
-    """How a file's records name chromosomes: ``chr``, ``plain`` or ``mixed``."""
-    known = [contig for contig in facts.contigs if plain_contig(contig) in CONTIGS]
-    prefixed = {contig.startswith("chr") for contig in known}
-    return "mixed" if len(prefixed) > 1 else "chr" if prefixed == {True} else "plain"
-
-
-def _mixed_pair(facts: VcfFacts) -> str:
-    known = [contig for contig in facts.contigs if plain_contig(contig) in CONTIGS]
-    first = next(contig for contig in known if contig.startswith("chr"))
-    return f"{first} and {next(contig for contig in known if not contig.startswith('chr'))}"
-
-
-def run_job(
-    job: Path,
-    *,
-    log: Path,
-    environment: Mapping[str, str],
-    spark: SparkSettings,
-    progress: Progress,
-    module: str = _JOB,
-) -> None:
-    """Run the Hail process to its end, passing its progress on; on every way out it and its JVM are gone.
-
-    Args:
-        job: JSON file; the process works in its folder, so that what Spark drops there never shows elsewhere.
-        log: what Hail logs; what the process and its JVM print goes beside it, with the ending ``.err``.
-        environment: with Java.
-        spark: for the timeout and for messages.
-        progress: told of each step.
-        module: what the process runs; it is given the path of `job`.
-
-    Raises:
-        FusionError: the process failed; the message says why where that is known, and where the log is.
-    """
-    package_root = str(Path(__file__).resolve().parents[2])
-    paths = [package_root, *filter(None, [environment.get("PYTHONPATH")])]
-    settings = {
-        **environment,
-        "PYTHONPATH": os.pathsep.join(paths),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYTHONWARNINGS": "ignore",  # Hail warns of every Java but 11
-        "SPARK_LOCAL_IP": environment.get("SPARK_LOCAL_IP", "127.0.0.1") if _local(spark) else "",
-    }
-    settings = {key: value for key, value in settings.items() if value}
-    printed = log.with_suffix(".err")
-    with printed.open("wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, str(job.resolve())],
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            stdin=subprocess.DEVNULL,
-            cwd=job.parent,
-            env=settings,
-            start_new_session=True,
-        )
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            _end(process)
-
-        clock = threading.Timer(spark.timeout, expire)
-        clock.daemon = True
-        clock.start()
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                told = json.loads(line)
-                progress(told["step"], told["done"], told["total"])
-            code = process.wait()
-        finally:
-            clock.cancel()
-            _end(process)
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
-    if expired.is_set():
-        raise FusionError(
-            f"Hail has not finished in {spark.timeout:g} seconds on {spark.master}. A cluster without free memory or "
-            f"cores waits for ever: check spark.executor_memory and spark.executor_cores, or raise spark.timeout. "
-            f"Log: {log}"
-        )
-    if code != 0:
-        raise _failure(code, printed.read_text(encoding="utf-8", errors="replace"), log, spark)
-
-
-def _local(spark: SparkSettings) -> bool:
-    return spark.master.startswith("local")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and its JVM, which share a process group."""
-    # macOS answers PermissionError for a group of zombies.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _failure(code: int, printed: str, log: Path, spark: SparkSettings) -> FusionError:
-    """The one sentence behind a long Java traceback."""
-    if any(word in printed for word in _HEAP_WORDS):
-        return FusionError(
-            f"Hail ran out of memory with spark.driver_memory={spark.driver_memory}. Raise spark.driver_memory "
-            f"(conf/spark/). Log: {log}"
-        )
-    if "No space left on device" in printed:
-        return FusionError(
-            f"no space left on the disk of the cache folder {log.parent.parent} while Hail wrote to it; free some, or "
-            f"set `cache` to a folder on another disk. Log: {log}"
-        )
-    if code < 0:
-        return FusionError(
-            f"Hail was ended by signal {-code} ({signal.Signals(-code).name}); if nobody did so, memory ran out: lower "
-            f"spark.driver_memory={spark.driver_memory} or use a machine with more. Run again. Log: {log}"
-        )
-    lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith("fusion.contract.FusionError: ")]
-    if told:
-        return FusionError(told[-1].partition(": ")[2])
-    words = ("Error:", "Exception:", "error:")
-    why = next((line for line in reversed(lines) if any(word in line for word in words)), lines[-1] if lines else "?")
-    return FusionError(f"Hail failed: {why[:400]} Log: {log}, {log.with_suffix('.err').name}")
-
-
-def parse_files(files: Sequence[Any]) -> list[tuple[str, Origin]]:
-    """Config entries, each a path or ``{path, origin}``, as pattern and origin.
-
-    Raises:
-        FusionError: another shape, or another origin.
-    """
-    parsed: list[tuple[str, Origin]] = []
-    for item in [files] if isinstance(files, str | Mapping) else files:
-        given = {"path": item} if isinstance(item, str) else dict(item)
-        origin = given.get("origin", "somatic")
-        if set(given) - {"path", "origin"} or "path" not in given or origin not in ORIGINS:
-            raise FusionError(f"files: {item!r} is neither a path nor {{path, origin: {' | '.join(ORIGINS)}}}.")
-        parsed.append((str(given["path"]), origin))
-    return parsed
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""What a VCF is, without Hail: its header, and one light pass over its lines for what would break the ingest later."""
+"""What a VCF says of itself: build, samples, declared keys, how many lines of what sort; remembered by content."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import re
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from data_modules.ingest.cache import file_hash, write_text_atomic
 
@@ -36,11 +35,7 @@ _BUILD_NAMES = {
     "GRCh37": re.compile(r"grch37|hg19|b37|v37|hs37", re.IGNORECASE),
     "GRCh38": re.compile(r"grch38|hg38|hs38", re.IGNORECASE),
 }
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-_FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^,>]*)')
-_POLYPLOID = re.compile(rb"\t(\d+(?:[/|]\d+){2,})")
-_ZERO_FIRST = re.compile(rb"0[/|]\d+[/|]\d+$")
-_FACTS_VERSION = 1
+_FACTS_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +48,11 @@ class VcfFacts:
         samples: in the order of the columns.
         lengths: contig → length in bases from the header, None where the header gives none.
         reference: the ``##reference`` line's value.
-        info: INFO keys that the header declares.
-        fields: FORMAT keys that the header declares.
+        info: INFO keys that the header declares → ``Number,Type``.
+        fields: FORMAT keys that the header declares → ``Number,Type``.
+        layouts: INFO key → its Description, of keys whose values are several fields with ``|`` between them.
+        tumours: samples that ``##tumor_sample`` names.
+        normals: samples that ``##normal_sample`` names.
         records: data lines.
         contigs: contig → its number of records, in the order of first sight.
         star_alleles: how many ``*`` alternate alleles there are.
@@ -68,8 +66,11 @@ class VcfFacts:
     samples: tuple[str, ...] = ()
     lengths: dict[str, int | None] = field(default_factory=dict)
     reference: str | None = None
-    info: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
+    info: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    layouts: dict[str, str] = field(default_factory=dict)
+    tumours: tuple[str, ...] = ()
+    normals: tuple[str, ...] = ()
     records: int = 0
     contigs: dict[str, int] = field(default_factory=dict)
     star_alleles: int = 0
@@ -99,135 +100,36 @@ def compression_of(path: Path) -> Compression:
 
 
 @contextmanager
-def open_vcf(path: Path) -> Iterator[IO[bytes]]:
-    """The uncompressed bytes of a VCF."""
-    with path.open("rb") if compression_of(path) == "plain" else gzip.open(path) as stream:
-        yield stream  # type: ignore[misc]  # GzipFile reads as a binary stream does
+def open_vcf(path: Path, *, careful: bool = False) -> Iterator[Iterable[bytes]]:
+    """The uncompressed lines of a VCF, with or without their line ends.
+
+    Args:
+        path: the file.
+        careful: read block gzip as plain gzip: twice as slow, and it says where the data are damaged.
+    """
+    kind = compression_of(path)
+    if kind == "bgzip" and not careful:
+        import pysam
+
+        with pysam.BGZFile(str(path), "rb", index=None) as blocks:
+            yield blocks
+        return
+    with path.open("rb") if kind == "plain" else gzip.open(path) as stream:
+        yield stream
 
 
 def read_facts(path: Path, *, cache: Path) -> VcfFacts:
-    """`scan` of a file, remembered in the cache by the file's content."""
+    """`data_modules.ingest.vcf_scan.scan` of a file, remembered in the cache by the file's content."""
+    from data_modules.ingest.vcf_scan import scan
+
     note = cache / "vcf" / f"{file_hash(path, memo=cache)[:32]}.json"
     try:
         content = json.loads(note.read_text(encoding="utf-8"))
         if content.pop("version") == _FACTS_VERSION:
-            tuples = {key: tuple(content[key]) for key in ("samples", "info", "fields")}
+            tuples = {key: tuple(content[key]) for key in ("samples", "tumours", "normals")}
             return VcfFacts(**{**content, **tuples, "path": str(path)})
     except (OSError, ValueError, KeyError, TypeError):
         pass  # absent, damaged or of another version: scan again
     facts = scan(path)
     write_text_atomic(note, json.dumps({**asdict(facts), "version": _FACTS_VERSION}))
     return facts
-
-
-def scan(path: Path) -> VcfFacts:
-    """Read a VCF once, lightly; never raises for what is wrong with its content, but says so in `problem`."""
-    compression = compression_of(path)
-    reading = _Reading(path=path)
-    problem: str | None = None
-    try:
-        with open_vcf(path) as stream:
-            problem = reading.header(stream) or reading.body(stream)
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        problem = f"is truncated: its compressed data end after line {reading.line}"
-    if problem is None and compression == "bgzip" and not _ends_as_bgzf(path):
-        problem = f"is truncated: the end-of-file block that bgzip writes is missing (after line {reading.line})"
-    return VcfFacts(
-        path=str(path),
-        compression=compression,
-        samples=tuple(reading.samples),
-        lengths=reading.lengths,
-        reference=reading.reference,
-        info=tuple(reading.info),
-        fields=tuple(reading.fields),
-        records=sum(reading.contigs.values()),
-        contigs=reading.contigs,
-        star_alleles=reading.star_alleles,
-        reduced_ploidy=reading.reduced_ploidy,
-        filters=reading.filters,
-        problem=problem,
-    )
-
-
-def _ends_as_bgzf(path: Path) -> bool:
-    with path.open("rb") as stream:
-        stream.seek(0, 2)
-        if stream.tell() < len(_BGZF_END):
-            return False
-        stream.seek(-len(_BGZF_END), 2)
-        return stream.read() == _BGZF_END
-
-
-@dataclass(kw_only=True)
-class _Reading:
-    """A scan under way; `line` is where it is, 1-based."""
-
-    path: Path
-    line: int = 0
-    samples: list[str] = field(default_factory=list)
-    lengths: dict[str, int | None] = field(default_factory=dict)
-    reference: str | None = None
-    info: list[str] = field(default_factory=list)
-    fields: list[str] = field(default_factory=list)
-    contigs: dict[str, int] = field(default_factory=dict)
-    filters: dict[str, int] = field(default_factory=dict)
-    star_alleles: int = 0
-    reduced_ploidy: int = 0
-
-    def header(self, stream: IO[bytes]) -> str | None:
-        """Read up to and with the #CHROM line; returns a problem."""
-        for raw in stream:
-            self.line += 1
-            text = raw.decode("utf-8", errors="replace").rstrip("\r\n")
-            if self.line == 1 and not text.startswith("##fileformat=VCF"):
-                return f"has no VCF header: its first line is {text[:40]!r} instead of ##fileformat=VCFv4.x"
-            if text.startswith("#CHROM"):
-                columns = text.split("\t")
-                self.samples = columns[9:]
-                return None if self.samples else "has no sample columns: sites only, no genotypes"
-            if not text.startswith("##"):
-                return f"has no #CHROM line: line {self.line} is data already"
-            self._meta(text[2:])
-        return "is empty" if not self.line else "has no #CHROM line"
-
-    def _meta(self, text: str) -> None:
-        key, _, value = text.partition("=")
-        if key == "reference":
-            self.reference = value
-        if key not in ("contig", "INFO", "FORMAT"):
-            return
-        facts = dict(_FIELD.findall(value))
-        name = facts.get("ID", "")
-        if key == "contig":
-            length = facts.get("length", "")
-            self.lengths[name] = int(length) if length.isdigit() else None
-        else:
-            (self.info if key == "INFO" else self.fields).append(name)
-
-    def body(self, stream: IO[bytes]) -> str | None:
-        """Count what the data lines hold; returns the first problem."""
-        tabs = 8 + len(self.samples)
-        raw = b"\n"
-        for raw in stream:
-            self.line += 1
-            if raw.count(b"\t") != tabs:
-                if raw.strip():
-                    found = raw.count(b"\t") + 1
-                    return f"is truncated or damaged: line {self.line} has {found} columns instead of {tabs + 1}"
-                continue
-            contig, position, _, _, alts, _, filters, _, layout, calls = raw.split(b"\t", 9)
-            name = contig.decode()
-            self.contigs[name] = self.contigs.get(name, 0) + 1
-            reasons = filters.decode()
-            self.filters[reasons] = self.filters.get(reasons, 0) + 1
-            self.star_alleles += alts.split(b",").count(b"*") if b"*" in alts else 0
-            if layout[:2] != b"GT":
-                return f"has no genotypes (GT) at line {self.line}, {name}:{position.decode()}"
-            for match in _POLYPLOID.finditer(b"\t" + calls):
-                if not _ZERO_FIRST.match(match[1]):
-                    return (
-                        f"has a call of ploidy above two at line {self.line}, {name}:{position.decode()}: "
-                        f"{match[1].decode()}"
-                    )
-                self.reduced_ploidy += 1
-        return None if raw.endswith(b"\n") else f"is truncated: its last line, {self.line}, does not end"

@@ -13,6 +13,7 @@ from data_modules.ingest.annotation import CLASSES, AnnotationSettings
 from data_modules.ingest.variants import (
     ORIGINS,
     GenotypeFilters,
+    InputSettings,
     SparkSettings,
     VariantIngest,
     VcfFile,
@@ -47,6 +48,7 @@ class Variants(StoredVariants):
         absent_is: str | None = None,
         filters: Mapping[str, Mapping[str, Any]] | None = None,
         annotation: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
         features: Sequence[str] = DEFAULT_KINDS,
         damaging: Mapping[str, Sequence[str]] | None = None,
         gene_sets: Mapping[str, Sequence[str]] | None = None,
@@ -93,10 +95,12 @@ class Variants(StoredVariants):
             key=key,
             files=tuple(vcfs),
             filters=given,
-            annotation=AnnotationSettings(**dict(annotation or {})),
+            annotation=AnnotationSettings(**_plain(annotation or {})),
             build=source.build,
             spark=SparkSettings(**_plain(spark or {})),
             cache=source.cache,
+            inputs=InputSettings.parse(inputs or {}, source.root),
+            simulated=source.simulated,
         )
         settings = FeatureSettings(
             kinds=tuple(features),

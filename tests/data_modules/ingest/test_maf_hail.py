@@ -14,7 +14,7 @@ import pytest
 from data_modules.ingest.annotation import AnnotationSettings
 from data_modules.ingest.maf_ingest import MafIngest
 from data_modules.ingest.variant_store import NOT_LISTED, variant_names
-from data_modules.ingest.variants import GenotypeFilters, SparkSettings, VcfFile
+from data_modules.ingest.variants import GenotypeFilters, InputSettings, SparkSettings, VcfFile
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "tcga_brca" / "somatic_grch37.maf.gz"
 
@@ -45,6 +45,8 @@ GDC_CALLS = [
     ["ODD", "chr3", "62", "GRCh37", "C", "C", "N", "Silent", "XX-2-01A", "", "30", "PASS"],
     ["ODD", "chr3", "63", "GRCh37", "C", "C", "C", "Silent", "XX-2-01A", "", "30", "PASS"],
 ]
+GDC += ["SIFT", "PolyPhen", "t_alt_count"]
+GDC_CALLS = [[*call, "deleterious(0.01)", "", "10"] for call in GDC_CALLS]
 FIREHOSE = ["Hugo_Symbol", "Chromosome", "Start_position", "NCBI_Build", "Reference_Allele", "Tumor_Seq_Allele2"]
 FIREHOSE += ["Variant_Classification", "Tumor_Sample_Barcode", "Protein_Change", "i_t_alt_count", "i_t_ref_count"]
 FIREHOSE_CALLS = [
@@ -113,6 +115,22 @@ def test_three_dialects_make_one_store(dialects: MafIngest) -> None:
     assert set(np.unique(store.dosage)) == {1, NOT_LISTED}
 
 
+def test_scores_and_allele_fractions(dialects: MafIngest) -> None:
+    store = dialects.stores()["somatic"]
+    names = variant_names(store.variants)
+    sift = dict(zip(names, store.variants["sift"].fillna(-1), strict=True))
+    assert sift["17:7675088:C>T"] == pytest.approx(0.01) and sift["X:500:A>G"] == -1
+    assert store.variants["polyphen"].isna().all()
+    assert store.vaf is not None
+    shares = {
+        (names[row], store.samples[column]): float(value)
+        for row, column, value in zip(store.vaf.row, store.vaf.column, store.vaf.value, strict=True)
+    }
+    assert shares["17:7675088:C>T", "XX-1-01A"] == pytest.approx(0.25)
+    assert shares["17:7675088:C>T", "XX-4-01"] == pytest.approx(0.2)
+    assert not any(sample == "XX-5" for _, sample in shares), "its file gives no reads"
+
+
 def test_what_was_dropped_is_counted(dialects: MafIngest) -> None:
     qc = dialects.stores()["somatic"].qc
     assert qc["dialects"] == {"a.maf.gz": "gdc", "b.maf": "firehose", "data_mutations.txt": "cbioportal"}
@@ -141,6 +159,8 @@ def test_problems_are_seen_before_hail(tmp_path: Path) -> None:
         "NCBI_Build of a.maf is GRCh37 and cohort.build is GRCh38"
         in ingest([path], tmp_path, build="GRCh38").check()[0]
     )
+    chained = replace(ingest([path], tmp_path), inputs=InputSettings(chain=path))
+    assert "modality.variants.inputs.chain is for VCFs" in chained.check()[0]
     assert "cohort.build=None" in ingest([path], tmp_path, build=None).check()[0]
     assert "lists no variant" in ingest([write_maf(tmp_path / "b.maf", GDC, [])], tmp_path).check()[0]
     other = write_maf(tmp_path / "c.maf", ["a", "b"], [["1", "2"]])

@@ -56,3 +56,10 @@ def test_one_key_for_maf_and_vcf(maf: tuple[int, str, str], vcf: tuple[int, str,
     for (position, reference, alternate), is_maf, contig in ((maf, True, "1"), (vcf, False, "chr1")):
         found = canonical(contig=contig, position=position, reference=reference, alternate=alternate, maf=is_maf)
         assert str(found) == key
+
+
+def test_a_maf_without_alleles_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.maf"
+    path.write_text("Hugo_Symbol\tChromosome\tStart_Position\tVariant_Classification\tTumor_Sample_Barcode\n")
+    with pytest.raises(MafError, match=r"a\.maf: a MAF needs the columns Reference_Allele, Tumor_Seq_Allele2"):
+        read_header(path)

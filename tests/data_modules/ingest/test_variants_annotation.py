@@ -14,6 +14,7 @@ from data_modules.ingest.annotation import (
     read_annotations,
     tag_annotations,
 )
+from data_modules.ingest.vcf import VcfFacts
 from fusion.contract import FusionError
 
 
@@ -104,16 +105,22 @@ def test_plain_tags() -> None:
 def test_an_unresolved_line_is_refused_or_left_unannotated(tmp_path: Path) -> None:
     path = tmp_path / "calls.vcf"
     path.write_text(f"##fileformat=VCFv4.2\n#CHROM\nchr17\t7675088\t.\tC\tT,G\t.\tPASS\t{MISSENSE}\tGT\t0/1\n")
-    declared = ["Gene.refGene"]
+    facts = VcfFacts(path=str(path), compression="plain", info={"Gene.refGene": ".,String"})
     with pytest.raises(FusionError, match=r"calls\.vcf, line 3, chr17:7675088 C>T,G: .*which of the 2 alternate"):
-        list(read_annotations(path, AnnotationSettings(), declared))
-    (site,) = read_annotations(path, AnnotationSettings(unresolved="unannotated"), declared)
+        list(read_annotations(facts, AnnotationSettings()))
+    (site,) = read_annotations(facts, AnnotationSettings(unresolved="unannotated"))
     assert [(note.gene, note.resolved) for note in site.annotations] == [(None, False)] * 2
 
 
+def declaring(**info: str) -> VcfFacts:
+    return VcfFacts(path="calls.vcf", compression="plain", info=info)
+
+
 def test_the_format_follows_the_header() -> None:
-    assert AnnotationSettings().resolved(["Gene.refGene"]) == "annovar"
-    assert AnnotationSettings().resolved(["GENE"]) == "none"
-    assert AnnotationSettings(gene="GENE").resolved(["GENE"]) == "info"
-    assert AnnotationSettings(gene="GENE", consequence="X").missing(["GENE"]) == ["X"]
-    assert AnnotationSettings(model="ensGene", format="annovar").missing([])[0] == "Func.ensGene"
+    assert AnnotationSettings().resolved(declaring(**{"Gene.refGene": ".,String"})) == "annovar"
+    assert AnnotationSettings().resolved(declaring(GENE="1,String")) == "none"
+    assert AnnotationSettings(gene="GENE").resolved(declaring(GENE="1,String")) == "info"
+    (one,) = AnnotationSettings(gene="GENE", consequence="X").problems(declaring(GENE="1,String"))
+    assert one.startswith("INFO X, which the header")
+    (one,) = AnnotationSettings(model="ensGene", format="annovar").problems(declaring())
+    assert one.startswith("INFO Func.ensGene, Gene.ensGene")

@@ -17,7 +17,8 @@ import pytest
 
 from data_modules.ingest.annotation import AnnotationSettings
 from data_modules.ingest.variant_store import MISSING, NOT_LISTED, VariantStore, plain_contig, variant_names
-from data_modules.ingest.variants import GenotypeFilters, SparkSettings, VariantIngest, VcfFile
+from data_modules.ingest.variants import GenotypeFilters, Origin, SparkSettings, VariantIngest, VcfFile
+from data_modules.ingest.vcf import open_vcf
 from fusion.contract import FusionError
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -237,7 +238,7 @@ def test_everything_dropped_is_counted_by_reason(ingested: Ingested) -> None:
     assert qc["sites"]["kept_variants"] == 9
     assert qc["filter_values"] == {"PASS": 10, "weak_evidence;germline": 1, ".": 1}
     # Genotypes of kept alleles: 8 of three samples and 2 of one.
-    assert qc["genotypes"] == {"read": 26, "kept": 20, "uncalled": 3, "low_dp": 3, "low_gq": 0}
+    assert qc["genotypes"] == {"read": 26, "kept": 20, "uncalled": 3, "low_dp": 3, "low_gq": 0, "low_balance": 0}
     assert ingested.germline.qc["genotypes"]["low_gq"] == 1
 
 
@@ -342,6 +343,14 @@ def test_what_the_reader_refuses_comes_through(ingested: Ingested, tmp_path: Pat
         bad.run(lambda step, done, total: None)
 
 
+def test_a_value_of_the_wrong_type_names_file_and_place(tmp_path: Path) -> None:
+    path = tmp_path / "word.vcf"
+    path.write_text(vcf_text([("chr2", 1000, "A", "C", "PASS", P1, "GT:DP", "0/1:many")], ["P1-T"]))
+    bad = make_ingest([VcfFile(path=path, origin="somatic")], tmp_path / "cache")
+    with pytest.raises(FusionError, match=r"^word\.vcf: the line of chr2:1000 cannot be read: .*integer"):
+        bad.run(lambda step, done, total: None)
+
+
 # Against cyvcf2, on real files.
 
 
@@ -385,11 +394,36 @@ def by_cyvcf2(path: Path, filters: GenotypeFilters) -> dict[str, list[int]]:
     return dict(found)
 
 
-REAL = {
+REAL: dict[str, Origin] = {
     "transneo/somatic_grch37.vcf.gz": "somatic",
-    "vcf/sample.vcf": "somatic",  # other patients, so that one store holds both
+    "vcf/sample.vcf": "germline",
+    "vcf/regressionLogisticEpacts.vcf": "somatic",
     "vcf/sample2.vcf": "germline",  # multi-allelic sites
+    "vcf/multipleChromosomes.vcf": "germline",
 }
+# cyvcf2 cannot tell FILTER "." from PASS.
+REAL_FILTERS: dict[Origin, GenotypeFilters] = {
+    "somatic": GenotypeFilters(accept=("PASS", "."), min_dp=8),
+    "germline": GenotypeFilters(accept=("PASS", "."), min_gq=20, min_dp=8),
+}
+
+
+def renamed(name: str, sample: str) -> str:
+    """The files share samples, and each must be seen alone."""
+    return f"{Path(name).stem}/{sample}"
+
+
+def with_own_samples(name: str, folder: Path) -> Path:
+    """A copy of a file whose samples are renamed."""
+    path = folder / Path(name).name.removesuffix(".gz")
+    with open_vcf(SHARED / name) as lines, path.open("wb") as out:
+        for raw in lines:
+            line = raw.rstrip(b"\r\n")
+            if line.startswith(b"#CHROM"):
+                fields = line.decode().split("\t")
+                line = "\t".join([*fields[:9], *(renamed(name, sample) for sample in fields[9:])]).encode()
+            out.write(line + b"\n")
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -399,25 +433,25 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, VariantStore]:
     if missing:
         pytest.skip(f"the shared data folder lacks {', '.join(missing)}")
     cache = tmp_path_factory.mktemp("real")
-    filters = {"somatic": FILTERS["somatic"], "germline": GenotypeFilters(accept=("PASS", "."), min_gq=20, min_dp=8)}
     ingest = make_ingest(
-        [VcfFile(path=SHARED / name, origin=origin) for name, origin in REAL.items()],  # type: ignore[arg-type]
+        [VcfFile(path=with_own_samples(name, cache), origin=origin) for name, origin in REAL.items()],
         cache,
         annotation=AnnotationSettings(gene="GENE", consequence="CSQ_MAF", format="info"),
         build="GRCh37",
-        filters=filters,
+        filters=REAL_FILTERS,
     )
+    assert [facts.problem for facts in ingest.facts.values()] == [None] * len(REAL)
     ingest.run(lambda step, done, total: None)
     return {str(origin): store for origin, store in ingest.stores().items()}
 
 
 @pytest.mark.parametrize(("name", "origin"), list(REAL.items()))
-def test_equal_to_cyvcf2_on_real_files(real: dict[str, VariantStore], name: str, origin: str) -> None:
+def test_equal_to_cyvcf2_on_real_files(real: dict[str, VariantStore], name: str, origin: Origin) -> None:
     from cyvcf2 import VCF
 
     store = real[origin]
-    expected = by_cyvcf2(SHARED / name, FILTERS[origin])
-    columns = [store.samples.index(sample) for sample in VCF(str(SHARED / name)).samples]
+    expected = by_cyvcf2(SHARED / name, REAL_FILTERS[origin])
+    columns = [store.samples.index(renamed(name, sample)) for sample in VCF(str(SHARED / name)).samples]
     dosage = np.asarray(store.dosage)[:, columns]
     listed = (dosage != NOT_LISTED).any(axis=1)
     found = dict(zip(np.array(variant_names(store.variants))[listed], dosage[listed].tolist(), strict=True))

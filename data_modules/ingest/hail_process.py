@@ -1,0 +1,87 @@
+"""What every child process with Hail needs: its stdout kept for progress, Hail started and ended.
+
+Imported by the jobs (`hail_job`, `maf_job`, `matrix_table_job`) alone; hail itself is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+SMALL = 30_000_000
+"""Genotypes below which the JVM compiles lightly: half the processor time, where start-up is most of it."""
+
+STARTED = "reading"
+"""First word of the steps that come after Hail is up; `data_modules.ingest.hail_runner` waits for one."""
+
+
+class Teller:
+    """Progress to the parent, a JSON line a step, on the real stdout; what the JVM prints goes to stderr.
+
+    Args:
+        total: how many steps there are.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._told: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+        os.dup2(2, 1)
+
+    def __call__(self, step: str, done: int) -> None:
+        self._told.write(json.dumps({"step": step, "done": done, "total": self.total}) + "\n")
+
+
+def start_hail(job: Mapping[str, Any], *, genotypes: int = 0) -> Any:
+    """Initialise Hail as the job says and return the module.
+
+    On a cluster one empty task is run, which shows that there are executors.
+
+    Args:
+        job: ``spark``, ``scratch``, ``log``, and ``reference``, the genome build of the files.
+        genotypes: about how many there are to read.
+    """
+    import hail as hl
+
+    spark = job["spark"]
+    scratch = Path(job["scratch"])
+    conf = {"spark.local.dir": str(scratch / "spark"), "spark.ui.enabled": "false"}
+    if genotypes < SMALL:
+        conf["spark.driver.extraJavaOptions"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    for key in ("driver_memory", "executor_memory"):
+        if spark.get(key):
+            conf[f"spark.{key.replace('_', '.')}"] = str(spark[key])
+    if spark.get("executor_cores"):
+        conf["spark.executor.cores"] = str(spark["executor_cores"])
+    hl.init(
+        master=spark["master"],
+        log=job["log"],
+        quiet=True,
+        tmp_dir=spark.get("scratch") or str(scratch / "hail"),
+        local_tmpdir=(scratch / "hail").as_uri(),
+        spark_conf={**conf, **spark.get("conf", {})},
+        default_reference=job["reference"],
+    )
+    if not is_local(spark):
+        hl.utils.range_table(1, n_partitions=1)._force_count()
+    return hl
+
+
+def end_hail(job: Mapping[str, Any]) -> None:
+    """Leave no JVM behind. In local mode it is killed, which `hl.stop` takes ten seconds for; a cluster is told."""
+    import hail as hl
+    from pyspark import SparkContext
+
+    gateway = SparkContext._gateway
+    if not is_local(job["spark"]):
+        hl.stop()
+    if gateway is not None:
+        gateway.proc.kill()
+        gateway.proc.wait()
+
+
+def is_local(spark: Mapping[str, Any]) -> bool:
+    """Whether Spark runs in the driver's own JVM."""
+    return str(spark["master"]).startswith("local")
