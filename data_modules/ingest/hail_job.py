@@ -71,7 +71,7 @@ def read_notes(job: Mapping[str, Any]) -> Notes:
                 raise FusionError(
                     f"{file['name']}, line {site.line}, {site.contig}:{site.position}: the reference allele is "
                     f"{site.ref}, and {fasta} has {found} there. The file is of another genome, or damaged: set "
-                    "inputs.fasta to the genome it was called on, or mend it with `bcftools norm --check-ref`."
+                    "fasta to the genome it was called on, or mend it with `bcftools norm --check-ref`."
                 )
             notes.setdefault((contig, site.position, site.ref, ",".join(site.alts)), site.annotations)
     return notes

@@ -93,12 +93,11 @@ class MafIngest(VariantIngest):
     def check(self) -> list[str]:
         if self.build not in BUILDS:
             return [f"cohort.build={self.build!r} is no genome build. Set it to one of {some(BUILDS)}."]
-        if self.inputs.paths:
-            return [
-                f"{self.key}.inputs.{name} is for VCFs: a MAF is neither lifted over nor aligned, and names its genes. "
-                "Set it to null."
-                for name in self.inputs.paths
-            ]
+        for name in ("chain", "genes"):
+            if name in self.inputs.paths:
+                return [
+                    f"{self.key}.inputs.{name} is for VCFs: a MAF is not lifted over and names its genes. Set it to null."
+                ]
         try:
             facts = self.maf_facts
         except MafError as error:

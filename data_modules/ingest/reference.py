@@ -28,7 +28,7 @@ class Reference:
             self._fasta = pysam.FastaFile(str(path))
         except (OSError, ValueError) as error:
             raise FusionError(
-                f"inputs.fasta={path} cannot be opened with its index ({error}). Index it with `samtools faidx`."
+                f"fasta={path} cannot be opened with its index ({error}). Index it with `samtools faidx`."
             ) from error
         self._name = {plain_contig(name): name for name in reversed(self._fasta.references)}
         self._contig, self._start, self._bases = "", 0, ""

@@ -71,8 +71,8 @@ def _inputs(job: Mapping[str, Any], files: Sequence[File], placed: int) -> dict[
     lifted = [file["name"] for file in files if file["build"] != job["build"]]
     packed = [file["name"] for file in files if file["compression"] == "gzip"]
     return {
-        "left alignment": f"by {fasta}" if fasta else "none, for there is no inputs.fasta",
-        "reference bases": f"compared with {fasta}" if fasta else "not compared, for there is no inputs.fasta",
+        "left alignment": f"by {fasta}" if fasta else "none, for there is no fasta",
+        "reference bases": f"compared with {fasta}" if fasta else "not compared, for there is no fasta",
         "lift-over": f"{len(lifted)} files by {chain}" if lifted else "none",
         "compression": f"plain gzip, read by one core alone: {some(packed)}; bgzip is faster" if packed else "any core",
         "genes": f"of {placed} variants by place in {given['genes']}" if placed else "as annotated",

@@ -81,7 +81,9 @@ class InputSettings:
     @classmethod
     def parse(cls, given: Mapping[str, Any], root: Path) -> InputSettings:
         """From config; relative paths start at `root`."""
-        paths = {key: root / str(given[key]) for key in ("fasta", "chain", "genes") if given.get(key)}
+        paths = {
+            key: root / Path(str(given[key])).expanduser() for key in ("fasta", "chain", "genes") if given.get(key)
+        }
         tumour = given.get("tumour") or ()
         return cls(**paths, tumour=(tumour,) if isinstance(tumour, str) else tuple(map(str, tumour)))
 

@@ -59,7 +59,7 @@ class Pairs:
 def input_problems(key: str, inputs: InputSettings) -> list[str]:
     """Files that are set and are not there."""
     return [
-        f"{key}.inputs.{name}={path} does not exist. Fetch it, or set it to null."
+        f"{key}.{'' if name == 'fasta' else 'inputs.'}{name}={path} does not exist. Fetch it, or set it to null."
         for name, path in inputs.paths.items()
         if not path.is_file()
     ]

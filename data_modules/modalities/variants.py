@@ -99,7 +99,7 @@ class Variants(StoredVariants):
             build=source.build,
             spark=SparkSettings(**_plain(spark or {})),
             cache=source.cache,
-            inputs=InputSettings.parse(inputs or {}, source.root),
+            inputs=InputSettings.parse({**(inputs or {}), "fasta": fasta}, source.root),
             simulated=source.simulated,
         )
         settings = FeatureSettings(

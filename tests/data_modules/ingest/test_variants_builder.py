@@ -161,7 +161,7 @@ def test_results_say_what_was_done_and_what_was_not(tmp_path: Path) -> None:
     assert store.variants["gene"].fillna("").tolist() == ["A", ""]
     assert store.qc["sites"]["outside_reference"] == 1 and store.qc["sites"]["kept_variants"] == 2
     assert store.qc["samples"] == {"read": 2, "kept": 1, "normal": 1}
-    assert store.qc["inputs"]["left alignment"] == "none, for there is no inputs.fasta"
+    assert store.qc["inputs"]["left alignment"] == "none, for there is no fasta"
     assert store.qc["inputs"]["compression"].startswith("plain gzip, read by one core alone: a.vcf")
     assert store.qc["inputs"]["genes"] == "of 1 variants by place in genes.bed"
     table = pd.read_parquet(store.folder / "samples.parquet")

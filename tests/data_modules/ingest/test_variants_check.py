@@ -230,7 +230,7 @@ def test_input_files_that_are_not_there(tmp_path: Path) -> None:
     path = tmp_path / "calls.vcf"
     path.write_text(HEADER + COLUMNS + LINE)
     (one,) = replace(ingest(tmp_path, path), inputs=InputSettings.parse({"fasta": "hg38.fa"}, tmp_path)).check()
-    assert one == f"modality.variants.inputs.fasta={tmp_path / 'hg38.fa'} does not exist. Fetch it, or set it to null."
+    assert one == f"modality.variants.fasta={tmp_path / 'hg38.fa'} does not exist. Fetch it, or set it to null."
 
 
 def test_a_bcf_is_read_by_its_content(tmp_path: Path) -> None:

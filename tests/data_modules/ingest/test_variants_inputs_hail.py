@@ -74,7 +74,8 @@ modality:
       - {{path: table.mt, origin: germline}}
     filters: {{germline: {{min_gq: null, min_balance: 0.2}}}}
     patient_pattern: "^[TNGHM]([0-9]+)$"
-    inputs: {{fasta: genome.fa, chain: over.chain, genes: genes.bed}}
+    fasta: genome.fa
+    inputs: {{chain: over.chain, genes: genes.bed}}
 """
 WRITE_TABLE = """\
 import sys, hail as hl

@@ -72,7 +72,7 @@ def test_windows_meet(tmp_path: Path) -> None:
 
 
 def test_a_fasta_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(FusionError, match=r"inputs\.fasta=.*samtools faidx"):
+    with pytest.raises(FusionError, match=r"fasta=.*samtools faidx"):
         Reference(tmp_path / "absent.fa")
 
 
