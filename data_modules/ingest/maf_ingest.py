@@ -96,7 +96,7 @@ class MafIngest(VariantIngest):
         for name in ("chain", "genes"):
             if name in self.inputs.paths:
                 return [
-                    f"{self.key}.inputs.{name} is for VCFs: a MAF is not lifted over and names its genes. Set it to null."
+                    f"{self.key}.inputs.{name} is for VCFs: a MAF is not lifted over and names its genes. Set null."
                 ]
         try:
             facts = self.maf_facts
