@@ -33,8 +33,8 @@ _GONE_WORDS = (
 )
 _MASTER_WORDS = ("All masters are unresponsive", "Failed to connect to master", "Application has been killed")
 _STARTING = "starting Hail"
-_OFFENDING = re.compile(r"offending line: ([^\t\n]+)\t([^\t\n]+)")
-_PARSE = re.compile(r"HailException: (\S+?):(?:column \d+|offset \d+)[^:]*: (.+)")
+_LINE = re.compile(r"HailException: (\S+):offset \d+: error while parsing line\n([^\t\n]+)\t(\d+)\t")
+_PARSE = re.compile(r"VCFParseError: (.+)")
 
 
 def run_job(job: Path, *, module: str, log: Path, spark: SparkSettings, progress: Progress) -> None:
@@ -167,11 +167,12 @@ def _failure(code: int, printed: str, log: Path, spark: SparkSettings) -> Fusion
         )
     if any(word in printed for word in _MASTER_WORDS):
         return FusionError(f"no Spark master answers at {spark.master}. Set spark.master, or start it. Log: {log}")
-    line = _OFFENDING.search(printed)
+    line = _LINE.search(printed)
     if line:
-        where = _PARSE.search(printed)
-        name, said = (Path(where[1]).name, where[2][:200]) if where else ("a file", "it cannot be parsed")
-        return FusionError(f"{name}: the line of {line[1]}:{line[2]} cannot be read: {said}. Mend it. Log: {log}")
+        parse = _PARSE.search(printed)
+        said = parse[1][:200] if parse else "it cannot be parsed"
+        name = Path(line[1]).name
+        return FusionError(f"{name}: the line of {line[2]}:{line[3]} cannot be read: {said}. Mend it. Log: {log}")
     if any(word in printed for word in _GONE_WORDS):
         return FusionError(
             "the Java process of Hail ended in the middle of its work: somebody ended it, or memory ran out (then "

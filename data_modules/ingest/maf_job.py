@@ -164,7 +164,9 @@ def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
     # Counts come as "133" and as "133.0".
     alt_reads, ref_reads = hl.parse_float64(lines.alt_count), hl.parse_float64(lines.ref_count)
     depth = hl.or_else(hl.parse_float64(lines.depth), alt_reads + ref_reads)
-    lines = lines.annotate(contig=contig, position=change.position, ref=change.ref, alt=change.alt, depth=depth)
+    share = hl.or_missing(depth > 0, alt_reads / depth)
+    place = {"contig": contig, "position": change.position, "ref": change.ref, "alt": change.alt}
+    lines = lines.annotate(**place, depth=depth, share=share)
     lines = lines.annotate(
         consequence=hl.literal(CONSEQUENCES).get(lines.classification, OTHER),
         dropped=hl.case()
@@ -177,9 +179,8 @@ def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
         .when(lines.depth < settings.min_depth, "depth")
         .or_missing(),
     )
-    fields = ("barcode", *_KEY, "gene", "consequence", "file", "build", "dropped", *SCORES)
-    share = hl.or_missing(lines.depth > 0, alt_reads / lines.depth)
-    return lines.select(*fields, aachange=lines.protein, share=share)
+    fields = ("barcode", *_KEY, "gene", "consequence", "file", "build", "dropped", "share", *SCORES)
+    return lines.select(*fields, aachange=lines.protein)
 
 
 def _passes(hl: Any, values: Any, settings: MafSettings) -> Any:
