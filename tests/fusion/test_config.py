@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -223,15 +222,6 @@ def test_help_lists_the_users_experiments(command, tmp_path: Path) -> None:  # t
     assert "My own study." in done.stdout
 
 
-def best_seconds(*arguments: str, cwd: Path) -> float:
-    def once() -> float:
-        start = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, check=False)
-        return time.perf_counter() - start
-
-    return min(once() for _ in range(3))
-
-
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -242,9 +232,8 @@ def best_seconds(*arguments: str, cwd: Path) -> float:
         ("explain", ["--help"]),
     ],
 )
-def test_help_and_errors_answer_at_once(name: str, arguments: list[str], tmp_path: Path) -> None:
-    limit = max(1.0, 3 * best_seconds("-c", "import hydra", cwd=tmp_path))
-    assert best_seconds("-m", f"fusion.{name}", *arguments, cwd=tmp_path) <= limit
+def test_help_and_errors_import_nothing_heavy(name: str, arguments: list[str], tmp_path: Path) -> None:
+    """So they answer at once; benchmarks/start_up.py says how soon."""
     traced = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", f"fusion.{name}", *arguments],
         cwd=tmp_path,
