@@ -1,7 +1,8 @@
 """The one table of frozen encoders: what a tile must look like for each, what comes out, and under which licence.
 
-Facts of the pathology foundation models are from their model cards. Their weights are gated, so that none of these was
-run where this table was written: a wrong width is refused at the first batch, a wrong constant would not be noticed.
+Facts of the pathology foundation models were written from memory of their model cards: check them there. Their weights
+are gated, so that none was run where this table was written: a wrong width is refused at the first batch, a wrong
+constant would not be noticed.
 """
 
 from __future__ import annotations
