@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fusion.config import run
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+    from fusion.run_folder import RunFolder
 
 
 SPACE = 500_000_000
@@ -38,7 +40,6 @@ def train(config: DictConfig) -> float:
     from fusion.cohort_setup import open_setup
     from fusion.crossval import units
     from fusion.evaluation.outcome import outcome_of
-    from fusion.loggers import open_logger
     from fusion.progress import JobProgress
     from fusion.report.console import print_summary
     from fusion.report.page import write_report
@@ -90,12 +91,7 @@ def train(config: DictConfig) -> float:
         folder.finish(seconds=progress.seconds, steps=progress.steps)
         with progress.timed("report"):
             write_report(folder)
-    with open_logger(
-        config, folder.path, simulated=cohort.spec.simulated, patient_ids=cohort.reconciliation["patient_id"].tolist()
-    ) as logger:
-        logger.log_curves(folder.curves())
-        logger.log_metrics(metrics["arms"])
-        logger.log_figures(sorted(folder.figures_path.glob("*.png")))
+    log(config, folder, cohort.spec.simulated, metrics)
     print_summary(folder)
     inner = folder.inner()
     return float(inner.loc[inner["arm"] == "fusion", outcome.chosen].mean())
@@ -117,6 +113,17 @@ def check(config: DictConfig) -> None:
     check_gene_files(config)
     require_space(Path(config.cache), SPACE, key="cache")
     require_space(Path(config.output), SPACE, key="output")
+
+
+def log(config: DictConfig, folder: RunFolder, simulated: bool, metrics: dict[str, Any]) -> None:
+    """Hand curves, metrics and figures of the finished run to the logger that `config` names."""
+    from fusion.loggers import open_logger
+
+    patients = folder.cohort()["patient_id"].tolist()
+    with open_logger(config, folder.path, simulated=simulated, patient_ids=patients) as logger:
+        logger.log_curves(folder.curves())
+        logger.log_metrics(metrics["arms"])
+        logger.log_figures(sorted(folder.figures_path.glob("*.png")))
 
 
 if __name__ == "__main__":
