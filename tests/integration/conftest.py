@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,16 @@ SMALL = (
 
 @dataclass(frozen=True)
 class Workplace:
-    """A folder in which commands run, with the cohort and the cache that earlier commands left there."""
+    """A folder in which commands run, with the cohort and the cache that earlier commands left there.
+
+    `left_by_training` is what the run of `trained` added to it.
+    """
 
     folder: Path
+    left_by_training: set[str] = field(default_factory=set)
+
+    def names(self) -> set[str]:
+        return {path.name for path in self.folder.iterdir()}
 
     def __call__(self, command: str, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """``python -m fusion.<command> <arguments>``, as a user types it."""
@@ -53,8 +60,10 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 @pytest.fixture(scope="session")
 def trained(workplace: Workplace) -> Path:
     """The run folder of a small training run."""
+    before = workplace.names()
     done = workplace.train("output=run")
     assert done.returncode == 0, done.stderr
+    workplace.left_by_training.update(workplace.names() - before)
     return workplace.folder / "run"
 
 

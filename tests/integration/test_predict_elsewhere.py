@@ -65,7 +65,11 @@ def same(genes: list[str]) -> str:
 @pytest.fixture(scope="module")
 def elsewhere(trained: Path, workplace: Workplace, same: str) -> Path:
     """A root of twelve patients with labels."""
-    source = next(path.parent for path in workplace.folder.glob("data/*/SIMULATED.json") if "truth" not in str(path))
+    source = next(
+        path.parent
+        for path in workplace.folder.glob("data/tcga_brca_simulated*/SIMULATED.json")
+        if "truth" not in str(path)
+    )
     root = workplace.folder / "elsewhere"
     (root / "slides").mkdir(parents=True)
     (root / "variants").mkdir()
