@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fusion.contract import FusionError
+from fusion.run_files import replace_file
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -136,9 +137,8 @@ class _Jobs:
     def report_sweep(self, folder: Path) -> None:
         """Jobs of a sweep by their inner score, on the console and as sweep.json."""
         ranked = sorted(self.scores, key=lambda job: -(job["score"] if job["score"] is not None else float("-inf")))
-        partial = folder / "sweep.json.partial"
-        partial.write_text(json.dumps(ranked, indent=2), encoding="utf-8")
-        partial.replace(folder / "sweep.json")
+        text = json.dumps(ranked, indent=2)
+        replace_file(folder / "sweep.json", lambda partial: partial.write_text(text, encoding="utf-8"))
         lines = [
             f"  {'' if job['score'] is None else format(job['score'], '.4f'):>8}  {' '.join(job['overrides'])}"
             for job in ranked

@@ -24,6 +24,7 @@ from fusion.encoders.volumes import VolumeEncoder
 from fusion.heads.base import Head
 from fusion.layers import ModelError
 from fusion.model import FusionModel
+from fusion.run_files import replace_file
 from fusion.task import FusionTask
 
 EpochHook = Callable[[int, int], None]
@@ -182,10 +183,8 @@ def save_weights(model: FusionModel, path: Path) -> None:
     """Write every parameter and buffer as safetensors, under a temporary name first."""
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    save_file({name: value.contiguous().cpu() for name, value in model.state_dict().items()}, part)
-    part.replace(path)
+    state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    replace_file(path, lambda partial: save_file(state, partial))
 
 
 def load_weights(model: FusionModel, path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
+
+from data_modules.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,9 +93,7 @@ def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]], *, st
             with PilImage.open(file) as panel:
                 sheet.paste(panel, (x, y + _CAPTION))
         path = folder / f"contact_sheet_{start // page + 1:02d}.png"
-        partial = path.with_name(f".{path.name}")
-        sheet.save(partial, format="PNG", compress_level=1)
-        partial.replace(path)
+        replace_file(path, partial(sheet.save, format="PNG", compress_level=1))
         sheets.append(path)
     return sheets
 
