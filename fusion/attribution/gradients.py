@@ -26,8 +26,8 @@ TOLERANCE, DOUBLINGS = 0.01, 5
 PIXEL_TOLERANCE, PIXEL_DOUBLINGS = 0.05, 2
 """The same for pixels, which go through a whole network: coarser, for a map of them is looked at, not added up."""
 
-_BUDGET = 4096
-"""Tile tokens that are differentiated at once: a step of integration more does not take more memory."""
+_BUDGET, _PIXEL_BUDGET = 4096, 1 << 19
+"""Tile tokens, and pixels times channels, differentiated at once: more steps take no more memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,24 +114,27 @@ def attribute_pixels(
 ) -> PixelAttribution:
     """Integrated gradients through the image encoder to the pixels of `tiles`; all else stays as it is.
 
-    Tiles move together from the mean colour of the training tiles. Steps are done a few at a time, and doubled, up to
-    4 times as many, while the delta is above 5 % of the change.
+    Tiles move together from the mean colour of training tiles. Stain is matched as among all tiles of the patient, the
+    same along the path: else a tile of half the contrast would be normalised back to the full one, and a step of
+    integration would change nothing until the last. Steps are doubled, up to 4 times as many, while the delta is above
+    5 % of the change.
     """
     item, colour = inputs.items[name], member.baselines[name].colour
     assert item is not None
     assert colour is not None
     chosen = torch.as_tensor(list(tiles))
+    moments = center, scale = member.moments(name, torch.from_numpy(item.values[item.mask]))
     images = torch.from_numpy(item.values[list(tiles)]).float()[None] / 255
-    start = colour.view(1, 1, 3, 1, 1).expand_as(images)
+    start = (colour.view(1, 3, 1, 1) * scale + center).expand_as(images)
 
     def function(pixels: Tensor) -> Tensor:
         tokens = inputs.tokens[name].expand(len(pixels), -1, -1).clone()
-        tokens[:, chosen] = member.encode(name, pixels)
+        tokens[:, chosen] = member.encode_some(name, pixels, moments)
         return member.log_odds({**inputs.tokens, name: tokens}, inputs.masks)
 
     with torch.no_grad():
         change = float(function(images) - function(start))
-    batch = max(1, 32 // len(chosen))
+    batch = max(1, _PIXEL_BUDGET // images.numel())
     for doubling in range(PIXEL_DOUBLINGS + 1):
         (part,) = _run(
             function, (images,), (start,), method="integrated_gradients", steps=steps << doubling, batch=batch

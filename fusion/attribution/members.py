@@ -40,7 +40,7 @@ class Baseline:
     Attributes:
         mean: ``(feature,)`` mean of the loaded values for numbers; ``(width,)`` mean encoded token for bags.
         sums: position of a feature that is a sum over genes → ``(gene,)`` mean of each summand, raw.
-        colour: ``(3,)`` mean RGB in [0, 1] of tiles.
+        colour: ``(3,)`` mean of tiles' pixels, normalised as the encoder does.
     """
 
     mean: Tensor
@@ -129,6 +129,18 @@ class ExplainedMember:
         tokens: Tensor = self.encoder(name)(ModalityBatch(values=images, mask=mask)).values
         return tokens
 
+    def moments(self, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Center and scale ``(1, 3, 1, 1)`` of the colours of a patient whose tiles these are, ``(tile, 3, H, W)``."""
+        owner = torch.zeros(len(images), dtype=torch.int64)
+        center, scale = self.encoder(name).moments(images, owner)  # type: ignore[operator]  # of a tile encoder
+        return center, scale
+
+    def encode_some(self, name: str, images: Tensor, moments: tuple[Tensor, Tensor]) -> Tensor:
+        """Versions of some tiles ``(version, tile, 3, H, W)`` in [0, 1], normalised as among all of their patient."""
+        owner = torch.zeros(images.shape[0] * images.shape[1], dtype=torch.int64)
+        tokens: Tensor = self.encoder(name).encode(images.flatten(0, 1), owner, *moments)  # type: ignore[operator]
+        return tokens.view(*images.shape[:2], -1)
+
     def _tensors(self, name: str, item: Item | None) -> tuple[Tensor, Tensor]:
         spec = self.specs[name]
         bag = spec.kind in BAGS
@@ -159,13 +171,15 @@ class ExplainedMember:
             whole = self.specs[name].kind == "volume"
             values = item.values[:: 1 if whole else max(1, len(item.mask) // BASELINE_TILES)]
             if self.specs[name].kind == "tiles":
-                colours.append(values.mean(axis=(0, 2, 3)) / 255)
+                center, scale = self.moments(name, torch.from_numpy(np.ascontiguousarray(values)))
+                mean = torch.from_numpy(values.mean(axis=(0, 2, 3)) / 255).float()
+                colours.append((mean - center.flatten()) / scale.flatten())
             with torch.no_grad():
                 encoded = self.encode(name, torch.from_numpy(np.ascontiguousarray(values))[None])[0]
                 tokens.append((encoded[torch.from_numpy(item.mask)] if whole else encoded).mean(dim=0))
         if not tokens:
             return Baseline(mean=torch.zeros(self.encoder(name).width))
-        colour = torch.as_tensor(np.mean(colours, axis=0), dtype=torch.float32) if colours else None
+        colour = torch.stack(colours).mean(dim=0) if colours else None
         return Baseline(mean=torch.stack(tokens).mean(dim=0), colour=colour)
 
 

@@ -82,25 +82,36 @@ class TileEncoder(Encoder):
         """``(batch, tile, 3, H, W)`` → one token a tile, and their attention-weighted sum as the summary."""
         tokens = torch.zeros(*x.mask.shape, self.width, device=x.mask.device)
         if x.mask.any():
-            tokens[x.mask] = self._encode(x.values[x.mask], x.mask.nonzero()[:, 0])
+            images, patient = x.values[x.mask], x.mask.nonzero()[:, 0]
+            tokens[x.mask] = self.encode(images, patient, *self.moments(images, patient))
         pooled = self.pool(tokens, x.mask)
         return Tokens(values=tokens, mask=x.mask, summary=pooled.values, weights=pooled.weights)
 
-    def _encode(self, images: Tensor, patient: Tensor) -> Tensor:
-        """``(tile, 3, H, W)`` and ``(tile,)``, the row of the batch whose tile it is → ``(tile, width)``."""
-        center, scale = self.mean.expand(len(images), 3, 1, 1), self.std.expand(len(images), 3, 1, 1)
+    def moments(self, images: Tensor, patient: Tensor) -> tuple[Tensor, Tensor]:
+        """By what colours are normalised: `mean` and `std`, or where they are matched, each patient's own.
+
+        Args:
+            images: ``(tile, 3, H, W)``, uint8 or in [0, 1].
+            patient: ``(tile,)`` int64, whose tile it is.
+
+        Returns:
+            Center and scale ``(patient, 3, 1, 1)``.
+        """
         if self.match_colours:
-            center, scale = (moment[patient] for moment in colour_moments(images, patient, chunk=self.chunk))
+            return colour_moments(images, patient, chunk=self.chunk)
+        patients = int(patient.max()) + 1
+        return self.mean.expand(patients, 3, 1, 1), self.std.expand(patients, 3, 1, 1)
+
+    def encode(self, images: Tensor, patient: Tensor, center: Tensor, scale: Tensor) -> Tensor:
+        """Tiles ``(tile, 3, H, W)`` of patients ``(tile,)``, normalised by what `moments` gave → ``(tile, width)``."""
         # Training needs all tiles of a batch at once, for batch statistics and the way back.
         chunk = len(images) if self.training else self.chunk
         encoded = []
-        for part, mean, std, owner in zip(
-            *(torch.split(x, chunk) for x in (images, center, scale, patient)), strict=True
-        ):
+        for part, owner in zip(torch.split(images, chunk), torch.split(patient, chunk), strict=True):
             image = _unit(part)
             if self.training and self.augment and self.stain_jitter:
                 image = vary_stains(image, owner, self.stain_jitter)
-            normal = (image - mean) / std
+            normal = (image - center[owner]) / scale[owner]
             if self.training and self.augment:
                 normal = shift_colours(turn(normal), owner, self.jitter)
             encoded.append(self.project(self.features(normal)))

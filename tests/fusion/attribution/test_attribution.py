@@ -136,9 +136,23 @@ def test_the_baseline_is_the_mean_of_the_training_patients(members: list[Explain
     member = members[0]
     rows = [member.member.fitted["variants"].load(one).values for one in TRAIN]  # type: ignore[union-attr]
     assert member.baselines["variants"].mean.numpy() == pytest.approx(np.mean(rows, axis=0), abs=1e-6)
-    tiles = [member.member.fitted["slides"].load(one).values for one in TRAIN]  # type: ignore[union-attr]
+    # Colours are matched, so that every training patient's mean colour is the origin.
     assert member.baselines["slides"].colour is not None
-    assert member.baselines["slides"].colour.numpy() == pytest.approx(np.mean(tiles, axis=(0, 1, 3, 4)) / 255, abs=1e-6)
+    assert member.baselines["slides"].colour.numpy() == pytest.approx(np.zeros(3), abs=1e-5)
+
+
+def test_some_tiles_are_encoded_as_among_all_of_their_patient(members: list[ExplainedMember]) -> None:
+    member = members[0]
+    inputs = member.load("x")
+    assert inputs.items["slides"] is not None
+    whole = torch.from_numpy(inputs.items["slides"].values)
+    moments = member.moments("slides", whole)
+    # By hand: channel means over all pixels of all six tiles.
+    assert moments[0].flatten().numpy() == pytest.approx(whole.double().mean(dim=(0, 2, 3)).numpy() / 255, abs=1e-6)
+    some = member.encode_some("slides", whole[[4, 1]].float()[None] / 255, moments)
+    torch.testing.assert_close(some[0], inputs.tokens["slides"][0, [4, 1]], rtol=0, atol=1e-5)
+    alone = member.encode("slides", whole[[4, 1]][None])
+    assert not torch.allclose(alone[0], some[0], atol=1e-3), "two tiles alone have other colours"
 
 
 def test_integrated_gradients_are_complete_over_all_modalities(members: list[ExplainedMember]) -> None:
@@ -193,9 +207,20 @@ def test_unknown_methods_are_refused() -> None:
 def test_pixels_are_complete_and_leave_the_weights_alone(members: list[ExplainedMember]) -> None:
     member = members[0]
     before = {name: value.clone() for name, value in member.model.state_dict().items()}
-    found = attribute_pixels(member, member.load("x"), "slides", [1, 4], steps=300)
+    inputs = member.load("x")
+    found = attribute_pixels(member, inputs, "slides", [1, 4], steps=32)
     assert found.scores.shape == (2, 16, 16)
-    assert abs(found.delta) < 0.02 * float(found.scores.abs().sum()) + 1e-4
+    # Independently: what the model says of the patient as he is, less what it says with both tiles blank.
+    assert inputs.items["slides"] is not None
+    whole = torch.from_numpy(inputs.items["slides"].values)
+    center, _ = member.moments("slides", whole)
+    blank = member.encode_some("slides", center.expand(1, 2, 3, 16, 16), member.moments("slides", whole))
+    tokens = inputs.tokens["slides"].clone()
+    tokens[:, [1, 4]] = blank
+    change = member.log_odds(inputs.tokens, inputs.masks) - member.log_odds(
+        {**inputs.tokens, "slides": tokens}, inputs.masks
+    )
+    assert float(found.scores.sum()) == pytest.approx(float(change), abs=0.05 * abs(float(change)) + 1e-3)
     assert all(torch.equal(value, before[name]) for name, value in member.model.state_dict().items())
 
 
