@@ -178,14 +178,16 @@ class OriginVariants:
         """Gene and text (``p.R175H nonsynonymous``) of each damaging variant that a patient carries."""
         if patient not in self.row:
             return
-        for at in np.flatnonzero(self.dosage[self.row[patient]] > 0).tolist():
-            variant, name = self.variants.iloc[at], str(self.names[at])
-            if variant["consequence"] not in self.damaging or pd.isna(variant["gene"]) or name in excluded:
+        places = np.flatnonzero(self.dosage[self.row[patient]] > 0)
+        carried = self.variants.iloc[places]
+        told = carried["consequence"].isin(self.damaging) & carried["gene"].notna()
+        columns = (carried[name][told] for name in ("consequence", "gene", "aachange"))
+        for name, consequence, genes, aachange in zip(self.names[places[told]], *columns, strict=True):
+            if str(name) in excluded:
                 continue
-            change = "" if pd.isna(variant["aachange"]) else str(variant["aachange"])
-            text = f"{change.split(',')[0].split(':')[-1] or name} {variant['consequence']}"
-            for gene in str(variant["gene"]).split(";"):
-                yield gene, text
+            change = "" if pd.isna(aachange) else str(aachange)
+            for gene in str(genes).split(";"):
+                yield gene, f"{change.split(',')[0].split(':')[-1] or name} {consequence}"
 
     @cached_property
     def symbols(self) -> frozenset[str]:
