@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
@@ -291,6 +293,25 @@ class FittedModality(Protocol):
     def state(self) -> State: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """What reading a modality's files found, for the report; names no patient.
+
+    Attributes:
+        title: what was read, e.g. ``somatic variants``.
+        counts: of what (``sites``) → what became of it (``read``, ``kept`` or why it was dropped) → how many.
+        notes: what was done or seen → how, in words.
+        figure: PNG, where there is one.
+        folder: where the tables by sample or slide lie.
+    """
+
+    title: str
+    counts: Mapping[str, Mapping[str, int]]
+    folder: Path
+    notes: Mapping[str, str] = field(default_factory=dict)
+    figure: Path | None = None
+
+
 class Modality(Protocol):
     """One source of measurements on patients, bound to a cohort's files."""
 
@@ -313,6 +334,10 @@ class Modality(Protocol):
 
     def prepare(self, progress: Progress) -> None:
         """The long, cached, resumable work (ingest); nothing to do when the cache holds the result."""
+        ...
+
+    def quality(self) -> Sequence[Quality]:
+        """What `prepare` found in the files and dropped of them; empty where nothing is ingested."""
         ...
 
     def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality:

@@ -2,7 +2,7 @@
 
 ::
 
-    config.yaml  run.json  folds.json  cohort.csv  predictions.parquet  metrics.json  examples.json
+    config.yaml  run.json  folds.json  cohort.csv  quality.json  predictions.parquet  metrics.json  examples.json
     selected.parquet  curves.parquet  inner.parquet  models/<fold>/…  figures/  report.html
 
 Files are replaced whole (`replace_file`). A finished fold is a folder ``models/<fold>`` with a ``result.json``, so an
@@ -16,13 +16,14 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion.contract import CohortSpec, EndpointSpec
+from fusion.contract import CohortSpec, EndpointSpec, Quality
 from fusion.run_files import RunFolderError, disk_errors, replace_file
 from fusion.run_integrity import hash_files, refuse_another_run, verify_hashes
-from fusion.run_record import git_commit, machine, now, package_versions, peak_memory
+from fusion.run_record import git_commit, machine, now, package_versions, peak_memory, quality_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +37,8 @@ TABLES = ("predictions", "inner", "selected", "curves")
 """The tables of a `FoldResult`; gathered over folds at the top of the folder."""
 
 _OWN = (
-    "config.yaml", "run.json", "folds.json", "cohort.csv", "metrics.json", "examples.json", "report.html",
-    *(f"{table}.parquet" for table in TABLES), "models", "figures",
+    "config.yaml", "run.json", "folds.json", "cohort.csv", "quality.json", "metrics.json", "examples.json",
+    "report.html", *(f"{table}.parquet" for table in TABLES), "models", "figures",
 )  # fmt: skip
 _REGENERATED = ("run.json", "metrics.json", "report.html", "figures")
 _HASHED = tuple(name for name in _OWN if name not in _REGENERATED)
@@ -152,6 +153,17 @@ class RunFolder:
     def write_cohort(self, reconciliation: pd.DataFrame) -> None:
         """cohort.csv: every patient seen in any file, kept or dropped, where and why."""
         replace_file(self.path / "cohort.csv", lambda partial: reconciliation.to_csv(partial, index=False))
+
+    def write_quality(self, found: Mapping[str, Sequence[Quality]]) -> None:
+        """quality.json, and the figures in it: what ingest read and dropped, by modality; nobody's name."""
+        parts, figures = quality_record(found)
+        for name, source in figures.items():
+            replace_file(self.figures_path / name, partial(shutil.copyfile, source))
+        self._write_json("quality.json", {"parts": parts})
+
+    def quality(self) -> list[dict[str, Any]]:
+        """What `write_quality` wrote; nothing for runs of versions that did not."""
+        return list(self._json("quality.json")["parts"]) if (self.path / "quality.json").exists() else []
 
     def save_fold(self, name: str, result: FoldResult) -> None:
         """Keep a finished fold's tables beside its models; the fold counts as finished from here on."""

@@ -6,10 +6,13 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from fusion.contract import Quality
 
 PACKAGES = (
     "oncofusion",
@@ -78,3 +81,25 @@ def machine() -> dict[str, Any]:
 def now() -> str:
     """UTC, to the second, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def quality_record(found: Mapping[str, Sequence[Quality]]) -> tuple[list[dict[str, Any]], dict[str, Path]]:
+    """What quality.json keeps of each modality's `Quality`, and its figures: file name → where it lies now."""
+    parts: list[dict[str, Any]] = []
+    figures: dict[str, Path] = {}
+    for modality, several in found.items():
+        for number, part in enumerate(several):
+            figure = None if part.figure is None else f"quality_{modality}_{number}.png"
+            if figure is not None and part.figure is not None:
+                figures[figure] = part.figure
+            parts.append(
+                {
+                    "modality": modality,
+                    "title": part.title,
+                    "counts": {what: dict(counts) for what, counts in part.counts.items()},
+                    "notes": dict(part.notes),
+                    "figure": figure,
+                    "folder": str(part.folder),
+                }
+            )
+    return parts, figures

@@ -66,6 +66,7 @@ def train(config: DictConfig) -> float:
         # Ingest decides per genotype or per tile, so it runs once for all folds.
         with progress.timed("ingest"):
             setup.prepare(progress)
+            folder.write_quality({name: modality.quality() for name, modality in setup.modalities.items()})
 
         # Each outer fold: fit, choose and calibrate on its training part, score its test part once.
         with progress.timed("folds"):

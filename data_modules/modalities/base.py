@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from data_modules.errors import some
 from data_modules.files import find_files
-from fusion.contract import FittedModality, Item, Match, ModalitySpec, Progress, State
+from fusion.contract import FittedModality, Item, Match, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,6 +62,10 @@ class BaseModality(ABC):
 
     def prepare(self, progress: Progress) -> None:  # noqa: B027 — most modalities have nothing to ingest
         """Do the long, cached work, of which there is none here."""
+
+    def quality(self) -> Sequence[Quality]:
+        """What ingest found and dropped, for the report; nothing, unless a subclass ingests."""
+        return ()
 
     @abstractmethod
     def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality: ...

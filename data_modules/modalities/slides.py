@@ -17,8 +17,9 @@ from data_modules.ingest.stain import StainFit, average_stains
 from data_modules.ingest.tiles import TileSettings
 from data_modules.ingest.tissue import settings_from
 from data_modules.modalities.base import BaseModality, PatientIds, listed_files, no_files
+from data_modules.modalities.quality import slide_quality
 from data_modules.modalities.slides_fitted import FittedSlides
-from fusion.contract import FittedModality, FusionError, Progress, State
+from fusion.contract import FittedModality, FusionError, Progress, Quality, State
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,6 +203,10 @@ class Slides(BaseModality):
             simulated=self.source.simulated,
         )
         self.__dict__.pop("ingested", None)
+
+    def quality(self) -> Sequence[Quality]:
+        """Slides read and failed, tiles kept, and on how many slides there was pen, a fold, blur or a bubble."""
+        return [slide_quality(self.ingested.folder)]
 
     @cached_property
     def ingested(self) -> SlideSet:

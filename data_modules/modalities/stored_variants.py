@@ -13,13 +13,14 @@ from data_modules.errors import some
 from data_modules.ingest.variant_store import VariantStore
 from data_modules.ingest.variants import ORIGINS, Origin
 from data_modules.modalities.base import BaseModality, PatientIds
+from data_modules.modalities.quality import store_quality
 from data_modules.modalities.selected import choose, features_of, ranking_of
 from data_modules.modalities.variant_features import VariantTable
 from data_modules.modalities.variant_match import match_variants
 from data_modules.modalities.variant_origin import OriginVariants
 from data_modules.modalities.variant_settings import KINDS, FeatureSettings, Rules
 from data_modules.modalities.variants_fitted import STATE_VERSION, FittedVariants
-from fusion.contract import FeatureSpec, FusionError, Match, ModalitySpec, Progress, State
+from fusion.contract import FeatureSpec, FusionError, Match, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,6 +133,10 @@ class StoredVariants(BaseModality):
 
     def prepare(self, progress: Progress) -> None:
         self.ingest.run(progress)
+
+    def quality(self) -> Sequence[Quality]:
+        """Sites, genotypes and samples that ingest read, kept and dropped, by reason, for each origin."""
+        return [store_quality(store, origin) for origin, store in self.ingest.stores().items()]
 
     @cached_property
     def variants(self) -> VariantTable:

@@ -16,8 +16,9 @@ from data_modules.ingest.volume_grid import Crop, GridSettings
 from data_modules.ingest.volume_set import VolumeSet, ingest_volumes, load_set
 from data_modules.ingest.volumes import PatientVolumes, VolumeSettings
 from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds
+from data_modules.modalities.quality import volume_quality
 from data_modules.modalities.volume_naming import Sorted, parse_sequences
-from fusion.contract import FeatureSpec, FittedModality, FusionError, Item, ModalitySpec, Progress, State
+from fusion.contract import FeatureSpec, FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,6 +138,10 @@ class Volumes(BaseModality):
             name=self.name,
             simulated=self.source.simulated,
         )
+
+    def quality(self) -> Sequence[Quality]:
+        """Volumes read and patients failed."""
+        return [volume_quality(self.ingested.folder)]
 
     @cached_property
     def ingested(self) -> VolumeSet:

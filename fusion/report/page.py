@@ -10,6 +10,7 @@ import pandas as pd
 from fusion.evaluation.comparison import arm_label
 from fusion.report import sections
 from fusion.report.kinds import Kind, kind_of
+from fusion.report.quality import quality
 from fusion.report.theme import save_figure, stamp, style
 from fusion.run_files import replace_file
 from fusion.run_folder import RunFolder
@@ -102,6 +103,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "overlap": sections.overlap(cohort, list(config.get("modality", {})), labels),
         "folds": sections.folds(folds, labels),
         "folds_hash": folds["sha256"],
+        "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),
         "strays": sections.fold_disagreement(folds, predictions),
         "selected": sections.selected(run.selected()),

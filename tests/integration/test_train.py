@@ -66,6 +66,12 @@ def test_the_folder_is_complete(trained: Path) -> None:
     assert config["cohort"]["patients"] == 40
     selected = pd.read_parquet(trained / "selected.parquet")
     assert {"feature", "gene", "rank", "selected", "fold"} <= set(selected)
+    parts = {part["title"]: part for part in json.loads((trained / "quality.json").read_text())["parts"]}
+    assert set(parts) == {"slides", "somatic variants", "germline variants"}
+    somatic = parts["somatic variants"]
+    sites = somatic["counts"]["sites"]
+    assert 0 < sites["filter"] < sites["kept_variants"] < sites["read"] + sites["multi_allelic_split"]
+    assert (trained / "figures" / somatic["figure"]).is_file()
     assert not list(trained.rglob("*.partial"))
     assert not [path for path in trained.rglob("*") if path.suffix in (".pkl", ".pt", ".ckpt", ".joblib")]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import io
 import re
 import shutil
@@ -11,9 +12,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from fusion.contract import Quality
 from fusion.report import sections
 from fusion.report.console import print_summary
 from fusion.report.page import write_report
+from fusion.report.quality import quality
 from fusion.run_folder import RunFolder
 
 HOSTILE = "<script>alert('gene')</script>$x_1$&\"'"
@@ -176,6 +179,41 @@ def test_cohort_flow_and_overlap_by_hand() -> None:
         ({"slides": False, "clinical": True}, 1, 1),
     ]
     assert table["totals"] == {"slides": 2, "clinical": 3}
+
+
+def test_what_ingest_read_and_dropped(tmp_path: Path, make_run: Callable[..., RunFolder]) -> None:
+    run = make_run(tmp_path / "run")
+    figure = tmp_path / "samples.png"
+    figure.write_bytes(b"\x89PNG of samples")
+    sites = {"filter": 3, "kept_variants": 1200, "read": 1300, "multi_allelic_split": 0, "<b>": 97}
+    run.write_quality(
+        {
+            "variants": [Quality(title="somatic variants", counts={"sites": sites}, folder=tmp_path, figure=figure)],
+            "slides": [
+                Quality(title="slides", counts={"tiles": {"kept": 5}}, folder=tmp_path, notes={"tissue": "2 mm²"})
+            ],
+            "clinical": [],
+        }
+    )
+    variants, slides = quality(run)
+    assert variants["tables"] == {"sites": [("read", 1300), ("kept variants", 1200), ("<b>", 97), ("filter", 3)]}
+    assert variants["picture"] == "data:image/png;base64," + base64.b64encode(b"\x89PNG of samples").decode()
+    assert slides["picture"] is None
+    write_report(run)
+    html = run.report_path.read_text(encoding="utf-8")
+    assert "variants: somatic variants" in html
+    assert variants["picture"] in html
+    assert "&lt;b&gt;</th><td>97</td>" in html
+    assert "Tissue: 2 mm²." in html
+
+
+def test_many_reasons_end_in_a_sum(tmp_path: Path, make_run: Callable[..., RunFolder]) -> None:
+    run = make_run(tmp_path / "run")
+    counts = {f"reason_{number}": 100 - number for number in range(14)}
+    run.write_quality({"variants": [Quality(title="germline variants", counts={"sites": counts}, folder=tmp_path)]})
+    rows = quality(run)[0]["tables"]["sites"]
+    assert len(rows) == 13
+    assert rows[-1] == ("2 others", 88 + 87)
 
 
 def test_overlapping_folds_fail_the_pages_own_check() -> None:
