@@ -27,6 +27,9 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
 GENES = (1, 2, 3, 4, 5)
 """Number of genes deleted."""
 
+_BUDGET = 4096
+"""Tile tokens that are pooled at once: the memory of a large slide is that of its own tokens."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
@@ -63,11 +66,11 @@ def delete_tiles(
     masks = np.repeat(mask[None], len(orders) * len(counts), axis=0)
     for row, (order, count) in enumerate((order, count) for order in orders for count in counts):
         masks[row, order[:count]] = False
-    stacked = torch.from_numpy(masks)
+    stacked = torch.split(torch.from_numpy(masks), max(1, _BUDGET // len(mask)))
     found = []
     with torch.no_grad():
         for member, one in zip(members, inputs, strict=True):
-            parts = [member.log_odds(one.tokens, {**one.masks, name: part}) for part in torch.split(stacked, 64)]
+            parts = [member.log_odds(one.tokens, {**one.masks, name: part}) for part in stacked]
             found.append(torch.cat(parts).double().numpy())
     return _curve(np.mean(found, axis=0), len(orders), len(counts))
 
@@ -86,6 +89,7 @@ def delete_genes(
         return None
     orders = _orders(np.arange(len(genes)), np.array([attribution[gene] for gene in genes]), seed)
     counts = [count for count in GENES if count < len(genes)]
+    tiles = max(mask.shape[1] for mask in inputs[0].masks.values())  # which all stay, and are pooled again
     gone = [{genes[place] for place in order[:count]} for order in orders for count in counts]
     found = []
     with torch.no_grad():
@@ -95,7 +99,11 @@ def delete_genes(
             taken = np.stack([sum((added[gene] for gene in sorted(some) if gene in added), nothing) for some in gone])
             moved = (one.tokens[name].double() - torch.from_numpy(taken)).float()
             values = torch.where(one.masks[name], moved, one.tokens[name])
-            found.append(member.log_odds({**one.tokens, name: values}, one.masks).double().numpy())
+            parts = [
+                member.log_odds({**one.tokens, name: part}, one.masks)
+                for part in torch.split(values, max(1, _BUDGET // tiles))
+            ]
+            found.append(torch.cat(parts).double().numpy())
     return _curve(np.mean(found, axis=0), len(orders), len(counts))
 
 

@@ -134,7 +134,8 @@ def attribute_pixels(
 
     with torch.no_grad():
         change = float(function(images) - function(start))
-    batch = max(1, _PIXEL_BUDGET // images.numel())
+    # All tokens of the patient are pooled in every step, so that they count too.
+    batch = max(1, min(_PIXEL_BUDGET // images.numel(), _BUDGET // inputs.tokens[name].shape[1]))
     for doubling in range(PIXEL_DOUBLINGS + 1):
         (part,) = _run(
             function, (images,), (start,), method="integrated_gradients", steps=steps << doubling, batch=batch
