@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_modules.errors import some
+from data_modules.gene_places import read_gene_places
 from data_modules.ingest.annotation import AnnotationSettings
-from data_modules.ingest.gene_places import check_contigs, genes_at, read_genes
+from data_modules.ingest.gene_places import check_contigs, genes_at
 from data_modules.ingest.store_builder import StoreBuilder
 from data_modules.ingest.variant_qc import draw, sample_table
 from data_modules.ingest.variant_store import write_store
@@ -87,7 +88,7 @@ def _place_genes(variants: pd.DataFrame, job: Mapping[str, Any], files: Sequence
     if path is None or not bare:
         return 0
     rows = variants["file"].isin(list(bare)) & variants["gene"].isna()
-    genes = read_genes(Path(path))
+    genes = read_gene_places(Path(path), key="inputs.genes")
     check_contigs(variants[rows], genes, Path(path))
     variants.loc[rows, "gene"] = genes_at(variants[rows], genes)
     return int(variants.loc[rows, "gene"].notna().sum())

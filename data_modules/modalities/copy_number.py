@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data_modules.errors import some
-from data_modules.gene_places import read_gene_places
+from data_modules.gene_places import first_of_each_symbol, read_gene_places
 from data_modules.modalities.base import BaseModality, PatientIds
 from data_modules.modalities.segments import SCORES, at_genes, instability, read_segments
 from data_modules.modalities.selected import FittedSelected, choose, features_of, ranking_of
@@ -82,7 +82,7 @@ class CopyNumber(BaseModality):
         scores = instability(self.segments)
         if self.genes is None:
             return scores
-        places = read_gene_places(self.genes, key=f"{self.key}.genes")
+        places = first_of_each_symbol(read_gene_places(self.genes, key=f"{self.key}.genes"))
         return pd.concat([scores, at_genes(self.segments, places).reindex(scores.index)], axis=1)
 
     @property

@@ -61,7 +61,7 @@ class OriginVariants:
                 mine = dosage[row[patient_of[sample]]]
                 np.maximum(mine, columns[at], out=mine)
         row_of = {name: row[patient_of[name]] for name in store.samples if name in patient_of}
-        shares = getattr(store, "vaf", None)
+        shares = store.vaf
         dosage[dosage == NOT_LISTED] = 0 if absent_is == "reference" else MISSING
         return cls(
             origin=store.origin,

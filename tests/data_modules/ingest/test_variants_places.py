@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data_modules.ingest.gene_places import check_contigs, genes_at, read_genes
+from data_modules.gene_places import first_of_each_symbol, read_gene_places
+from data_modules.ingest.gene_places import check_contigs, genes_at
 from data_modules.ingest.reference import Reference
 from fusion.contract import FusionError
 
@@ -83,26 +84,57 @@ VARIANTS = pd.DataFrame(
 
 def test_genes_of_a_bed(tmp_path: Path) -> None:
     path = tmp_path / "genes.bed"
-    path.write_text("# genes\nchr1\t99\t150\tA\nchr1\t149\t200\tB\n")  # A is 100 to 150, B 150 to 200
-    assert genes_at(VARIANTS, read_genes(path)) == [None, "A", "A;B", None, "A"]
+    # A is 100 to 150, B 150 to 200 in two exons.
+    path.write_text("# genes\nchr1\t99\t150\tA\nchr1\t149\t155\tB\nchr1\t190\t200\tB\n")
+    genes = read_gene_places(path, key="k")
+    assert genes == [("1", 100, 150, "A"), ("1", 150, 200, "B")]
+    assert genes_at(VARIANTS, genes) == [None, "A", "A;B", None, "A"]
 
 
-def test_genes_of_a_gtf(tmp_path: Path) -> None:
+GTF = 'chr{}\tx\t{}\t{}\t{}\t.\t+\t.\tgene_id "{}"; gene_name "{}"; transcript_id "T"; havana_gene "OTT";\n'
+
+
+def test_genes_of_a_gtf_with_and_without_records_of_genes(tmp_path: Path) -> None:
     path = tmp_path / "genes.gtf.gz"
-    line = 'chr1\tx\texon\t{}\t{}\t.\t+\t.\tgene_id "ENSG1"; gene_name "A"; transcript_id "T";\n'
-    path.write_bytes(gzip.compress((line.format(100, 110) + line.format(140, 150)).encode()))
-    genes = read_genes(path)
+    exons = GTF.format(1, "exon", 100, 110, "E1", "A") + GTF.format(1, "exon", 140, 150, "E1", "A")
+    path.write_bytes(gzip.compress(exons.encode()))
+    genes = read_gene_places(path, key="k")
     assert genes == [("1", 100, 150, "A")]
     assert genes_at(VARIANTS, genes) == [None, "A", "A", None, "A"]
+    path.write_bytes(gzip.compress(("#!x\n" + GTF.format(1, "gene", 100, 150, "E1", "A") + exons).encode()))
+    assert read_gene_places(path, key="k") == genes
+
+
+def test_genes_of_one_symbol_are_told_apart_by_id(tmp_path: Path) -> None:
+    path = tmp_path / "genes.gtf"
+    far = GTF.format(1, "gene", 10, 20, "E1", "Y_RNA") + GTF.format(1, "gene", 900, 910, "E2", "Y_RNA")
+    path.write_text(far + GTF.format("Un_1", "gene", 1, 2, "E3", "Y_RNA"))
+    genes = read_gene_places(path, key="k")
+    assert genes == [("1", 10, 20, "Y_RNA"), ("1", 900, 910, "Y_RNA")]
+    assert genes_at(VARIANTS, genes) == [None] * 5, "what lies between them is in neither"
+    assert first_of_each_symbol(genes) == genes[:1]
+
+
+def test_genes_of_a_gff3_and_genes_without_a_symbol(tmp_path: Path) -> None:
+    path = tmp_path / "genes.txt"  # told by its columns, not by its name
+    path.write_text(
+        "NC_1\tx\tgene\t1\t2\t.\t+\t.\tgene=FAR\n"
+        "1\tx\tgene\t5\t9\t.\t-\t.\tID=gene-A;gene=A\n"
+        '1\tx\tgene\t30\t40\t.\t-\t.\tgene_id "ENSG2";\n'
+    )
+    assert read_gene_places(path, key="k") == [("1", 5, 9, "A"), ("1", 30, 40, "ENSG2")]
 
 
 def test_gene_files_that_cannot_be_used(tmp_path: Path) -> None:
     path = tmp_path / "genes.bed"
-    path.write_text("chr1 99 150 A\n")
-    with pytest.raises(FusionError, match=r"genes\.bed, line 1: no line of a GTF or BED"):
-        read_genes(path)
-    path.write_text("# nothing\n")
-    with pytest.raises(FusionError, match="names no gene"):
-        read_genes(path)
+    for text, message in (
+        ("chr1 99 150 A\n", r"k=.*genes\.bed, line 1: no line of a GTF or BED"),
+        ("chr1\tx\ty\tz\n", "line 1: no line of a GTF or BED"),
+        ("# nothing\n", "names no gene: a GTF needs gene_name"),
+        ("NC_1\t5\t9\tA\n", r"names no gene on chromosomes 1 to 22, X, Y or MT \(but on NC_1\)"),
+    ):
+        path.write_text(text)
+        with pytest.raises(FusionError, match=message):
+            read_gene_places(path, key="k")
     with pytest.raises(FusionError, match="is of contigs 7, the variants of 1, 2"):
         check_contigs(VARIANTS, [("7", 1, 2, "A")], path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +76,6 @@ def test_copies_at_genes_by_hand(tmp_path: Path) -> None:
     assert ratios.loc["P1", "cn:ALPHA"] == pytest.approx((11 * 0.1 + 10 * -0.5) / 21)  # bases 90 to 100, 101 to 110
 
 
-def test_genes_of_a_gtf(tmp_path: Path) -> None:
-    path = tmp_path / "genes.gtf.gz"
-    with gzip.open(path, "wt") as stream:
-        stream.write('#!x\nchr1\tHAVANA\tgene\t90\t110\t.\t+\t.\tgene_id "E1"; gene_name "ALPHA";\n')
-        stream.write('chr1\tHAVANA\texon\t90\t95\t.\t+\t.\tgene_id "E1"; gene_name "ALPHA";\n')
-    assert read_gene_places(path, key="k") == [("1", 90, 110, "ALPHA")]
-    with pytest.raises(FusionError, match="line 1: no line of a BED or GTF"):
-        read_gene_places(written(tmp_path, "chr1\tx\ty\tz\n", "bad.bed"), key="k")
-    with pytest.raises(FusionError, match="names no gene"):
-        read_gene_places(written(tmp_path, "# nothing\n", "none.bed"), key="k")
-
-
 @pytest.mark.parametrize(
     ("text", "columns", "message"),
     [
@@ -138,6 +125,13 @@ def simulated(patients: int = 24, noise_after: int | None = None) -> str:
         lines.append(f"P{at}-T\t1\t1\t200\t{gain}\t1\n")
         lines.append(f"P{at}-T\t2\t1\t5000\t{draw.integers(1, 3)}\t{draw.integers(0, 2)}\n")
     return "".join(lines)
+
+
+def test_copies_at_a_symbol_of_several_places_are_those_of_its_first(tmp_path: Path) -> None:
+    line = 'chr{}\tx\tgene\t{}\t{}\t.\t+\t.\tgene_id "{}"; gene_name "Y_RNA";\n'
+    genes = written(tmp_path, line.format(1, 120, 130, "E1") + line.format(2, 5, 9, "E2"), "genes.gtf")
+    modality = modality_of(tmp_path, HEADER + ROWS, genes=str(genes), patient_pattern="(P1)")
+    assert modality.frame.loc["P1", "cn:Y_RNA"] == -0.5  # 2 copies less a ploidy of 2.5
 
 
 def test_selects_on_training_patients_alone_and_survives_the_disk(tmp_path: Path) -> None:
