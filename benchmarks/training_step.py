@@ -53,6 +53,7 @@ TRAINER = {
     "encoder_learning_rate": None,
     "weight_decay": 0.01,
     "schedule": "constant",
+    "warmup": 0.0,
     "gradient_clip": 1.0,
     "auxiliary": 0.1,
     "accelerator": "cpu",

@@ -119,6 +119,7 @@ def fit_network(
         weight_decay=trainer["weight_decay"],
         optimiser=trainer["optimiser"],
         schedule=trainer["schedule"],
+        warmup=trainer["warmup"],
         auxiliary=trainer["auxiliary"],
     )
     best = BestWeights(

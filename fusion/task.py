@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -29,6 +30,8 @@ class FusionTask(pl.LightningModule):
         weight_decay: of weights; biases, norms and learned tokens are not decayed.
         optimiser: ``adam`` or ``adamw``.
         schedule: ``constant``, or ``cosine`` (half a cosine to zero over all steps; Loshchilov and Hutter 2017).
+        warmup: share of all steps over which learning rates rise from 0 (Goyal et al. 2017), so that the random layers
+            on top of a pretrained encoder do not first undo what it knows.
         auxiliary: weight of the mean of the modalities' own losses beside the fused one.
     """
 
@@ -41,6 +44,7 @@ class FusionTask(pl.LightningModule):
         weight_decay: float = 1e-2,
         optimiser: str = "adamw",
         schedule: str = "cosine",
+        warmup: float = 0.0,
         auxiliary: float = 0.0,
     ) -> None:
         super().__init__()
@@ -48,12 +52,15 @@ class FusionTask(pl.LightningModule):
             raise ModelError(f"trainer.optimiser is {optimiser!r}; choose {' or '.join(OPTIMISERS)}.")
         if schedule not in SCHEDULES:
             raise ModelError(f"trainer.schedule is {schedule!r}; choose {' or '.join(SCHEDULES)}.")
+        if not 0 <= warmup < 1:
+            raise ModelError(f"trainer.warmup is {warmup}; it is a share of all steps, at least 0 and below 1.")
         self.model = model
         self.learning_rate = learning_rate
         self.encoder_learning_rate = learning_rate if encoder_learning_rate is None else encoder_learning_rate
         self.weight_decay = weight_decay
         self.optimiser = optimiser
         self.schedule = schedule
+        self.warmup = warmup
         self.auxiliary = auxiliary
         self.train_losses: list[Tensor] = []
         self.val_outputs: list[Tensor] = []
@@ -112,10 +119,16 @@ class FusionTask(pl.LightningModule):
             # One kernel for all parameters: small networks otherwise spend most of a step here.
             fused=True,
         )
-        if self.schedule == "constant":
+        if self.schedule == "constant" and not self.warmup:
             return optimiser
         steps = max(1, int(self.trainer.estimated_stepping_batches))
-        cosine = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+        rate = partial(learning_rate_factor, steps=steps, cosine=self.schedule == "cosine", warmup=self.warmup)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def learning_rate_factor(step: int, *, steps: int, cosine: bool, warmup: float) -> float:
+    """Share of the learning rate at `step` of `steps`."""
+    fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))) if cosine else 1.0
+    rise = min(1.0, (step + 1) / (warmup * steps)) if warmup else 1.0
+    return rise * fall

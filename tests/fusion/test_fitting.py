@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from fusion.contract import Batch, EndpointSpec, FeatureSpec, ModalityBatch, Mod
 from fusion.fitting import fit_network, load_weights, predict_scores, save_weights
 from fusion.layers import ModelError
 from fusion.model import FusionModel, build_model
+from fusion.task import learning_rate_factor
 
 ROOT = Path(__file__).parents[2]
 ENDPOINT = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
@@ -223,3 +225,19 @@ def test_divergence_is_reported() -> None:
     parts, label = crossover(5, seed=0)
     with pytest.raises(ModelError, match=r"5 of 5 patients .* training diverged"):
         predict_scores(net, Loader(parts, label, size=5, seed=None))
+
+
+def test_learning_rates_rise_and_fall() -> None:
+    """By hand: ten steps, two of them to rise; half a cosine is 1, 0.5 and 0 at 0, 5 and 10 of 10."""
+    rate = partial(learning_rate_factor, steps=10, cosine=True, warmup=0.2)
+    assert rate(0) == pytest.approx(0.5)
+    assert rate(5) == pytest.approx(0.5)
+    assert rate(10) == pytest.approx(0.0)
+    flat = partial(learning_rate_factor, steps=10, cosine=False, warmup=0.2)
+    assert [flat(0), flat(1), flat(7)] == [0.5, 1.0, 1.0]
+    assert learning_rate_factor(0, steps=10, cosine=False, warmup=0.0) == 1.0
+
+
+def test_a_warmup_of_everything_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"trainer\.warmup is 1\.0; it is a share"):
+        fit_network(model(), data(24), settings(warmup=1.0), seed=0)
