@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_BLOCK = 4096
+"""Variants that are turned from rows into columns at once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OriginVariants:
     """The variants of one origin, a row a patient.
@@ -55,11 +59,12 @@ class OriginVariants:
         patients = sorted({patient_of[name] for name in store.samples if name in patient_of})
         row = {patient: at for at, patient in enumerate(patients)}
         dosage = np.full((len(patients), len(store.variants)), NOT_LISTED, dtype=np.int8)
-        columns = np.asarray(store.dosage).T
-        for at, sample in enumerate(store.samples):
-            if sample in patient_of:
-                mine = dosage[row[patient_of[sample]]]
-                np.maximum(mine, columns[at], out=mine)
+        for begin in range(0, len(store.variants), _BLOCK):  # a block of rows turns on its side within the caches
+            block = np.ascontiguousarray(np.asarray(store.dosage[begin : begin + _BLOCK]).T)
+            for at, sample in enumerate(store.samples):
+                if sample in patient_of:
+                    mine = dosage[row[patient_of[sample]], begin : begin + _BLOCK]
+                    np.maximum(mine, block[at], out=mine)
         row_of = {name: row[patient_of[name]] for name in store.samples if name in patient_of}
         shares = store.vaf
         dosage[dosage == NOT_LISTED] = 0 if absent_is == "reference" else MISSING
@@ -86,7 +91,10 @@ class OriginVariants:
         """(patient, variant) sparse 0/1: who carries what."""
         from scipy.sparse import csr_matrix
 
-        return csr_matrix(self.dosage > 0, dtype=np.float64)
+        columns = [np.flatnonzero(row > 0) for row in self.dosage]
+        starts = np.cumsum([0, *map(len, columns)])
+        indices = np.concatenate([np.array([], dtype=np.int32), *columns]).astype(np.int32)
+        return csr_matrix((np.ones(len(indices)), indices, starts), shape=self.dosage.shape)
 
     @cached_property
     def damages(self) -> pd.DataFrame:
@@ -96,7 +104,7 @@ class OriginVariants:
         """
         table = self.variants
         effects = table["effects"] if "effects" in table else pd.Series(pd.NA, index=table.index, dtype="string")
-        plain = table["gene"].notna() & effects.isna()
+        plain = table["gene"].notna() & effects.isna() & table["consequence"].isin(list(self.damaging))
         genes = table.loc[plain, "gene"].str.split(";").explode()
         parts = effects.dropna().str.split(";").explode().str.split("=", n=1)
         rows = pd.DataFrame(
