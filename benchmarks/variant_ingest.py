@@ -1,12 +1,13 @@
 """VCF to matrix and gene burdens: Hail, start and end of the JVM included, against cyvcf2 in one process.
 
-    python benchmarks/variant_ingest.py [--sizes 2000 20000 200000] [--real somatic.vcf.gz] [--folder DIR]
+    python benchmarks/variant_ingest.py [--sizes 2000 20000 200000] [--samples 200] [--real calls.vcf.gz] [--folder DIR]
 
-Writes cohorts of 200 samples as GATK and ANNOVAR write them, and runs on each, as processes of their own: the ingest of
+Writes cohorts as GATK and ANNOVAR write them, and runs on each, as processes of their own: the ingest of
 this package from an empty cache, the same again from its cache, and a plain loop over cyvcf2 that reads, filters
 (FILTER, GQ, DP), splits, brings to minimal representation, annotates and writes the same store. Both then make the same
-burdens. The stores must be equal, cell by cell. Prints wall seconds from the start of a process to its end, and the
-largest memory of one process.
+burdens. The stores must be equal, cell by cell. Prints wall seconds from the start of a process to its end, processor
+seconds of it and its children (which other work on the machine moves less), and the largest memory of one process;
+from the cache, also what importing alone costs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +31,6 @@ from data_modules.ingest.variant_store import COLUMNS, MISSING, VariantStore, pl
 from data_modules.ingest.variants import GenotypeFilters, SparkSettings, VariantIngest, VcfFile
 from data_modules.modalities.variant_origin import OriginVariants
 
-SAMPLES = 200
 FILTERS = GenotypeFilters(accept=("PASS",), min_gq=20, min_dp=8)
 DAMAGING = ("nonsynonymous", "stopgain", "frameshift", "splicing")
 GENERATED = ("GRCh38", AnnotationSettings())
@@ -54,8 +57,8 @@ HEADER = """##fileformat=VCFv4.2
 KEYS = ("Func", "Gene", "GeneDetail", "ExonicFunc", "AAChange")
 
 
-def generate(path: Path, variants: int) -> None:
-    """A joint call of `SAMPLES`: one line in thirty has two alternate alleles, one in twenty is not PASS."""
+def generate(path: Path, variants: int, samples: int) -> None:
+    """A joint call: one line in thirty has two alternate alleles, one in twenty is not PASS."""
     rng = np.random.default_rng(variants)
     genes = [f"GENE{number}" for number in range(max(20, variants // 40))]
     pools = {alts: np.array([[_call(rng, dosage, alts) for _ in range(500)] for dosage in range(4)]) for alts in (1, 2)}
@@ -64,14 +67,14 @@ def generate(path: Path, variants: int) -> None:
         info = "".join(
             f'##INFO=<ID={key}.refGene,Number=.,Type=String,Description="{key}.refGene annotation">\n' for key in KEYS
         )
-        names = "\t".join(f"S{number:03d}" for number in range(SAMPLES))
+        names = "\t".join(f"S{number:03d}" for number in range(samples))
         stream.write(f"{HEADER}{info}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{names}\n".encode())
         for at, position in enumerate(positions):
             alts = 2 if at % 30 == 0 else 1
             frequency = rng.beta(0.4, 4)
-            codes = rng.binomial(2, frequency, SAMPLES)
-            codes[rng.random(SAMPLES) < 0.01] = 3
-            calls = "\t".join(pools[alts][codes, rng.integers(0, 500, SAMPLES)])
+            codes = rng.binomial(2, frequency, samples)
+            codes[rng.random(samples) < 0.01] = 3
+            calls = "\t".join(pools[alts][codes, rng.integers(0, 500, samples)])
             gene = genes[at * len(genes) // variants]
             stream.write(f"{_site(rng, int(position), alts, gene)}\tGT:AD:DP:GQ:PL\t{calls}\n".encode())
 
@@ -147,7 +150,7 @@ def run_cyvcf2(path: Path, out: Path, build: str, annotation: AnnotationSettings
             low |= known & (np.where(reads >= 0, reads, 0).sum(axis=1) < 8)
         alleles = record.genotype.array()[:, :2]
         missing = (alleles < 0).any(axis=1) | low
-        info = str(record).split("\t", 8)[7]
+        info = info_of(record, annotation)
         found = (
             tag_annotations(info, record.ALT, annotation)
             if annotation.gene
@@ -176,6 +179,15 @@ def run_cyvcf2(path: Path, out: Path, build: str, annotation: AnnotationSettings
     burdens(VariantStore.open(out / "store"), out)
 
 
+def info_of(record: Any, annotation: AnnotationSettings) -> str:
+    """What is needed of INFO; cyvcf2 keeps one of repeated keys, so lines of several alleles are read as text."""
+    if len(record.ALT) > 1:
+        return str(record).split("\t", 8)[7]
+    asked = [annotation.gene, annotation.consequence] if annotation.gene else [f"{key}.refGene" for key in KEYS]
+    values = ((key, record.INFO.get(key)) for key in asked if key and key != "GeneDetail.refGene")
+    return ";".join(f"{key}={value}" for key, value in values if value is not None)
+
+
 def minimal(position: int, ref: str, alt: str) -> tuple[int, str, str]:
     """Minimal representation: common bases off the right, then off the left, one stays."""
     while len(ref) > 1 and len(alt) > 1 and ref[-1] == alt[-1]:
@@ -193,16 +205,27 @@ def burdens(store: VariantStore, out: Path) -> None:
     np.save(out / "burden.npy", table.burden((), genes))
 
 
-def timed(*arguments: object) -> tuple[float, int]:
-    """Wall seconds of a child process and the most memory, in MB, of one of its processes."""
+@dataclass(frozen=True)
+class Cost:
+    """Of a process with all its children: wall and processor seconds, and the most memory of one process, in MB."""
+
+    wall: float
+    processor: float
+    memory: int
+
+
+def timed(*arguments: object) -> Cost:
+    """Run this file with arguments as a child process, to its end."""
     program = (
         "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode;"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN);"
+        "print(used.ru_utime + used.ru_stime, used.ru_maxrss); sys.exit(code)"
     )
     begin = time.perf_counter()
     child = [sys.executable, __file__, *map(str, arguments)]
     told = subprocess.run([sys.executable, "-c", program, *child], check=True, stdout=subprocess.PIPE, text=True)
-    return time.perf_counter() - begin, int(told.stdout.split()[-1]) // 1024
+    processor, memory = told.stdout.split()[-2:]
+    return Cost(wall=time.perf_counter() - begin, processor=float(processor), memory=int(memory) // 1024)
 
 
 def compare(path: Path, kind: str, memory: str) -> None:
@@ -210,10 +233,10 @@ def compare(path: Path, kind: str, memory: str) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         ours, plain = Path(folder) / "ours", Path(folder) / "cyvcf2"
         plain.mkdir()
-        ours_time, ours_memory = timed("--run", "ours", kind, path, ours, memory)
-        cached_time, _ = timed("--run", "ours", kind, path, ours, memory)
-        bare, _ = timed("--run", "nothing", kind, path, ours, memory)
-        plain_time, plain_memory = timed("--run", "cyvcf2", kind, path, plain, memory)
+        first = timed("--run", "ours", kind, path, ours, memory)
+        cached = timed("--run", "ours", kind, path, ours, memory)
+        bare = timed("--run", "nothing", kind, path, ours, memory)
+        other_way = timed("--run", "cyvcf2", kind, path, plain, memory)
         (made,) = (path for path in (ours / "variants").iterdir() if not path.name.startswith("."))
         mine = VariantStore.open(made / "germline")
         other = VariantStore.open(plain / "store")
@@ -222,16 +245,29 @@ def compare(path: Path, kind: str, memory: str) -> None:
         assert mine.variants["gene"].equals(other.variants["gene"]), "genes differ"
         assert np.array_equal(np.load(ours / "burden.npy"), np.load(plain / "burden.npy")), "burdens differ"
         shape = f"{len(mine.variants)} x {len(mine.samples)}"
-    print(
-        f"{path.name:<24} {shape:>15} {ours_time:>8.1f} {plain_time:>8.1f} {ours_time / plain_time:>6.2f} "
-        f"{cached_time - bare:>8.2f} {bare:>8.2f} {ours_memory:>8} {plain_memory:>8}",
-        flush=True,
-    )
+    cells = [path.name, shape]
+    cells += [f"{value:.1f}" for value in (first.wall, other_way.wall, first.wall / other_way.wall)]
+    cells += [f"{value:.1f}" for value in (first.processor, other_way.processor, first.processor / other_way.processor)]
+    cells += [f"{cached.wall:.2f}", f"{bare.wall:.2f}", str(first.memory), str(other_way.memory)]
+    show(cells)
+
+
+COLUMNS_SHOWN = (
+    *("file", "variants", "ours s", "cyvcf2 s", "ratio", "ours cpu s", "cyv. cpu s", "ratio"),
+    *("cached s", "imports s", "ours MB", "cyv. MB"),
+)
+
+
+def show(cells: Sequence[str]) -> None:
+    """A line of the table."""
+    widths = (24, 15, *(10 for _ in cells[2:]))
+    print(" ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="*", default=[2_000, 20_000, 200_000])
+    parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--real", type=Path, help="the TransNEO VCF")
     parser.add_argument("--folder", type=Path, help="where generated files stay; default: a temporary one")
     parser.add_argument("--memory", default="3g", help="heap of the driver")
@@ -245,17 +281,13 @@ def main() -> None:
         elif how == "cyvcf2":
             run_cyvcf2(Path(path), Path(out), build, annotation)
         return
-    print(
-        f"{'file':<24} {'variants':>15} {'ours s':>8} {'cyvcf2 s':>8} {'ratio':>6} {'cached s':>8} {'imports':>8}",
-        end="",
-    )
-    print(f" {'ours MB':>8} {'cyv. MB':>8}")
+    show(COLUMNS_SHOWN)
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         for size in given.sizes:
-            path = folder / f"generated_{size}.vcf.gz"
+            path = folder / f"generated_{given.samples}_{size}.vcf.gz"
             if not path.exists():
-                generate(path, size)
+                generate(path, size, given.samples)
             compare(path, "generated", given.memory)
         if given.real:
             link = Path(temporary) / given.real.name

@@ -17,6 +17,9 @@ from data_modules.ingest.store_builder import LOW_BALANCE, LOW_DP, LOW_GQ, UNCAL
 _REDUCE_PLOIDY = (r"\t0[/|](\d+[/|]\d+)(?=[:\t\r\n]|$)", "\t$1")
 """Mutect2 writes 0/1/2 for a tumour with two alternate alleles: 1/2 has the same dosages and the ploidy Hail reads."""
 
+_PART = 16 << 20
+"""Bytes of files that one task reads: Spark's own 128 MB would leave most cores without work."""
+
 _DEPTH_SITES = 20_000
 """About how many sites the mean depth of a sample is taken over; evenly chosen by position."""
 
@@ -30,6 +33,7 @@ class Query:
         compression: of all.
         reduced_ploidy: whether calls such as 0/1/2 occur.
         records: how many lines there are.
+        size: bytes of all.
         source_build: genome build of the files.
         build: genome build wanted.
         chain: lifts from the one to the other where they differ.
@@ -43,6 +47,7 @@ class Query:
     compression: str
     reduced_ploidy: bool
     records: int
+    size: int
     source_build: str
     build: str
     chain: str | None
@@ -64,14 +69,15 @@ def export(hl: Any, query: Query, path: str) -> None:
         list(query.paths),
         force_bgz=query.compression == "bgzip",
         force=query.compression == "gzip",
+        min_partitions=max(1, query.size // _PART),
         reference_genome=query.source_build,
         contig_recoding=_recoding(query.source_build),
         array_elements_required=False,
         skip_invalid_loci=True,
         find_replace=_REDUCE_PLOIDY if query.reduced_ploidy else None,
-    )
+    ).key_rows_by()  # with keys Hail reads all files once more before, to learn whether they are sorted
     entry = _entry(hl, matrix, query)
-    rows = matrix.select_entries(**entry).localize_entries("calls", "columns").key_by()
+    rows = matrix.select_entries(**entry).localize_entries("calls", "columns")
     alleles = hl.range(1, hl.len(rows.alleles))
     # FILTER is missing for ".", empty for PASS.
     reasons = hl.if_else(hl.len(rows.filters) == 0, hl.set(["PASS"]), rows.filters)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import signal
+import stat
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +24,8 @@ STARTED = "reading"
 class Teller:
     """Progress to the parent, a JSON line a step, on the real stdout; what the JVM prints goes to stderr.
 
+    A parent that was killed takes this process and its JVM along: its end of their stdin closes.
+
     Args:
         total: how many steps there are.
     """
@@ -29,9 +34,17 @@ class Teller:
         self.total = total
         self._told: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
         os.dup2(2, 1)
+        if stat.S_ISFIFO(os.fstat(0).st_mode) and os.getpgrp() == os.getpid():  # as `run_job` starts it
+            threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def __call__(self, step: str, done: int) -> None:
         self._told.write(json.dumps({"step": step, "done": done, "total": self.total}) + "\n")
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
 
 
 def start_hail(job: Mapping[str, Any], *, genotypes: int = 0) -> Any:
@@ -44,12 +57,19 @@ def start_hail(job: Mapping[str, Any], *, genotypes: int = 0) -> Any:
         genotypes: about how many there are to read.
     """
     import hail as hl
+    from hail.backend import py4j_backend
 
+    # Hail asks its JVM over a local connection, and asks again for ever when that breaks: on a full disk, for one.
+    py4j_backend.sync_retry_transient_errors = _once
     spark = job["spark"]
     scratch = Path(job["scratch"])
-    conf = {"spark.local.dir": str(scratch / "spark"), "spark.ui.enabled": "false"}
+    # Spark leaves folders in Java's temporary one when it is killed: they go with the scratch folder.
+    (scratch / "java").mkdir(exist_ok=True)
+    # Without the exit Hail's server lets a thread die of the lack of memory, and Python waits for its answer.
+    options = [f'"-Djava.io.tmpdir={scratch / "java"}"', "-XX:+ExitOnOutOfMemoryError"]
     if genotypes < SMALL:
-        conf["spark.driver.extraJavaOptions"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+        options += ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    conf = {"spark.driver.extraJavaOptions": " ".join(options), "spark.ui.enabled": "false"}
     for key in ("driver_memory", "executor_memory"):
         if spark.get(key):
             conf[f"spark.{key.replace('_', '.')}"] = str(spark[key])
@@ -67,6 +87,10 @@ def start_hail(job: Mapping[str, Any], *, genotypes: int = 0) -> Any:
     if not is_local(spark):
         hl.utils.range_table(1, n_partitions=1)._force_count()
     return hl
+
+
+def _once(call: Callable[[], Any]) -> Any:
+    return call()
 
 
 def end_hail(job: Mapping[str, Any]) -> None:

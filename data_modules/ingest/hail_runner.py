@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +34,8 @@ _GONE_WORDS = (
 )
 _MASTER_WORDS = ("All masters are unresponsive", "Failed to connect to master", "Application has been killed")
 _STARTING = "starting Hail"
+_LEAST_SPACE = 256 << 10
+"""Bytes; a disk with less free is full, whatever else is said."""
 _LINE = re.compile(r"HailException: (\S+):offset \d+: error while parsing line\n([^\t\n]+)\t(\d+)\t")
 _PARSE = re.compile(r"VCFParseError: (.+)")
 
@@ -58,7 +61,7 @@ def run_job(job: Path, *, module: str, log: Path, spark: SparkSettings, progress
             [sys.executable, "-m", module, str(job.resolve())],
             stdout=subprocess.PIPE,
             stderr=stderr,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # never written to: its end tells the process of ours
             cwd=job.parent,
             env=_environment(spark),
             start_new_session=True,
@@ -80,8 +83,9 @@ def run_job(job: Path, *, module: str, log: Path, spark: SparkSettings, progress
                     alarm.cancel()
             _end(process)
             process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    stream.close()
     if start is not None and start.rang:
         raise FusionError(
             f"{spark.master} has given Hail no executor in {spark.start_timeout:g} seconds. Its workers lack free "
@@ -151,11 +155,13 @@ def _failure(code: int, printed: str, log: Path, spark: SparkSettings) -> Fusion
     if told:
         return FusionError(told[-1].partition(": ")[2])
     if any(word in printed for word in _HEAP_WORDS):
+        executor = f" (spark.executor_memory={spark.executor_memory} where an executor lacked it)"
         return FusionError(
-            f"Hail ran out of memory with spark.driver_memory={spark.driver_memory}. Raise spark.driver_memory "
-            f"(conf/spark/). Log: {log}"
+            f"Hail ran out of memory with spark.driver_memory={spark.driver_memory}. Raise spark.driver_memory"
+            f"{'' if is_local(spark) else executor}, see conf/spark. Log: {log}"
         )
-    if "No space left on device" in printed:
+    # What was printed lies on that disk too, and may have found no room.
+    if "No space left on device" in printed or shutil.disk_usage(log.parent).free < _LEAST_SPACE:
         return FusionError(
             f"no space left on the disk of the cache folder {log.parent.parent} while Hail wrote to it; free some, or "
             f"set `cache` to a folder on another disk. Log: {log}"

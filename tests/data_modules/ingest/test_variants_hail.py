@@ -335,6 +335,41 @@ def test_a_hung_ingest_ends_at_its_timeout(ingested: Ingested) -> None:
     assert java_processes() == []
 
 
+STARTED_ALONE = """\
+import sys
+from pathlib import Path
+from data_modules.ingest.hail_runner import run_job
+from data_modules.ingest.variant_settings import SparkSettings
+folder = Path(sys.argv[1])
+run_job(folder / "job.json", module="data_modules.ingest.hail_job", log=folder / "logs" / "hail.log",
+        spark=SparkSettings(), progress=lambda step, done, total: print(step, flush=True))
+"""
+
+
+def test_a_killed_ingest_takes_hail_along(ingested: Ingested, tmp_path: Path, root: Path) -> None:
+    ingest = ingested.ingest
+    spark = {"master": "local[1]", "driver_memory": "1g", "conf": {}}
+    places = {name: str(tmp_path) for name in ("out", "scratch")} | {"log": str(tmp_path / "hail.log")}
+    job = ingest._job() | places | {"spark": spark, "hash": "", "settings": {}}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    command = [sys.executable, "-c", STARTED_ALONE, str(tmp_path)]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None and parent.stdout.readline() == "starting Hail\n"
+        (child,) = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        parent.kill()
+    end = time.monotonic() + 20
+    while alive(int(child)):
+        assert time.monotonic() < end, "the process that holds the JVM outlives the one that started it"
+        time.sleep(0.1)
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_what_the_reader_refuses_comes_through(ingested: Ingested, tmp_path: Path) -> None:
     path = tmp_path / "one_block.vcf"
     path.write_text(vcf_text([("chr2", 1000, "A", "C,G", "PASS", P1, "GT:DP", "0/1:20")], ["P1-T"]))
