@@ -19,8 +19,6 @@ from torch import Tensor
 
 from fusion.contract import Batch, ModalityBatch
 from fusion.encoders.base import Encoder
-from fusion.encoders.tiles import TileEncoder
-from fusion.encoders.volumes import VolumeEncoder
 from fusion.heads.base import Head
 from fusion.layers import ModelError
 from fusion.model import FusionModel
@@ -211,11 +209,10 @@ def load_weights(model: FusionModel, path: Path) -> None:
 
 def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None:
     """Before training, heads see how common each class is, and encoders of numbers how their values lie."""
-    # Tiles and volumes are many and large, and no image encoder asks for them.
     encoders = {
         name: encoder
         for name, encoder in model.encoders.items()
-        if isinstance(encoder, Encoder) and not isinstance(encoder, (TileEncoder, VolumeEncoder))
+        if isinstance(encoder, Encoder) and not encoder.of_pixels
     }
     seen: dict[str, list[ModalityBatch]] = {name: [] for name in encoders}
     labels = []
@@ -232,8 +229,8 @@ def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None
 
 @contextmanager
 def _quick_validation(model: FusionModel) -> Iterator[None]:
-    """Encoders of tiles average no orientations while a network trains."""
-    encoders = [encoder for encoder in model.encoders.values() if isinstance(encoder, TileEncoder)]
+    """Encoders do with less than for prediction while a network trains, where they can."""
+    encoders = [encoder for encoder in model.encoders.values() if isinstance(encoder, Encoder)]
     for encoder in encoders:
         encoder.quick = True
     try:

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from fusion.contract import Batch
-from fusion.encoders.tiles import TileEncoder
-from fusion.encoders.volumes import VolumeEncoder
+from fusion.encoders.base import Encoder
 from fusion.layers import ModelError
 from fusion.model import FusionModel
 
@@ -99,8 +98,8 @@ class FusionTask(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Two learning rates, with and without weight decay."""
         groups: dict[tuple[bool, bool], list[Tensor]] = {}
-        pixels = (TileEncoder, VolumeEncoder)
-        images = {name for name, encoder in self.model.encoders.items() if isinstance(encoder, pixels)}
+        encoders = self.model.encoders.items()
+        images = {name for name, encoder in encoders if isinstance(encoder, Encoder) and encoder.of_pixels}
         for name, parameter in self.model.named_parameters():
             if not parameter.requires_grad:
                 continue

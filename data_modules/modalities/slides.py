@@ -16,7 +16,8 @@ from data_modules.ingest.slides import IngestSettings, has_entry
 from data_modules.ingest.stain import StainFit, average_stains
 from data_modules.ingest.tiles import TileSettings
 from data_modules.ingest.tissue import settings_from
-from data_modules.modalities.base import BaseModality, PatientIds, listed_files, no_files
+from data_modules.modalities.base import require_same
+from data_modules.modalities.files import FileModality
 from data_modules.modalities.quality import slide_quality
 from data_modules.modalities.slides_fitted import FittedSlides
 from fusion.contract import FittedModality, FusionError, Progress, Quality, State
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _NOT_INGESTED = "the slides have not been ingested, or the cache was emptied since: run prepare first"
 
 
-class Slides(BaseModality):
+class Slides(FileModality):
     """The slides of a cohort.
 
     Args:
@@ -52,6 +53,7 @@ class Slides(BaseModality):
     """
 
     handcrafted = True
+    noun = "slides"
 
     def __init__(
         self,
@@ -69,19 +71,14 @@ class Slides(BaseModality):
         workers: int = 2,
         max_failed: float = 0.05,
     ) -> None:
-        super().__init__(name=name, source=source)
-        self._files = files
-        self._ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=Path(source.root))
+        super().__init__(
+            name=name, source=source, files=files, patient_pattern=patient_pattern, sample_sheet=sample_sheet
+        )
         self._mpp = dict(mpp) if isinstance(mpp, Mapping) else mpp
         self._rules = IngestSettings(tile=TileSettings(**dict(tile or {})), tissue=settings_from(tissue), stain=stain)
         self._embed = embed
         self._workers = workers
         self._max_failed = max_failed
-
-    @property
-    def key(self) -> str:
-        """Where this modality stands in the configuration."""
-        return f"modality.{self.name}"
 
     @cached_property
     def embedding(self) -> EmbeddingSettings | None:
@@ -96,29 +93,9 @@ class Slides(BaseModality):
         """What decides an entry; with an encoder, its weights' hash among it."""
         return self._rules if self.embedding is None else replace(self._rules, embed=self.embedding.key())
 
-    @cached_property
-    def paths(self) -> list[Path]:
-        """The slide files, sorted."""
-        found, _ = listed_files(self.source, self._files, key=self.key)
+    def one_each(self, found: list[Path]) -> list[Path]:
+        """Of a slide of many files, one."""
         return one_of_each(found)
-
-    @cached_property
-    def by_patient(self) -> dict[str, list[Path]]:
-        """Patient id → slides."""
-        matched, _ = self._ids.map([path.name for path in self.paths])
-        bags: dict[str, list[Path]] = {}
-        for path in self.paths:
-            if path.name in matched:
-                bags.setdefault(matched[path.name], []).append(path)
-        return bags
-
-    @property
-    def patients(self) -> frozenset[str]:
-        return frozenset(self.by_patient)
-
-    @property
-    def absent(self) -> str | None:
-        return no_files(self.source, self._files)
 
     @cached_property
     def requests(self) -> list[SlideRequest]:
@@ -132,9 +109,7 @@ class Slides(BaseModality):
         return SlideRequest(path=path, default_mpp=None if self._mpp is None else float(self._mpp))
 
     def check(self) -> list[str]:
-        _, problems = listed_files(self.source, self._files, key=self.key)
-        wrong = self._ids.check(key=self.key)
-        problems += wrong + [f"{self.key}.{problem}." for problem in self._rules.tile.problems()]
+        problems = self.check_mapping() + [f"{self.key}.{problem}." for problem in self._rules.tile.problems()]
         if self._rules.stain not in ("none", "macenko", "fold"):
             problems.append(f"{self.key}.stain={self._rules.stain!r}: set it to none, macenko or fold.")
         if self._rules.stain == "fold" and self.embedding is not None:
@@ -144,27 +119,12 @@ class Slides(BaseModality):
             )
         if self.embedding is not None:
             problems += [f"{self.key}.embed.{problem}" for problem in self.embedding.problems()]
-        if problems or wrong:
-            return problems
-        return self._check_names() + self._check_slides()
+        return problems or self.check_names() + self._check_slides()
 
-    def _check_names(self) -> list[str]:
-        problems = []
-        names = [path.name for path in self.paths]
-        _, stray = self._ids.map(names)
-        if stray:
-            problems.append(
-                f"{self.key}: {len(stray)} of {len(names)} slides belong to no patient ({some(stray)}). Mend "
-                f"{self.key}.patient_pattern or {self.key}.sample_sheet, or narrow {self.key}.files."
-            )
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            problems.append(
-                f"{self.key}.files: the same file name lies in several folders ({some(twice)}), so patients and "
-                f"results could be mixed up. Rename them or narrow {self.key}.files."
-            )
+    def check_names(self) -> list[str]:
+        problems = super().check_names()
         if isinstance(self._mpp, Mapping):
-            unknown = sorted(set(self._mpp) - set(names))
+            unknown = sorted(set(self._mpp) - {path.name for path in self.paths})
             if unknown:
                 problems.append(f"{self.key}.mpp names slides that are not there ({some(unknown)}). Correct the names.")
         return problems
@@ -247,13 +207,7 @@ class Slides(BaseModality):
         Raises:
             FusionError: tiles here are of another size, resolution, stain or encoder than the weights were trained on.
         """
-        mine = self.identity()
-        for key, trained in state.config.items():
-            if mine.get(key) != trained:
-                raise FusionError(
-                    f"{self.key}.{key} is {mine.get(key)!r} here, but the run was trained with {trained!r}. "
-                    f"Set {self.key}.{key} to that."
-                )
+        require_same(self.identity(), state.config, key=self.key)
         reference = None
         if "stain_matrix" in state.arrays:
             reference = StainFit(matrix=state.arrays["stain_matrix"], most=state.arrays["stain_most"])

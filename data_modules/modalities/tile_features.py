@@ -15,7 +15,8 @@ from data_modules.errors import some
 from data_modules.ingest.cache import CacheEntry, content_hash
 from data_modules.ingest.feature_files import FeatureFile, FeatureFileError, read_header, summarise
 from data_modules.ingest.known_encoders import known
-from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds, listed_files, no_files
+from data_modules.modalities.base import BaseFitted
+from data_modules.modalities.files import FileModality
 from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, State
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _FORMAT = 1
 
 
-class TileFeatures(BaseModality):
+class TileFeatures(FileModality):
     """Bags of tile features, one HDF5 file a slide; several slides of a patient make one bag.
 
     Args:
@@ -41,6 +42,9 @@ class TileFeatures(BaseModality):
         width: features of a tile; None takes the encoder's, or what the files agree on.
     """
 
+    noun = "feature files"
+    same_name = "features of two encoders or magnifications?"
+
     def __init__(
         self,
         *,
@@ -52,38 +56,11 @@ class TileFeatures(BaseModality):
         encoder: str | None = None,
         width: int | None = None,
     ) -> None:
-        super().__init__(name=name, source=source)
-        self._files = files
-        self._ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=Path(source.root))
+        super().__init__(
+            name=name, source=source, files=files, patient_pattern=patient_pattern, sample_sheet=sample_sheet
+        )
         self._encoder = encoder
         self._width = width
-
-    @property
-    def key(self) -> str:
-        return f"modality.{self.name}"
-
-    @cached_property
-    def paths(self) -> list[Path]:
-        found, _ = listed_files(self.source, self._files, key=self.key)
-        return found
-
-    @cached_property
-    def by_patient(self) -> dict[str, list[Path]]:
-        """Patient id → files."""
-        matched, _ = self._ids.map([path.name for path in self.paths])
-        bags: dict[str, list[Path]] = {}
-        for path in self.paths:
-            if path.name in matched:
-                bags.setdefault(matched[path.name], []).append(path)
-        return bags
-
-    @property
-    def patients(self) -> frozenset[str]:
-        return frozenset(self.by_patient)
-
-    @property
-    def absent(self) -> str | None:
-        return no_files(self.source, self._files)
 
     @cached_property
     def _headers(self) -> tuple[dict[Path, FeatureFile], list[str]]:
@@ -119,28 +96,15 @@ class TileFeatures(BaseModality):
         return self._width or (None if encoder is None else encoder.width)
 
     def check(self) -> list[str]:
-        _, problems = listed_files(self.source, self._files, key=self.key)
-        wrong = self._ids.check(key=self.key)
-        if problems or wrong:
-            return problems + wrong
-        names = [path.name for path in self.paths]
-        _, stray = self._ids.map(names)
-        if stray:
-            problems.append(
-                f"{self.key}: {len(stray)} of {len(names)} feature files belong to no patient ({some(stray)}). Mend "
-                f"{self.key}.patient_pattern or {self.key}.sample_sheet, or narrow {self.key}.files."
-            )
-        twice = sorted(name for name, count in Counter(names).items() if count > 1)
-        if twice:
-            problems.append(
-                f"{self.key}.files: the same file name lies in several folders ({some(twice)}): features of two "
-                f"encoders or magnifications? Narrow {self.key}.files to one folder."
-            )
+        problems = self.check_mapping()
+        if problems:
+            return problems
+        problems = self.check_names()
         headers, errors = self._headers
         if errors:
             problems.append(
-                f"{self.key}: {len(errors)} of {len(names)} feature files cannot be used: {some(errors)}. Extract them "
-                f"again, or leave them out of {self.key}.files."
+                f"{self.key}: {len(errors)} of {len(self.paths)} feature files cannot be used: {some(errors)}. "
+                f"Extract them again, or leave them out of {self.key}.files."
             )
         return problems + self._check_alike(list(headers.values()))
 

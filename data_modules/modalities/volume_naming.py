@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_modules.errors import some
 from data_modules.ingest.volume_grid import Intensity
+from data_modules.modalities.base import stray_problem
 
 if TYPE_CHECKING:
     from data_modules.ingest.volume_files import VolumeFile
@@ -65,10 +66,7 @@ class Sorted:
                 f"leave them out of {key}.files."
             )
         if self.stray:
-            problems.append(
-                f"{key}: {len(self.stray)} of {total} volumes belong to no patient ({some(self.stray)}). Mend "
-                f"{key}.patient_pattern or {key}.sample_sheet, or narrow {key}.files."
-            )
+            problems.append(stray_problem(self.stray, total, noun="volumes", key=key))
         if self.several:
             problems.append(
                 f"{key}.sequences: several sequences match {some(self.several)}. Make their `match` tell them apart."

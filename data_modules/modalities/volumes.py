@@ -15,7 +15,7 @@ from data_modules.ingest.volume_files import VolumeFile, find_volumes
 from data_modules.ingest.volume_grid import Crop, GridSettings
 from data_modules.ingest.volume_set import VolumeSet, ingest_volumes, load_set
 from data_modules.ingest.volumes import PatientVolumes, VolumeSettings
-from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds
+from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds, require_same
 from data_modules.modalities.quality import volume_quality
 from data_modules.modalities.volume_naming import Sorted, parse_sequences
 from fusion.contract import FeatureSpec, FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State
@@ -76,11 +76,6 @@ class Volumes(BaseModality):
         self.settings = VolumeSettings(sequences=self.sequences.intensities, grid=grid, centre=tuple(centre or ()))
         self._workers = workers
         self._max_failed = max_failed
-
-    @property
-    def key(self) -> str:
-        """Where this modality stands in the configuration."""
-        return f"modality.{self.name}"
 
     @cached_property
     def _found(self) -> tuple[list[VolumeFile], list[str]]:
@@ -168,13 +163,7 @@ class Volumes(BaseModality):
         Raises:
             FusionError: the grid, the sequences or their intensities are not those the weights were trained on.
         """
-        mine = self.identity()
-        for key, trained in state.config.items():
-            if mine.get(key) != trained:
-                raise FusionError(
-                    f"{self.key}.{key} is {mine.get(key)!r} here, but the run was trained with {trained!r}. "
-                    f"Set {self.key}.{key} to that."
-                )
+        require_same(self.identity(), state.config, key=self.key)
         return FittedVolumes(self)
 
     def identity(self) -> dict[str, Any]:

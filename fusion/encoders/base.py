@@ -31,6 +31,12 @@ class Encoder(nn.Module):
     tokens_alone: ClassVar[bool] = True
     """Whether a token depends on its own tile or number alone, so that tiles can be encoded one by one."""
 
+    of_pixels: ClassVar[bool] = False
+    """Whether it learns from pixels or voxels: with a learning rate of its own, and never from all patients at once."""
+
+    quick: bool = False
+    """While training: validation after an epoch may do with less than prediction, e.g. one orientation of a tile."""
+
     def __init__(self, spec: ModalitySpec, *, width: int) -> None:
         super().__init__()
         if spec.kind not in self.kinds:
@@ -48,7 +54,10 @@ class Encoder(nn.Module):
         return tuple(feature.name for feature in self.spec.features)
 
     def start(self, batches: Sequence[ModalityBatch]) -> None:
-        """See the training patients' values once, before training; nothing, unless an encoder needs it."""
+        """See the training patients' values once, before training; nothing, unless an encoder needs it.
+
+        Not called where `of_pixels`: tiles and volumes are many and large.
+        """
 
     def forward(self, x: ModalityBatch) -> Tokens:
         """``(batch, token, *token_shape)`` → tokens ``(batch, token, width)`` and summary ``(batch, width)``."""

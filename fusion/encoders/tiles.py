@@ -35,8 +35,7 @@ class TileEncoder(Encoder):
     """
 
     kinds = ("tiles",)
-    quick: bool = False
-    """While training: validation after an epoch may do with less than prediction, e.g. one orientation of a tile."""
+    of_pixels = True
 
     mean: Tensor
     std: Tensor

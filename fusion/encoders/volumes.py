@@ -32,6 +32,7 @@ class VolumeEncoder(Encoder):
     """
 
     kinds = ("volume",)
+    of_pixels = True
 
     def __init__(
         self,

@@ -119,6 +119,21 @@ def test_two_collapsed_classes_take_the_binary_path_from_the_runs_weights(
     assert "auroc" in metrics["arms"]["fusion"]
 
 
+def test_the_runs_encoder_embeds_the_tiles_of_slides(run: Path, tiles: Path) -> None:
+    """``modality.slides.embed.weights=<run folder>``: what the trained network makes of a tile, to the last layer."""
+    from data_modules.ingest.embeddings import EmbeddingSettings
+
+    settings = EmbeddingSettings(encoder="cnn", weights=str(run))
+    assert settings.problems() == []
+    files = sorted(tiles.rglob("*.png"))
+    stack = np.stack([np.asarray(Image.open(file)).transpose(2, 0, 1) for file in files])
+    found = settings.load().embed(stack)
+    assert found.shape == (len(files), 8)  # channels=[4,4,4,8,8]
+    nearest = np.linalg.norm(found[:, None] - found[None], axis=2) + 1e9 * np.eye(len(files))
+    same = [files[i].parent == files[j].parent for i, j in enumerate(nearest.argmin(axis=1))]
+    assert np.mean(same) > 0.9
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,8 @@ def test_the_page_says_what_the_table_says(root: Path) -> None:
     assert set(rows) == set(KNOWN_ENCODERS)
     for name, cells in rows.items():
         facts = KNOWN_ENCODERS[name]
-        assert cells[1] == (str(facts.input_size) if facts.input_size else "as it is"), name
+        middle = f", middle {facts.crop}" if facts.crop else ""
+        assert cells[1] == (f"{facts.input_size}{middle}" if facts.input_size else "as it is"), name
         assert cells[4] == str(facts.width), name
         assert cells[5] == facts.licence, name
         assert cells[6] == ("yes" if facts.tested else "no"), name
@@ -118,22 +120,76 @@ def test_what_could_run_code_is_not_loaded(tmp_path: Path, resnet18: Weights) ->
         read_weights(tmp_path / "other.pth")
 
 
-def test_the_packages_own_cnn_embeds_with_a_runs_weights(tmp_path: Path) -> None:
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """What a run folder of tile classification holds of its encoder: another width, norm and constants than usual."""
     from fusion.contract import ModalitySpec
     from fusion.encoders.cnn import TileCNN
 
     torch.manual_seed(1)
-    trained = TileCNN(ModalitySpec(name="slides", kind="tiles", token_shape=(3, 64, 64)), width=16)
-    state = {f"encoders.slides.{key}": value.contiguous() for key, value in trained.state_dict().items()}
-    save_file(state | {"head.weight": torch.zeros(2, 16)}, tmp_path / "weights.safetensors")
-    settings = EmbeddingSettings(encoder="cnn", weights=str(tmp_path / "weights.safetensors"))
+    spec = ModalitySpec(name="tiles", kind="tiles", token_shape=(3, 64, 64))
+    trained = TileCNN(spec, width=16, channels=(4, 4, 6, 6, 10), norm="group")
+    folder = tmp_path / "run"
+    (folder / "models/r0f0/fusion").mkdir(parents=True)
+    state = {f"encoders.tiles.{key}": value.contiguous() for key, value in trained.state_dict().items()}
+    save_file(state | {"head.weight": torch.zeros(2, 16)}, folder / "models/r0f0/fusion/member0.safetensors")
+    save_file(trained.state_dict(), tmp_path / "plain.safetensors")
+    (folder / "run.json").write_text("{}")
+    (folder / "config.yaml").write_text(
+        "model: {encoders: {tiles: {_target_: fusion.encoders.cnn.TileCNN, channels: [4, 4, 6, 6, 10], norm: group, "
+        "match_colours: false, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]}}}"
+    )
+    return folder
+
+
+def test_a_runs_encoder_embeds_as_it_was_trained(run: Path) -> None:
+    from fusion.contract import ModalitySpec
+    from fusion.encoders.cnn import TileCNN
+    from fusion.encoders.weights import load_pretrained
+
+    settings = EmbeddingSettings(encoder="cnn", weights=str(run))
+    assert settings.problems() == [] and settings.width == 10
     tiles = np.random.default_rng(0).integers(0, 256, (3, 3, 64, 64), dtype=np.uint8)
     found = settings.load().embed(tiles)
+    spec = ModalitySpec(name="tiles", kind="tiles", token_shape=(3, 64, 64))
+    trained = TileCNN(spec, width=16, channels=(4, 4, 6, 6, 10), norm="group")
+    load_pretrained(trained, str(run), where="model.encoders.tiles")
     with torch.inference_mode():
-        normal = (torch.from_numpy(tiles) / 255 - trained.mean) / trained.std
-        expected = trained.eval().features(normal)
-    assert found.shape == (3, 32)
+        expected = trained.eval().features((torch.from_numpy(tiles) / 255 - 0.5) / 0.25)
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_another_network_of_a_run_is_another_address(run: Path) -> None:
+    before = EmbeddingSettings(encoder="cnn", weights=str(run)).key()
+    file = next(run.glob("models/*/fusion/*.safetensors"))
+    state = read_weights(file)
+    save_file({key: value + 1 for key, value in state.items()}, file)
+    after = EmbeddingSettings(encoder="cnn", weights=str(run)).key()
+    assert before["embed.weights"] != after["embed.weights"]
+    assert before["constants"] == after["constants"] and before["constants"][0] == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("encoder", "change", "message"),
+    [
+        ("resnet18", "", r"the run trained fusion\.encoders\.cnn\.TileCNN, not resnet18 .*Set encoder to what it"),
+        ("uni", "", r"is a run folder, and uni is not trained by runs\. Set encoder to one of cnn, efficientnet"),
+        ("cnn", "match_colours: true", r"matched colours .*Train with model\.encoders\.tiles\.match_colours=false"),
+        ("cnn", "no config", r"config\.yaml does not say what the run trained"),
+        ("cnn", "no run.json", r"is a folder, but no run folder \(no run\.json\)"),
+        ("cnn", "no models", r"keeps no network of the arm fusion"),
+    ],
+)
+def test_runs_that_cannot_be_used(run: Path, encoder: str, change: str, message: str) -> None:
+    config = run / "config.yaml"
+    if ":" in change:
+        config.write_text(config.read_text().replace("match_colours: false", change))
+    for file in {"no config": [config], "no run.json": [run / "run.json"]}.get(change, []):
+        file.unlink()
+    if change == "no models":
+        next(run.glob("models/*/fusion/*.safetensors")).unlink()
+    (problem,) = EmbeddingSettings(encoder=encoder, weights=str(run)).problems()
+    assert re.search(message, problem), problem
 
 
 def test_tokens_are_pooled_as_the_table_says() -> None:
@@ -193,6 +249,17 @@ def test_a_models_own_size_and_weights_are_part_of_what_identifies_embeddings() 
     assert uni.side == 224 and uni.width == 1024 and uni.key()["embed.weights"] == "hub:MahmoodLab/UNI"
     assert EmbeddingSettings(encoder="uni", input_size=448).key() != uni.key()
     assert uni.problems() == []
+
+
+def test_the_middle_is_kept_where_the_table_says(tmp_path: Path, resnet18: Weights) -> None:
+    save_file(resnet18, tmp_path / "w.safetensors")
+    plain = EmbeddingSettings(encoder="resnet18", weights=str(tmp_path / "w.safetensors"))
+    cropped = EmbeddingSettings(encoder="resnet18", weights=str(tmp_path / "w.safetensors"))
+    cropped.__dict__["facts"] = replace(plain.facts, crop=32)
+    tiles = np.random.default_rng(0).integers(0, 256, (2, 3, 48, 48), dtype=np.uint8)
+    expected = plain.load().embed(np.ascontiguousarray(tiles[:, :, 8:40, 8:40]))
+    np.testing.assert_allclose(cropped.load().embed(tiles), expected, rtol=1e-4, atol=1e-5)
+    assert cropped.key() != plain.key()
 
 
 def test_embeddings_that_are_not_finite_are_refused(tmp_path: Path, resnet18: Weights) -> None:

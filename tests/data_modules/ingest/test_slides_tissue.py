@@ -41,7 +41,7 @@ def test_glass_alone_has_no_tissue() -> None:
     assert not blank.kept.any()
 
 
-@pytest.mark.parametrize("ink", [(30, 60, 190), (20, 150, 60), (25, 25, 28)])
+@pytest.mark.parametrize("ink", [(30, 60, 190), (20, 150, 60), (25, 25, 28), (218, 24, 24)])
 def test_ink_is_rejected_on_glass_and_on_tissue(pixels: np.ndarray, ink: tuple[int, int, int]) -> None:
     pixels[90:102, 10:180] = ink
     mask = find_tissue(pixels, mpp=MPP, settings=TissueSettings())
@@ -50,6 +50,14 @@ def test_ink_is_rejected_on_glass_and_on_tissue(pixels: np.ndarray, ink: tuple[i
     assert mask.kept[55:80, 45:135].all()
     kept = find_tissue(pixels, mpp=MPP, settings=TissueSettings(reject=()))
     assert not kept.artefacts
+
+
+@pytest.mark.parametrize("colour", [(152, 8, 40), (176, 30, 75), (200, 60, 90), (120, 80, 30)])
+def test_blood_and_brown_pigment_are_no_ink(pixels: np.ndarray, colour: tuple[int, int, int]) -> None:
+    """Colours of real tiles of haemorrhage, as red as ink, and of a pigment."""
+    pixels[90:102, 45:135] = colour
+    mask = find_tissue(pixels, mpp=MPP, settings=TissueSettings())
+    assert not mask.artefacts["pen"].any()
 
 
 def test_a_fold_is_rejected(pixels: np.ndarray) -> None:
@@ -107,3 +115,23 @@ def test_real_tissue_without_glass_is_kept(name: str, root: Path) -> None:
         pixels = np.asarray(image.convert("RGB").reduce(16))
     mask = find_tissue(pixels, mpp=4.0, settings=TissueSettings())
     assert mask.kept.mean() > 0.9
+
+
+def test_real_blood_is_kept_and_red_ink_over_real_tissue_is_found(root: Path) -> None:
+    import openslide
+
+    folder = root.parent / "shared/data/histology"
+    if not folder.is_dir():
+        pytest.skip(f"{folder.name} is not on this machine")
+    for file in sorted((folder / "tiles150/haemorrhage").iterdir())[:20]:
+        with Image.open(file) as image:
+            tile = np.asarray(image.convert("RGB").reduce(8))
+        assert find_tissue(tile, mpp=4.0, settings=TissueSettings()).share("pen") == 0, file.name
+    with openslide.OpenSlide(str(folder / "cmu_small_region.svs")) as slide:
+        pixels = np.asarray(slide.read_region((0, 0), 0, slide.dimensions).convert("RGB").reduce(8)).copy()
+    assert find_tissue(pixels, mpp=4.0, settings=TissueSettings()).share("pen") < 0.001
+    stroke = np.s_[100:130, 40:240]
+    pixels[stroke] = pixels[stroke] * np.array([0.9, 0.1, 0.1])  # a marker's transmission, over tissue and glass
+    mask = find_tissue(pixels, mpp=4.0, settings=TissueSettings())
+    assert mask.artefacts["pen"][stroke].mean() > 0.99
+    assert not mask.kept[stroke].any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -229,6 +230,26 @@ def test_a_volume_with_nan_fails_its_patient_and_stops_the_run(cohort: Path, vol
     assert set(tolerant.ingested.errors) == {"P1"}
     assert tolerant.fit([], np.zeros(0, dtype=np.int64)).load("P1") is None
     assert "P1_post" in (tolerant.ingested.folder / "quality.csv").read_text()
+
+
+def test_a_full_disk_is_no_fault_of_the_patient(cohort: Path, volumes: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an entry never counts, and the run stops with one message, whatever `max_failed` allows."""
+    save = np.save
+
+    def full(path: Path, values: np.ndarray) -> None:
+        if path.name == "region.npy":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(path, values)
+
+    monkeypatch.setattr("data_modules.ingest.volumes.np.save", full)
+    made = volumes(sequences=TWO, max_failed=1.0)
+    with pytest.raises(FusionError, match="no space left on the disk of the cache folder"):
+        made.prepare(silent)
+    monkeypatch.undo()
+    with pytest.raises(FusionError, match="run prepare first"):
+        _ = volumes(sequences=TWO).ingested
+    made.prepare(silent)
+    assert set(made.ingested.entries) == {"P1", "P2", "P3"}
 
 
 def masked(volumes: Make, **options: Any) -> Volumes:

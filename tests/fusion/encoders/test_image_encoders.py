@@ -160,7 +160,7 @@ def test_embeddings() -> None:
         EmbeddingMIL(TILES, width=8)
 
 
-@pytest.mark.parametrize(("depth", "channels", "entries"), [(18, 512, 120), (50, 2048, 318)])
+@pytest.mark.parametrize(("depth", "channels", "entries"), [(18, 512, 120), (34, 512, 216), (50, 2048, 318)])
 def test_resnet_has_torchvisions_shape(depth: int, channels: int, entries: int) -> None:
     """torchvision's resnet18 and resnet50 hold 122 and 320 tensors, two of them the classifier's."""
     encoder = TileResNet(TILES, width=8, depth=depth).eval()

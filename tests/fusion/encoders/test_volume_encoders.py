@@ -148,7 +148,8 @@ def test_augmentation_is_for_training_only() -> None:
         (cnn, {"norm": "layer"}, "norm is 'layer'"),
         (cnn, {"channels": ()}, "channels is empty"),
         (cnn, {"pooling": "max"}, "pooling is 'max'"),
-        (resnet, {"depth": 34}, "depth is 34"),
+        (resnet, {"depth": 101}, "depth is 101; choose 10 or 18 or 34 or 50"),
+        (resnet, {"shortcut": "C"}, "shortcut is 'C'"),
         (resnet, {"trainable_from": 6}, "trainable_from is 6"),
         (resnet, {"weights": "nowhere.safetensors"}, "nowhere.safetensors does not exist"),
     ],
@@ -165,7 +166,7 @@ def test_tables_are_no_volumes() -> None:
         VolumeCNN(table, width=8)
 
 
-@pytest.mark.parametrize("depth", [10, 18])
+@pytest.mark.parametrize("depth", [10, 18, 34, 50])
 def test_resnet_takes_weights_and_freezes_stages(depth: int, tmp_path: Path) -> None:
     donor = resnet(depth=depth)
     save_file(donor.backbone.state_dict(), tmp_path / "w.safetensors")
@@ -175,6 +176,8 @@ def test_resnet_takes_weights_and_freezes_stages(depth: int, tmp_path: Path) -> 
     named = [(name.split("."), part) for name, part in taken.named_parameters() if name.startswith("backbone")]
     learning = {names[1] for names, part in named if part.requires_grad}
     assert learning == {"layer4"}
+    if depth == 50:
+        assert taken.project[0].in_features == 2048  # type: ignore[index,union-attr]
     before = taken.backbone.bn1.running_mean.clone()  # type: ignore[union-attr,operator]
     taken.train()(patients(BOTH, BOTH))
     assert torch.equal(taken.backbone.bn1.running_mean, before)  # type: ignore[union-attr,arg-type]
@@ -188,6 +191,20 @@ def test_resnet_keys_are_medicalnets() -> None:
     assert "layer2.0.downsample.0.bias" not in ten
     assert "layer2.0.downsample.0.weight" not in eighteen  # shortcut A has no parameters
     assert "layer4.1.conv2.weight" in eighteen
+    fifty = resnet(depth=50).backbone.state_dict()
+    assert "layer1.0.downsample.0.weight" in fifty and "layer1.0.conv3.weight" in fifty
+
+
+def test_a_shortcut_that_learns_has_weights_that_learn(tmp_path: Path) -> None:
+    """MONAI's shortcut A pads with zeros, and passes no gradient; B is a convolution."""
+    encoder = resnet(depth=18, shortcut="B").train()
+    encoder(patients(BOTH, ONE)).summary.square().sum().backward()
+    weight = dict(encoder.backbone.named_parameters())["layer2.0.downsample.0.weight"]
+    assert weight.grad is not None and weight.grad.any()
+    save_file(encoder.backbone.state_dict(), tmp_path / "b.safetensors")
+    with pytest.raises(ModelError, match=r"weights of another network"):
+        resnet(depth=18, weights=str(tmp_path / "b.safetensors"))
+    assert resnet(depth=18, shortcut="B", weights=str(tmp_path / "b.safetensors"))
 
 
 def test_a_model_of_volumes_keeps_no_volume_before_training() -> None:
