@@ -10,7 +10,40 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_modules.ingest.hail_process import SMALL
 from data_modules.ingest.vcf import open_vcf
+
+_FEW = 4
+"""Files of other samples each that are read one by one where they are large; small ones never are: a query costs
+seconds, a line microseconds."""
+
+_READ = ("GT", "GQ", "DP", "AD", "AF")
+
+
+def groups(files: Sequence[Mapping[str, Any]], *, bundled: bool) -> list[list[Mapping[str, Any]]]:
+    """Files that one query can read: of the same columns (one a chromosome), or many of one patient each.
+
+    Args:
+        files: of a job, of one origin.
+        bundled: whether files of other samples may be put together, see `bundle`; those that declare FORMAT keys in
+            other ways never are.
+    """
+    same: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for file in files:
+        key = (*file["samples"], *map(str, file["columns"]), file["compression"], file["build"])
+        same.setdefault(key, []).append(file)
+    if not bundled:
+        return list(same.values())
+    alike: dict[tuple[Any, ...], list[list[Mapping[str, Any]]]] = {}
+    for group in same.values():
+        declared = {tuple(file["facts"]["fields"].get(key) for key in _READ) for file in group}
+        alike.setdefault((len(group[0]["samples"]), group[0]["build"], *sorted(map(str, declared))), []).append(group)
+    found = []
+    for members in alike.values():
+        every = [file for group in members for file in group]
+        small = sum(file["records"] * len(file["samples"]) for file in every) < SMALL
+        found += [every] if len(members) > (1 if small else _FEW) else members
+    return found
 
 
 def bundle(files: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.ingest.annotation import Annotation, AnnotationSettings, read_annotations
-from data_modules.ingest.bundle import bundle
+from data_modules.ingest.bundle import bundle, groups
 from data_modules.ingest.hail_export import Query, export, prepare_lift
-from data_modules.ingest.hail_process import SMALL, Teller, end_hail, start_hail
+from data_modules.ingest.hail_process import Teller, end_hail, start_hail
 from data_modules.ingest.reference import Reference
 from data_modules.ingest.store_builder import Key, Source, StoreBuilder, source_of
 from data_modules.ingest.variant_results import write_results
@@ -27,10 +27,6 @@ from fusion.contract import FusionError
 
 File = Mapping[str, Any]
 Notes = dict[Key, Sequence[Annotation]]
-
-_BUNDLED = 4
-"""Files of other samples each from which on they are put together, however large; small ones always are: a query costs
-seconds, a line microseconds."""
 
 
 def main(path: Path) -> None:
@@ -86,8 +82,9 @@ def _ingest(hl: Any, origin: str, job: Mapping[str, Any], notes: Future[Notes]) 
     """All files of an origin into one store."""
     files = [file for file in job["files"] if file["origin"] == origin]
     builder = StoreBuilder(sources=[source_of(file) for file in files], reference=_reference(job))
-    for number, group in enumerate(_groups(files)):
-        path = f"{job['spark'].get('scratch') or job['scratch']}/{origin}_{number}.tsv"
+    shared = job["spark"].get("scratch") or job["scratch"]
+    for number, group in enumerate(groups(files, bundled="://" not in shared)):
+        path = f"{shared}/{origin}_{number}.tsv"
         query = _query(group, job, origin, number)
         if query.source_build != query.build:
             prepare_lift(hl, query, Path(job["scratch"]) / "over.chain")
@@ -97,30 +94,12 @@ def _ingest(hl: Any, origin: str, job: Mapping[str, Any], notes: Future[Notes]) 
     write_results(builder, origin, job, files)
 
 
-def _groups(files: Sequence[File]) -> list[list[File]]:
-    """Files that one query can read: of the same columns (one a chromosome), or many of one patient each."""
-    same: dict[tuple[Any, ...], list[File]] = {}
-    for file in files:
-        key = (*file["samples"], *map(str, file["columns"]), file["compression"], file["build"])
-        same.setdefault(key, []).append(file)
-    wide: dict[tuple[Any, ...], list[list[File]]] = {}
-    for group in same.values():
-        wide.setdefault((len(group[0]["samples"]), group[0]["build"]), []).append(group)
-    groups = []
-    for members in wide.values():
-        every = [file for group in members for file in group]
-        small = sum(file["records"] * len(file["samples"]) for file in every) < SMALL
-        groups += [every] if len(members) > (1 if small else _BUNDLED) else members
-    return groups
-
-
 def _query(group: Sequence[File], job: Mapping[str, Any], origin: str, number: int) -> Query:
     """How to read a group; files of different samples are bundled first."""
     numbered = len({tuple(file["samples"]) for file in group}) > 1
     paths, compression = [file["path"] for file in group], group[0]["compression"]
     if numbered:
-        shared = job["spark"].get("scratch") or job["scratch"]
-        bundled = Path(job["scratch"] if "://" in shared else shared) / f"{origin}_{number}.vcf.gz"
+        bundled = Path(job["spark"].get("scratch") or job["scratch"]) / f"{origin}_{number}.vcf.gz"
         bundle(group, bundled)
         paths, compression = [str(bundled)], "bgzip"
     return Query(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from data_modules.ingest.annotation import Annotation
+from data_modules.ingest.bundle import groups
 from data_modules.ingest.chain import write_chain
 from data_modules.ingest.reference import Reference
 from data_modules.ingest.store_builder import Source, StoreBuilder, source_of
@@ -166,3 +167,20 @@ def test_results_say_what_was_done_and_what_was_not(tmp_path: Path) -> None:
     assert store.qc["inputs"]["genes"] == "of 1 variants by place in genes.bed"
     table = pd.read_parquet(store.folder / "samples.parquet")
     assert table["simulated"].all() and table["sample"].tolist() == ["A", "N"]
+
+
+def test_which_files_are_read_together() -> None:
+    def file(name: str, sample: str, *, records: int = 10, gq: str = "1,Integer") -> dict[str, object]:
+        facts = {"fields": {"GT": "1,String", "GQ": gq}}
+        plain = {"name": name, "samples": (sample,), "columns": (sample,), "compression": "bgzip", "build": "GRCh38"}
+        return {**plain, "records": records, "facts": facts}
+
+    def names(files: list[dict[str, object]], *, bundled: bool = True) -> list[str]:
+        return ["".join(str(file["name"]) for file in group) for group in groups(files, bundled=bundled)]
+
+    few = [file("a", "A"), file("b", "B"), file("c", "A")]
+    assert names(few) == ["acb"], "small ones together"
+    assert names(few, bundled=False) == ["ac", "b"], "of one sample, e.g. one a chromosome"
+    large = [file(name, name, records=20_000_000) for name in "abcde"]
+    assert names(large[:4]) == ["a", "b", "c", "d"] and names(large) == ["abcde"]
+    assert names([*few, file("f", "F", gq="1,Float")]) == ["acb", "f"], "the first one's header would misread the other"
