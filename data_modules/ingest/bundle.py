@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_modules.ingest.hail_process import SMALL
 from data_modules.ingest.vcf import open_vcf
+
+_SMALL = 30_000_000
+"""Genotypes of all files together that are small."""
 
 _FEW = 4
 """Files of other samples each that are read one by one where they are large; small ones never are: a query costs
@@ -41,7 +43,7 @@ def groups(files: Sequence[Mapping[str, Any]], *, bundled: bool) -> list[list[Ma
     found = []
     for members in alike.values():
         every = [file for group in members for file in group]
-        small = sum(file["records"] * len(file["samples"]) for file in every) < SMALL
+        small = sum(file["records"] * len(file["samples"]) for file in every) < _SMALL
         found += [every] if len(members) > (1 if small else _FEW) else members
     return found
 

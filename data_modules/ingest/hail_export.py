@@ -13,6 +13,7 @@ from typing import Any
 
 from data_modules.ingest.chain import write_chain
 from data_modules.ingest.store_builder import LOW_BALANCE, LOW_DP, LOW_GQ, UNCALLED
+from data_modules.ingest.unkeyed import unkeyed
 
 _REDUCE_PLOIDY = (r"\t0[/|](\d+[/|]\d+)(?=[:\t\r\n]|$)", "\t$1")
 """Mutect2 writes 0/1/2 for a tumour with two alternate alleles: 1/2 has the same dosages and the ploidy Hail reads."""
@@ -32,6 +33,7 @@ class Query:
         paths: of the same columns.
         compression: of all.
         reduced_ploidy: whether calls such as 0/1/2 occur.
+        depthless: whether there are lines without DP; only then are depths taken from AD, which costs time to read.
         records: how many lines there are.
         size: bytes of all.
         source_build: genome build of the files.
@@ -46,6 +48,7 @@ class Query:
     paths: Sequence[str]
     compression: str
     reduced_ploidy: bool
+    depthless: bool
     records: int
     size: int
     source_build: str
@@ -75,7 +78,10 @@ def export(hl: Any, query: Query, path: str) -> None:
         array_elements_required=False,
         skip_invalid_loci=True,
         find_replace=_REDUCE_PLOIDY if query.reduced_ploidy else None,
-    ).key_rows_by()  # with keys Hail reads all files once more before, to learn whether they are sorted
+    )
+    matrix = unkeyed(hl, matrix)
+    if query.depthless and {"AD", "DP"} <= set(matrix.entry):
+        matrix = matrix.annotate_rows(depthless=hl.agg.all(hl.is_missing(matrix.DP)))
     entry = _entry(hl, matrix, query)
     rows = matrix.select_entries(**entry).localize_entries("calls", "columns")
     alleles = hl.range(1, hl.len(rows.alleles))
@@ -121,8 +127,11 @@ def _entry(hl: Any, matrix: Any, query: Query) -> dict[str, Any]:
     if filters.get("min_gq") and "GQ" in matrix.entry:
         entry["GQ"] = matrix.GQ
     depths = [matrix.DP] if "DP" in matrix.entry else []
-    # An empty array sums to no reads, which is not what it says.
-    depths += [hl.or_missing(hl.any(hl.is_defined, matrix.AD), hl.sum(matrix.AD))] if "AD" in matrix.entry else []
+    if "AD" in matrix.entry and query.depthless:
+        # An empty array sums to no reads, which is not what it says.
+        known = hl.any(hl.is_defined, matrix.AD)
+        known &= matrix.depthless if "depthless" in matrix.row else True
+        depths.append(hl.or_missing(known, hl.sum(matrix.AD)))
     if depths:
         entry["DP"] = hl.coalesce(*depths)
     if "AD" in matrix.entry and (filters.get("min_balance") or query.shares):

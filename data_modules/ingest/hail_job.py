@@ -106,6 +106,7 @@ def _query(group: Sequence[File], job: Mapping[str, Any], origin: str, number: i
         paths=paths,
         compression=compression,
         reduced_ploidy=any(file["facts"]["reduced_ploidy"] for file in group),
+        depthless=any(file["facts"]["depthless"] for file in group),
         records=sum(file["records"] for file in group),
         size=sum(Path(path).stat().st_size for path in paths),
         source_build=group[0]["build"],

@@ -20,7 +20,8 @@ class GenotypeFilters:
     Attributes:
         accept: FILTER values of which a record's must be; ``.`` stands for records that were never filtered.
         min_gq: genotypes of lower quality (phred) become missing; those without GQ stay.
-        min_dp: genotypes of fewer reads become missing: DP, else the sum of AD; those without either stay.
+        min_dp: genotypes of fewer reads become missing: DP, on lines without it the sum of AD; those without either
+            stay.
         min_balance: heterozygous genotypes become missing where fewer of the reads of their two alleles (AD), as a
             share, bear the rarer one; those without AD stay. For germline variants: a somatic share says how many cells
             have the mutation.

@@ -35,7 +35,7 @@ _BUILD_NAMES = {
     "GRCh37": re.compile(r"grch37|hg19|b37|v37|hs37", re.IGNORECASE),
     "GRCh38": re.compile(r"grch38|hg38|hs38", re.IGNORECASE),
 }
-_FACTS_VERSION = 2
+_FACTS_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,7 @@ class VcfFacts:
         contigs: contig → its number of records, in the order of first sight.
         star_alleles: how many ``*`` alternate alleles there are.
         reduced_ploidy: genotypes such as Mutect2's 0/1/2, read as 1/2.
+        depthless: records whose FORMAT has no DP.
         filters: FILTER value → its number of records.
         problem: what makes the file unreadable, None where it is sound.
     """
@@ -75,6 +76,7 @@ class VcfFacts:
     contigs: dict[str, int] = field(default_factory=dict)
     star_alleles: int = 0
     reduced_ploidy: int = 0
+    depthless: int = 0
     filters: dict[str, int] = field(default_factory=dict)
     problem: str | None = None
 

@@ -40,6 +40,7 @@ def scan(path: Path) -> VcfFacts:
         contigs=reading.contigs,
         star_alleles=reading.star_alleles,
         reduced_ploidy=reading.reduced_ploidy,
+        depthless=reading.depthless,
         filters={name.decode(errors="replace"): number for name, number in reading.filters.items()},
         problem=problem,
     )
@@ -87,6 +88,7 @@ class _Reading:
     filters: dict[bytes, int] = field(default_factory=dict)
     star_alleles: int = 0
     reduced_ploidy: int = 0
+    depthless: int = 0
 
     def header(self, lines: Iterator[bytes]) -> str | None:
         """Read up to and with the #CHROM line; returns a problem."""
@@ -153,6 +155,7 @@ class _Reading:
                 self.star_alleles += alts.split(b",").count(b"*")
             if layout[:2] != b"GT":
                 return f"has no genotypes (GT) at line {self.line}, {name}:{position}"
+            self.depthless += b":DP:" not in layout + b":"
             # Without its digits a call of three alleles has two separators side by side: quicker than a pattern.
             if b"//" in calls.translate(_UNPHASED, b"0123456789"):
                 problem = self._polyploid(calls, f"{name}:{position}")

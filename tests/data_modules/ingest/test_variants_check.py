@@ -73,6 +73,14 @@ def test_compression_is_told_by_content(tmp_path: Path) -> None:
     assert [scan(path).problem for path in files] == [None] * 3
 
 
+def test_lines_without_depths_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "calls.vcf"
+    without = LINE.replace("\t100\t", "\t101\t") + LINE.replace("\t100\t", "\t102\t").replace("GT", "GT:ADP")
+    with_it = LINE.replace("GT\t0/1\t0/0", "GT:DP\t0/1:9\t0/0:9")
+    path.write_text(HEADER + COLUMNS + with_it + without)
+    assert (scan(path).problem, scan(path).records, scan(path).depthless) == (None, 3, 2)
+
+
 def test_a_truncated_block_gzip(tmp_path: Path) -> None:
     whole = bgzip(tmp_path / "calls.vcf.gz", HEADER + COLUMNS + LINE * 5000).read_bytes()
     for cut in (len(whole) // 2, len(whole) - 40, len(whole) - 28):

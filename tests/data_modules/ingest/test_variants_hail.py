@@ -54,7 +54,7 @@ P1, P2 = block("exonic", "TP53", "nonsynonymous_SNV", "TP53:NM_000546:c.1:p.A"),
 INTRON, NOWHERE = block("intronic", "BRCA2"), block("intergenic", "A1BG\\x3bA2M")
 # contig, position, ref, alts, filter, info, and calls of the samples P1-T, P2-T, P3-T
 SOMATIC = [
-    ("chr1", 1000, "A", "C", "PASS", NOWHERE, "GT:AD:DP", "0/1:20,9:29", "0/0:30,0:30", "1/1:0,33:33"),
+    ("chr1", 1000, "A", "C", "PASS", NOWHERE, "GT:AD:DP", "0/1:4,2:.", "0/0:30,0:30", "1/1:0,33:33"),  # one unknown
     ("chr1", 2000, "A", "C", "weak_evidence;germline", NOWHERE, "GT:AD:DP", "0/1:20,9:29", "0/0:9,0:9", "./.:.:."),
     ("chr1", 3000, "A", "C", ".", NOWHERE, "GT:AD:DP", "0/1:20,9:29", "0/0:30,0:30", "0/0:30,0:30"),
     ("chr2", 1000, "ATT", "ATTT,A", "PASS", f"{P1};{P2}", "GT:AD:DP", "0/1:20,9,0:29", "1/2:1,9,9:19", "0/2:9,0,9:18"),
@@ -412,9 +412,8 @@ def by_cyvcf2(path: Path, filters: GenotypeFilters) -> dict[str, list[int]]:
             low |= (gq[:, 0] >= 0) & (gq[:, 0] < filters.min_gq)
         if filters.min_dp:
             depth = np.full(len(low), -1) if dp is None else dp[:, 0]
-            if ad is not None:
-                summed = np.where((ad >= 0).any(axis=1), np.where(ad >= 0, ad, 0).sum(axis=1), -1)
-                depth = np.where(depth >= 0, depth, summed)
+            if ad is not None and dp is None:
+                depth = np.where((ad >= 0).any(axis=1), np.where(ad >= 0, ad, 0).sum(axis=1), -1)
             low |= (depth >= 0) & (depth < filters.min_dp)
         for number, alt in enumerate(record.ALT, start=1):
             if alt == "*" or not alt.isalpha():
