@@ -73,7 +73,7 @@ def start_hail(job: Mapping[str, Any], *, genotypes: int = 0) -> Any:
     scratch = Path(job["scratch"])
     # Spark leaves folders in Java's temporary one when it is killed: they go with the scratch folder.
     (scratch / "java").mkdir(exist_ok=True)
-    # Without the exit Hail's server lets a thread die of the lack of memory, and Python waits for its answer.
+    # A lack of memory ends the JVM, whichever of its threads meets it, so that nobody waits for an answer.
     options = [f'"-Djava.io.tmpdir={scratch / "java"}"', "-XX:+ExitOnOutOfMemoryError"]
     options += ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"] if genotypes < _LIGHT else _HOT_ONLY
     conf = {"spark.driver.extraJavaOptions": " ".join(options), "spark.ui.enabled": "false"}
