@@ -284,6 +284,7 @@ def main() -> None:
     show(COLUMNS_SHOWN)
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         for size in given.sizes:
             path = folder / f"generated_{given.samples}_{size}.vcf.gz"
             if not path.exists():

@@ -58,6 +58,7 @@ def bundle(files: Sequence[Mapping[str, Any]], path: Path) -> None:
     import pysam
 
     declared: dict[bytes, bytes] = {}
+    path.parent.mkdir(parents=True, exist_ok=True)  # in a folder that is not there, pysam ends the process
     with pysam.BGZFile(str(path), "wb", index=None) as out:
         for file in files:
             with open_vcf(Path(file["path"])) as lines:
