@@ -109,7 +109,8 @@ def large_cohort(folder: Path, crops: Path) -> list[str]:
     save_file(network.state_dict(), folder / "cnn.safetensors")
     (folder / "conf/cohort").mkdir(parents=True)
     (folder / "conf/cohort/large.yaml").write_text(_COHORT.format(root=folder))
-    return ["--config-dir", str(folder / "conf"), "cohort=large", f"cache={folder / 'cache'}", "folds.outer=2"]
+    own = ["--config-dir", str(folder / "conf"), "+experiment=breast_tcga", "cohort=large"]
+    return [*own, f"cache={folder / 'cache'}", "folds.outer=2"]
 
 
 def main() -> None:
