@@ -89,8 +89,9 @@ def quality_record(found: Mapping[str, Sequence[Quality]]) -> tuple[list[dict[st
     figures: dict[str, Path] = {}
     for modality, several in found.items():
         for number, part in enumerate(several):
-            figure = None if part.figure is None else f"quality_{modality}_{number}.png"
-            if figure is not None and part.figure is not None:
+            figure = None
+            if part.figure is not None:
+                figure = f"quality_{modality}_{number}.png"
                 figures[figure] = part.figure
             parts.append(
                 {

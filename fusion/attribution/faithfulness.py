@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from fusion.attribution.genes import gene_differences
-from fusion.attribution.members import ExplainedMember, Inputs
+from fusion.attribution.members import ExplainedMember, Inputs, at_once
 
 ORDERS = 10
 """Random orders a patient."""
@@ -26,9 +26,6 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Of the tiles, deleted."""
 GENES = (1, 2, 3, 4, 5)
 """Number of genes deleted."""
-
-_BUDGET = 4096
-"""Tile tokens that are pooled at once: the memory of a large slide is that of its own tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +63,7 @@ def delete_tiles(
     masks = np.repeat(mask[None], len(orders) * len(counts), axis=0)
     for row, (order, count) in enumerate((order, count) for order in orders for count in counts):
         masks[row, order[:count]] = False
-    stacked = torch.split(torch.from_numpy(masks), max(1, _BUDGET // len(mask)))
+    stacked = torch.split(torch.from_numpy(masks), at_once(len(mask)))
     found = []
     with torch.no_grad():
         for member, one in zip(members, inputs, strict=True):
@@ -100,8 +97,7 @@ def delete_genes(
             moved = (one.tokens[name].double() - torch.from_numpy(taken)).float()
             values = torch.where(one.masks[name], moved, one.tokens[name])
             parts = [
-                member.log_odds({**one.tokens, name: part}, one.masks)
-                for part in torch.split(values, max(1, _BUDGET // tiles))
+                member.log_odds({**one.tokens, name: part}, one.masks) for part in torch.split(values, at_once(tiles))
             ]
             found.append(torch.cat(parts).double().numpy())
     return _curve(np.mean(found, axis=0), len(orders), len(counts))

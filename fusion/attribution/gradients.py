@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fusion.attribution.members import BAGS, ExplainedMember, Inputs
+from fusion.attribution.members import BAGS, ExplainedMember, Inputs, at_once
 from fusion.contract import FusionError
 
 METHODS = ("integrated_gradients", "feature_ablation", "input_x_gradient")
@@ -26,8 +26,8 @@ TOLERANCE, DOUBLINGS = 0.01, 5
 PIXEL_TOLERANCE, PIXEL_DOUBLINGS = 0.05, 2
 """The same for pixels, which go through a whole network: coarser, for a map of them is looked at, not added up."""
 
-_BUDGET, _PIXEL_BUDGET = 4096, 1 << 19
-"""Tile tokens, and pixels times channels, differentiated at once: more steps take no more memory."""
+_PIXELS = 1 << 19
+"""Pixels times channels that are differentiated at once: more steps take no more memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def attribute(member: ExplainedMember, inputs: Inputs, *, method: str, steps: in
             starts,
             method=method,
             steps=steps << doubling,
-            batch=max(1, _BUDGET // tiles),
+            batch=at_once(tiles),
             groups=groups,
         )
         scores = _by_token(member, names, parts, method=method)
@@ -135,7 +135,7 @@ def attribute_pixels(
     with torch.no_grad():
         change = float(function(images) - function(start))
     # All tokens of the patient are pooled in every step, so that they count too.
-    batch = max(1, min(_PIXEL_BUDGET // images.numel(), _BUDGET // inputs.tokens[name].shape[1]))
+    batch = max(1, min(_PIXELS // images.numel(), at_once(inputs.tokens[name].shape[1])))
     for doubling in range(PIXEL_DOUBLINGS + 1):
         (part,) = _run(
             function, (images,), (start,), method="integrated_gradients", steps=steps << doubling, batch=batch

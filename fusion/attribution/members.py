@@ -29,6 +29,8 @@ NUMBERS = ("table", "variants")
 BAGS = ("tiles", "embeddings", "volume")
 """Kinds whose tokens are encoded one by one and then pooled."""
 
+_TOKENS = 4096
+
 BASELINE_PATIENTS, BASELINE_TILES = 48, 16
 """How many training patients, and tiles of each, make the mean token and the mean colour."""
 
@@ -170,12 +172,13 @@ class ExplainedMember:
             # A patch has its place, a missing sequence none: all are encoded, the real ones kept.
             whole = self.specs[name].kind == "volume"
             values = item.values[:: 1 if whole else max(1, len(item.mask) // BASELINE_TILES)]
+            tensor = torch.from_numpy(np.ascontiguousarray(values))
             if self.specs[name].kind == "tiles":
-                center, scale = self.moments(name, torch.from_numpy(np.ascontiguousarray(values)))
+                center, scale = self.moments(name, tensor)
                 mean = torch.from_numpy(values.mean(axis=(0, 2, 3)) / 255).float()
                 colours.append((mean - center.flatten()) / scale.flatten())
             with torch.no_grad():
-                encoded = self.encode(name, torch.from_numpy(np.ascontiguousarray(values))[None])[0]
+                encoded = self.encode(name, tensor[None])[0]
                 tokens.append((encoded[torch.from_numpy(item.mask)] if whole else encoded).mean(dim=0))
         if not tokens:
             return Baseline(mean=torch.zeros(self.encoder(name).width))
@@ -187,6 +190,15 @@ def pool(encoder: Encoder, tokens: Tensor, mask: Tensor) -> Tokens:
     """The second half of an encoder of bags: encoded tokens ``(batch, tile, width)`` → `Tokens` with their summary."""
     pooled = encoder.pool(tokens, mask)  # type: ignore[operator]  # every encoder of bags has one
     return Tokens(values=tokens, mask=mask, summary=pooled.values, weights=pooled.weights)
+
+
+def at_once(tokens: int) -> int:
+    """How many versions of a patient with so many tile tokens go through the pooling together.
+
+    So bounded, neither more versions (steps of integration, deletions) nor a larger slide take more memory than the
+    slide's own tokens.
+    """
+    return max(1, _TOKENS // tokens)
 
 
 def _batch(part: Tensor, size: int) -> Tensor:

@@ -16,9 +16,8 @@ def quality(run: RunFolder) -> list[dict[str, Any]]:
     """Each part of quality.json with its ``tables`` and its figure as a data URI (None without one)."""
     shown = []
     for part in run.quality():
-        figure = run.figures_path / part["figure"] if part["figure"] else None
-        drawn = figure is not None and figure.is_file()
-        picture = base64.b64encode(figure.read_bytes()).decode() if drawn and figure is not None else None
+        figure = run.figures_path / str(part["figure"])
+        picture = base64.b64encode(figure.read_bytes()).decode() if part["figure"] and figure.is_file() else None
         tables = {what.replace("_", " "): _rows(counts) for what, counts in part["counts"].items()}
         shown.append({**part, "tables": tables, "picture": picture and f"data:image/png;base64,{picture}"})
     return shown

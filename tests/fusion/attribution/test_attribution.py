@@ -174,7 +174,7 @@ def test_steps_in_pieces_change_nothing(members: list[ExplainedMember], monkeypa
     inputs = members[0].load("x")
     monkeypatch.setattr("fusion.attribution.gradients.DOUBLINGS", 0)
     whole = attribute(members[0], inputs, method="integrated_gradients", steps=20)
-    monkeypatch.setattr("fusion.attribution.gradients._BUDGET", 12)  # two steps at once
+    monkeypatch.setattr("fusion.attribution.members._TOKENS", 12)  # two steps at once
     pieces = attribute(members[0], inputs, method="integrated_gradients", steps=20)
     for name, part in whole.scores.items():
         torch.testing.assert_close(part, pieces.scores[name], atol=1e-5, rtol=1e-4)
