@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from scipy import ndimage
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Triple = tuple[int, int, int]
+Scalar = TypeVar("Scalar", bound=np.generic)
 Crop = Literal["foreground", "mask", "brightest", "none"]
 CROPS = ("foreground", "mask", "brightest", "none")
 AIR_HU = -500.0
@@ -208,6 +209,12 @@ def _smooth(values: NDArray[np.float32], affine: NDArray[np.float64], spacing: S
     wanted = np.sqrt(((directions.T * np.array(spacing)) ** 2).sum(axis=1))
     sigma = np.maximum(0.0, (wanted / own - 1) / 2)
     return values if sigma.max() < 1e-3 else np.asarray(ndimage.gaussian_filter(values, sigma=sigma))
+
+
+def from_patches(patches: NDArray[Scalar], grid: Triple) -> NDArray[Scalar]:
+    """``(patch, px, py, pz)`` → ``(x, y, z)``: what `to_patches` took apart, `grid` patches along each axis."""
+    blocks = patches.reshape(*grid, *patches.shape[1:]).transpose(0, 3, 1, 4, 2, 5)
+    return np.ascontiguousarray(blocks.reshape([n * size for n, size in zip(grid, patches.shape[1:], strict=True)]))
 
 
 def to_patches(values: NDArray[np.float32], patch: Triple) -> NDArray[np.float32]:

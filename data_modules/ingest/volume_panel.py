@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from data_modules.ingest.contact_sheet import PANEL
+from data_modules.ingest.volume_grid import Scalar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +45,11 @@ def draw_panel(
         if there:
             low, high = np.percentile(part, (1, 99.5))
             grey = np.clip((part - low) / max(float(high - low), 1e-6) * 255, 0, 255).astype(np.uint8)
-            for column, plane in enumerate(_planes(grey)):
+            middle = [length // 2 for length in part.shape]
+            for column, plane in enumerate(planes(grey, middle)):
                 picture = np.repeat(plane[..., None], 3, axis=2)
                 if outline is not None:
-                    drawn = _planes(outline)[column]
+                    drawn = planes(outline, middle)[column]
                     picture[drawn & ~ndimage.binary_erosion(drawn)] = _OUTLINE
                 zoom = cell / max(plane.shape)
                 size = (max(1, round(plane.shape[1] * zoom)), max(1, round(plane.shape[0] * zoom)))
@@ -56,8 +58,11 @@ def draw_panel(
     return panel
 
 
-def _planes(values: NDArray[np.generic]) -> list[NDArray[np.generic]]:
-    """Middle axial, coronal and sagittal plane, ``(row, column)``, head or front up and the patient's right left."""
-    x, y, z = (length // 2 for length in values.shape)
+def planes(values: NDArray[Scalar], at: Sequence[int]) -> list[NDArray[Scalar]]:
+    """Axial, coronal and sagittal plane of ``(x, y, z)`` in RAS through voxel `at`.
+
+    Each ``(row, column)``, head or front up and the patient's right left.
+    """
+    x, y, z = at
     # RAS: index 0 is left, so x runs backwards; rows go from the top, so y and z do.
     return [values[::-1, ::-1, z].T, values[::-1, y, ::-1].T, values[x, ::-1, ::-1].T]

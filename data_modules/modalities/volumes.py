@@ -12,7 +12,8 @@ import numpy as np
 
 from data_modules.errors import some
 from data_modules.ingest.volume_files import VolumeFile, find_volumes
-from data_modules.ingest.volume_grid import Crop, GridSettings
+from data_modules.ingest.volume_grid import Crop, GridSettings, Scalar, from_patches
+from data_modules.ingest.volume_panel import planes
 from data_modules.ingest.volume_set import VolumeSet, ingest_volumes, load_set
 from data_modules.ingest.volumes import PatientVolumes, VolumeSettings
 from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds, require_same
@@ -218,6 +219,24 @@ class FittedVolumes(BaseFitted):
             return None
         values, mask = entry.tokens(self._volumes.settings.grid)
         return Item(values=values, mask=mask)
+
+    def planes(self, patches: NDArray[Scalar], *, through: int) -> list[NDArray[Scalar]]:
+        """Axial, coronal and sagittal plane ``(row, column)`` of one sequence, as radiologists look at them.
+
+        Args:
+            patches: ``(patch, px, py, pz)`` of the whole grid.
+            through: the patch through whose middle they go.
+        """
+        grid = self._volumes.settings.grid
+        corner = np.array(np.unravel_index(through, grid.patches)) * grid.patch
+        return planes(from_patches(patches, grid.patches), [int(x) for x in corner + np.array(grid.patch) // 2])
+
+    @property
+    def plane_mm(self) -> list[tuple[float, float]]:
+        """Height and width of those planes in millimetres."""
+        grid = self._volumes.settings.grid
+        x, y, z = (length * step for length, step in zip(grid.size, grid.spacing, strict=True))
+        return [(y, x), (z, x), (z, y)]
 
     def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
         """Hand-crafted features (`data_modules.ingest.volume_features`)."""

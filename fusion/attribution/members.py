@@ -43,11 +43,13 @@ class Baseline:
         mean: ``(feature,)`` mean of the loaded values for numbers; ``(width,)`` mean encoded token for bags.
         sums: position of a feature that is a sum over genes → ``(gene,)`` mean of each summand, raw.
         colour: ``(3,)`` mean of tiles' pixels, normalised as the encoder does.
+        intensity: ``(token,)`` mean voxel of the sequence to which each patch of a volume belongs.
     """
 
     mean: Tensor
     sums: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     colour: Tensor | None = None
+    intensity: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +145,13 @@ class ExplainedMember:
         tokens: Tensor = self.encoder(name).encode(images.flatten(0, 1), owner, *moments)  # type: ignore[operator]
         return tokens.view(*images.shape[:2], -1)
 
+    def encode_patches(self, name: str, patches: Tensor, places: Tensor) -> Tensor:
+        """Versions of some patches ``(version, patch, X, Y, Z)`` of a volume, at `places` ``(patch,)`` → tokens."""
+        tokens: Tensor = self.encoder(name).encode(  # type: ignore[operator]  # of a volume encoder
+            patches.flatten(0, 1), places.repeat(len(patches))
+        )
+        return tokens.view(*patches.shape[:2], -1)
+
     def _tensors(self, name: str, item: Item | None) -> tuple[Tensor, Tensor]:
         spec = self.specs[name]
         bag = spec.kind in BAGS
@@ -164,7 +173,7 @@ class ExplainedMember:
             mean = np.mean(rows, axis=0) if rows else np.zeros(len(self.specs[name].features))
             means = {place: total.mean(train_ids) for place, total in self.sums[name].items()}
             return Baseline(mean=torch.as_tensor(mean, dtype=torch.float32), sums=means)
-        tokens, colours = [], []
+        tokens, colours, levels = [], [], []
         step = max(1, len(train_ids) // BASELINE_PATIENTS)
         for item in map(fitted.load, train_ids[::step]):
             if item is None or not len(item.mask):
@@ -177,19 +186,32 @@ class ExplainedMember:
                 center, scale = self.moments(name, tensor)
                 mean = torch.from_numpy(values.mean(axis=(0, 2, 3)) / 255).float()
                 colours.append((mean - center.flatten()) / scale.flatten())
+            if whole:
+                levels.append(np.where(item.mask, values.mean(axis=(1, 2, 3)), np.nan))
             with torch.no_grad():
                 encoded = self.encode(name, tensor[None])[0]
                 tokens.append((encoded[torch.from_numpy(item.mask)] if whole else encoded).mean(dim=0))
         if not tokens:
             return Baseline(mean=torch.zeros(self.encoder(name).width))
-        colour = torch.stack(colours).mean(dim=0) if colours else None
-        return Baseline(mean=torch.stack(tokens).mean(dim=0), colour=colour)
+        return Baseline(
+            mean=torch.stack(tokens).mean(dim=0),
+            colour=torch.stack(colours).mean(dim=0) if colours else None,
+            intensity=_of_sequences(np.stack(levels), len(self.specs[name].sequences)) if levels else None,
+        )
 
 
 def pool(encoder: Encoder, tokens: Tensor, mask: Tensor) -> Tokens:
     """The second half of an encoder of bags: encoded tokens ``(batch, tile, width)`` → `Tokens` with their summary."""
     pooled = encoder.pool(tokens, mask)  # type: ignore[operator]  # every encoder of bags has one
     return Tokens(values=tokens, mask=mask, summary=pooled.values, weights=pooled.weights)
+
+
+def _of_sequences(levels: NDArray[np.float64], sequences: int) -> Tensor:
+    """Mean voxels ``(patient, token)``, NaN where there is no patch → the mean of each token's sequence; 0 of none."""
+    parts = np.moveaxis(levels.reshape(len(levels), sequences, -1), 1, 0).reshape(sequences, -1)
+    known = np.isfinite(parts)
+    means = np.where(known, parts, 0).sum(axis=1) / np.maximum(1, known.sum(axis=1))
+    return torch.as_tensor(np.repeat(means, levels.shape[1] // sequences), dtype=torch.float32)
 
 
 def at_once(tokens: int) -> int:

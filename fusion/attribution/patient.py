@@ -17,6 +17,7 @@ from fusion.attribution.genes import split_sums
 from fusion.attribution.gradients import Attributed, attribute, attribute_pixels
 from fusion.attribution.members import NUMBERS, ExplainedMember, Inputs
 from fusion.attribution.shapley import average, play, shapley
+from fusion.attribution.volumes import volume_pictures
 from fusion.contract import FittedModality, Item
 
 OVERVIEW_PX = 640
@@ -38,7 +39,7 @@ class Settings:
         arm: ``fusion`` or ``only_<modality>``.
         method: see `fusion.attribution.gradients.METHODS`.
         steps: of integration.
-        tiles: how many tiles of a patient are explained to their pixels.
+        tiles: how many tiles of a patient are explained to their pixels, and patches of a volume to their voxels.
     """
 
     arm: str
@@ -54,7 +55,8 @@ class Explanation:
     Attributes:
         rows: of attributions.parquet, without the columns patient, arm and endpoint.
         facts: score, log-odds, Shapley values, deletion, tiles; JSON.
-        pictures: ``overview_<slide>`` uint8 RGB, ``tile_<n>`` uint8 RGB, ``pixels_<n>`` float32 log-odds.
+        pictures: ``overview_<modality>_<slide>`` uint8 RGB, ``tile_<modality>_<n>`` uint8 RGB,
+            ``pixels_<modality>_<n>`` float32 log-odds; of volumes see `fusion.attribution.volumes`.
     """
 
     rows: pd.DataFrame
@@ -98,7 +100,11 @@ def explain_patient(members: Sequence[ExplainedMember], patient: str, settings: 
             curve = delete_tiles(members, inputs, name, table["attribution"].to_numpy(), seed=patient_seed(patient))
             if curve is not None:
                 facts["deletion"][f"{name}: {unit}"] = curve.area
-            if unit == "tiles":
+            if unit == "patches":
+                facts.setdefault("volumes", {})[name] = volume_pictures(
+                    members, inputs, name, table, pictures, patches=settings.tiles, steps=settings.steps
+                )
+            else:
                 facts.setdefault("slides", {})[name] = _pictures(members, inputs, name, table, settings, pictures)
     return Explanation(
         rows=pd.concat([part for part in rows if len(part)], ignore_index=True), facts=facts, pictures=pictures

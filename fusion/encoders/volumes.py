@@ -73,16 +73,23 @@ class VolumeEncoder(Encoder):
             values, mask = self._vary(values, mask)
         tokens = torch.zeros(*mask.shape, self.width, device=mask.device)
         if mask.any():
-            names = (self.position + self.sequence).flatten(0, 1).expand(len(mask), -1, -1)
-            tokens[mask] = self.drop(self._encode(values[mask]) + names[mask])
+            tokens[mask] = self.encode(values[mask], mask.nonzero()[:, 1])
         pooled = self.pool(tokens, mask)
         return Tokens(values=tokens, mask=mask, summary=pooled.values, weights=pooled.weights)
 
-    def _encode(self, patches: Tensor) -> Tensor:
-        """``(patch, X, Y, Z)`` → ``(patch, width)``."""
+    def encode(self, patches: Tensor, places: Tensor) -> Tensor:
+        """Patches ``(patch, X, Y, Z)`` → tokens ``(patch, width)``.
+
+        Args:
+            patches: as loaded.
+            places: ``(patch,)`` int64, of each among the patches of a patient, sequence by sequence.
+        """
         # Training needs all patches of a batch at once, for batch statistics and the way back.
         chunk = len(patches) if self.training else self.chunk
-        return torch.cat([self.project(self.features(part.unsqueeze(1))) for part in torch.split(patches, chunk)])
+        parts = [self.project(self.features(part.unsqueeze(1))) for part in torch.split(patches, chunk)]
+        names = (self.position + self.sequence).flatten(0, 1)
+        tokens: Tensor = self.drop(torch.cat(parts) + names[places])
+        return tokens
 
     def _vary(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Mirror whole patients, and shift each sequence's intensities: scanners and coils differ a little."""

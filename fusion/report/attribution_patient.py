@@ -1,4 +1,4 @@
-"""What a patient's page of the attribution report shows: bars, tables in original units, slides with their tiles."""
+"""What a patient's page of the attribution report shows: bars, tables in original units, slides with tiles, volumes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from fusion.report.attribution_volume import volume_view
 from fusion.report.pictures import colour, data_uri, enlarge, overlay
 from fusion.report.words import shown, signed, text
 
@@ -48,6 +49,7 @@ def patient_view(
             for name, content in facts.get("slides", {}).items()
             for slide in range(len(content["files"]))
         ],
+        "volumes": [volume_view(name, content, pictures) for name, content in facts.get("volumes", {}).items()],
         "totals": rows[rows["feature"] != WHOLE].groupby("modality", sort=False)["attribution"].sum().to_dict(),
     }
 

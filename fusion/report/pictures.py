@@ -33,18 +33,20 @@ def enlarge(image: NDArray[np.uint8], side: int = TILE_PX) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
 
 
-def overlay(tile: NDArray[np.uint8], pixels: NDArray[np.float32], limit: float) -> NDArray[np.uint8]:
+def overlay(
+    tile: NDArray[np.uint8], pixels: NDArray[np.float32], limit: float, *, smooth: float = 1.0
+) -> NDArray[np.uint8]:
     """A tile in grey with its pixels' attribution over it, full colour at `limit`.
 
-    Single pixels of integrated gradients are noisy; a Gaussian of one pixel is laid over them for the eye, which
+    Single pixels of integrated gradients are noisy; a Gaussian of `smooth` pixels is laid over them for the eye, which
     changes no sum.
     """
     from scipy.ndimage import gaussian_filter
 
     grey = 160 + 0.37 * (tile.mean(axis=-1, keepdims=True) - 128)
-    smooth = gaussian_filter(pixels.astype(np.float64), 1.0, mode="nearest")
-    strength = np.clip(np.abs(smooth) / max(limit, 1e-12), 0, 1)[..., None] ** 0.8
-    colour = np.where(smooth[..., None] > 0, np.array(FOR), np.array(AGAINST))
+    smoothed = gaussian_filter(pixels.astype(np.float64), smooth, mode="nearest")
+    strength = np.clip(np.abs(smoothed) / max(limit, 1e-12), 0, 1)[..., None] ** 0.8
+    colour = np.where(smoothed[..., None] > 0, np.array(FOR), np.array(AGAINST))
     return np.asarray((grey * (1 - strength) + colour * strength).clip(0, 255), dtype=np.uint8)
 
 

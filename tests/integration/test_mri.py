@@ -79,4 +79,7 @@ def test_explain_names_modalities_and_patches(mri: Path, workplace: Workplace) -
     rows = pd.read_parquet(workplace.folder / "data" / "mri_explained" / "attributions.parquet")
     patches = rows[(rows["modality"] == "mri") & rows["feature"].str.startswith("t1_")]
     assert (patches.groupby("patient")["attention"].sum() - 1).abs().max() < 1e-5
+    page = (workplace.folder / "data" / "mri_explained" / "patients" / "SIM-MR-0005.html").read_text()
+    assert page.count('alt="t1_post, axial plane"') == 1
+    assert page.count('class="voxels"') >= 3
     assert {"mri", "clinical"} <= set(rows.loc[rows["feature"] == "(modality)", "modality"])

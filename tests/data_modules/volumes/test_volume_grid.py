@@ -14,6 +14,7 @@ from data_modules.ingest.volume_grid import (
     box_center,
     center_of,
     find_foreground,
+    from_patches,
     grid_origin,
     largest_piece,
     normalise,
@@ -154,6 +155,11 @@ def test_patches_by_hand() -> None:
     np.testing.assert_array_equal(patches[1], values[:2, :2, 2:])
     np.testing.assert_array_equal(patches[2], values[:2, 2:, :2])
     np.testing.assert_array_equal(patches[4], values[2:, :2, :2])
+
+
+def test_patches_put_together_again() -> None:
+    values = np.arange(2 * 6 * 4, dtype=np.float32).reshape(2, 6, 4)
+    np.testing.assert_array_equal(from_patches(to_patches(values, (1, 2, 4)), (2, 3, 1)), values)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from PIL import Image
 
 from data_modules.dataset import Draw, PatientDataset
 from data_modules.ingest.volume_features import feature_names
+from data_modules.ingest.volume_grid import to_patches
 from data_modules.modalities.volumes import Volumes
 from fusion.contract import FusionError
 from fusion.state import load_state, save_state
@@ -41,6 +42,20 @@ def cohort(tmp_path: Path, files: Any) -> Path:
     files.series(root / "P2", files.ball(seed=4), description="LOCALIZER", patient="P2", number=3, start=17)
     files.nifti(root / "P3_pre.nii.gz", files.ball(seed=5))
     return root
+
+
+def test_planes_through_a_patch_as_radiologists_look(volumes: Make, cohort: Path) -> None:
+    assert cohort.is_dir()
+    fitted: Any = volumes(sequences=TWO, spacing=(1.0, 2.0, 3.0)).fit([], np.zeros(0, dtype=np.int64))
+    x, y, z = np.indices((8, 8, 8), dtype=np.float32)
+    values = 100 * x + 10 * y + z  # to the right, to anterior, to superior
+    # The sixth of eight patches of 4 voxels: right, posterior, superior half; its middle is voxel (6, 2, 6).
+    axial, coronal, sagittal = fitted.planes(to_patches(values, (4, 4, 4)), through=5)
+    # RAS: index 0 is the patient's left. His right is on the left, so the first column has the largest x.
+    assert axial[0].tolist() == [100 * x + 70 + 6 for x in range(7, -1, -1)]  # front up
+    assert coronal[:, 0].tolist() == [700 + 20 + z for z in range(7, -1, -1)]  # head up
+    assert sagittal[0].tolist() == [600 + 10 * y + 7 for y in range(7, -1, -1)]
+    assert fitted.plane_mm == [(16.0, 8.0), (24.0, 8.0), (24.0, 16.0)]
 
 
 @pytest.fixture
