@@ -143,9 +143,14 @@ class VariantIngest:
         """
         return self.entry.build(lambda partial: self._ingest(partial, progress))
 
+    @property
+    def folders(self) -> dict[Origin, Path]:
+        """Where `run` leaves the store of each origin."""
+        return {origin: self.entry.folder / origin for origin in self.origins}
+
     def stores(self) -> dict[Origin, VariantStore]:
         """Open what `run` made."""
-        return {origin: VariantStore.open(self.entry.folder / origin) for origin in self.origins}
+        return {origin: VariantStore.open(folder) for origin, folder in self.folders.items()}
 
     def _contents(self) -> list[Path]:
         """The files whose content decides the result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,25 +13,24 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from data_modules.ingest.variant_store import VariantStore
-
 _COUNTED = ("sites", "genotypes", "samples", "filter_values")
 _ARTEFACTS = {"pen_share": "pen", "fold_share": "fold", "blur_share": "blur", "bubble_share": "air bubble"}
 
 
-def store_quality(store: VariantStore, origin: str) -> Quality:
+def store_quality(folder: Path, origin: str) -> Quality:
     """Of a variant store: its counts by reason, and the figure of its samples where its ingest drew one."""
-    counts: dict[str, Mapping[str, int]] = {part: store.qc[part] for part in _COUNTED if part in store.qc}
-    figure = store.folder / "samples.png"
-    notes: dict[str, str] = dict(store.qc.get("inputs", {}))
-    if "dialects" in store.qc:
-        notes["dialect"] = ", ".join(sorted(set(store.qc["dialects"].values())))
+    qc = json.loads((folder / "qc.json").read_text(encoding="utf-8"))
+    counts: dict[str, Mapping[str, int]] = {part: qc[part] for part in _COUNTED if part in qc}
+    figure = folder / "samples.png"
+    notes: dict[str, str] = dict(qc.get("inputs", {}))
+    if "dialects" in qc:
+        notes["dialect"] = ", ".join(sorted(set(qc["dialects"].values())))
     return Quality(
         title=f"{origin} variants",
         counts=counts,
         notes=notes,
         figure=figure if figure.is_file() else None,
-        folder=store.folder,
+        folder=folder,
     )
 
 

@@ -23,6 +23,8 @@ from data_modules.modalities.variants_fitted import STATE_VERSION, FittedVariant
 from fusion.contract import FeatureSpec, FusionError, Match, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from data_modules.cohort import CohortSource
@@ -40,6 +42,9 @@ class StoreIngest(Protocol):
     def check(self) -> list[str]: ...
 
     def run(self, progress: Progress) -> Any: ...
+
+    @property
+    def folders(self) -> Mapping[Origin, Path]: ...
 
     def stores(self) -> Mapping[Origin, VariantStore]: ...
 
@@ -136,7 +141,7 @@ class StoredVariants(BaseModality):
 
     def quality(self) -> Sequence[Quality]:
         """Sites, genotypes and samples that ingest read, kept and dropped, by reason, for each origin."""
-        return [store_quality(store, origin) for origin, store in self.ingest.stores().items()]
+        return [store_quality(folder, origin) for origin, folder in self.ingest.folders.items()]
 
     @cached_property
     def variants(self) -> VariantTable:

@@ -44,8 +44,12 @@ class Shelf:
     def run(self, progress: object) -> None:
         pass
 
+    @property
+    def folders(self) -> dict[Any, Path]:
+        return {origin: self.folder / origin for origin in self.origins}
+
     def stores(self) -> dict[Any, VariantStore]:
-        return {origin: VariantStore.open(self.folder / origin) for origin in self.origins}
+        return {origin: VariantStore.open(folder) for origin, folder in self.folders.items()}
 
 
 def shelve(folder: Path, origin: str, samples: list[str], rows: list[Row], build: str = "GRCh38") -> None:
