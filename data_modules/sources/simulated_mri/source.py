@@ -23,7 +23,7 @@ class SimulatedMri(SimulatedSource):
         workers: processes that draw volumes; does not change a byte.
     """
 
-    patients: int = 120
+    patients: int = 240
     seed: int = 20
     interaction: float = 1.0
     workers: int = 2
