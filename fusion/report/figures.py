@@ -59,7 +59,7 @@ def gains(
         range(len(rows)),
         ["over " + arm_phrase(row["arm"]) for row in rows],
     )
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)  # a run of one arm compares nothing
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.6)

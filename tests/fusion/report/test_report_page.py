@@ -15,6 +15,7 @@ from rich.console import Console
 from fusion.contract import Quality
 from fusion.report import sections
 from fusion.report.console import print_summary
+from fusion.report.figures import gains
 from fusion.report.page import write_report
 from fusion.report.quality import quality
 from fusion.run_folder import RunFolder
@@ -263,3 +264,8 @@ def test_words_for_time_and_numbers() -> None:
         "1 h",
     ]
     assert (sections.number(-0.1234), sections.number(None), sections.number(float("nan"))) == ("−0.123", "—", "—")
+
+
+def test_a_run_of_one_arm_draws_its_empty_comparison_without_a_warning() -> None:
+    axes = gains([], reference="fusion", deciding=()).axes[0]
+    assert axes.get_ylim() == (0.5, -0.5)
