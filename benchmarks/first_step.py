@@ -46,25 +46,6 @@ class Hook(MetaPathFinder):
 
 sys.meta_path.insert(0, Hook())
 """
-_COHORT = """# @package _global_
-defaults:
-  - /modality@modality.slides: slides_embedded
-  - /model/encoder@model.encoders.slides: mil
-cohort:
-  _target_: data_modules.cohort.CohortSource
-  name: large
-  root: {root}
-  cache: ${{cache}}
-  tables:
-    clinical: {{file: clinical.csv, id: patient, columns: {{response: {{time: outcome}}}}}}
-  endpoints:
-    response: {{table: clinical, column: response, positive: [1], negative: [0]}}
-modality:
-  slides:
-    files: slides/*
-    patient_pattern: '^(P\\d+)'
-    embed: {{encoder: cnn, weights: {root}/cnn.safetensors}}
-"""
 SLIDES = 24
 
 
@@ -93,6 +74,7 @@ def large_cohort(folder: Path, crops: Path) -> list[str]:
     """Write it, and return the arguments that train on it."""
     import slide_ingest
     import torch
+    from cohorts import describe_cohort
     from safetensors.torch import save_file
 
     from fusion.contract import ModalitySpec
@@ -102,15 +84,11 @@ def large_cohort(folder: Path, crops: Path) -> list[str]:
     slide_ingest.write_slide(folder / "slides/P000.tif", crops)
     for number in range(1, SLIDES):
         os.link(folder / "slides/P000.tif", folder / f"slides/P{number:03}.tif")
-    rows = [f"P{number:03},{number % 2}" for number in range(SLIDES)]
-    (folder / "clinical.csv").write_text("\n".join(["patient,response", *rows, ""]))
     torch.manual_seed(0)
     network = TileCNN(ModalitySpec(name="slides", kind="tiles", token_shape=(3, 64, 64)), width=8)
     save_file(network.state_dict(), folder / "cnn.safetensors")
-    (folder / "conf/cohort").mkdir(parents=True)
-    (folder / "conf/cohort/large.yaml").write_text(_COHORT.format(root=folder))
-    own = ["--config-dir", str(folder / "conf"), "+experiment=breast_tcga", "cohort=large"]
-    return [*own, f"cache={folder / 'cache'}", "folds.outer=2"]
+    embed = f"{{encoder: cnn, weights: {folder}/cnn.safetensors}}"
+    return describe_cohort(folder, patients=SLIDES, modality="slides_embedded", files="slides/*", embed=embed)
 
 
 def main() -> None:

@@ -19,31 +19,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from cohorts import describe_cohort
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 512
-_COHORT = """# @package _global_
-defaults:
-  - /modality@modality.slides: tile_features
-  - /model/encoder@model.encoders.slides: mil
-cohort:
-  _target_: data_modules.cohort.CohortSource
-  name: bags
-  root: {root}
-  cache: ${{cache}}
-  tables:
-    clinical: {{file: clinical.csv, id: patient, columns: {{response: {{time: outcome}}}}}}
-  endpoints:
-    response: {{table: clinical, column: response, positive: [1], negative: [0]}}
-modality:
-  slides:
-    files: features/*.h5
-    patient_pattern: '^(P\\d+)'
-"""
 
 
-def write_cohort(folder: Path, *, patients: int, tiles: int) -> None:
-    """Features of noise, labels that alternate, and the cohort's YAML."""
+def write_cohort(folder: Path, *, patients: int, tiles: int) -> list[str]:
+    """Write features of noise, and return the arguments that train on them."""
     rng = np.random.default_rng(0)
     (folder / "features").mkdir(parents=True)
     side = int(tiles**0.5) + 1
@@ -52,17 +35,13 @@ def write_cohort(folder: Path, *, patients: int, tiles: int) -> None:
         with h5py.File(folder / f"features/P{number:03}.h5", "w") as file:
             file["features"] = rng.standard_normal((tiles, WIDTH), dtype=np.float32)
             file["coords"] = np.stack([place % side, place // side], axis=1) * 256
-    rows = [f"P{number:03},{number % 2}" for number in range(patients)]
-    (folder / "clinical.csv").write_text("\n".join(["patient,response", *rows, ""]))
-    (folder / "conf/cohort").mkdir(parents=True)
-    (folder / "conf/cohort/bags.yaml").write_text(_COHORT.format(root=folder))
+    return describe_cohort(folder, patients=patients, modality="tile_features", files="features/*.h5")
 
 
-def peak(folder: Path, *, sample: int) -> float:
+def peak(arguments: list[str], output: Path, *, sample: int) -> float:
     """Peak resident gigabytes of a run's largest process."""
-    line = [sys.executable, "-m", "fusion.train", "--config-dir", f"{folder}/conf", "+experiment=breast_tcga"]
-    line += ["cohort=bags", f"cache={folder}/cache", f"output={folder}/run{sample}", "arms=[fusion]", "workers=1"]
-    line += [f"datamodule.tiles_per_patient={sample}", "folds.outer=2", "folds.inner=2", "evaluation.draws=20"]
+    line = [sys.executable, "-m", "fusion.train", *arguments, f"output={output}", "arms=[fusion]", "workers=1"]
+    line += [f"datamodule.tiles_per_patient={sample}", "folds.inner=2", "evaluation.draws=20"]
     line += ["trainer.max_epochs=1", "trainer.min_epochs=1"]
     run = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(run.pid, 0)
@@ -78,13 +57,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for tiles, samples in ((2_000, (200,)), (20_000, (200, 2_000))):
             folder = Path(name) / str(tiles)
-            write_cohort(folder, patients=options.patients, tiles=tiles)
+            arguments = write_cohort(folder, patients=options.patients, tiles=tiles)
             for sample in samples:
                 bag = tiles * WIDTH * 4 / 2**30
-                print(
-                    f"bags of {tiles} ({bag:.3f} GB each), {sample} sampled: {peak(folder, sample=sample):.2f} GB",
-                    flush=True,
-                )
+                used = peak(arguments, folder / f"run{sample}", sample=sample)
+                print(f"bags of {tiles} tiles ({bag:.3f} GB each), {sample} sampled: {used:.2f} GB", flush=True)
 
 
 if __name__ == "__main__":

@@ -43,10 +43,8 @@ def draw_panel(
     draw = ImageDraw.Draw(panel)
     for row, (part, there, name) in enumerate(zip(values, present, names, strict=True)):
         if there:
-            low, high = np.percentile(part, (1, 99.5))
-            grey = np.clip((part - low) / max(float(high - low), 1e-6) * 255, 0, 255).astype(np.uint8)
             middle = [length // 2 for length in part.shape]
-            for column, plane in enumerate(planes(grey, middle)):
+            for column, plane in enumerate(planes(grey(part), middle)):
                 picture = np.repeat(plane[..., None], 3, axis=2)
                 if outline is not None:
                     drawn = planes(outline, middle)[column]
@@ -56,6 +54,12 @@ def draw_panel(
                 panel.paste(PilImage.fromarray(picture).resize(size), (column * cell, row * cell))
         draw.text((3, row * cell + 1), name if there else f"{name}: missing", fill=(255, 255, 255))
     return panel
+
+
+def grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Values of a sequence as grey levels: black at the first percentile, white at the 99.5th."""
+    low, high = np.percentile(values, (1, 99.5))
+    return np.asarray(np.clip((values - low) / max(float(high - low), 1e-6) * 255, 0, 255), dtype=np.uint8)
 
 
 def planes(values: NDArray[Scalar], at: Sequence[int]) -> list[NDArray[Scalar]]:

@@ -13,7 +13,7 @@ import numpy as np
 from data_modules.errors import some
 from data_modules.ingest.volume_files import VolumeFile, find_volumes
 from data_modules.ingest.volume_grid import Crop, GridSettings, Scalar, from_patches
-from data_modules.ingest.volume_panel import planes
+from data_modules.ingest.volume_panel import grey, planes
 from data_modules.ingest.volume_set import VolumeSet, ingest_volumes, load_set
 from data_modules.ingest.volumes import PatientVolumes, VolumeSettings
 from data_modules.modalities.base import BaseFitted, BaseModality, PatientIds, require_same
@@ -230,6 +230,10 @@ class FittedVolumes(BaseFitted):
         grid = self._volumes.settings.grid
         corner = np.array(np.unravel_index(through, grid.patches)) * grid.patch
         return planes(from_patches(patches, grid.patches), [int(x) for x in corner + np.array(grid.patch) // 2])
+
+    def grey(self, patches: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Patches of one sequence as grey levels, as on contact sheets."""
+        return grey(patches)
 
     @property
     def plane_mm(self) -> list[tuple[float, float]]:

@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from fusion.attribution.gradients import attribute_voxels
 from fusion.attribution.members import ExplainedMember, Inputs
 
-_DARK, _BRIGHT = 1.0, 99.5
-"""Percentiles of a sequence that are drawn black and white."""
-
 
 def volume_pictures(
     members: Sequence[ExplainedMember],
@@ -64,7 +61,7 @@ def volume_pictures(
         if not item.mask[rows].any():
             continue
         heat = np.broadcast_to(value[rows, None, None, None], loaded[rows].shape).astype(np.float32)
-        drawn = {"plane": _grey(loaded[rows]), "heat": heat, "voxels": voxels[rows]}
+        drawn = {"plane": fitted.grey(loaded[rows]), "heat": heat, "voxels": voxels[rows]}
         for kind, part in drawn.items():
             for k, plane in enumerate(fitted.planes(part, through=known[0] % count)):
                 pictures[f"{kind}_{name}_{number}_{k}"] = np.ascontiguousarray(plane)
@@ -77,8 +74,3 @@ def volume_pictures(
             }
         )
     return facts
-
-
-def _grey(values: NDArray[Any]) -> NDArray[np.uint8]:
-    low, high = np.percentile(values, (_DARK, _BRIGHT))
-    return np.asarray(np.clip((values - low) / max(float(high - low), 1e-6) * 255, 0, 255), dtype=np.uint8)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from data_modules.ingest.volume_grid import from_patches
-from data_modules.ingest.volume_panel import planes
+from data_modules.ingest.volume_panel import grey, planes
 from fusion.attribution.gradients import attribute_voxels
 from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import Settings, explain_patient
@@ -62,6 +62,9 @@ class Fitted:
 
     def state(self) -> State:
         return State(config={}, arrays={})
+
+    def grey(self, patches: NDArray[Any]) -> NDArray[np.uint8]:
+        return grey(patches)
 
     def planes(self, patches: NDArray[Any], *, through: int) -> list[NDArray[Any]]:
         corner = np.array(np.unravel_index(through, GRID)) * PATCH
