@@ -9,7 +9,7 @@ defaults:
   - /modality@modality.slides: {modality}
   - /model/encoder@model.encoders.slides: mil
 cohort:
-  _target_: data_modules.cohort.CohortSource
+  _target_: data_modules.cohort.source.CohortSource
   name: noise
   root: {root}
   cache: ${{cache}}

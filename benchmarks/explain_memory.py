@@ -64,11 +64,11 @@ def explain(tiles: int, steps: int) -> int:
 def _member(rng: np.random.Generator, tiles: int) -> ExplainedMember:
     import numpy as np
 
+    from fusion.apply.trained import Member
     from fusion.attribution.members import ExplainedMember
     from fusion.contract import EndpointSpec, FeatureSpec, Item, ModalitySpec
     from fusion.evaluation.calibration import Platt
-    from fusion.model import build_model
-    from fusion.trained import Member
+    from fusion.network.model import build_model
 
     names = [f"g{number}" for number in range(8)]
     features = tuple(FeatureSpec(name=name, kind="burden", label=name, gene=name) for name in names)
@@ -81,8 +81,8 @@ def _member(rng: np.random.Generator, tiles: int) -> ExplainedMember:
         "modality_dropout": 0.0,
         "auxiliary": 0.0,
         "encoders": {
-            "slides": {"_target_": "fusion.encoders.cnn.TileCNN"},
-            "variants": {"_target_": "fusion.encoders.variants.VariantEncoder"},
+            "slides": {"_target_": "fusion.encoders.images.cnn.TileCNN"},
+            "variants": {"_target_": "fusion.encoders.variants.features.VariantEncoder"},
         },
         "fuser": {"_target_": "fusion.fusers.cross_attention.CrossAttentionFuser"},
         "head": {"_target_": "fusion.heads.response.BinaryResponse"},

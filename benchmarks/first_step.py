@@ -29,7 +29,7 @@ from importlib.machinery import PathFinder
 
 class Hook(MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name != "fusion.task":
+        if name != "fusion.network.task":
             return None
         spec = PathFinder.find_spec(name, path)
         load = spec.loader.exec_module
@@ -78,7 +78,7 @@ def large_cohort(folder: Path, crops: Path) -> list[str]:
     from safetensors.torch import save_file
 
     from fusion.contract import ModalitySpec
-    from fusion.encoders.cnn import TileCNN
+    from fusion.encoders.images.cnn import TileCNN
 
     (folder / "slides").mkdir()
     slide_ingest.write_slide(folder / "slides/P000.tif", crops)

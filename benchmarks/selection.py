@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data_modules.selection import Selector
+from data_modules.learned.selection import Selector
 
 PATIENTS, FEATURES, KEPT = 600, 20_000, 64
 

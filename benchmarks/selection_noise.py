@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from data_modules.selection import Selector
+from data_modules.learned.selection import Selector
 
 PATIENTS, VARIANTS, PERMUTATIONS, FOLDS, KEPT, MARGIN = 200, 20_000, 20, 5, 32, 0.05
 

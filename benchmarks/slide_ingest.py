@@ -91,10 +91,10 @@ def _tiles(chosen: np.ndarray, pieces: list[np.ndarray], *, factor: int, count: 
 
 
 def settings(options: argparse.Namespace) -> tuple[Any, Any, Any]:
-    from data_modules.ingest.embeddings import EmbeddingSettings
-    from data_modules.ingest.slide_files import SlideRequest
-    from data_modules.ingest.slides import IngestSettings
-    from data_modules.ingest.tiles import TileSettings
+    from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
+    from data_modules.ingest.slides.ingest import IngestSettings
+    from data_modules.ingest.slides.slide_files import SlideRequest
+    from data_modules.ingest.slides.tiles import TileSettings
 
     embedding = EmbeddingSettings(encoder=options.encoder, weights=options.weights, batch=32)
     tile = TileSettings(size=224, mpp=MPP, max_tiles=options.tiles or None)
@@ -103,14 +103,14 @@ def settings(options: argparse.Namespace) -> tuple[Any, Any, Any]:
 
 
 def measure_ingest(options: argparse.Namespace) -> dict[str, float]:
-    from data_modules.ingest.slide_set import ingest_slides
+    from data_modules.ingest.slides.slide_set import ingest_slides
 
     request, ingest, embedding = settings(options)
     loaded = embedding.load()
     object.__setattr__(embedding, "load", lambda: loaded)
     loaded.embed(np.zeros((32, 3, 224, 224), dtype=np.uint8))  # threads and kernels are there
     cache = options.slide.parent / f"cache_{time.time_ns()}"
-    from data_modules.ingest.slides import entry_for
+    from data_modules.ingest.slides.ingest import entry_for
 
     entry_for(request, ingest, cache=cache)  # the slide's hash, remembered
     begin, used = time.perf_counter(), time.process_time()
@@ -143,7 +143,7 @@ def measure_reads(options: argparse.Namespace) -> dict[str, float]:
     """Bare reads and ours, alternating in blocks so that both see the same machine and neither a warm cache."""
     import openslide
 
-    from data_modules.ingest.tiles import read_tiles
+    from data_modules.ingest.slides.tiles import read_tiles
 
     grid, size = _grid(options), 224
     bare, ours = [], []
@@ -166,7 +166,7 @@ def measure_reads(options: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_cached(options: argparse.Namespace) -> dict[str, float]:
-    from data_modules.ingest.slide_set import ingest_slides
+    from data_modules.ingest.slides.slide_set import ingest_slides
 
     request, ingest, embedding = settings(options)
     cache = max(options.slide.parent.glob("cache_*"))
@@ -177,7 +177,7 @@ def measure_cached(options: argparse.Namespace) -> dict[str, float]:
 
 
 def _grid(options: argparse.Namespace) -> Any:
-    from data_modules.ingest.slides import reading, slide_seed, survey_slide
+    from data_modules.ingest.slides.ingest import reading, slide_seed, survey_slide
 
     request, ingest, _ = settings(options)
     with reading(request) as (slide, facts):
@@ -185,8 +185,8 @@ def _grid(options: argparse.Namespace) -> Any:
 
 
 def _in_memory(options: argparse.Namespace) -> np.ndarray:
-    from data_modules.ingest.slide_files import open_slide
-    from data_modules.ingest.tiles import read_tiles
+    from data_modules.ingest.slides.slide_files import open_slide
+    from data_modules.ingest.slides.tiles import read_tiles
 
     request, _, _ = settings(options)
     grid = _grid(options)
@@ -244,7 +244,7 @@ def main() -> None:
 def _random_weights(folder: Path, encoder: str) -> str:
     from safetensors.torch import save_file
 
-    from data_modules.ingest.frozen_encoders import monai_resnet
+    from data_modules.ingest.slides.embed.frozen_encoders import monai_resnet
 
     save_file(monai_resnet(encoder).state_dict(), folder / "weights.safetensors")
     return str(folder / "weights.safetensors")

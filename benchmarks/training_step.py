@@ -2,8 +2,8 @@
 
     python benchmarks/training_step.py
 
-Prints the time of an epoch by `fusion.fitting.fit_network` over that of a bare PyTorch loop. Runs are paired and
-alternate, because a shared machine drifts; the median of the paired ratios is what counts. One thread, as in a worker.
+Prints the time of an epoch by `fusion.network.fitting.fit_network` over that of a bare PyTorch loop. Runs are paired
+and alternate, because a shared machine drifts; the median of the paired ratios is what counts. One thread.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pytorch_lightning as pl
 import torch
 
 from fusion.contract import Batch, EndpointSpec, FeatureSpec, ModalityBatch, ModalitySpec
-from fusion.fitting import fit_network
-from fusion.model import FusionModel, build_model
+from fusion.network.fitting import fit_network
+from fusion.network.model import FusionModel, build_model
 
 PATIENTS, BATCH, TILES, SIZE, GENES = 128, 16, 10, 32, 8
 EPOCHS = 4
@@ -37,8 +37,8 @@ MODEL = {
     "modality_dropout": 0.1,
     "auxiliary": 0.1,
     "encoders": {
-        "slides": {"_target_": "fusion.encoders.cnn.TileCNN"},
-        "variants": {"_target_": "fusion.encoders.variants.VariantEncoder"},
+        "slides": {"_target_": "fusion.encoders.images.cnn.TileCNN"},
+        "variants": {"_target_": "fusion.encoders.variants.features.VariantEncoder"},
     },
     "fuser": {"_target_": "fusion.fusers.cross_attention.CrossAttentionFuser"},
     "head": {"_target_": "fusion.heads.response.BinaryResponse"},

@@ -26,10 +26,13 @@ import numpy as np
 import pandas as pd
 import pysam
 
-from data_modules.ingest.annotation import Annotation, AnnotationSettings, annovar_annotations, tag_annotations
-from data_modules.ingest.variant_store import COLUMNS, MISSING, VariantStore, plain_contig, variant_names, write_store
-from data_modules.ingest.variants import GenotypeFilters, SparkSettings, VariantIngest, VcfFile
-from data_modules.modalities.variant_origin import OriginVariants
+from data_modules.genes.contigs import plain_contig
+from data_modules.ingest.variants.annotation.annotate import annovar_annotations, tag_annotations
+from data_modules.ingest.variants.annotation.records import Annotation
+from data_modules.ingest.variants.annotation.settings import AnnotationSettings
+from data_modules.ingest.variants.ingest import GenotypeFilters, SparkSettings, VariantIngest, VcfFile
+from data_modules.ingest.variants.store import COLUMNS, MISSING, VariantStore, variant_names, write_store
+from data_modules.modalities.variants.origin import OriginVariants
 
 FILTERS = GenotypeFilters(accept=("PASS",), min_gq=20, min_dp=8)
 DAMAGING = ("nonsynonymous", "stopgain", "frameshift", "splicing")

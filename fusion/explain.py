@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fusion.config import run
+from fusion.config.command import run
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -37,10 +37,11 @@ def explain(config: DictConfig) -> None:
     from fusion.attribution.patient import Settings
     from fusion.attribution.plan import open_run_setup, plan_patients, plan_tasks
     from fusion.attribution.store import Store, settings_key
-    from fusion.attribution.summary import summarise
+    from fusion.attribution.summary import finish, summarise
     from fusion.attribution.truth import check_truth
-    from fusion.progress import JobProgress
-    from fusion.run_folder import RunFolder
+    from fusion.protocol.progress import JobProgress
+    from fusion.report.attribution import write_pages
+    from fusion.run.folder import RunFolder
 
     check_method(config.method)
     check_truth(config.truth)
@@ -60,7 +61,9 @@ def explain(config: DictConfig) -> None:
             run_tasks(job, setup, tasks, workers=config.workers, step=progress.advance)
         # What attribution claims is tested on the model itself and, where patients are simulated, against the truth.
         with progress.timed("report"):
-            summarise(folder, store, setup, patients, config=config, seconds=progress.seconds)
+            found = summarise(folder, store, setup, patients, config=config)
+            write_pages(folder, store, patients, found, config=config, seconds=progress.seconds)
+            finish(store, found, simulated=folder.cohort_spec().simulated, config=config)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fusion.config import run
+from fusion.config.command import run
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -35,11 +35,12 @@ def predict(config: DictConfig) -> None:
     """
     from pathlib import Path
 
-    from fusion.applied_config import asked_for, chosen, merge, refuse_arm, refuse_other_build
-    from fusion.applied_files import refuse_existing, summarise
-    from fusion.cohort_setup import open_setup
-    from fusion.progress import JobProgress
-    from fusion.run_folder import RunFolder
+    from fusion.apply.files import finish, refuse_existing, write_results
+    from fusion.apply.settings import asked_for, chosen, merge, refuse_arm, refuse_other_build
+    from fusion.protocol.progress import JobProgress
+    from fusion.protocol.setup import open_setup
+    from fusion.report.applied import write_applied_report
+    from fusion.run.folder import RunFolder
 
     folder = RunFolder.open(config.run)
     output = Path(config.output)
@@ -53,7 +54,7 @@ def predict(config: DictConfig) -> None:
         refuse_arm(folder, config.arm, list(setup.modalities))
         patients = chosen(setup.cohort.patient_ids, config.patients)
         setup.prepare(progress)
-        from fusion.application import apply  # torch and what it brings, once the cohort is known to be sound
+        from fusion.apply.application import apply  # torch and what it brings, once the cohort is known to be sound
 
         result = apply(
             folder,
@@ -64,7 +65,9 @@ def predict(config: DictConfig) -> None:
             min_match=config.min_match,
             progress=progress,
         )
-    summarise(result, output, folder, setup, evaluation=config.evaluation)
+    applied = write_results(result, output, folder, setup, evaluation=config.evaluation)
+    binary = trained.endpoint.kind == "binary"
+    finish(applied, output, write_applied_report(output, applied, result.matches, folder) if binary else None)
 
 
 if __name__ == "__main__":

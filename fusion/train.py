@@ -5,19 +5,19 @@ patient is scored by models that never saw him. The run folder holds all of it, 
 """
 
 # What happens, as the method section of a paper would tell it, is `train`. The protocol of one fold is in
-# `fusion.crossval`; the estimand and the verdict are in `fusion.evaluation`. Heavy imports wait until they are needed.
+# `fusion.protocol.crossval`; the estimand and the verdict are in `fusion.evaluation`. Heavy imports wait until needed.
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion.config import run
+from fusion.config.command import run
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from fusion.run_folder import RunFolder
+    from fusion.run.folder import RunFolder
 
 
 SPACE = 500_000_000
@@ -37,14 +37,14 @@ def train(config: DictConfig) -> float:
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
-    from fusion.cohort_setup import open_setup
-    from fusion.crossval import units
     from fusion.evaluation.outcome import outcome_of
-    from fusion.progress import JobProgress
+    from fusion.protocol.crossval import units
+    from fusion.protocol.progress import JobProgress
+    from fusion.protocol.setup import open_setup
+    from fusion.protocol.workers import run_folds
     from fusion.report.console import print_summary
     from fusion.report.page import write_report
-    from fusion.run_folder import RunFolder
-    from fusion.workers import run_folds
+    from fusion.run.folder import RunFolder
 
     check(config)
     folder = RunFolder.create(config.output, overwrite=config.overwrite, resume=config.resume)
@@ -105,9 +105,9 @@ def check(config: DictConfig) -> None:
         FusionError: arms or gene files that do not exist, a logger that would fail at the end, too little space.
     """
     from fusion.arms.plan import check_arms
-    from fusion.gene_files import check_gene_files
-    from fusion.loggers import check_logger
-    from fusion.run_files import require_space
+    from fusion.encoders.variants.gene_files import check_gene_files
+    from fusion.report.loggers import check_logger
+    from fusion.run.files import require_space
 
     check_arms(config.arms)
     check_logger(config)
@@ -118,7 +118,7 @@ def check(config: DictConfig) -> None:
 
 def log(config: DictConfig, folder: RunFolder, simulated: bool, metrics: dict[str, Any]) -> None:
     """Hand curves, metrics and figures of the finished run to the logger that `config` names."""
-    from fusion.loggers import open_logger
+    from fusion.report.loggers import open_logger
 
     patients = folder.cohort()["patient_id"].tolist()
     with open_logger(config, folder.path, simulated=simulated, patient_ids=patients) as logger:

@@ -39,7 +39,7 @@ def imported_by(*names: str) -> set[str]:
 
 def test_hail_stays_behind_its_process_wall() -> None:
     found = modules()
-    assert "data_modules.ingest.hail_job" in found
+    assert "data_modules.ingest.variants.hail.job" in found
     assert not imported_by(*found) & BEHIND_THE_WALL
 
 
@@ -48,8 +48,8 @@ def test_entries_contract_and_configuration_are_light() -> None:
         "fusion",
         "data_modules",
         "fusion.contract",
-        "fusion.config",
-        "fusion.config_check",
+        "fusion.config.command",
+        "fusion.config.check",
         "fusion.train",
         "fusion.encoders",
         "fusion.fusers",

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from data_modules.errors import some
-from data_modules.modalities.base import BaseModality, PatientIds, listed_files, no_files, stray_problem
+from data_modules.modalities.base import BaseModality, listed_files, no_files, stray_problem
+from data_modules.patient_ids import PatientIds
 
 if TYPE_CHECKING:
-    from data_modules.cohort import CohortSource
+    from data_modules.cohort.source import CohortSource
 
 
 class FileModality(BaseModality):

@@ -16,7 +16,7 @@ from fusion.contract import FeatureSpec, Item, ModalitySpec, State
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data_modules.selection import Selector
+    from data_modules.learned.selection import Selector
 
 
 def choose(

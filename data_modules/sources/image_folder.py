@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from data_modules.cohort import CohortSource
-from data_modules.endpoint import REST, checked_classes
+from data_modules.cohort.endpoint import REST, checked_classes
+from data_modules.cohort.reconcile import ReconciledCohort
+from data_modules.cohort.source import CohortSource
+from data_modules.cohort.tables import plain
 from data_modules.errors import CohortError, Problem, some
-from data_modules.modalities.base import PatientIds
-from data_modules.reconcile import ReconciledCohort
-from data_modules.tables import plain
+from data_modules.patient_ids import PatientIds
 from fusion.contract import Modality
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")

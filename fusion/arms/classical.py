@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fusion.arms.base import ArmScores, Fitted, FoldData, Table, calibrate, inner_quality, table
 from fusion.evaluation.outcome import Outcome
-from fusion.state import save_estimator, save_json
+from fusion.run.state import save_estimator, save_json
 
 Build = Callable[[float, int], Any]
 

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from fusion.arms.base import ArmScores, FoldData, calibrate, table
-from fusion.fitting import fit_network, predict_scores, save_weights
-from fusion.model import build_model
-from fusion.state import save_json
+from fusion.network.fitting import fit_network, predict_scores, save_weights
+from fusion.network.model import build_model
+from fusion.run.state import save_json
 
 
 class NetworkArm:
@@ -29,7 +29,7 @@ class NetworkArm:
         modalities: what it sees.
         model: the `model` config node.
         trainer: the `trainer` config node.
-        make_data: builds the data module of a member (Hydra partial of ``data_modules.datamodule``).
+        make_data: builds the data module of a member (Hydra partial of ``data_modules.batches.datamodule``).
     """
 
     def __init__(

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fusion.attribution.genes import gene_differences
+from fusion.attribution.gene_parts import gene_differences
 from fusion.attribution.members import ExplainedMember, Inputs, at_once
 
 ORDERS = 10

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusion.apply.trained import load_members
 from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import Settings, explain_patient
 from fusion.attribution.store import Store
-from fusion.trained import load_members
-from fusion.workers import end_with_parent
+from fusion.protocol.workers import end_with_parent
 
 if TYPE_CHECKING:
-    from fusion.cohort_setup import Setup
     from fusion.contract import EndpointSpec
+    from fusion.protocol.setup import Setup
 
 CHUNK = 16
 """Patients a job: small enough that no worker waits long for the other at the end."""
@@ -149,7 +149,7 @@ def _start(job: Job, steps: Any) -> None:
     import torch
     from omegaconf import OmegaConf
 
-    from fusion.cohort_setup import open_setup
+    from fusion.protocol.setup import open_setup
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     torch.set_num_threads(1)

@@ -22,7 +22,7 @@ from fusion.evaluation.calibration import Platt
 if TYPE_CHECKING:
     from fusion.encoders.base import Encoder
     from fusion.evaluation.calibration import Platt
-from fusion.trained import Member
+from fusion.apply.trained import Member
 
 NUMBERS = ("table", "variants")
 """Kinds whose tokens are named numbers."""

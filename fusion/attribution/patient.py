@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from fusion.attribution.faithfulness import delete_genes, delete_tiles, patient_seed
-from fusion.attribution.genes import split_sums
+from fusion.attribution.gene_parts import split_sums
 from fusion.attribution.gradients import Attributed, attribute, attribute_pixels
 from fusion.attribution.members import NUMBERS, ExplainedMember, Inputs
 from fusion.attribution.shapley import average, play, shapley

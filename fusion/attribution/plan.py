@@ -10,9 +10,9 @@ from fusion.attribution.jobs import Task, chunks
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
-    from fusion.cohort_setup import Setup
     from fusion.contract import Progress
-    from fusion.run_folder import RunFolder
+    from fusion.protocol.setup import Setup
+    from fusion.run.folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def open_run_setup(
     """
     from omegaconf import OmegaConf
 
-    from fusion.cohort_setup import open_setup
+    from fusion.protocol.setup import open_setup
 
     merged = folder.config() | {"canary": None}
     if config.cache is not None:
@@ -134,7 +134,7 @@ def plan_tasks(folder: RunFolder, patients: Sequence[Patient]) -> list[Task]:
 def _naming(folder: RunFolder, *, anonymise: bool) -> Any:
     if not anonymise:
         return str
-    from fusion.loggers import hash_id, read_salt
+    from fusion.run.identifiers import hash_id, read_salt
 
     salt = read_salt(folder.path)
     return lambda patient: hash_id(patient, salt)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import FusionError
-from fusion.run_files import replace_file
+from fusion.run.files import replace_file
 
 if TYPE_CHECKING:
     import numpy as np

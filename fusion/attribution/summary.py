@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from fusion.attribution.faithfulness import interval
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
     from fusion.attribution.store import Store
-    from fusion.cohort_setup import Setup
-    from fusion.run_folder import RunFolder
+    from fusion.protocol.setup import Setup
+    from fusion.run.folder import RunFolder
 
 TARGETS = {"variants": 0.85, "tiles": 0.80}
 """AUROC against the truth that this package sets itself, for the embedded cohort."""
@@ -28,12 +29,23 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def summarise(
-    folder: RunFolder, store: Store, setup: Setup, patients: Sequence[Patient], *, config: Any, seconds: float
-) -> None:
-    """Write everything that is made of finished parts, and say where it is."""
-    from fusion.report.attribution import write_pages
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What all patients' parts say together.
 
+    Attributes:
+        table: the content of attributions.parquet.
+        facts: patient's name → what was noted of the patient beside it.
+        checks: the content of faithfulness.json.
+    """
+
+    table: pd.DataFrame
+    facts: dict[str, dict[str, Any]]
+    checks: dict[str, Any]
+
+
+def summarise(folder: RunFolder, store: Store, setup: Setup, patients: Sequence[Patient], *, config: Any) -> Summary:
+    """Gather the finished parts, check them, and write attributions.parquet and faithfulness.json."""
     spec = folder.cohort_spec()
     table = gather(store, patients, arm=config.arm, endpoint=spec.endpoint.name)
     store.write_table(table.assign(simulated=True) if spec.simulated else table)
@@ -41,21 +53,25 @@ def summarise(
     truth = against.find_truth(config.truth, _root(setup))
     checks = check(table, facts, patients, truth, _candidates(folder), config=config)
     store.write_text("faithfulness.json", json.dumps(checks | {"simulated": spec.simulated}, indent=1) + "\n")
-    write_pages(folder, store, patients, table, facts, checks, config=config, seconds=seconds)
+    return Summary(table=table, facts=facts, checks=checks)
+
+
+def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> None:
+    """Mark explanations and report as whole, and say where they are."""
     store.write_state(
         {
             "status": "complete",
             "key": store.key,
-            "simulated": spec.simulated,
+            "simulated": simulated,
             "arm": config.arm,
             "method": config.method,
             "steps": config.steps,
             "repeat": config.repeat,
-            "patients": len(patients),
+            "patients": len(summary.facts),
             "anonymised": bool(config.anonymise),
         }
     )
-    _say(store.path, checks, len(patients), simulated=spec.simulated)
+    _say(store.path, summary.checks, len(summary.facts), simulated=simulated)
 
 
 def gather(store: Store, patients: Sequence[Patient], *, arm: str, endpoint: str) -> pd.DataFrame:

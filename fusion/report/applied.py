@@ -11,35 +11,26 @@ import pandas as pd
 from fusion.evaluation.metrics import METRICS
 from fusion.report.page import environment
 from fusion.report.theme import save_figure, stamp, style
-from fusion.run_files import replace_file
+from fusion.run.files import replace_file
 
 if TYPE_CHECKING:
-    from fusion.matching import Matching
-    from fusion.run_folder import RunFolder
+    from fusion.apply.files import Applied
+    from fusion.apply.matching import Matching
+    from fusion.run.folder import RunFolder
 
 FILE = "prediction_report.html"
 
 
-def write_applied_report(
-    output: Path,
-    facts: Mapping[str, Any],
-    table: pd.DataFrame,
-    rows: pd.DataFrame | None,
-    metrics: Mapping[str, Any] | None,
-    matches: Mapping[str, Matching],
-    folder: RunFolder,
-) -> Path:
+def write_applied_report(output: Path, applied: Applied, matches: Mapping[str, Matching], folder: RunFolder) -> Path:
     """Write the page and figures/; the page's path.
 
     Args:
         output: where predictions go.
-        facts: the content of predictions.json.
-        table: the content of predictions.csv.
-        rows: labelled patients, as `fusion.evaluation.evaluate` takes them.
-        metrics: the content of metrics.json.
+        applied: what was written of them.
         matches: by modality.
         folder: the run.
     """
+    facts, table, rows, metrics = applied.facts, applied.table, applied.rows, applied.metrics
     values = None if metrics is None else metrics["arms"][facts["arm"]]
     html = (
         environment()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from fusion.report.attribution_cohort import extremes, features, headline, shares
 from fusion.report.attribution_patient import patient_view
 from fusion.report.page import environment
@@ -15,7 +13,8 @@ from fusion.report.words import amount, percent, signed
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
     from fusion.attribution.store import Store
-    from fusion.run_folder import RunFolder
+    from fusion.attribution.summary import Summary
+    from fusion.run.folder import RunFolder
 
 METHOD_NAMES = {
     "integrated_gradients": "Integrated gradients",
@@ -28,14 +27,13 @@ def write_pages(
     folder: RunFolder,
     store: Store,
     patients: Sequence[Patient],
-    table: pd.DataFrame,
-    facts: Mapping[str, Mapping[str, Any]],
-    checks: Mapping[str, Any],
+    found: Summary,
     *,
     config: Any,
     seconds: float,
 ) -> None:
     """Write a page for each patient, one at a time, then the cohort's page that links them."""
+    table, facts, checks = found.table, found.facts, found.checks
     templates = environment()
     templates.filters |= {"signed": signed, "amount": amount, "percent": percent}
     spec = folder.cohort_spec()

@@ -10,7 +10,7 @@ from rich.table import Table
 from fusion.evaluation.comparison import arm_label
 from fusion.report.kinds import kind_of
 from fusion.report.sections import duration, number
-from fusion.run_folder import RunFolder
+from fusion.run.folder import RunFolder
 
 _STYLES = {"supported": "green", "worse": "red", "not shown": "yellow"}
 

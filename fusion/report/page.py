@@ -12,8 +12,8 @@ from fusion.report import sections
 from fusion.report.kinds import Kind, kind_of
 from fusion.report.quality import quality
 from fusion.report.theme import save_figure, stamp, style
-from fusion.run_files import replace_file
-from fusion.run_folder import RunFolder
+from fusion.run.files import replace_file
+from fusion.run.folder import RunFolder
 
 
 def environment() -> Any:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from fusion.run_folder import RunFolder
+from fusion.run.folder import RunFolder
 
 _REASONS = 12
 """Rows of a table; what is left is summed up in a last one."""

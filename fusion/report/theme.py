@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fusion.run_files import replace_file
+from fusion.run.files import replace_file
 
 INK = "#1b2430"
 """Of text and axes; becomes ``currentColor`` in the page, so that dark mode is readable."""

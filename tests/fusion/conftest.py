@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_modules.splits import write_folds
+from data_modules.folds.draw import write_folds
 from fusion.contract import CohortSpec, EndpointSpec, Fold, InnerFold
-from fusion.crossval import FoldResult
 from fusion.evaluation.evaluate import evaluate
-from fusion.run_folder import RunFolder
+from fusion.run.folder import RunFolder
+from fusion.run.result import FoldResult
 
 ARMS = {
     "fusion": 2.0,

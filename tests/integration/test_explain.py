@@ -40,7 +40,7 @@ def test_the_table_is_complete(explained: Path, trained: Path) -> None:
 
 
 def test_the_run_stays_valid(explained: Path, trained: Path) -> None:
-    from fusion.run_folder import RunFolder
+    from fusion.run.folder import RunFolder
 
     RunFolder.open(trained)
 

@@ -121,7 +121,7 @@ def test_two_collapsed_classes_take_the_binary_path_from_the_runs_weights(
 
 def test_the_runs_encoder_embeds_the_tiles_of_slides(run: Path, tiles: Path) -> None:
     """``modality.slides.embed.weights=<run folder>``: what the trained network makes of a tile, to the last layer."""
-    from data_modules.ingest.embeddings import EmbeddingSettings
+    from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
 
     settings = EmbeddingSettings(encoder="cnn", weights=str(run))
     assert settings.problems() == []

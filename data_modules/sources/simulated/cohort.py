@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from data_modules.sources.simulated.source import SimulatedSource
     from fusion.contract import Progress
 
 _LACK_SLIDE, _LACK_VARIANTS = 0.04, 0.03
@@ -99,18 +98,20 @@ def draw(*, patients: int, seed: int, interaction: float) -> Drawn:
     )
 
 
-def write_files(source: SimulatedSource, root: Path, truth: Path, progress: Progress | None) -> None:
+def write_files(
+    root: Path, truth: Path, *, patients: int, seed: int, interaction: float, workers: int, progress: Progress | None
+) -> None:
     """Fill two empty folders with a cohort and its truth."""
-    drawn = draw(patients=source.patients, seed=source.seed, interaction=source.interaction)
+    drawn = draw(patients=patients, seed=seed, interaction=interaction)
     for folder in (root / "slides", root / "variants", truth / "regions"):
         folder.mkdir()
-    _write_tables(drawn, root, source.seed)
+    _write_tables(drawn, root, seed)
     _write_truth(drawn, truth)
     jobs = [
         SlideJob(
             slide=root / "slides" / f"{drawn.ids[i]}.tif",
             regions=truth / "regions" / f"{drawn.ids[i]}.npy",
-            seed=source.seed,
+            seed=seed,
             site=SITES.index(drawn.clinical["tissue_source_site"].iloc[i]),
             number=i,
             lymphocyte_rich=bool(drawn.rich[i]),
@@ -126,16 +127,16 @@ def write_files(source: SimulatedSource, root: Path, truth: Path, progress: Prog
         if progress is not None:
             progress("simulating patients", done, total)
 
-    if source.workers == 1:
-        _write_variants(drawn, root, source.seed, advance)
+    if workers == 1:
+        _write_variants(drawn, root, seed, advance)
         for job in jobs:
             write_slide(job)
             advance()
         return
-    with ProcessPoolExecutor(source.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(write_slide, job) for job in jobs]
         try:
-            _write_variants(drawn, root, source.seed, advance)
+            _write_variants(drawn, root, seed, advance)
             for future in as_completed(futures):
                 future.result()
                 advance()

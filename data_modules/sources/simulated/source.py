@@ -107,7 +107,15 @@ class SimulatedSource:
         """Fill two empty folders with the cohort and its truth."""
         from data_modules.sources.simulated.cohort import write_files
 
-        write_files(self, root, truth, progress)
+        write_files(
+            root,
+            truth,
+            patients=self.patients,
+            seed=self.seed,
+            interaction=self.interaction,
+            workers=self.workers,
+            progress=progress,
+        )
 
 
 def write_cohort(

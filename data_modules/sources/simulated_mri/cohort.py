@@ -21,7 +21,6 @@ from data_modules.sources.simulated_mri.files import Stored, store_as, write_nif
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data_modules.sources.simulated_mri.source import SimulatedMri
     from fusion.contract import Progress
 
 _LACK_VOLUMES, _LACK_PRE, _LACK_POST = 0.04, 0.07, 0.03
@@ -110,25 +109,27 @@ def draw(*, patients: int, seed: int, interaction: float) -> Cohort:
     )
 
 
-def write_files(source: SimulatedMri, root: Path, truth: Path, progress: Progress | None) -> None:
+def write_files(
+    root: Path, truth: Path, *, patients: int, seed: int, interaction: float, workers: int, progress: Progress | None
+) -> None:
     """Fill two empty folders with a cohort and its truth."""
-    drawn = draw(patients=source.patients, seed=source.seed, interaction=source.interaction)
+    drawn = draw(patients=patients, seed=seed, interaction=interaction)
     (root / "volumes").mkdir()
     (truth / "lesions").mkdir()
-    _write_tables(drawn, root, source.seed)
+    _write_tables(drawn, root, seed)
     _write_truth(drawn, truth)
-    jobs = _jobs(drawn, root, truth, source.seed)
+    jobs = _jobs(drawn, root, truth, seed)
 
     def advance(done: int) -> None:
         if progress is not None:
             progress("simulating patients", done, len(jobs))
 
-    if source.workers == 1:
+    if workers == 1:
         for done, job in enumerate(jobs, start=1):
             write_patient(job)
             advance(done)
         return
-    with ProcessPoolExecutor(source.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(write_patient, job) for job in jobs]
         try:
             for done, future in enumerate(as_completed(futures), start=1):

@@ -34,7 +34,15 @@ class SimulatedMri(SimulatedSource):
     def write_files(self, root: Path, truth: Path, progress: Progress | None) -> None:
         from data_modules.sources.simulated_mri.cohort import write_files
 
-        write_files(self, root, truth, progress)
+        write_files(
+            root,
+            truth,
+            patients=self.patients,
+            seed=self.seed,
+            interaction=self.interaction,
+            workers=self.workers,
+            progress=progress,
+        )
 
 
 def write_cohort(

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from data_modules.errors import AbsentFileError, CohortError
-from data_modules.modalities.features import Features
-from data_modules.modalities.table import Table
-from data_modules.modalities.variants import Variants
-from data_modules.selection import Selector
+from data_modules.learned.selection import Selector
+from data_modules.modalities.tables.features import Features
+from data_modules.modalities.tables.table import Table
+from data_modules.modalities.variants.vcf import Variants
 from data_modules.sources.tcga import drug_response
 from data_modules.sources.transneo import regimens
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data_modules.errors import CohortError
-from data_modules.modalities.table import Table
+from data_modules.modalities.tables.table import Table
 from fusion.contract import FusionError
 
 ALL = [f"P{number:02d}" for number in range(1, 11)]

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from data_modules.errors import CohortError
-from data_modules.ingest.image_features import PIXEL_FEATURES
-from data_modules.ingest.image_files import ImageError, image_facts, read_image
-from data_modules.modalities.images import Images
+from data_modules.folds.draw import open_folds
+from data_modules.ingest.slides.image_features import PIXEL_FEATURES
+from data_modules.ingest.slides.image_files import ImageError, image_facts, read_image
+from data_modules.modalities.slides.images import Images
 from data_modules.sources.image_folder import UNGROUPED, ImageFolder
-from data_modules.splits import open_folds
 from fusion.contract import FusionError, State
 
 Make = Callable[..., ImageFolder]

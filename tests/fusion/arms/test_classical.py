@@ -15,7 +15,7 @@ from fusion.arms.base import FoldData, inner_quality
 from fusion.arms.classical import ClassicalArm, features
 from fusion.arms.combined import late_fusion
 from fusion.contract import EndpointSpec
-from fusion.state import load_estimator
+from fusion.run.state import load_estimator
 
 Raw = dict[str, pd.DataFrame]
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from fusion.apply.trained import Member
 from fusion.attribution.faithfulness import delete_genes, delete_tiles, interval
 from fusion.attribution.gradients import METHODS, attribute, attribute_pixels, check_method
 from fusion.attribution.members import ExplainedMember
@@ -20,17 +21,16 @@ from fusion.attribution.shapley import average, play, shapley
 from fusion.attribution.truth import auroc, find_truth, score_tiles, score_variants
 from fusion.contract import EndpointSpec, FeatureSpec, FusionError, Item, ModalitySpec, State
 from fusion.evaluation.calibration import Platt
-from fusion.model import build_model
-from fusion.trained import Member
+from fusion.network.model import build_model
 
 GENES = ("TP53", "BRCA1", "ATM")
 MODEL: dict[str, Any] = {
     "width": 8,
     "modality_dropout": 0.0,
     "encoders": {
-        "slides": {"_target_": "fusion.encoders.cnn.TileCNN", "channels": [4, 4, 4, 4, 4]},
-        "variants": {"_target_": "fusion.encoders.linear.LinearEncoder", "clip": None},
-        "clinical": {"_target_": "fusion.encoders.linear.LinearEncoder", "clip": None},
+        "slides": {"_target_": "fusion.encoders.images.cnn.TileCNN", "channels": [4, 4, 4, 4, 4]},
+        "variants": {"_target_": "fusion.encoders.tables.linear.LinearEncoder", "clip": None},
+        "clinical": {"_target_": "fusion.encoders.tables.linear.LinearEncoder", "clip": None},
     },
     "fuser": {"_target_": "fusion.fusers.cross_attention.CrossAttentionFuser", "heads": 2, "rank": 4},
     "head": {"_target_": "fusion.heads.response.BinaryResponse"},
@@ -119,8 +119,8 @@ def members() -> list[ExplainedMember]:
 
 
 def test_tokens_give_the_score_of_the_whole_model(members: list[ExplainedMember]) -> None:
-    from data_modules.datamodule import FusionDataModule
-    from fusion.fitting import predict_scores
+    from data_modules.batches.datamodule import FusionDataModule
+    from fusion.network.fitting import predict_scores
 
     member = members[0]
     inputs = member.load("x")

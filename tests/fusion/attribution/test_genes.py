@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from fusion.attribution.genes import GeneSum, gene_differences, gene_sums, split_sums
+from fusion.attribution.gene_parts import gene_differences, split_sums
+from fusion.attribution.genes import GeneSum, gene_sums
 from fusion.contract import FeatureSpec, ModalitySpec
 
 SPEC = ModalitySpec(

@@ -12,16 +12,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from data_modules.ingest.volume_grid import from_patches
-from data_modules.ingest.volume_panel import grey, planes
+from data_modules.ingest.volumes.grid import from_patches
+from data_modules.ingest.volumes.panel import grey, planes
+from fusion.apply.trained import Member
 from fusion.attribution.gradients import attribute_voxels
 from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import Settings, explain_patient
 from fusion.contract import EndpointSpec, FeatureSpec, Item, ModalitySpec, State
 from fusion.evaluation.calibration import Platt
-from fusion.model import build_model
+from fusion.network.model import build_model
 from fusion.report.attribution_volume import HEIGHT_PX, volume_view
-from fusion.trained import Member
 
 GRID, PATCH = (2, 1, 2), (4, 4, 4)
 SPEC = ModalitySpec(
@@ -39,7 +39,7 @@ SPEC = ModalitySpec(
 MODEL: dict[str, Any] = {
     "width": 8,
     "modality_dropout": 0.0,
-    "encoders": {"mri": {"_target_": "fusion.encoders.volume_cnn.VolumeCNN", "channels": [4, 4]}},
+    "encoders": {"mri": {"_target_": "fusion.encoders.volumes.cnn.VolumeCNN", "channels": [4, 4]}},
     "fuser": {"_target_": "fusion.fusers.concat.ConcatFuser"},
     "head": {"_target_": "fusion.heads.response.BinaryResponse"},
 }
@@ -47,7 +47,7 @@ MODEL: dict[str, Any] = {
 
 @dataclass
 class Fitted:
-    """Holds its items, and cuts them as `data_modules.modalities.volumes` does."""
+    """Holds its items, and cuts them as `data_modules.modalities.volumes.volumes` does."""
 
     items: Mapping[str, Item]
     spec: ModalitySpec = SPEC

@@ -6,8 +6,8 @@ from sklearn.decomposition import PCA
 
 from fusion.contract import FeatureSpec, ModalityBatch, ModalitySpec
 from fusion.encoders.components import PrincipalComponents
-from fusion.encoders.table import TableEncoder
-from fusion.encoders.variants import VariantEncoder
+from fusion.encoders.tables.table import TableEncoder
+from fusion.encoders.variants.features import VariantEncoder
 
 
 def correlated(patients: int, features: int) -> torch.Tensor:

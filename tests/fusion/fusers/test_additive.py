@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fusion.contract import FeatureSpec, ModalityBatch, ModalitySpec, Tokens
-from fusion.encoders.linear import LinearEncoder
+from fusion.encoders.tables.linear import LinearEncoder
 from fusion.fusers.additive import AdditiveFuser
 
 

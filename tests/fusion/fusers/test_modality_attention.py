@@ -8,7 +8,7 @@ import torch
 from fusion.contract import Batch, EndpointSpec, FeatureSpec, ModalityBatch, ModalitySpec, Tokens
 from fusion.fusers.modality_attention import ModalityAttentionFuser
 from fusion.layers import ModelError
-from fusion.model import build_model
+from fusion.network.model import build_model
 
 SPECS = {
     name: ModalitySpec(
@@ -24,7 +24,7 @@ CONFIG = {
     "modality_dropout": 0.0,
     "auxiliary": 1.0,
     "auxiliary_head": "shared",
-    "encoders": {name: {"_target_": "fusion.encoders.linear.LinearEncoder", "dropout": 0.0} for name in SPECS},
+    "encoders": {name: {"_target_": "fusion.encoders.tables.linear.LinearEncoder", "dropout": 0.0} for name in SPECS},
     "fuser": {"_target_": "fusion.fusers.modality_attention.ModalityAttentionFuser", "dropout": 0.0},
     "head": {"_target_": "fusion.heads.response.BinaryResponse"},
 }

@@ -18,7 +18,7 @@ from fusion.report.console import print_summary
 from fusion.report.figures import gains
 from fusion.report.page import write_report
 from fusion.report.quality import quality
-from fusion.run_folder import RunFolder
+from fusion.run.folder import RunFolder
 
 HOSTILE = "<script>alert('gene')</script>$x_1$&\"'"
 SITE = '"><img src=x onerror=alert(1)>'

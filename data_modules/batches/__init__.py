@@ -1,0 +1,1 @@
+"""Patients as batches; bags of tiles."""

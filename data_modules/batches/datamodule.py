@@ -1,0 +1,161 @@
+"""Loaders of one member of the protocol: shuffled training patients, validation patients, and anyone to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Sampler
+
+from data_modules.batches.dataset import Draw, ItemCache, PatientDataset
+from fusion.contract import Batch, FittedModality
+
+
+class EpochBatches(Sampler[list[Draw]]):
+    """Batches of everyone once, in another order each epoch; the order depends on (seed, epoch) alone.
+
+    Sizes differ by at most one, so that no batch is a lone patient. Lightning says which epoch it is by `set_epoch`;
+    without it, epochs count themselves.
+
+    Args:
+        labels: (patient,) of the dataset.
+        batch_size: at most.
+        seed: of the order.
+        stratified: give every batch the same share of each class, as nearly as its size allows.
+    """
+
+    def __init__(self, labels: NDArray[np.int64], *, batch_size: int, seed: int, stratified: bool = False) -> None:
+        self._labels = labels
+        self._batches = max(1, -(-len(labels) // batch_size))
+        self._seed = seed
+        self._stratified = stratified
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        epoch, self._epoch = self._epoch, self._epoch + 1
+        generator = np.random.default_rng([self._seed, epoch])
+        order = generator.permutation(len(self._labels))
+        if self._stratified:
+            place = np.empty(len(order))
+            for label in np.unique(self._labels):
+                of_class = np.flatnonzero(self._labels[order] == label)
+                # Each class evenly over the epoch, its first patient at a random phase.
+                place[of_class] = (np.arange(len(of_class)) + generator.random()) / len(of_class)
+            order = order[np.argsort(place, kind="stable")]
+        for part in np.array_split(order, self._batches):
+            yield [Draw(position=int(position), epoch=epoch) for position in part]
+
+
+class InOrder(Sampler[list[Draw]]):
+    """Batches in the order of the ids, every token of everyone.
+
+    A batch is padded to its largest bag, so that large bags come in smaller batches: memory grows with the largest bag
+    alone, not with `batch_size` times it.
+
+    Args:
+        sizes: bytes of each patient's bags.
+        batch_size: patients at most.
+        limit: bytes of a padded batch, unless a single patient has more.
+    """
+
+    def __init__(self, sizes: Sequence[int], *, batch_size: int, limit: int = 256 << 20) -> None:
+        self._batches: list[list[int]] = []
+        largest = 0
+        for position, size in enumerate(sizes):
+            current = self._batches[-1] if self._batches else []
+            padded = (len(current) + 1) * max(largest, size)
+            if current and len(current) < batch_size and padded <= limit:
+                current.append(position)
+                largest = max(largest, size)
+            else:
+                self._batches.append([position])
+                largest = size
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        for batch in self._batches:
+            yield [Draw(position=position) for position in batch]
+
+
+class FusionDataModule(pl.LightningDataModule):
+    """Loaders over fitted modalities.
+
+    Args:
+        fitted: name → modality fitted on `train_ids`.
+        train_ids: whom to train on.
+        val_ids: for early stopping.
+        labels: index patient_id; those it lacks are -1.
+        batch_size: patients.
+        tiles_per_patient: tiles or embeddings drawn per training patient and epoch; None for all. Validation and
+            prediction use all.
+        stratified: give training batches equal shares of each class.
+        cache_bytes: of items kept in memory between epochs.
+        seed: of order and draws.
+        num_workers: processes that load batches; 0 loads in this one, which is fastest for cached items.
+    """
+
+    def __init__(
+        self,
+        *,
+        fitted: Mapping[str, FittedModality],
+        train_ids: Sequence[str],
+        val_ids: Sequence[str],
+        labels: pd.Series[int],
+        batch_size: int = 16,
+        tiles_per_patient: int | None = None,
+        stratified: bool = False,
+        cache_bytes: int = 1 << 30,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self._fitted = fitted
+        self._labels = labels
+        self._batch_size = batch_size
+        self._stratified = stratified
+        self._seed = seed
+        self._workers = num_workers
+        self._cache = ItemCache(cache_bytes)
+        self._val_ids = tuple(val_ids)
+        self._train = PatientDataset(fitted, train_ids, labels, tiles=tiles_per_patient, seed=seed, cache=self._cache)
+
+    @property
+    def train_labels(self) -> NDArray[np.int64]:
+        """(patient,) of the training patients."""
+        return self._train.labels
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        batches = EpochBatches(
+            self._train.labels, batch_size=self._batch_size, seed=self._seed, stratified=self._stratified
+        )
+        return self._loader(self._train, batches)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self.predict_loader(self._val_ids)
+
+    def predict_loader(self, patient_ids: Sequence[str]) -> DataLoader[Batch]:
+        """Anyone's batches in the order of `patient_ids`, with all tokens."""
+        patients = PatientDataset(self._fitted, patient_ids, self._labels, seed=self._seed, cache=self._cache)
+        sizes = [patients.size(position) for position in range(len(patients))]
+        return self._loader(patients, InOrder(sizes, batch_size=self._batch_size))
+
+    def _loader(self, patients: PatientDataset, batches: Sampler[list[Draw]]) -> DataLoader[Batch]:
+        # The sampler yields whole batches, so the loader neither batches nor collates.
+        settings: dict[str, Any] = {"sampler": batches, "batch_size": None, "collate_fn": _as_is}
+        return DataLoader(patients, num_workers=self._workers, **settings)
+
+
+def _as_is(batch: Batch) -> Batch:
+    return batch

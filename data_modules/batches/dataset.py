@@ -1,0 +1,188 @@
+"""Patients as batches: tokens padded to the longest patient of a batch, tiles sampled anew each epoch.
+
+A batch is read whole (the loader asks for a list of draws), so that cells are copied once, from a patient's array into
+the batch. What is drawn depends on (seed, epoch, patient) alone: batch size, order and workers change no item.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from data_modules.batches.bags import Bag, resident
+from fusion.contract import Batch, FittedModality, Item, ModalityBatch, ModalitySpec
+
+BAG_KINDS = ("tiles", "embeddings")
+"""Kinds whose tokens are a bag of any number, so that a sample of them stands for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """What a loader asks for: the patient's position in the list of ids, and the epoch in training."""
+
+    position: int
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One patient, ready to be padded.
+
+    Attributes:
+        items: name → tokens, None where the patient lacks the modality.
+        label: 0/1, -1 unknown.
+        index: position in the list of ids.
+    """
+
+    items: Mapping[str, Item | None]
+    label: int
+    index: int
+
+
+class ItemCache:
+    """Items kept in memory up to a bound, first come, first kept.
+
+    Epochs visit everyone in turn; a cache that forgot the oldest would then forget each item just before its use.
+
+    Args:
+        limit: bytes of arrays kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: dict[tuple[str, str], Item | None] = {}
+        self.bytes = 0
+
+    def get(self, modality: str, patient: str, load: Callable[[str], Item | None]) -> Item | None:
+        """The item, loaded on first use."""
+        key = (modality, patient)
+        if key in self._kept:
+            return self._kept[key]
+        item = load(patient)
+        size = 0 if item is None else resident(item.values) + item.mask.nbytes
+        if self.bytes + size <= self._limit:
+            self._kept[key] = item
+            self.bytes += size
+        return item
+
+
+class PatientDataset(Dataset[Batch]):
+    """Maps a list of draws to a `Batch`.
+
+    Args:
+        fitted: name → fitted modality.
+        patient_ids: whom; `Batch.index` points into it.
+        labels: index patient_id; patients it lacks have label -1.
+        tiles: tokens drawn per patient and epoch of the kinds ``tiles`` and ``embeddings``, None for all. Draws without
+            an epoch (evaluation) always get all.
+        seed: of these draws.
+        cache: of loaded items, shared by datasets over the same `fitted`.
+    """
+
+    def __init__(
+        self,
+        fitted: Mapping[str, FittedModality],
+        patient_ids: Sequence[str],
+        labels: pd.Series[int],
+        *,
+        tiles: int | None = None,
+        seed: int = 0,
+        cache: ItemCache | None = None,
+    ) -> None:
+        self.fitted = dict(fitted)
+        self.patient_ids = tuple(patient_ids)
+        known = labels.reindex(list(self.patient_ids)).fillna(-1)
+        self.labels: NDArray[np.int64] = np.asarray(known, dtype=np.int64)
+        self.specs = {name: part.spec for name, part in self.fitted.items()}
+        self._tiles = tiles
+        self._seed = seed
+        self._cache = cache or ItemCache(1 << 30)
+
+    def __len__(self) -> int:
+        return len(self.patient_ids)
+
+    def __getitem__(self, draws: Sequence[Draw]) -> Batch:
+        return collate([self.sample(draw) for draw in draws], self.specs)
+
+    def size(self, position: int) -> int:
+        """Bytes of a patient's bags, all tokens; what is on disk is not read for it."""
+        patient = self.patient_ids[position]
+        bags = [name for name, spec in self.specs.items() if spec.kind in BAG_KINDS]
+        items = [self._cache.get(name, patient, self.fitted[name].load) for name in bags]
+        return sum(int(item.values.nbytes) for item in items if item is not None)  # noqa: PD011
+
+    def sample(self, draw: Draw) -> Sample:
+        """One patient's items, with tiles drawn where the draw has an epoch."""
+        patient = self.patient_ids[draw.position]
+        items = {name: self._cache.get(name, patient, part.load) for name, part in self.fitted.items()}
+        if self._tiles is not None and draw.epoch is not None:
+            for name, item in items.items():
+                if item is not None and self.specs[name].kind in BAG_KINDS and len(item.mask) > self._tiles:
+                    # Of the patient's id, not of his position: other patients in the list change no draw.
+                    stream = [self._seed, draw.epoch, zlib.crc32(patient.encode())]
+                    items[name] = _take(item, np.random.default_rng(stream), self._tiles)
+        return Sample(items=items, label=int(self.labels[draw.position]), index=draw.position)
+
+
+def _take(item: Item, generator: np.random.Generator, number: int) -> Item:
+    """A random `number` of an item's tokens, in their order."""
+    chosen = np.sort(generator.choice(len(item.mask), number, replace=False))
+    return replace(
+        item,
+        values=item.values[chosen],  # noqa: PD011
+        mask=item.mask[chosen],
+        coords=None if item.coords is None else item.coords[chosen],
+        source=None if item.source is None else item.source[chosen],
+    )
+
+
+def collate(samples: Sequence[Sample], specs: Mapping[str, ModalitySpec]) -> Batch:
+    """Pad each modality to the longest patient of the batch; `Batch` states the shapes.
+
+    Args:
+        samples: at least one.
+        specs: name → spec, for the shape of a modality that nobody in the batch has.
+    """
+    return Batch(
+        modalities={name: _pad([one.items[name] for one in samples], spec) for name, spec in specs.items()},
+        label=torch.tensor([one.label for one in samples], dtype=torch.int64),
+        index=torch.tensor([one.index for one in samples], dtype=torch.int64),
+    )
+
+
+def _pad(items: Sequence[Item | None], spec: ModalitySpec) -> ModalityBatch:
+    """(patient, token, *token_shape) and its mask. Padding is zero; so is the one token of a batch that has none."""
+    fixed = len(spec.features) if spec.kind not in BAG_KINDS else 0
+    length = max([1, fixed, *(len(item.mask) for item in items if item is not None)])
+    dtype = np.uint8 if spec.kind == "tiles" else np.float32
+    values = np.zeros((len(items), length, *spec.token_shape), dtype=dtype)
+    mask = np.zeros((len(items), length), dtype=np.bool_)
+    for row, item in enumerate(items):
+        if item is not None:
+            tokens: Any = item.values  # noqa: PD011
+            if isinstance(tokens, Bag):
+                tokens.copy_to(values[row])
+            else:
+                values[row, : len(item.mask)] = tokens
+            mask[row, : len(item.mask)] = item.mask
+    return ModalityBatch(values=torch.from_numpy(values), mask=torch.from_numpy(mask), coords=_places(items, length))
+
+
+def _places(items: Sequence[Item | None], length: int) -> torch.Tensor | None:
+    """``(patient, token, 3)``: slide, x, y; None where no item has places."""
+    if not any(item is not None and item.coords is not None for item in items):
+        return None
+    places = np.zeros((len(items), length, 3), dtype=np.int64)
+    for row, item in enumerate(items):
+        if item is not None and item.coords is not None:
+            places[row, : len(item.mask), 1:] = item.coords
+            places[row, : len(item.mask), 0] = 0 if item.source is None else item.source
+    return torch.from_numpy(places)

@@ -1,0 +1,1 @@
+"""Tables → one validated, reconciled cohort."""

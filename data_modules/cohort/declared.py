@@ -1,0 +1,224 @@
+"""A cohort as declared: its tables, endpoint, site and group, and the folder of its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from data_modules.cohort.endpoint import read_endpoint
+from data_modules.cohort.tables import Column, ReadTable, Time, plain, read_table, table_spec
+from data_modules.errors import CohortError, Problem, some
+from data_modules.hashes import file_hash
+from fusion.contract import Progress
+
+STAMP = "SIMULATED.json"
+"""The file whose presence in a root marks everything made of it as simulated."""
+
+
+class CohortFiles:
+    """The files of a cohort and what they mean.
+
+    Args:
+        name: of the cohort.
+        root: folder of its files; null, only with a generator, is ``data/<name>`` and, for settings below that
+            are not null, a folder of their own beside it.
+        cache: folder of ingested results.
+        tables: name → file (or reader), id, id_pattern, skip_rows, and columns: name → time, kind, levels, unit, label,
+            missing; see `data_modules.cohort.tables`.
+        endpoints: name → table, column, and positive and negative or classes; ignore, note; see `Endpoint`.
+        endpoint: which of them is predicted; null takes the first.
+        site: ``{table, column}`` of the hospital or batch, for site-aware folds and subgroups.
+        group: ``{table, column}`` of what stays whole in folds, e.g. a family, or the patient where a case is a slide;
+            who has none stands alone.
+        build: genome build of its variants, e.g. ``GRCh38``.
+        simulated: whether the patients are invented; forced by a file ``SIMULATED.json`` in the root.
+        generator: called as ``generator(root, progress=…)``, with the settings below, to write a root that is missing.
+        patients: how many patients the generator writes,
+        seed: with which seed,
+        interaction: and how strong an interaction between the modalities. All three only with a generator; null leaves
+            them to it, and takes a root that exists as it is.
+        max_unmatched: tolerated share of a table's or modality's patients who appear nowhere else.
+        patients_pattern: regular expression that every patient id matches in full.
+        absent_is: what a site absent from a patient's variants means: ``reference`` or ``unknown``.
+        fetch: what to fetch from where when the root is missing, for the error message.
+        require: modalities without which a patient is left out of training; prediction takes any subset.
+
+    Raises:
+        CohortError: a declaration that cannot be right.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: str | Path | None,
+        cache: str | Path,
+        tables: Mapping[str, Any],
+        endpoints: Mapping[str, Any],
+        endpoint: str | None = None,
+        site: Mapping[str, str] | None = None,
+        group: Mapping[str, str] | None = None,
+        build: str | None = None,
+        simulated: bool = False,
+        generator: Callable[..., object] | None = None,
+        patients: int | None = None,
+        seed: int | None = None,
+        interaction: float | None = None,
+        max_unmatched: float = 0.1,
+        patients_pattern: str | None = None,
+        absent_is: Literal["reference", "unknown"] | None = None,
+        fetch: str | None = None,
+        require: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.cache = Path(cache).expanduser()
+        self.build = build
+        self.absent_is = absent_is
+        self.max_unmatched = max_unmatched
+        self.patients_pattern = patients_pattern
+        self.specs = {key: table_spec(name, key, plain(config)) for key, config in plain(tables).items()}
+        self.site: dict[str, str] | None = plain(site)
+        self.group: dict[str, str] | None = plain(group)
+        self._simulated = simulated
+        self._generator = generator
+        given = {"patients": patients, "seed": seed, "interaction": interaction}
+        self._settings = {key: value for key, value in given.items() if value is not None}
+        self._fetch = fetch
+        self.require = tuple(require)
+        if root is None and generator is None:
+            raise CohortError(name, [Problem(what="cohort.root is null", remedy="Set it to the folder of the files")])
+        own = "".join(f"_{key}_{value}" for key, value in self._settings.items())
+        self.root = Path("data", name + own) if root is None else Path(root).expanduser()
+        self.endpoint = read_endpoint(name, endpoint, plain(endpoints))
+        self._check_declarations()
+
+    def _check_declarations(self) -> None:
+        """Endpoint, site and group name declared columns."""
+        problems = []
+        places = {f"cohort.endpoints.{self.endpoint.name}": (self.endpoint.table, self.endpoint.column)}
+        for name, place in (("site", self.site), ("group", self.group)):
+            if place is not None:
+                places[f"cohort.{name}"] = (place.get("table", ""), place.get("column", ""))
+        for key, (table, column) in places.items():
+            if table not in self.specs:
+                problems.append(
+                    Problem(what=f"{key}.table is {table!r}", remedy=f"Set it to one of {some(list(self.specs))}")
+                )
+            elif column not in self.specs[table].columns:
+                remedy = f"Add it to cohort.tables.{table}.columns, or mend {key}.column"
+                problems.append(
+                    Problem(what=f"{key}.column {column!r} is not declared in table {table!r}", remedy=remedy)
+                )
+        if self.absent_is not in (None, "reference", "unknown"):
+            problems.append(
+                Problem(what=f"cohort.absent_is is {self.absent_is!r}", remedy="Set it to reference or unknown")
+            )
+        if problems:
+            raise CohortError(self.name, problems)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether results must be stamped SIMULATED."""
+        return self._simulated or (self.root / STAMP).is_file()
+
+    def prepare(self, progress: Progress) -> None:
+        """Make sure the root exists: write it where a generator is configured.
+
+        Raises:
+            CohortError: no such root, or one that was written with other settings.
+        """
+        if self._generator is None:
+            if not self.root.is_dir():
+                fetch = f" {self._fetch.strip()}" if self._fetch else ""
+                remedy = f"Set cohort.root to the folder of the cohort's files.{fetch}"
+                raise CohortError(
+                    self.name, [Problem(what=f"there is no folder {self.root.absolute()}", remedy=remedy)]
+                )
+            return
+        stamp = self.root / STAMP
+        if not stamp.is_file():
+            self._generator(self.root, progress=progress, **self._settings)
+            return
+        written = json.loads(stamp.read_text(encoding="utf-8"))
+        other = [
+            f"{key}={written.get(key)!r}, not {value!r}"
+            for key, value in self._settings.items()
+            if written.get(key) != value
+        ]
+        if other:
+            what = f"{self.root.absolute()} was written with {some(other)}"
+            remedy = "Set cohort.root to another folder for these settings, or to null"
+            raise CohortError(self.name, [Problem(what=what, remedy=remedy)])
+
+    @cached_property
+    def _read(self) -> dict[tuple[str, bool], ReadTable]:
+        return {}
+
+    def read(self, name: str, *, require_labels: bool = True) -> ReadTable:
+        """A table with what is wrong with it; without `require_labels` only baseline columns must exist."""
+        times: tuple[Time, ...] = ("baseline", "post_baseline", "outcome") if require_labels else ("baseline",)
+        if (name, require_labels) not in self._read:
+            self._read[name, require_labels] = read_table(self.specs[name], self.root, times=times)
+        return self._read[name, require_labels]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table's declared columns, index patient_id: float64 for numbers, else text or None.
+
+        Columns after baseline that a file lacks are empty here; `reconcile` says when they are needed.
+
+        Raises:
+            CohortError: the table is not declared, or something is wrong with it.
+        """
+        if name not in self.specs:
+            remedy = f"Declare it in cohort.tables; declared: {some(list(self.specs))}"
+            raise CohortError(self.name, [Problem(what=f"there is no table {name!r}", remedy=remedy)])
+        table = self.read(name, require_labels=False)
+        if table.problems:
+            raise CohortError(self.name, table.problems)
+        return table.frame
+
+    def inputs(self, table: str, columns: Sequence[str] | None, *, key: str) -> tuple[list[Column], list[Problem]]:
+        """The columns of a table that may be inputs, and what speaks against those asked for.
+
+        Args:
+            table: key in ``cohort.tables``.
+            columns: asked for; None takes all that are known at baseline, the endpoint and the site excepted.
+            key: config key of the modality that asks, e.g. ``modality.clinical``.
+        """
+        if table not in self.specs:
+            remedy = f"Set it to one of {some(list(self.specs))}"
+            return [], [Problem(what=f"{key}.table is {table!r}, which cohort.tables does not declare", remedy=remedy)]
+        declared = self.specs[table].columns
+        is_endpoint = self.endpoint.column if self.endpoint.table == table else None
+        is_site = self.site["column"] if self.site is not None and self.site["table"] == table else None
+        if columns is None:
+            taken = [column for column in declared.values() if column.time == "baseline"]
+            return [column for column in taken if column.name not in (is_endpoint, is_site)], []
+        problems = []
+        for name in columns:
+            against = None
+            if name not in declared:
+                against = f"is not declared; declare it with its time point in cohort.tables.{table}.columns, or"
+            elif name == is_endpoint:
+                against = f"is the endpoint {self.endpoint.name!r};"
+            elif declared[name].time != "baseline":
+                against = f"is known only after baseline (time: {declared[name].time});"
+            if against:
+                problems.append(
+                    Problem(
+                        what=f"{key}.columns: {name!r} of table {table!r} cannot be an input",
+                        remedy=f"It {against} take it out of {key}.columns",
+                    )
+                )
+        return [declared[name] for name in columns if name in declared], problems
+
+    def hashes(self) -> dict[str, str]:
+        """File → SHA-256, of the tables and the simulation's stamp."""
+        files = [*(spec.file for spec in self.specs.values() if spec.file), STAMP]
+        paths = {file: self.root / file for file in files}
+        return {file: file_hash(path, memo=self.cache) for file, path in paths.items() if path.is_file()}

@@ -1,0 +1,290 @@
+"""Who is in a cohort: every patient that any file names, kept or dropped, at which join and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from data_modules.cohort.new_patients import needed_columns, read_new
+from data_modules.errors import CohortError, Problem, some
+from fusion.contract import CohortSpec, Modality
+
+if TYPE_CHECKING:
+    from data_modules.cohort.declared import CohortFiles
+    from data_modules.cohort.tables import ReadTable
+
+UNKNOWN_SITE = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconciledCohort:
+    """A `fusion.contract.Cohort`.
+
+    Attributes:
+        spec: for reports.
+        patient_ids: kept patients, sorted.
+        labels: index patient_id in that order; position in the endpoint's classes, -1 where unknown.
+        sites: index patient_id in that order, or None where no site is declared.
+        groups: index patient_id: what stays whole in folds; None where nothing is declared.
+        reconciliation: patient_id, kept, dropped_at, reason, then one bool column a source file and modality.
+        notes: what is no error and yet to be known: files that new patients come without, patients in one file alone.
+    """
+
+    spec: CohortSpec
+    patient_ids: tuple[str, ...]
+    labels: pd.Series[int]
+    sites: pd.Series[str] | None
+    reconciliation: pd.DataFrame
+    groups: pd.Series[str] | None = None
+    notes: tuple[str, ...] = ()
+
+    def permuted(self, seed: int) -> ReconciledCohort:
+        """The same patients with their labels dealt out anew, and a note that says so: the canary."""
+        shuffled = self.labels.copy()
+        shuffled[:] = np.random.default_rng(seed).permutation(self.labels.to_numpy())
+        endpoint = replace(self.spec.endpoint, note="CANARY: labels permuted among patients; AUROC must be near 0.5")
+        return replace(self, labels=shuffled, spec=replace(self.spec, endpoint=endpoint))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Members:
+    """Who a table or modality names.
+
+    Attributes:
+        name: of the table's file or of the modality.
+        key: config key that mends it.
+        patients: their ids.
+        witness: False for a modality that reads a cohort table: it adds no evidence that an id is a patient's.
+    """
+
+    name: str
+    key: str
+    patients: frozenset[str]
+    witness: bool = True
+
+
+def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, require_labels: bool) -> ReconciledCohort:
+    """See `CohortSource.reconcile`."""
+    members, problems, notes = _read_tables(source, modalities, require_labels=require_labels)
+    for name, modality in modalities.items():
+        wrong = [problem for problem in modality.check() if problem not in problems]
+        problems += wrong
+        if not wrong:
+            witness = getattr(modality, "of_table", None) is None
+            members.append(_Members(name=name, key=f"modality.{name}", patients=modality.patients, witness=witness))
+    problems += _strangers(source, members)
+    unmatched = _unmatched(members, source.max_unmatched)
+    if require_labels or source.max_unmatched < 1:
+        problems += [problem for problem in unmatched if require_labels or problem.whole]
+    notes += [str(problem) for problem in unmatched if problem not in problems]
+
+    everyone = sorted(frozenset().union(*(part.patients for part in members)))
+    labels, reasons, wrong_labels = _labels(source, everyone, require_labels=require_labels)
+    problems += wrong_labels
+    somewhere = frozenset().union(*(part.patients for part in members if part.name in modalities))
+    if require_labels:
+        problems += _unknown_required(source, modalities)
+        for part in members:
+            if part.name in source.require:
+                lacking = (one for one in everyone if one not in part.patients)
+                reasons |= {
+                    one: f"not in {part.name}, which cohort.require names" for one in lacking if one not in reasons
+                }
+    table = _table(everyone, members, reasons, somewhere, list(modalities))
+    kept = tuple(table.loc[table["kept"], "patient_id"])
+    if not problems:  # with problems, who is kept says little
+        problems += _classes(source, kept, labels, require_labels=require_labels)
+    if problems:
+        raise CohortError(source.name, problems)
+    labels = labels.loc[list(kept)]
+    return ReconciledCohort(
+        spec=CohortSpec(
+            name=source.name,
+            endpoint=source.endpoint.spec,
+            build=source.build,
+            simulated=source.simulated,
+            patients=len(kept),
+            hashes=source.hashes(),
+        ),
+        patient_ids=kept,
+        labels=labels,
+        sites=_sites(source, labels.index, require_labels=require_labels),
+        reconciliation=table,
+        groups=_groups(source, labels.index, require_labels=require_labels),
+        notes=tuple(notes),
+    )
+
+
+def _read_tables(
+    source: CohortFiles, modalities: Mapping[str, Modality], *, require_labels: bool
+) -> tuple[list[_Members], list[Problem | str], list[str]]:
+    """Whom each table names, what is wrong with them, and what new patients come without."""
+    problems: list[Problem | str] = []
+    notes: list[str] = []
+    members: list[_Members] = []
+    needed = needed_columns(modalities)
+    for name, spec in source.specs.items():
+        if require_labels:
+            read: ReadTable | None = source.read(name)
+            problems += source.read(name).problems
+        else:
+            read, wrong, left_out = read_new(source, name, needed)
+            problems += wrong
+            notes += left_out
+        if read is not None:
+            patients = frozenset(read.frame.index)
+            members.append(_Members(name=spec.source, key=f"cohort.tables.{name}", patients=patients))
+    return members, problems, notes
+
+
+def _unknown_required(source: CohortFiles, modalities: Mapping[str, Modality]) -> list[Problem]:
+    unknown = [name for name in source.require if name not in modalities]
+    remedy = f"Name some of {some(list(modalities))}, or none"
+    return (
+        [Problem(what=f"cohort.require names {some(unknown)}, which is no modality", remedy=remedy)] if unknown else []
+    )
+
+
+def _strangers(source: CohortFiles, members: list[_Members]) -> list[Problem]:
+    """Ids that do not look like a patient's."""
+    if source.patients_pattern is None:
+        return []
+    problems = []
+    for part in members:
+        strange = tuple(sorted(one for one in part.patients if not re.fullmatch(source.patients_pattern, one)))
+        if strange:
+            remedy = f"Mend the id_pattern or patient_pattern of {part.key}, or cohort.patients_pattern"
+            what = f"{part.name} has ids that do not match {source.patients_pattern!r}"
+            problems.append(Problem(what=what, remedy=remedy, examples=strange))
+    return problems
+
+
+def _unmatched(members: list[_Members], tolerated: float) -> list[Problem]:
+    """Tables and modalities too many of whose patients appear nowhere else."""
+    witnesses = [part for part in members if part.witness]
+    problems: list[Problem] = []
+    if len(witnesses) < 2:
+        return problems
+    for part in witnesses:
+        others = frozenset().union(*(other.patients for other in witnesses if other is not part))
+        alone = tuple(sorted(part.patients - others))
+        if not part.patients:
+            remedy = f"Mend its files or patient_pattern ({part.key})"
+            problems.append(Problem(what=f"{part.name} names no patient", remedy=remedy))
+        elif len(alone) == len(part.patients) and others:
+            written = f"Their ids are probably written otherwise, e.g. {min(others)!r} elsewhere"
+            remedy = f"{written}: mend its id_pattern or patient_pattern ({part.key})"
+            problems.append(
+                Problem(
+                    what=f"no patient of {part.name} is in any other file", remedy=remedy, examples=alone, whole=True
+                )
+            )
+        elif len(alone) > tolerated * len(part.patients):
+            what = f"{len(alone) / len(part.patients):.0%} of the patients of {part.name} are in no other file"
+            remedy = f"Mend its id_pattern or patient_pattern ({part.key}), or raise cohort.max_unmatched={tolerated}"
+            problems.append(Problem(what=what, remedy=remedy, examples=alone))
+    return problems
+
+
+def _labels(
+    source: CohortFiles, everyone: list[str], *, require_labels: bool
+) -> tuple[pd.Series[int], dict[str, str], list[Problem]]:
+    """Label of everyone (-1 unknown), why labels are unknown, and values that are no label."""
+    endpoint = source.endpoint
+    spec = source.specs[endpoint.table]
+    labels = pd.Series(-1, index=pd.Index(everyone, name="patient_id", dtype=object), name="label", dtype="int64")
+    table = source.read(endpoint.table, require_labels=require_labels)
+    values = table.frame[endpoint.column].reindex(labels.index)
+    text = values.map(_as_label, na_action="ignore")
+    reasons = dict.fromkeys(labels.index[~labels.index.isin(table.frame.index)], f"no row in {spec.source}")
+    present = text[labels.index.isin(table.frame.index)]
+    reasons |= dict.fromkeys(present.index[present.isna()], f"{endpoint.column} is missing in {spec.source}")
+    reasons |= {
+        str(patient): f"{endpoint.column} is {value!r}, which cohort.endpoints.{endpoint.name}.ignore lists"
+        for patient, value in present[present.isin(endpoint.ignore)].items()
+    }
+    if not require_labels:
+        reasons = {}
+    of_value = {value: endpoint.label(value) for value in text.dropna().unique()}
+    labels[:] = text.map(of_value).fillna(-1).astype("int64")
+    unlabelled = present.notna() & (present.map(of_value) == -1) & ~present.isin(endpoint.ignore)
+    outside = present[unlabelled]
+    if outside.empty:
+        return labels, reasons, []
+    rows = table.rows.reindex(outside.index)
+    examples = tuple(f"{who}, row {row}: {value!r}" for (who, value), row in zip(outside.items(), rows, strict=True))
+    problem = Problem(
+        what=f"{spec.source}: column {endpoint.column!r} has values that are no label of endpoint {endpoint.name!r}",
+        remedy=f"Mend them, or add them to a class or to ignore of cohort.endpoints.{endpoint.name}",
+        examples=examples,
+    )
+    return labels, reasons, [problem]
+
+
+def _as_label(value: object) -> str:
+    """Numbers as a YAML list writes them: 1.0 is ``1``."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _table(
+    everyone: list[str],
+    members: list[_Members],
+    reasons: Mapping[str, str],
+    somewhere: frozenset[str],
+    modalities: list[str],
+) -> pd.DataFrame:
+    """cohort.csv."""
+    rows = []
+    for patient in everyone:
+        dropped_at, reason = "", ""
+        if patient in reasons:
+            dropped_at, reason = "modalities" if "cohort.require" in reasons[patient] else "endpoint", reasons[patient]
+        elif patient not in somewhere:
+            dropped_at, reason = "modalities", f"in none of {', '.join(modalities)}"
+        rows.append({"patient_id": patient, "kept": not dropped_at, "dropped_at": dropped_at, "reason": reason})
+    table = pd.DataFrame(rows, columns=["patient_id", "kept", "dropped_at", "reason"]).astype({"kept": bool})
+    for part in members:
+        table[part.name] = table["patient_id"].isin(part.patients)
+    return table
+
+
+def _classes(
+    source: CohortFiles, kept: tuple[str, ...], labels: pd.Series[int], *, require_labels: bool
+) -> list[Problem]:
+    """An empty cohort, or one of a single class."""
+    if not kept:
+        return [
+            Problem(what="no patient is left", remedy="See cohort.tables, cohort.endpoints and the modalities' files")
+        ]
+    if not require_labels:
+        return []
+    classes = source.endpoint.classes
+    present = {classes[value] for value in labels.loc[list(kept)].unique()}
+    absent = [name for name in classes if name not in present]
+    if not absent:
+        return []
+    what = f"no labelled patient is of class {some([repr(name) for name in absent])}"
+    if len(present) == 1:
+        what = f"all {len(kept)} labelled patients are of one class, {next(iter(present))!r}"
+    key = f"cohort.endpoints.{source.endpoint.name}"
+    return [Problem(what=what, remedy=f"Mend the values of {key}, or the labels of {source.endpoint.column!r}")]
+
+
+def _sites(source: CohortFiles, ids: pd.Index[str], *, require_labels: bool) -> pd.Series[str] | None:
+    if source.site is None:
+        return None
+    table = source.read(source.site["table"], require_labels=require_labels)
+    sites = table.frame[source.site["column"]].reindex(ids)
+    return sites.map(str, na_action="ignore").fillna(UNKNOWN_SITE).rename("site")
+
+
+def _groups(source: CohortFiles, ids: pd.Index[str], *, require_labels: bool) -> pd.Series[str] | None:
+    if source.group is None:
+        return None
+    table = source.read(source.group["table"], require_labels=require_labels)
+    return table.frame[source.group["column"]].reindex(ids).dropna().map(str).rename("group")

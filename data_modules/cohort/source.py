@@ -1,0 +1,29 @@
+"""What a cohort YAML builds: the declared files, and the reconciliation of everything that names a patient.
+
+`CohortSource.reconcile` makes of it, and of the modalities bound to it, a `ReconciledCohort` (the contract's `Cohort`),
+or raises one `CohortError` with everything that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from data_modules.cohort.declared import CohortFiles
+from data_modules.cohort.reconcile import ReconciledCohort, reconcile
+from fusion.contract import Modality
+
+
+class CohortSource(CohortFiles):
+    """The files of a cohort and what they mean; arguments as of `CohortFiles`."""
+
+    def reconcile(self, modalities: Mapping[str, Modality], *, require_labels: bool = True) -> ReconciledCohort:
+        """Keep labelled patients with at least one modality; list everyone else with the reason.
+
+        Args:
+            modalities: bound to this source.
+            require_labels: without, patients are kept whose label is unknown (-1), as for prediction.
+
+        Raises:
+            CohortError: everything that is wrong, in one message.
+        """
+        return reconcile(self, modalities, require_labels=require_labels)

@@ -1,0 +1,1 @@
+"""Nested folds: drawn, read, checked."""

@@ -1,0 +1,1 @@
+"""Gene sets and where genes lie."""

@@ -1,0 +1,1 @@
+"""What every ingest shares: the cache, reading ahead, the command."""

@@ -1,0 +1,106 @@
+"""What the ingest commands share: compose the configuration, pick the modalities of a kind, ingest, and say so."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fusion.contract
+from fusion.contract import FusionError
+
+MENDABLE = 2
+M = TypeVar("M", bound=Any)
+
+
+def run_command(
+    arguments: Sequence[str] | None,
+    *,
+    program: str,
+    description: str,
+    kind: Callable[[], type[M]],
+    lacking: str,
+    summary: Callable[[M], str],
+) -> int:
+    """Parse, ingest every modality of a kind, and print what was made.
+
+    Args:
+        arguments: of the command line; None takes the process's.
+        program: how it is called.
+        description: the first paragraph of its help.
+        kind: imports and returns the class of the modalities; called after parsing, so that help comes at once.
+        lacking: what a cohort without such a modality lacks, for the message.
+        summary: of one modality, after it was ingested.
+
+    Returns:
+        0, or 2 for what the user can mend.
+    """
+    parser = argparse.ArgumentParser(
+        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-dir", type=Path, help="a folder of your own YAML files")
+    parser.add_argument("overrides", nargs="*", help="as of fusion.train: +experiment=… cohort=… cache=… key=value")
+    given = parser.parse_args(arguments)
+    try:
+        for modality in _modalities(given.overrides, given.config_dir, kind=kind(), lacking=lacking):
+            _prepare(modality)
+            sys.stdout.write(summary(modality))
+    except FusionError as error:
+        sys.stderr.write(f"{error}\n")
+        return MENDABLE
+    return 0
+
+
+def _modalities(overrides: Sequence[str], config_dir: Path | None, *, kind: type[M], lacking: str) -> list[M]:
+    """Modalities of this kind in the configuration, with their cohort written where it is simulated."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from hydra.utils import instantiate
+    from omegaconf.errors import OmegaConfBaseException
+
+    package = Path(fusion.contract.__file__).resolve().parent.parent
+    conf = package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
+    own = [] if config_dir is None else [f"hydra.searchpath=[file://{config_dir.resolve()}]"]
+    try:
+        with initialize_config_dir(str(conf), version_base="1.3"):
+            config: Any = compose("train", [*own, *overrides])
+        source = instantiate(config.cohort)
+        source.prepare(_silent)
+        every = [instantiate(node, name=str(name), source=source) for name, node in config.modality.items()]
+    except (HydraException, OmegaConfBaseException) as error:
+        mendable = _mendable(error)
+        raise mendable or FusionError(f"The configuration cannot be composed: {error}") from error
+    found = [modality for modality in every if isinstance(modality, kind)]
+    if not found:
+        raise FusionError(f"cohort {source.name!r} has no {lacking}: modality holds {', '.join(config.modality)}.")
+    return found
+
+
+def _mendable(error: BaseException) -> FusionError | None:
+    """Hydra wraps what a constructor refuses."""
+    cause = error.__cause__
+    return cause if isinstance(cause, FusionError) else None
+
+
+def _prepare(modality: Any) -> None:
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    problems = modality.check()
+    if problems:
+        raise FusionError("\n".join(problems))
+    with Bar(console=Console(stderr=True)) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.update(tasks[step], completed=done, total=total)
+
+        modality.prepare(progress)
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    """The cohort's own progress is not shown: writing a simulated one is the only long case."""

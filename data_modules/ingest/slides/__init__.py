@@ -1,0 +1,1 @@
+"""Slides and tiles: read, masked, tiled, described."""

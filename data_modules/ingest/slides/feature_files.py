@@ -1,0 +1,175 @@
+"""Tile features that other tools extracted, in HDF5: the layouts of CLAM, TRIDENT and STAMP.
+
+==========  ==========  =====================================  ==============================================
+tool        features    coords ``(tile, 2)``                   attributes read
+==========  ==========  =====================================  ==============================================
+CLAM        `features`  corners in level-0 pixels              ``patch_size``, of `coords`
+TRIDENT     `features`  corners in level-0 pixels              ``patch_size_level0``, of `coords`; ``encoder``
+STAMP       `feats`     corners in microns (``unit`` = um)     ``tile_size_um``, ``extractor`` or ``encoder``
+==========  ==========  =====================================  ==============================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modules.batches.bags import Part
+from fusion.contract import FusionError
+
+if TYPE_CHECKING:
+    import h5py
+
+_NAMES = ("features", "feats")
+_CHUNK = 8192  # rows in memory at a time
+
+
+class FeatureFileError(FusionError):
+    """One file cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureFile:
+    """The header of a file of tile features.
+
+    Attributes:
+        path: the file.
+        key: its dataset of features.
+        rows: tiles.
+        width: features of a tile.
+        leading: whether the dataset has a leading axis of length 1, as some CLAM versions write.
+        has_coords: whether it says where its tiles lie.
+        unit: of the coordinates: ``px`` (level 0) or ``um``.
+        side: of a tile, in that unit; None where the file does not say.
+        encoder: what the file says made its features; None where it does not.
+    """
+
+    path: Path
+    key: str
+    rows: int
+    width: int
+    leading: bool
+    has_coords: bool
+    unit: str
+    side: float | None
+    encoder: str | None
+
+    def part(self) -> Part:
+        """Its rows, as float32, for a `data_modules.batches.bags.Bag`."""
+        return Part(rows=self.rows, read=self.read)
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """These rows, ascending, ``(row, feature)``."""
+        with _open(self.path) as file:
+            dataset = file[self.key]
+            found = dataset[0, rows] if self.leading else dataset[rows]
+        return np.asarray(found, dtype=np.float32)
+
+    def coords(self) -> NDArray[np.int64] | None:
+        """Corners of the tiles, ``(tile, 2)``, in `unit`."""
+        if not self.has_coords:
+            return None
+        with _open(self.path) as file:
+            places: NDArray[Any] = np.asarray(file["coords"]).reshape(-1, 2)
+        return np.asarray(np.rint(places), dtype=np.int64)
+
+    def chunks(self) -> Iterator[NDArray[np.float32]]:
+        """All rows, some thousand at a time."""
+        for start in range(0, self.rows, _CHUNK):
+            yield self.read(np.arange(start, min(start + _CHUNK, self.rows)))
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    try:
+        # locking=False: files on a read-only share cannot be locked, and nobody writes them now.
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise FeatureFileError(f"{path.name} is no HDF5 file that can be read ({error})") from error
+    with file:
+        try:
+            yield file
+        except OSError as error:
+            raise FeatureFileError(f"{path.name} breaks off while it is read ({error})") from error
+
+
+def read_header(path: Path) -> FeatureFile:
+    """What a file says of itself; its features are not read.
+
+    Raises:
+        FeatureFileError: it is no HDF5 file, has no features, or its coordinates do not fit them.
+    """
+    import h5py
+
+    with _open(path) as file:
+        key = next((name for name in _NAMES if isinstance(file.get(name), h5py.Dataset)), None)
+        if key is None:
+            raise FeatureFileError(
+                f"{path.name} holds neither `features` nor `feats`, but {', '.join(sorted(file)) or 'nothing'}"
+            )
+        shape, kind = file[key].shape, file[key].dtype.kind
+        leading = len(shape) == 3 and shape[0] == 1
+        if not (len(shape) == 2 or leading) or kind != "f":
+            raise FeatureFileError(
+                f"{path.name}: `{key}` has shape {shape} and type {file[key].dtype}; tile features are numbers with a "
+                "point, one row a tile"
+            )
+        rows, width = shape[-2:]
+        if not rows or not width:
+            raise FeatureFileError(f"{path.name}: `{key}` is empty, {rows} tiles of {width} features")
+        coords = file.get("coords")
+        if coords is not None and (coords.size != 2 * rows):
+            raise FeatureFileError(
+                f"{path.name}: `coords` has shape {coords.shape}, which does not fit the {rows} tiles of `{key}`"
+            )
+        attributes = {**dict(file.attrs), **dict(file[key].attrs), **({} if coords is None else dict(coords.attrs))}
+        side = next((attributes[name] for name in _SIDES if name in attributes), None)
+        encoder = next((attributes[name] for name in ("encoder", "extractor") if name in attributes), None)
+        return FeatureFile(
+            path=path,
+            key=key,
+            rows=int(rows),
+            width=int(width),
+            leading=leading,
+            has_coords=coords is not None,
+            unit="um" if _text(attributes.get("unit", "")) in ("um", "µm") else "px",
+            side=None if side is None else float(np.ravel(side)[0]),
+            encoder=None if encoder is None else _text(encoder),
+        )
+
+
+_SIDES = ("tile_size_um", "patch_size_level0", "tile_size", "patch_size")
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def summarise(file: FeatureFile) -> NDArray[np.float32]:
+    """Mean and standard deviation over the tiles, ``(2, feature)``.
+
+    Raises:
+        FeatureFileError: a value is not finite; the message names its row and column.
+    """
+    total, square, start = np.zeros(file.width), np.zeros(file.width), 0
+    for chunk in file.chunks():
+        wrong = np.argwhere(~np.isfinite(chunk))
+        if len(wrong):
+            row, column = wrong[0]
+            raise FeatureFileError(
+                f"{file.path.name}: `{file.key}` is {chunk[row, column]} in row {start + row}, column {column}"
+                f" ({len(np.unique(wrong[:, 0]))} such rows among the next {len(chunk)})"
+            )
+        total += chunk.sum(axis=0, dtype=np.float64)
+        square += np.square(chunk, dtype=np.float64).sum(axis=0)
+        start += len(chunk)
+    mean = total / file.rows
+    return np.stack([mean, np.sqrt(np.maximum(square / file.rows - mean**2, 0))]).astype(np.float32)

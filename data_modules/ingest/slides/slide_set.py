@@ -1,0 +1,239 @@
+"""All slides of a cohort: worker processes make the entries, the parent lists failures and draws the contact sheets.
+
+The set's own folder holds ``quality.csv`` (one row a slide, the error where it failed), ``contact_sheet_*.png`` and
+``set.json``, written last, which says that the set was gone through.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_modules.errors import some
+from data_modules.files import replace_file
+from data_modules.hashes import content_hash, write_text_atomic
+from data_modules.ingest.common.cache import CacheEntry
+from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for, ingest_slide
+from data_modules.ingest.slides.slide_files import SlideError, SlideRequest
+from fusion.contract import FusionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
+    from fusion.contract import Progress
+
+_FEW = 4  # slides that are done sooner than a worker process starts
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlideSet:
+    """The ingested slides of a cohort.
+
+    Attributes:
+        entries: file name → entry, of slides that succeeded.
+        errors: file name → why it failed.
+        folder: quality table and contact sheets.
+    """
+
+    entries: dict[str, SlideEntry]
+    errors: dict[str, str]
+    folder: Path
+
+
+@dataclass(kw_only=True)
+class _Outcomes:
+    errors: dict[str, str] = field(default_factory=dict)
+    done: int = 0
+
+
+def ingest_slides(
+    requests: Sequence[SlideRequest],
+    settings: IngestSettings,
+    *,
+    cache: Path,
+    progress: Progress,
+    embedding: EmbeddingSettings | None = None,
+    workers: int = 2,
+    max_failed: float = 0.05,
+    name: str = "slides",
+    simulated: bool = False,
+) -> SlideSet:
+    """Make every missing entry; nothing to do where the cache holds them all.
+
+    Args:
+        requests: slides with distinct file names.
+        settings: what an entry holds.
+        cache: the cache folder.
+        progress: told after each slide.
+        embedding: the frozen encoder whose embeddings are kept, that of `settings.embed`; None keeps pixels.
+        workers: processes, of which 1 reads in this one; with an encoder, threads that read for it.
+        max_failed: share of slides that may fail before the run stops.
+        name: the modality, for messages.
+        simulated: the slides are invented: stamped on the contact sheets and in the quality table.
+
+    Raises:
+        FusionError: more slides failed than `max_failed` allows, or the disk is full.
+    """
+    known = load_set(requests, settings, cache=cache, simulated=simulated)
+    if known is not None and not known.errors:
+        return known
+    places = {request.path.name: entry_for(request, settings, cache=cache) for request in requests}
+    missing = [request for request in requests if not places[request.path.name].complete]
+    outcomes = _Outcomes(done=len(requests) - len(missing))
+    step = f"{name}: {'tiles' if embedding is None else embedding.encoder}"
+    progress(step, outcomes.done, len(requests))
+    if embedding is None:
+        attempts = _run(missing, settings, cache=cache, workers=workers)
+    else:
+        from data_modules.ingest.slides.embed.run import embed_missing
+
+        def told(done: int, total: int) -> None:
+            progress(f"{name}: tiles of this slide", done, total)
+
+        attempts = embed_missing(missing, settings, embedding, cache=cache, readers=workers, told=told)
+    for request, error in attempts:
+        outcomes.done += 1
+        if error is not None:
+            outcomes.errors[request.path.name] = error
+            if len(outcomes.errors) > max_failed * len(requests):
+                raise _too_many(outcomes.errors, total=len(requests), max_failed=max_failed, name=name)
+        progress(step, outcomes.done, len(requests))
+    result = SlideSet(
+        entries={file: SlideEntry(folder=place.folder) for file, place in places.items() if place.complete},
+        errors=outcomes.errors,
+        folder=_set_folder(requests, settings, cache=cache, simulated=simulated),
+    )
+    _describe(result, requests, simulated=simulated)
+    return result
+
+
+def load_set(
+    requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, simulated: bool = False
+) -> SlideSet | None:
+    """The set as `ingest_slides` left it, or None where it has not run to its end or entries are gone."""
+    folder = _set_folder(requests, settings, cache=cache, simulated=simulated)
+    try:
+        errors: dict[str, str] = json.loads((folder / "set.json").read_text(encoding="utf-8"))["errors"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    places = {request.path.name: entry_for(request, settings, cache=cache) for request in requests}
+    if any(not place.complete for file, place in places.items() if file not in errors):
+        return None
+    entries = {file: SlideEntry(folder=place.folder) for file, place in places.items() if place.complete}
+    return SlideSet(entries=entries, errors=errors, folder=folder)
+
+
+def _set_folder(requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, simulated: bool) -> Path:
+    rules = {
+        "simulated": simulated,
+        "entries": [[r.path.name, entry_for(r, settings, cache=cache).key] for r in requests],
+    }
+    return CacheEntry(root=cache, kind="slide_sets", key=content_hash([], rules)).folder
+
+
+def _too_many(errors: dict[str, str], *, total: int, max_failed: float, name: str) -> FusionError:
+    return FusionError(
+        f"{len(errors)} of {total} slides failed, above modality.{name}.max_failed={max_failed:g}: "
+        f"{some([errors[file] for file in errors], 3)}. Mend or leave out these slides, or raise max_failed."
+    )
+
+
+def _run(
+    requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, workers: int
+) -> Iterator[tuple[SlideRequest, str | None]]:
+    """Each slide as it is finished, with its error if it failed."""
+    if workers <= 1 or len(requests) < _FEW:
+        for request in requests:
+            yield request, _attempt(request, settings, cache)
+        return
+    left = list(requests)
+    # Each run in an order of its own: two that share a cache would otherwise wait for one another at every slide.
+    random.Random(os.getpid()).shuffle(left)
+    try:
+        for request, error in _in_pool(left, settings, cache=cache, workers=workers):
+            left.remove(request)
+            yield request, error
+    except BrokenProcessPool:
+        # A process died (a crash in a reader, or memory). Whose slide it was shows when each is alone.
+        for request in list(left):
+            try:
+                yield from _in_pool([request], settings, cache=cache, workers=1)
+            except BrokenProcessPool:
+                yield request, f"{request.path.name}: the process that read it died (a crash, or out of memory)"
+
+
+def _in_pool(
+    requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, workers: int
+) -> Iterator[tuple[SlideRequest, str | None]]:
+    # spawn: a forked child would inherit the parent's threads and locks in an unknown state.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
+        futures: dict[Future[str | None], SlideRequest] = {
+            pool.submit(_attempt, request, settings, cache): request for request in requests
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the parent, and end when it is killed: a pool's process would wait for work for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _attempt(request: SlideRequest, settings: IngestSettings, cache: Path) -> str | None:
+    """The error of a slide that failed; what is not the slide's fault (a full disk) is raised."""
+    try:
+        ingest_slide(request, settings, cache=cache)
+    except SlideError as error:
+        return str(error)
+    except FusionError:
+        raise
+    except Exception as error:  # a damaged file can break a reader anywhere; the other slides go on
+        return f"{request.path.name}: {type(error).__name__}: {error}"
+    return None
+
+
+def _describe(result: SlideSet, requests: Sequence[SlideRequest], *, simulated: bool) -> None:
+    import pandas as pd
+
+    from data_modules.ingest.slides.contact_sheet import write_contact_sheets
+
+    rows: list[dict[str, Any]] = []
+    panels = []
+    for request in requests:
+        file = request.path.name
+        entry = result.entries.get(file)
+        if entry is None:
+            rows.append({"file": file, "error": result.errors.get(file, "")})
+            continue
+        record = entry.record()
+        rows.append({**record, "error": ""})
+        panels.append((f"{file} {record['tiles_kept']} of {record['tiles_possible']}", entry.folder / "panel.png"))
+    if simulated:
+        rows = [{**row, "simulated": True} for row in rows]
+    result.folder.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(rows).convert_dtypes()  # counts stay whole numbers beside slides that have none
+    replace_file(result.folder / "quality.csv", lambda partial: table.to_csv(partial, index=False))
+    write_contact_sheets(result.folder, panels, stamp="SIMULATED" if simulated else "")
+    write_text_atomic(result.folder / "set.json", json.dumps({"errors": result.errors}, indent=1))

@@ -1,0 +1,1 @@
+"""Variant files → stores of genotypes and annotations."""

@@ -1,0 +1,1 @@
+"""Genes and consequences of variants, as annotators write them."""

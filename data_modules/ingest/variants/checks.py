@@ -1,0 +1,160 @@
+"""What makes VCFs unfit for ingest, each problem with its file, its values and the key or tool that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_modules.errors import some
+from data_modules.genes.contigs import CONTIGS, plain_contig
+from data_modules.ingest.variants.annotation.settings import AnnotationSettings
+from data_modules.ingest.variants.files.vcf import VcfFacts
+from data_modules.ingest.variants.settings import GenotypeFilters, InputSettings, VcfFile
+
+_FORMAT: dict[str, tuple[str, tuple[str, ...]]] = {
+    "GT": ("String", ("1",)),
+    "GQ": ("Integer Float", ("1",)),
+    "DP": ("Integer", ("1",)),
+    "AD": ("Integer", ("R", ".", "G")),
+}
+"""FORMAT keys that are read → the types and numbers with which they can be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Which columns of a file are kept.
+
+    Attributes:
+        columns: sample names in the order of the file, None for those left out.
+        dropped: names of those left out: the normals of tumour/normal pairs.
+    """
+
+    columns: tuple[str | None, ...]
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return tuple(name for name in self.columns if name is not None)
+
+    @classmethod
+    def of(cls, facts: VcfFacts, tumours: Sequence[str] | None) -> Pairs:
+        """By config, else ``##tumor_sample``, else ``##normal_sample``; all columns where nothing tells.
+
+        Args:
+            facts: of the file.
+            tumours: what config names, maybe nothing; None for files of another origin, which are no pairs.
+        """
+        samples = facts.samples
+        named = set(tumours or ()) & set(samples) or set(facts.tumours) & set(samples)
+        normals = set(samples) - named if named else set(facts.normals) & set(samples)
+        if tumours is None or len(normals) == len(samples):
+            return cls(columns=samples)
+        return cls(
+            columns=tuple(None if name in normals else name for name in samples),
+            dropped=tuple(name for name in samples if name in normals),
+        )
+
+
+def input_problems(key: str, inputs: InputSettings) -> list[str]:
+    """Files that are set and are not there."""
+    return [
+        f"{key}.{'' if name == 'fasta' else 'inputs.'}{name}={path} does not exist. Fetch it, or set it to null."
+        for name, path in inputs.paths.items()
+        if not path.is_file()
+    ]
+
+
+def file_problems(
+    facts: VcfFacts,
+    *,
+    name: str,
+    key: str,
+    build: str,
+    filters: GenotypeFilters,
+    annotation: AnnotationSettings,
+    chain: Path | None,
+) -> list[str]:
+    """Of one file."""
+    where = f"{key}.files"
+    if facts.problem is not None:
+        remedy = "Fetch or write the file anew" if "truncated" in facts.problem else "Mend the file"
+        return [f"{where}: {facts.path if facts.path.endswith(name) else name} {facts.problem}. {remedy}."]
+    problems = []
+    twice = sorted({sample for sample in facts.samples if facts.samples.count(sample) > 1})
+    if twice:
+        problems.append(f"{where}: {name} has the same sample twice ({some(twice)}). Rename with `bcftools reheader`.")
+    if _spelling(facts) == "mixed":
+        pair = _mixed_pair(facts)
+        problems.append(
+            f"{where}: {name} mixes contig spellings ({pair}). Use one with `bcftools annotate --rename-chrs`."
+        )
+    if facts.build is not None and facts.build != build and chain is None:
+        why = "contig lengths" if any(facts.lengths.values()) else f"##reference={facts.reference}"
+        problems.append(
+            f"{where}: {name} is of build {facts.build} (by {why}) and cohort.build is {build}. "
+            f"Set cohort.build, or lift the file over: {key}.inputs.chain takes a chain file from {facts.build} "
+            f"to {build}."
+        )
+    declared = some(list(facts.info)) or "none"
+    for problem in annotation.problems(facts):
+        problems.append(f"{key}.annotation asks for {problem.format(name=name)}. It declares {declared}.")
+    problems += [f"{where}: {name} {problem}" for problem in _format_problems(facts.fields)]
+    if not any(plain_contig(contig) in CONTIGS for contig in facts.contigs):
+        seen = some(list(facts.contigs)) or "no records"
+        problems.append(f"{where}: {name} has no record on chromosomes 1 to 22, X, Y or MT ({seen}).")
+    elif not any(filters.passes(reasons) for reasons in facts.filters):
+        problems.append(
+            f"{where}: no record of {name} passes its filter; FILTER is {some(sorted(facts.filters))} and "
+            f"{key}.filters accepts {some(filters.accept)}. Add values to accept."
+        )
+    return problems
+
+
+def _format_problems(fields: Mapping[str, str]) -> list[str]:
+    problems = []
+    if "GT" not in fields:
+        problems.append("declares no FORMAT GT in its header. Add the line with `bcftools reheader`.")
+    for key, (kinds, numbers) in _FORMAT.items():
+        number, _, kind = fields.get(key, ",").partition(",")
+        if key in fields and (kind not in kinds.split() or number not in numbers):
+            problems.append(
+                f"declares FORMAT {key} as Number={number},Type={kind} instead of Number={numbers[0]},"
+                f"Type={kinds.split()[0]}. Mend its header with `bcftools reheader`."
+            )
+    return problems
+
+
+def set_problems(key: str, files: Sequence[tuple[VcfFile, VcfFacts, Pairs]]) -> list[str]:
+    """Of files together: a sample that two of an origin list on the same contig."""
+    seen: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for file, facts, pairs in files:
+        contigs = [plain_contig(contig) for contig in facts.contigs]
+        for sample in pairs.kept:
+            for contig in contigs:
+                other = seen.setdefault((file.origin, sample, contig), str(file.path))
+                if other != str(file.path):
+                    found.setdefault((Path(other).name, file.path.name), []).append((sample, contig))
+    problems = []
+    for (first, second), cells in found.items():
+        samples = list(dict.fromkeys(sample for sample, _ in cells))
+        contigs = list(dict.fromkeys(contig for _, contig in cells))
+        problems.append(
+            f"{key}.files: {first} and {second} both hold sample {some(samples)}, on contig {some(contigs)}. Name one "
+            "of them only, or put them together with `bcftools concat --allow-overlaps`."
+        )
+    return problems
+
+
+def _spelling(facts: VcfFacts) -> str:
+    """How a file's records name chromosomes: ``chr``, ``plain`` or ``mixed``."""
+    known = [contig for contig in facts.contigs if plain_contig(contig) in CONTIGS]
+    prefixed = {contig.startswith("chr") for contig in known}
+    return "mixed" if len(prefixed) > 1 else "chr" if prefixed == {True} else "plain"
+
+
+def _mixed_pair(facts: VcfFacts) -> str:
+    known = [contig for contig in facts.contigs if plain_contig(contig) in CONTIGS]
+    first = next(contig for contig in known if contig.startswith("chr"))
+    return f"{first} and {next(contig for contig in known if not contig.startswith('chr'))}"

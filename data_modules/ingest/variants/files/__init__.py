@@ -1,0 +1,1 @@
+"""Variant files as text: headers, checks, small conversions."""

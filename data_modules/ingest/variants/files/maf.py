@@ -1,0 +1,197 @@
+"""Mutation annotation format (MAF): which column means what, in the dialects that are in use.
+
+=============  ==========================================  ================================================
+dialect        written by                                  known by
+=============  ==========================================  ================================================
+``gdc``        GDC ("masked somatic mutation"), GRCh38     ``#version gdc-…``, ``GDC_FILTER``, ``case_id``
+``firehose``   TCGA, Broad Firehose and TCGAmutations      ``Start_position``, ``Protein_Change``, ``i_t_…``
+``cbioportal`` cBioPortal ``data_mutations.txt``           ``HGVSp_Short`` without the GDC's columns
+=============  ==========================================  ================================================
+
+A MAF differs from a VCF in three ways that matter here. It lists calls, not samples: who has no line was mutation-free
+or not sequenced (`absent_is` decides). Chromosome X may be called 23. And alleles of insertions and deletions are
+written without the base before them, as ``-``: a VCF's ``100 CAG C`` is ``101 AG -``. Without the reference genome that
+anchor base cannot be restored, so variants are keyed *without* it: see `canonical`.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_modules.errors import some
+from data_modules.genes.contigs import plain_contig
+from data_modules.ingest.variants.consequences import consequence_class
+from fusion.contract import FusionError
+
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "gene": ("Hugo_Symbol",),
+    "chromosome": ("Chromosome",),
+    "start": ("Start_Position", "Start_position"),
+    "reference": ("Reference_Allele",),
+    "allele2": ("Tumor_Seq_Allele2",),
+    "classification": ("Variant_Classification",),
+    "barcode": ("Tumor_Sample_Barcode",),
+}
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "allele1": ("Tumor_Seq_Allele1",),
+    "build": ("NCBI_Build",),
+    "protein": ("HGVSp_Short", "Protein_Change", "Amino_Acid_Change"),
+    "depth": ("t_depth", "i_t_depth", "tumor_depth"),
+    "alt_count": ("t_alt_count", "i_t_alt_count"),
+    "ref_count": ("t_ref_count", "i_t_ref_count"),
+    "filter": ("FILTER",),
+    "sift": ("SIFT", "SIFT_score"),
+    "polyphen": ("PolyPhen", "Polyphen2_HDIV_score"),
+    "cadd": ("CADD_PHRED", "CADD_phred", "CADD"),
+}
+
+OTHER = "other"
+"""The class of terms that no table knows."""
+
+_EXTRA = {
+    "Start_Codon_Del": "startloss",
+    "Start_Codon_Ins": "startloss",
+    "Start_Codon_SNP": "startloss",
+    "De_novo_Start_OutOfFrame": "startloss",
+    "De_novo_Start_InFrame": "startloss",
+    "Stop_Codon_Del": "stoploss",
+    "Stop_Codon_Ins": "stoploss",
+    "Stop_Codon_DNP": "stoploss",
+    "lincRNA": "ncrna",
+}
+"""Oncotator's classes that no other annotator writes."""
+
+_STANDARD = (
+    "Nonsense_Mutation", "Frame_Shift_Del", "Frame_Shift_Ins", "Splice_Site", "Translation_Start_Site",
+    "Nonstop_Mutation", "Missense_Mutation", "In_Frame_Del", "In_Frame_Ins", "Splice_Region", "Silent", "3'UTR",
+    "5'UTR", "RNA", "5'Flank", "3'Flank", "Intron", "IGR",
+)  # fmt: skip
+
+CONSEQUENCES: dict[str, str] = _EXTRA | {term: consequence_class(term) or OTHER for term in _STANDARD}
+"""Variant_Classification → the class that a VCF's annotation would get; whatever is not here is `OTHER`."""
+
+
+class MafError(FusionError):
+    """A MAF that cannot be read: names the file and what it lacks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MafHeader:
+    """What the first lines of a MAF tell.
+
+    Attributes:
+        path: the file.
+        dialect: ``gdc``, ``firehose`` or ``cbioportal``.
+        columns: field (the keys of `REQUIRED` and `OPTIONAL`) → the column's name in this file.
+        names: all columns, in order.
+    """
+
+    path: Path
+    dialect: str
+    columns: dict[str, str]
+    names: tuple[str, ...]
+
+
+def read_header(path: Path) -> MafHeader:
+    """Read comments and header of a MAF, gzipped or not, and tell its dialect.
+
+    Raises:
+        MafError: the file is damaged, empty, or lacks columns that every dialect has.
+    """
+    comments: list[str] = []
+    names: tuple[str, ...] = ()
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if _gzipped(path) else path.open(encoding="utf-8") as stream:
+            for line in stream:
+                if not line.startswith("#"):
+                    names = tuple(line.rstrip("\r\n").split("\t"))
+                    break
+                comments.append(line)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise MafError(f"{path} cannot be read as a MAF ({error}); fetch it again") from error
+    columns = _columns(names)
+    lacking = [aliases[0] for field, aliases in REQUIRED.items() if field not in columns]
+    if lacking:
+        raise MafError(
+            f"{path}: a MAF needs the columns {', '.join(lacking)}; its header has {some(names) or 'nothing'}. "
+            "If it is a VCF, name it .vcf or .vcf.gz."
+        )
+    return MafHeader(path=path, dialect=_dialect(comments, names), columns=columns, names=names)
+
+
+def _columns(names: Sequence[str]) -> dict[str, str]:
+    """Field → column; aliases in order of preference, letter case ignored (``Start_position``)."""
+    by_lower = {name.lower(): name for name in names}
+    found = {}
+    for field, aliases in {**REQUIRED, **OPTIONAL}.items():
+        name = next((by_lower[alias.lower()] for alias in aliases if alias.lower() in by_lower), None)
+        if name is not None:
+            found[field] = name
+    return found
+
+
+def _dialect(comments: Sequence[str], names: Sequence[str]) -> str:
+    if any("gdc" in line.lower() for line in comments) or {"GDC_FILTER", "case_id"} & set(names):
+        return "gdc"
+    if {"Start_position", "Protein_Change"} & set(names) or any(name.startswith("i_t_") for name in names):
+        return "firehose"
+    return "cbioportal"
+
+
+def _gzipped(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def build_name(value: str) -> str:
+    """``37``, ``hg19`` → ``GRCh37``; ``38``, ``hg38`` → ``GRCh38``; anything else as it is."""
+    return {"37": "GRCh37", "hg19": "GRCh37", "b37": "GRCh37", "38": "GRCh38", "hg38": "GRCh38"}.get(
+        value.strip().lower().removeprefix("grch"), value
+    )
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class VariantKey:
+    """A variant by its changed bases alone, the same whether it came from a MAF or a VCF.
+
+    Attributes:
+        chromosome: without ``chr``.
+        position: 1-based, of the first changed base; of an insertion, the base that follows it.
+        reference: replaced bases, ``-`` for an insertion.
+        alternate: their replacement, ``-`` for a deletion.
+    """
+
+    chromosome: str
+    position: int
+    reference: str
+    alternate: str
+
+    def __str__(self) -> str:
+        return f"{self.chromosome}:{self.position}:{self.reference}>{self.alternate}"
+
+
+def canonical(*, contig: str, position: int, reference: str, alternate: str, maf: bool) -> VariantKey:
+    """The key of a variant, common bases trimmed from the right, then from the left.
+
+    A caller that shifted an indel along a repeat gives another position: without the genome that cannot be undone.
+
+    Args:
+        contig: as the file spells it.
+        position: POS of a VCF or Start_Position of a MAF.
+        reference: bases, or ``-`` in a MAF.
+        alternate: bases, or ``-`` in a MAF.
+        maf: whether `position` follows the MAF: for an insertion, the base *before* it.
+    """
+    before, after = reference.strip("-"), alternate.strip("-")
+    if maf and not before:
+        position += 1
+    while before and after and before[-1] == after[-1]:
+        before, after = before[:-1], after[:-1]
+    while before and after and before[0] == after[0]:
+        before, after, position = before[1:], after[1:], position + 1
+    return VariantKey(
+        chromosome=plain_contig(contig), position=position, reference=before or "-", alternate=after or "-"
+    )

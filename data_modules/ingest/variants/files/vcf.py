@@ -1,0 +1,116 @@
+"""What a VCF says of itself: build, samples, declared keys, how many lines of what sort; remembered by content."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Compression = Literal["bgzip", "gzip", "plain"]
+
+LENGTHS = {
+    "GRCh37": (
+        249250621, 243199373, 198022430, 191154276, 180915260, 171115067, 159138663, 146364022, 141213431, 135534747,
+        135006516, 133851895, 115169878, 107349540, 102531392, 90354753, 81195210, 78077248, 59128983, 63025520,
+        48129895, 51304566, 155270560, 59373566,
+    ),
+    "GRCh38": (
+        248956422, 242193529, 198295559, 190214555, 181538259, 170805979, 159345973, 145138636, 138394717, 133797422,
+        135086622, 133275309, 114364328, 107043718, 101991189, 90338345, 83257441, 80373285, 58617616, 64444167,
+        46709983, 50818468, 156040895, 57227415,
+    ),
+}  # fmt: skip
+"""Lengths in bases of chromosomes 1 to 22, X, Y (Genome Reference Consortium)."""
+
+BUILDS = tuple(LENGTHS)
+
+_BUILD_NAMES = {
+    "GRCh37": re.compile(r"grch37|hg19|b37|v37|hs37", re.IGNORECASE),
+    "GRCh38": re.compile(r"grch38|hg38|hs38", re.IGNORECASE),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VcfFacts:
+    """What the header and one pass over a VCF say.
+
+    Attributes:
+        path: the file.
+        compression: by its first bytes, whatever its name says.
+        samples: in the order of the columns.
+        lengths: contig → length in bases from the header, None where the header gives none.
+        reference: the ``##reference`` line's value.
+        info: INFO keys that the header declares → ``Number,Type``.
+        fields: FORMAT keys that the header declares → ``Number,Type``.
+        layouts: INFO key → its Description, of keys whose values are several fields with ``|`` between them.
+        tumours: samples that ``##tumor_sample`` names.
+        normals: samples that ``##normal_sample`` names.
+        records: data lines.
+        contigs: contig → its number of records, in the order of first sight.
+        star_alleles: how many ``*`` alternate alleles there are.
+        reduced_ploidy: genotypes such as Mutect2's 0/1/2, read as 1/2.
+        depthless: records whose FORMAT has no DP.
+        filters: FILTER value → its number of records.
+        problem: what makes the file unreadable, None where it is sound.
+    """
+
+    path: str
+    compression: Compression
+    samples: tuple[str, ...] = ()
+    lengths: dict[str, int | None] = field(default_factory=dict)
+    reference: str | None = None
+    info: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    layouts: dict[str, str] = field(default_factory=dict)
+    tumours: tuple[str, ...] = ()
+    normals: tuple[str, ...] = ()
+    records: int = 0
+    contigs: dict[str, int] = field(default_factory=dict)
+    star_alleles: int = 0
+    reduced_ploidy: int = 0
+    depthless: int = 0
+    filters: dict[str, int] = field(default_factory=dict)
+    problem: str | None = None
+
+    @property
+    def build(self) -> str | None:
+        """GRCh37 or GRCh38 by contig lengths, else by ``##reference``, else None."""
+        told = {length for name, length in self.lengths.items() if length and len(name) < 6}
+        votes = {build: len(told & set(lengths)) for build, lengths in LENGTHS.items()}
+        best = max(BUILDS, key=lambda build: votes[build])
+        if votes[best]:
+            return best
+        named = [build for build, name in _BUILD_NAMES.items() if self.reference and name.search(self.reference)]
+        return named[0] if len(named) == 1 else None
+
+
+def compression_of(path: Path) -> Compression:
+    """By the first bytes: block-gzipped, plain gzip or text."""
+    with path.open("rb") as stream:
+        head = stream.read(16)
+    if head[:2] != b"\x1f\x8b":
+        return "plain"
+    return "bgzip" if head[3] & 4 and head[12:14] == b"BC" else "gzip"
+
+
+@contextmanager
+def open_vcf(path: Path, *, careful: bool = False) -> Iterator[Iterable[bytes]]:
+    """The uncompressed lines of a VCF, with or without their line ends.
+
+    Args:
+        path: the file.
+        careful: read block gzip as plain gzip: twice as slow, and it says where the data are damaged.
+    """
+    kind = compression_of(path)
+    if kind == "bgzip" and not careful:
+        import pysam
+
+        with pysam.BGZFile(str(path), "rb", index=None) as blocks:
+            yield blocks
+        return
+    with path.open("rb") if kind == "plain" else gzip.open(path) as stream:
+        yield stream

@@ -1,0 +1,195 @@
+"""One light pass over a VCF, without Hail, for what would break its ingest later or bend its result in silence."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from data_modules.hashes import file_hash, write_text_atomic
+from data_modules.ingest.variants.files.vcf import VcfFacts, compression_of, open_vcf
+
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^,>]*)')
+_POLYPLOID = re.compile(rb"\t(\d+(?:[/|]\d+){2,})")
+_UNPHASED = bytes.maketrans(b"|", b"/")
+_ZERO_FIRST = re.compile(rb"0[/|]\d+[/|]\d+$")
+
+_FACTS_VERSION = 3
+
+
+def read_facts(path: Path, *, cache: Path) -> VcfFacts:
+    """`scan` of a file, remembered in the cache by the file's content."""
+    note = cache / "vcf" / f"{file_hash(path, memo=cache)[:32]}.json"
+    try:
+        content = json.loads(note.read_text(encoding="utf-8"))
+        if content.pop("version") == _FACTS_VERSION:
+            tuples = {key: tuple(content[key]) for key in ("samples", "tumours", "normals")}
+            return VcfFacts(**{**content, **tuples, "path": str(path)})
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # absent, damaged or of another version: scan again
+    facts = scan(path)
+    write_text_atomic(note, json.dumps({**asdict(facts), "version": _FACTS_VERSION}))
+    return facts
+
+
+def scan(path: Path) -> VcfFacts:
+    """Read a VCF once, lightly; never raises for what is wrong with its content, but says so in `problem`."""
+    compression = compression_of(path)
+    whole = compression != "bgzip" or _ends_as_bgzf(path)
+    reading, problem = _read(path, careful=not whole)
+    if problem is None and not whole:
+        problem = f"is truncated: the end-of-file block that bgzip writes is missing (after line {reading.line})"
+    return VcfFacts(
+        path=str(path),
+        compression=compression,
+        samples=tuple(reading.samples),
+        lengths=reading.lengths,
+        reference=reading.reference,
+        info=reading.info,
+        fields=reading.fields,
+        layouts=reading.layouts,
+        tumours=tuple(reading.tumours),
+        normals=tuple(reading.normals),
+        records=sum(reading.contigs.values()),
+        contigs=reading.contigs,
+        star_alleles=reading.star_alleles,
+        reduced_ploidy=reading.reduced_ploidy,
+        depthless=reading.depthless,
+        filters={name.decode(errors="replace"): number for name, number in reading.filters.items()},
+        problem=problem,
+    )
+
+
+def _read(path: Path, *, careful: bool) -> tuple[_Reading, str | None]:
+    reading = _Reading()
+    try:
+        with open_vcf(path, careful=careful) as stream:
+            lines = iter(stream)
+            # The reader of block gzip cuts line ends off; its last block has vouched for the last line.
+            ends = careful or compression_of(path) != "bgzip"
+            return reading, reading.header(lines) or reading.body(lines, ends=ends)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return reading, f"is truncated: its compressed data end after line {reading.line}"
+    except OSError as error:
+        if careful:
+            return reading, f"cannot be read after line {reading.line} ({error})"
+        return _read(path, careful=True)
+
+
+def _ends_as_bgzf(path: Path) -> bool:
+    with path.open("rb") as stream:
+        stream.seek(0, 2)
+        if stream.tell() < len(_BGZF_END):
+            return False
+        stream.seek(-len(_BGZF_END), 2)
+        return stream.read() == _BGZF_END
+
+
+@dataclass(kw_only=True)
+class _Reading:
+    """A scan under way; `line` is where it is, 1-based."""
+
+    line: int = 0
+    samples: list[str] = field(default_factory=list)
+    lengths: dict[str, int | None] = field(default_factory=dict)
+    reference: str | None = None
+    info: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    layouts: dict[str, str] = field(default_factory=dict)
+    tumours: list[str] = field(default_factory=list)
+    normals: list[str] = field(default_factory=list)
+    contigs: dict[str, int] = field(default_factory=dict)
+    filters: dict[bytes, int] = field(default_factory=dict)
+    star_alleles: int = 0
+    reduced_ploidy: int = 0
+    depthless: int = 0
+
+    def header(self, lines: Iterator[bytes]) -> str | None:
+        """Read up to and with the #CHROM line; returns a problem."""
+        for raw in lines:
+            self.line += 1
+            text = raw.decode("utf-8", errors="replace").rstrip("\r\n")
+            if self.line == 1 and not text.startswith("##fileformat=VCF"):
+                return f"has no VCF header: its first line is {text[:40]!r} instead of ##fileformat=VCFv4.x"
+            if text.startswith("#CHROM"):
+                columns = text.split("\t")
+                self.samples = columns[9:]
+                return None if self.samples else "has no sample columns: sites only, no genotypes"
+            if not text.startswith("##"):
+                return f"has no #CHROM line: line {self.line} is data already"
+            self._meta(text[2:])
+        return "is empty" if not self.line else "has no #CHROM line"
+
+    def _meta(self, text: str) -> None:
+        key, _, value = text.partition("=")
+        if key == "reference":
+            self.reference = value
+        elif key in ("tumor_sample", "normal_sample"):  # Mutect2
+            (self.tumours if key == "tumor_sample" else self.normals).append(value.strip())
+        if key not in ("contig", "INFO", "FORMAT"):
+            return
+        facts = dict(_FIELD.findall(value))
+        name = facts.get("ID", "")
+        if key == "contig":
+            length = facts.get("length", "")
+            self.lengths[name] = int(length) if length.isdigit() else None
+            return
+        (self.info if key == "INFO" else self.fields)[name] = f"{facts.get('Number', '')},{facts.get('Type', '')}"
+        described = facts.get("Description", "")
+        if key == "INFO" and "|" in described:
+            self.layouts[name] = described.strip('"')
+
+    def body(self, lines: Iterable[bytes], *, ends: bool) -> str | None:
+        """Count what the data lines hold; returns the first problem. `ends`: whether lines come with their ends."""
+        tabs = 8 + len(self.samples)
+        before, last = b"", 0
+        raw = b"\n"
+        for raw in lines:
+            self.line += 1
+            if raw.count(b"\t") != tabs:
+                if raw.strip():
+                    found = raw.count(b"\t") + 1
+                    return f"is truncated or damaged: line {self.line} has {found} columns instead of {tabs + 1}"
+                continue
+            contig, place, _, _, alts, _, reasons, _, layout, calls = raw.split(b"\t", 9)
+            if not place.isdigit():
+                return f"has no position at line {self.line}: POS is {place.decode(errors='replace')!r}"
+            position = int(place)
+            if contig != before:
+                name = contig.decode(errors="replace")
+                if name in self.contigs:
+                    return f"is not sorted: line {self.line} comes back to contig {name}. Use `bcftools sort`"
+                before, self.contigs[name] = contig, 0
+            elif position < last:
+                return f"is not sorted: line {self.line}, {name}:{position}, comes after {last}. Use `bcftools sort`"
+            last = position
+            self.contigs[name] += 1
+            self.filters[reasons] = self.filters.get(reasons, 0) + 1
+            if b"*" in alts:
+                self.star_alleles += alts.split(b",").count(b"*")
+            if layout[:2] != b"GT":
+                return f"has no genotypes (GT) at line {self.line}, {name}:{position}"
+            self.depthless += b":DP:" not in layout + b":"
+            # Without its digits a call of three alleles has two separators side by side: quicker than a pattern.
+            if b"//" in calls.translate(_UNPHASED, b"0123456789"):
+                problem = self._polyploid(calls, f"{name}:{position}")
+                if problem is not None:
+                    return problem
+        if ends and not raw.endswith(b"\n"):
+            return f"is truncated: its last line, {self.line}, does not end"
+        return None
+
+    def _polyploid(self, calls: bytes, place: str) -> str | None:
+        for match in _POLYPLOID.finditer(b"\t" + calls):
+            if not _ZERO_FIRST.match(match[1]):
+                sample = self.samples[(b"\t" + calls).count(b"\t", 0, match.start())]
+                return (
+                    f"has a call of ploidy above two at line {self.line}, {place}, sample {sample}: {match[1].decode()}"
+                )
+            self.reduced_ploidy += 1
+        return None

@@ -1,0 +1,1 @@
+"""Behind the process wall: jobs that import Hail, and what starts them."""

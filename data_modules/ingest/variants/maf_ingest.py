@@ -1,0 +1,143 @@
+"""MAF files to variant stores, with the face of `data_modules.ingest.variants.ingest.VariantIngest`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from data_modules.errors import some
+from data_modules.hashes import file_hash, write_text_atomic
+from data_modules.ingest.variants.files.maf import MafError, MafHeader, build_name, read_header
+from data_modules.ingest.variants.files.vcf import BUILDS
+from data_modules.ingest.variants.hail.java import find_java
+from data_modules.ingest.variants.ingest import VariantIngest
+from data_modules.ingest.variants.settings import Origin
+from data_modules.ingest.variants.store import FORMAT
+from fusion.contract import FusionError, Progress
+
+_JOB = "data_modules.ingest.variants.hail.maf_job"
+_VERSION = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class MafFacts:
+    """What one light pass over a MAF says.
+
+    Attributes:
+        samples: barcodes in order of first sight.
+        builds: values of NCBI_Build, none where the column is missing.
+        lines: how many calls it lists.
+    """
+
+    samples: tuple[str, ...]
+    builds: tuple[str, ...]
+    lines: int
+
+
+def read_maf_facts(header: MafHeader, *, cache: Path) -> MafFacts:
+    """Samples and builds of a MAF, remembered in the cache by the file's content.
+
+    Raises:
+        MafError: the file is truncated or ragged.
+    """
+    note = cache / "maf" / f"{file_hash(header.path, memo=cache)[:32]}-{_VERSION}.json"
+    try:
+        content = json.loads(note.read_text(encoding="utf-8"))
+        return MafFacts(samples=tuple(content["samples"]), builds=tuple(content["builds"]), lines=content["lines"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # absent or damaged: read again
+    import pandas as pd
+
+    columns = [header.columns[field] for field in ("barcode", "build") if field in header.columns]
+    try:
+        table = pd.read_csv(
+            header.path, sep="\t", comment="#", usecols=columns, dtype=str, keep_default_na=False, quoting=3
+        )
+    except (pd.errors.ParserError, EOFError, OSError, UnicodeDecodeError) as error:
+        raise MafError(f"{header.path} is damaged or ragged ({error}); fetch it again") from error
+    facts = MafFacts(
+        samples=tuple(name for name in table[columns[0]].unique() if name),
+        builds=tuple(sorted(table[columns[1]].unique())) if len(columns) > 1 else (),
+        lines=len(table),
+    )
+    write_text_atomic(note, json.dumps(asdict(facts)))
+    return facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class MafIngest(VariantIngest):
+    """MAF files of a modality on their way to one store an origin.
+
+    Of `VariantIngest.filters`, `accept` is for a FILTER column, as the GDC writes it (files without it pass whole), and
+    `min_dp` for the reads at the site; a MAF has no genotype qualities.
+    """
+
+    @cached_property
+    def headers(self) -> Mapping[Path, MafHeader]:
+        """Of each file."""
+        return {file.path: read_header(file.path) for file in self.files}
+
+    @cached_property
+    def maf_facts(self) -> Mapping[Path, MafFacts]:
+        """Of each file, from the cache or one light pass."""
+        return {path: read_maf_facts(header, cache=self.cache) for path, header in self.headers.items()}
+
+    def samples(self, origin: Origin) -> tuple[str, ...]:
+        names = (name for file in self.files if file.origin == origin for name in self.maf_facts[file.path].samples)
+        return tuple(dict.fromkeys(names))
+
+    def check(self) -> list[str]:
+        if self.build not in BUILDS:
+            return [f"cohort.build={self.build!r} is no genome build. Set it to one of {some(BUILDS)}."]
+        for name in ("chain", "genes"):
+            if name in self.inputs.paths:
+                return [
+                    f"{self.key}.inputs.{name} is for VCFs: a MAF is not lifted over and names its genes. Set null."
+                ]
+        try:
+            facts = self.maf_facts
+        except MafError as error:
+            return [f"{self.key}.files: {error}"]
+        problems = []
+        for path, found in facts.items():
+            other = [name for name in found.builds if name and build_name(name) != self.build]
+            if other:
+                problems.append(
+                    f"{self.key}.files: NCBI_Build of {path.name} is {some(other)} and cohort.build is {self.build}. "
+                    "Set cohort.build, or lift the file over."
+                )
+            if not found.lines:
+                problems.append(f"{self.key}.files: {path.name} lists no variant. Fetch it anew.")
+        if not problems and not self.entry.complete:
+            try:
+                find_java()
+            except FusionError as error:
+                problems.append(str(error))
+        return problems
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "reader": f"maf {_VERSION}",
+            "build": self.build,
+            "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},
+        }
+
+    def _contents(self) -> list[Path]:
+        return [file.path for file in self.files]
+
+    def _job(self) -> dict[str, Any]:
+        return {
+            "files": [{"path": str(file.path.resolve()), "origin": file.origin} for file in self.files],
+            "origins": self.origins,
+            "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},
+            "build": self.build,
+            "reference": self.build,
+        }
+
+    def _ingest(self, out: Path, progress: Progress, *, module: str = _JOB) -> None:
+        super()._ingest(out, progress, module=module)

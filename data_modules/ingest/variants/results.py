@@ -1,0 +1,94 @@
+"""What an ingest leaves behind: the store, and beside it what was read, dropped and done, by reason and by sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_modules.errors import some
+from data_modules.genes.places import read_gene_places
+from data_modules.ingest.variants.annotation.by_place import check_contigs, genes_at
+from data_modules.ingest.variants.annotation.settings import AnnotationSettings
+from data_modules.ingest.variants.files.vcf import VcfFacts
+from data_modules.ingest.variants.qc import draw, sample_table
+from data_modules.ingest.variants.store import write_store
+from data_modules.ingest.variants.store_builder import StoreBuilder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+File = Mapping[str, Any]
+
+
+def write_results(builder: StoreBuilder, origin: str, job: Mapping[str, Any], files: Sequence[File]) -> None:
+    """Write the store of an origin with its counts, the table of samples and its figure.
+
+    Args:
+        builder: holds all lines of the files.
+        origin: ``somatic`` or ``germline``.
+        job: see `data_modules.ingest.variants.ingest`.
+        files: of the job, those of the origin.
+    """
+    variants, dosage = builder.variants(origin), builder.dosage()
+    placed = _place_genes(variants, job, files)
+    normals = {name: str(file["name"]) for file in files for name in file["normals"]}
+    filters: Counter[str] = Counter()
+    for file in files:
+        filters.update(file["facts"]["filters"])
+    sites, read = Counter(builder.sites), sum(file["records"] for file in files)
+    sites.update(read=read, outside_reference=read - sites.pop("listed", 0), kept_variants=len(variants))
+    qc = {
+        "sites": dict(sites),
+        "genotypes": dict(builder.genotypes),
+        "samples": {"read": len(builder.samples) + len(normals), "kept": len(builder.samples), "normal": len(normals)},
+        "filter_values": dict(filters),
+        "inputs": _inputs(job, files, placed),
+    }
+    folder = Path(job["out"]) / origin
+    write_store(
+        folder,
+        variants=variants,
+        dosage=dosage,
+        samples=builder.samples,
+        vaf=builder.vaf(),
+        qc=qc,
+        meta={"build": job["build"], "origin": origin, "hash": job["hash"], "settings": job["settings"]},
+    )
+    table = sample_table(
+        variants, dosage, builder.samples, depth=builder.depth, reasons=builder.reasons, normals=normals
+    )
+    if job["simulated"]:
+        table["simulated"] = True
+    table.to_parquet(folder / "samples.parquet", index=False)
+    draw(table, qc, folder / "samples.png", stamp="SIMULATED" if job["simulated"] else "")
+
+
+def _inputs(job: Mapping[str, Any], files: Sequence[File], placed: int) -> dict[str, str]:
+    """What was done to the files, and what was not, in words."""
+    given = {key: Path(path).name for key, path in job["inputs"].items()}
+    fasta, chain = given.get("fasta"), given.get("chain")
+    lifted = [file["name"] for file in files if file["build"] != job["build"]]
+    packed = [file["name"] for file in files if file["compression"] == "gzip"]
+    return {
+        "left alignment": f"by {fasta}" if fasta else "none, for there is no fasta",
+        "reference bases": f"compared with {fasta}" if fasta else "not compared, for there is no fasta",
+        "lift-over": f"{len(lifted)} files by {chain}" if lifted else "none",
+        "compression": f"plain gzip, read by one core alone: {some(packed)}; bgzip is faster" if packed else "any core",
+        "genes": f"of {placed} variants by place in {given['genes']}" if placed else "as annotated",
+    }
+
+
+def _place_genes(variants: pd.DataFrame, job: Mapping[str, Any], files: Sequence[File]) -> int:
+    """Fill the genes of variants whose files nobody has annotated, by place; returns how many."""
+    path = job["inputs"].get("genes")
+    settings = AnnotationSettings(**job["annotation"])
+    bare = {str(file["name"]) for file in files if settings.resolved(VcfFacts(**file["facts"])) == "none"}
+    if path is None or not bare:
+        return 0
+    rows = variants["file"].isin(list(bare)) & variants["gene"].isna()
+    genes = read_gene_places(Path(path), key="inputs.genes")
+    check_contigs(variants[rows], genes, Path(path))
+    variants.loc[rows, "gene"] = genes_at(variants[rows], genes)
+    return int(variants.loc[rows, "gene"].notna().sum())

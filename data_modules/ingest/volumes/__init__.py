@@ -1,0 +1,1 @@
+"""Radiology volumes: read, placed on one grid, described."""

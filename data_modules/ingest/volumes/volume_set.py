@@ -1,0 +1,159 @@
+"""All volumes of a cohort: entries made side by side, failures listed, a quality table and contact sheets.
+
+The set's folder holds ``quality.csv`` (one row a volume, the error where a patient failed), ``contact_sheet_*.png`` and
+``set.json``, written last, which says that the set was gone through.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_modules.errors import some
+from data_modules.files import replace_file
+from data_modules.hashes import content_hash, write_text_atomic
+from data_modules.ingest.common.cache import CacheEntry
+from data_modules.ingest.volumes.files import VolumeError
+from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeEntry, VolumeSettings, entry_for, ingest_patient
+from fusion.contract import FusionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fusion.contract import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeSet:
+    """The ingested volumes of a cohort.
+
+    Attributes:
+        entries: patient → entry, of patients whose volumes could all be used.
+        errors: patient → why not.
+        folder: quality table and contact sheets.
+    """
+
+    entries: dict[str, VolumeEntry]
+    errors: dict[str, str]
+    folder: Path
+
+
+def ingest_volumes(
+    requests: Sequence[PatientVolumes],
+    settings: VolumeSettings,
+    *,
+    cache: Path,
+    progress: Progress,
+    workers: int = 2,
+    max_failed: float = 0.05,
+    name: str = "volumes",
+    simulated: bool = False,
+) -> VolumeSet:
+    """Make every missing entry; nothing to do where the cache holds them all.
+
+    Args:
+        requests: distinct patients.
+        settings: what an entry holds.
+        cache: the cache folder.
+        progress: told after each patient.
+        workers: threads; decoding and resampling leave Python's lock.
+        max_failed: share of patients that may fail before the run stops. One who failed counts as lacking the modality.
+        name: the modality, for messages.
+        simulated: stamped on the contact sheets and in the quality table.
+
+    Raises:
+        FusionError: more patients failed than `max_failed` allows, or the disk is full.
+    """
+    places = {request.patient: entry_for(request, settings, cache=cache) for request in requests}
+    known = _load(places, cache=cache, simulated=simulated)
+    if known is not None and not known.errors:
+        return known
+    missing = [request for request in requests if not places[request.patient].complete]
+    done = len(requests) - len(missing)
+    errors: dict[str, str] = {}
+    progress(f"{name}: volumes", done, len(requests))
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        futures = {pool.submit(ingest_patient, request, settings, cache=cache): request for request in missing}
+        try:
+            for future in as_completed(futures):
+                try:
+                    future.result()
+                except VolumeError as error:
+                    errors[futures[future].patient] = str(error)
+                    if len(errors) > max_failed * len(requests):
+                        raise _too_many(errors, total=len(requests), max_failed=max_failed, name=name) from error
+                done += 1
+                progress(f"{name}: volumes", done, len(requests))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    result = VolumeSet(
+        entries={patient: VolumeEntry(folder=place.folder) for patient, place in places.items() if place.complete},
+        errors=errors,
+        folder=_set_folder(places, cache=cache, simulated=simulated),
+    )
+    _describe(result, requests, settings, simulated=simulated)
+    return result
+
+
+def load_set(
+    requests: Sequence[PatientVolumes], settings: VolumeSettings, *, cache: Path, simulated: bool = False
+) -> VolumeSet | None:
+    """The set as `ingest_volumes` left it, or None where it has not run to its end or entries are gone."""
+    places = {request.patient: entry_for(request, settings, cache=cache) for request in requests}
+    return _load(places, cache=cache, simulated=simulated)
+
+
+def _load(places: Mapping[str, CacheEntry], *, cache: Path, simulated: bool) -> VolumeSet | None:
+    folder = _set_folder(places, cache=cache, simulated=simulated)
+    try:
+        errors: dict[str, str] = json.loads((folder / "set.json").read_text(encoding="utf-8"))["errors"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if any(not place.complete for patient, place in places.items() if patient not in errors):
+        return None
+    entries = {patient: VolumeEntry(folder=place.folder) for patient, place in places.items() if place.complete}
+    return VolumeSet(entries=entries, errors=errors, folder=folder)
+
+
+def _set_folder(places: Mapping[str, CacheEntry], *, cache: Path, simulated: bool) -> Path:
+    rules = {"simulated": simulated, "entries": [[patient, place.key] for patient, place in places.items()]}
+    return CacheEntry(root=cache, kind="volume_sets", key=content_hash([], rules)).folder
+
+
+def _too_many(errors: dict[str, str], *, total: int, max_failed: float, name: str) -> FusionError:
+    return FusionError(
+        f"the volumes of {len(errors)} of {total} patients failed, above modality.{name}.max_failed={max_failed:g}: "
+        f"{some(list(errors.values()), 3)}. Mend these files, leave them out of modality.{name}.files, or raise "
+        "max_failed."
+    )
+
+
+def _describe(
+    result: VolumeSet, requests: Sequence[PatientVolumes], settings: VolumeSettings, *, simulated: bool
+) -> None:
+    import pandas as pd
+
+    from data_modules.ingest.slides.contact_sheet import write_contact_sheets
+
+    rows: list[dict[str, Any]] = []
+    panels = []
+    for request in requests:
+        entry = result.entries.get(request.patient)
+        if entry is None:
+            rows.append({"patient": request.patient, "error": result.errors.get(request.patient, "")})
+            continue
+        of_patient = entry.record()
+        rows += [{**row, "error": ""} for row in of_patient]
+        caption = f"{request.patient} {len(of_patient)}/{len(settings.sequences)}"
+        panels.append((caption, entry.folder / "panel.png"))
+    if simulated:
+        rows = [{**row, "simulated": True} for row in rows]
+    result.folder.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(rows)
+    replace_file(result.folder / "quality.csv", lambda partial: table.to_csv(partial, index=False))
+    write_contact_sheets(result.folder, panels, stamp="SIMULATED" if simulated else "")
+    write_text_atomic(result.folder / "set.json", json.dumps({"errors": result.errors}, indent=1))

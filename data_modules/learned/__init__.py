@@ -1,0 +1,1 @@
+"""All that learns from data outside a network; training ids only."""

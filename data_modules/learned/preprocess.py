@@ -1,0 +1,148 @@
+"""Imputing, scaling and coding of table columns, learned from training patients only and kept without pickle.
+
+- Numbers: missing values become the training median; ``(x − mean) / standard deviation``, both of the imputed training
+  values. A column with missing training values gains an indicator, for that a test was not done says something.
+- Ordered categories: their level's position, then as numbers.
+- Categories: one column a level seen in training; a level not seen is all zero, and so is a missing value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modules.cohort.tables import Column
+from fusion.contract import FeatureSpec, State
+
+Coding = Literal["number", "ordered", "level", "missing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coded:
+    """One column that comes out.
+
+    Attributes:
+        column: the column it is made of.
+        coding: how: its value, its level's position, whether it is `level`, or whether it is missing.
+        levels: of ``ordered``, lowest first.
+        level: of ``level``.
+        label: for reports.
+        unit: of the raw value.
+    """
+
+    column: str
+    coding: Coding
+    levels: tuple[str, ...] = ()
+    level: str | None = None
+    label: str
+    unit: str | None = None
+
+    @property
+    def name(self) -> str:
+        if self.coding == "level":
+            return f"{self.column}={self.level}"
+        return f"{self.column}:missing" if self.coding == "missing" else self.column
+
+    def raw(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """(patient,) numbers before imputing and scaling, NaN where missing."""
+        values = frame[self.column]
+        if self.coding == "missing":
+            values = values.isna()
+        elif self.coding == "level":
+            values = values == self.level
+        elif self.coding == "ordered":
+            values = values.map({level: float(position) for position, level in enumerate(self.levels)})
+        return np.asarray(values, dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TablePreprocessor:
+    """What training patients taught of a table's columns.
+
+    Attributes:
+        coded: the columns that come out, in order.
+        fill: (column,) what replaces a missing value, raw scale.
+        center: (column,) subtracted from,
+        scale: (column,) then divided into the imputed value.
+    """
+
+    coded: tuple[Coded, ...]
+    fill: NDArray[np.float64]
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, columns: Sequence[Column]) -> TablePreprocessor:
+        """Learn from `frame`, one row a training patient; columns without any known value there are left out."""
+        # Sums depend on the order of their terms in the last bit: a fixed order makes the state a function of the set.
+        frame = frame.sort_index()
+        coded = tuple(part for column in columns for part in _coded(frame[column.name], column))
+        raw = [part.raw(frame) for part in coded]
+        fill = np.array([np.nanmedian(values) for values in raw])
+        whole = [np.where(np.isnan(values), middle, values) for values, middle in zip(raw, fill, strict=True)]
+        scaled = np.array([part.coding in ("number", "ordered") for part in coded], dtype=bool)
+        center = np.where(scaled, [values.mean() for values in whole], 0.0)
+        spread = np.array([values.std() for values in whole])
+        return cls(coded=coded, fill=fill, center=center, scale=np.where(scaled & (spread > 0), spread, 1.0))
+
+    def transform(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        """(patient, column) of the columns as learned, in the order of `frame`."""
+        if not self.coded:
+            return np.zeros((len(frame), 0), dtype=np.float32)
+        raw = np.stack([part.raw(frame) for part in self.coded], axis=1)
+        return ((np.where(np.isnan(raw), self.fill, raw) - self.center) / self.scale).astype(np.float32)
+
+    @property
+    def features(self) -> tuple[FeatureSpec, ...]:
+        return tuple(
+            FeatureSpec(
+                name=part.name,
+                kind="column",
+                label=part.label,
+                unit=part.unit,
+                center=float(center),
+                scale=float(scale),
+            )
+            for part, center, scale in zip(self.coded, self.center, self.scale, strict=True)
+        )
+
+    def state(self) -> State:
+        return State(
+            config={"coded": [asdict(part) for part in self.coded]},
+            arrays={"fill": self.fill, "center": self.center, "scale": self.scale},
+        )
+
+    @classmethod
+    def restore(cls, state: State) -> TablePreprocessor:
+        coded: list[dict[str, Any]] = state.config["coded"]
+        return cls(
+            coded=tuple(Coded(**{**part, "levels": tuple(part["levels"])}) for part in coded),
+            **{name: np.asarray(state.arrays[name], dtype=np.float64) for name in ("fill", "center", "scale")},
+        )
+
+
+def _coded(values: pd.Series[Any], column: Column) -> list[Coded]:
+    """The columns that a column becomes, by what training patients have in it."""
+    known = values.dropna()
+    if known.empty:
+        return []
+    parts: list[Coded]
+    if column.kind == "category":
+        levels = column.levels or tuple(sorted(known.unique()))
+        seen = set(known)
+        parts = [
+            Coded(column=column.name, coding="level", level=level, label=f"{column.label} = {level}")
+            for level in levels
+            if level in seen
+        ]
+    else:
+        coding: Coding = "number" if column.kind == "number" else "ordered"
+        parts = [Coded(column=column.name, coding=coding, levels=column.levels, label=column.label, unit=column.unit)]
+    if len(known) < len(values):
+        parts.append(Coded(column=column.name, coding="missing", label=f"{column.label} is missing"))
+    return parts

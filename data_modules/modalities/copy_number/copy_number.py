@@ -1,0 +1,150 @@
+"""Copy number as a modality: instability scores of the genome, and copies at genes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from data_modules.errors import some
+from data_modules.genes.places import first_of_each_symbol, read_gene_places
+from data_modules.modalities.base import BaseModality
+from data_modules.modalities.copy_number.segments import SCORES, at_genes, instability, read_segments
+from data_modules.modalities.selected import FittedSelected, choose, features_of, ranking_of
+from data_modules.patient_ids import PatientIds
+from fusion.contract import FeatureSpec, FusionError, ModalitySpec, State
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from data_modules.cohort.source import CohortSource
+    from data_modules.learned.selection import Selector
+
+
+class CopyNumber(BaseModality):
+    """Copy-number segments of ASCAT or SEG files; every argument is explained in conf/modality/copy_number.yaml."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: CohortSource,
+        file: str,
+        selector: Selector,
+        columns: Mapping[str, str],
+        patient_pattern: str | None = None,
+        sample_sheet: Mapping[str, str] | None = None,
+        genes: str | None = None,
+        keep: Sequence[str] = ("cna:*",),
+    ) -> None:
+        super().__init__(name=name, source=source)
+        self.path = source.root / Path(file).expanduser()
+        self.columns = {key: value for key, value in columns.items() if value is not None}
+        self.patient_ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=source.root)
+        self.genes = None if genes is None else source.root / Path(genes).expanduser()
+        self.keep = tuple(keep)
+        self.selector = selector
+
+    @property
+    def key(self) -> str:
+        return f"modality.{self.name}"
+
+    @cached_property
+    def segments(self) -> pd.DataFrame:
+        """Of all samples that belong to a patient; `sample` is the patient.
+
+        Raises:
+            FusionError: the file cannot be read, or a patient has two samples.
+        """
+        table = read_segments(self.path, self.columns, key=self.key)
+        samples = list(table["sample"].unique())
+        matched, _ = self.patient_ids.map(samples)
+        owners = pd.Series(matched)
+        twice = sorted(set(owners[owners.duplicated()]))
+        if twice:
+            raise FusionError(
+                f"{self.key}.file: {self.path.name} has patients with two samples ({some(twice)}). Keep one of each."
+            )
+        if not matched:
+            raise FusionError(
+                f"{self.key}: no sample of {self.path.name} ({some(samples)}) yields a patient id. "
+                f"Set {self.key}.patient_pattern or sample_sheet."
+            )
+        known = table[table["sample"].isin(list(matched))]
+        return known.assign(sample=known["sample"].map(matched)).sort_values(["sample", "contig", "start"])
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """(patient, feature) raw values."""
+        scores = instability(self.segments)
+        if self.genes is None:
+            return scores
+        places = first_of_each_symbol(read_gene_places(self.genes, key=f"{self.key}.genes"))
+        return pd.concat([scores, at_genes(self.segments, places).reindex(scores.index)], axis=1)
+
+    @property
+    def patients(self) -> frozenset[str]:
+        try:
+            return frozenset(map(str, self.segments["sample"].unique()))
+        except FusionError:
+            return frozenset()
+
+    @property
+    def absent(self) -> str | None:
+        return None if self.path.is_file() else f"there is no file {self.path}"
+
+    def check(self) -> list[str]:
+        problems = self.patient_ids.check(key=self.key)
+        if not self.path.is_file():
+            problems.append(f"{self.key}.file: there is no file {self.path}. Mend {self.key}.file or cohort.root.")
+        if self.genes is not None and not self.genes.is_file():
+            problems.append(f"{self.key}.genes: there is no file {self.genes}. Mend it, or set it to null.")
+        if problems:
+            return problems
+        try:
+            _ = self.frame
+        except FusionError as error:
+            return [str(error)]
+        return []
+
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedSelected:
+        """Select and scale on the training patients who have segments.
+
+        Raises:
+            FusionError: none of them has, or nothing passes the filters.
+        """
+        rows = [at for at, patient in enumerate(train_ids) if patient in self.frame.index]
+        if not rows:
+            raise FusionError(f"{self.key}: none of {len(train_ids)} training patients has copy-number segments.")
+        measured = self.frame.loc[[train_ids[at] for at in rows]]
+        features, ranking = choose(
+            measured, np.asarray(labels)[rows], keep=self.keep, selector=self.selector, describe=self._describe
+        )
+        return self._fitted(features, ranking)
+
+    def restore(self, state: State) -> FittedSelected:
+        features = features_of(state)
+        lacking = [feature.name for feature in features if feature.name not in self.frame]
+        if lacking:
+            raise FusionError(
+                f"{self.key}: the model was trained with {some(lacking)}, which this cohort's segments do not give. "
+                f"Set {self.key}.genes and columns as in training."
+            )
+        return self._fitted(features, ranking_of(state))
+
+    def _fitted(self, features: tuple[FeatureSpec, ...], ranking: pd.DataFrame) -> FittedSelected:
+        spec = ModalitySpec(name=self.name, kind="variants", features=features)
+        return FittedSelected(spec, raw=self.frame, ranking=ranking)
+
+    def _describe(self, feature: str) -> FeatureSpec:
+        if feature in SCORES:
+            unit = {"cna:ploidy": "copies", "cna:segments": "n"}.get(feature, "share")
+            kind = "count" if feature == "cna:segments" else "copy_number"
+            return FeatureSpec(name=feature, kind=kind, label=SCORES[feature], unit=unit)  # type: ignore[arg-type]
+        gene = feature.removeprefix("cn:")
+        unit = "log2 ratio" if "log2" in self.columns else "copies less ploidy"
+        return FeatureSpec(name=feature, kind="copy_number", label=f"{gene}: copy number", gene=gene, unit=unit)

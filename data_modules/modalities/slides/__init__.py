@@ -1,0 +1,1 @@
+"""Modalities of images: slides, tiles, their features."""

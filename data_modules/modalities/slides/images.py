@@ -1,0 +1,214 @@
+"""Single images, each a bag of one tile: what tile classification learns from."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cached_property
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data_modules.errors import some
+from data_modules.ingest.common.cache import CacheEntry
+from data_modules.ingest.slides.image_features import PIXEL_FEATURES, SCALED_FEATURES, image_features
+from data_modules.ingest.slides.image_files import ImageError, image_facts, read_image
+from data_modules.modalities.base import BaseFitted, BaseModality
+from data_modules.sources.image_folder import ImageFolder, images_hash
+from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, State
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_BATCH = 64
+
+
+class Images(BaseModality):
+    """The images of an `ImageFolder`.
+
+    Args:
+        name: the modality's key.
+        source: the cohort, an `ImageFolder`.
+        size: side in pixels to which images are resized; None takes them as they are, all of one size.
+        mpp: microns per pixel of the resized images, for the hand-crafted features of nuclei; None leaves those out.
+        workers: processes that compute hand-crafted features.
+    """
+
+    handcrafted = True
+
+    def __init__(
+        self, *, name: str, source: ImageFolder, size: int | None = None, mpp: float | None = None, workers: int = 2
+    ) -> None:
+        super().__init__(name=name, source=source)
+        self._folder = source
+        self._size = size
+        self._mpp = mpp
+        self._workers = workers
+
+    @property
+    def key(self) -> str:
+        """Where this modality stands in the configuration."""
+        return f"modality.{self.name}"
+
+    @property
+    def patients(self) -> frozenset[str]:
+        return frozenset(self._folder.images)
+
+    @cached_property
+    def facts(self) -> dict[str, tuple[int, int] | ImageError]:
+        """Path → width and height, or why it is no image."""
+        return {name: image_facts(self._folder.root / name) for name in self._folder.images}
+
+    def check(self) -> list[str]:
+        if self._size is not None and self._size < 16:
+            return [f"{self.key}.size={self._size}: encoders need images of 16 pixels or more."]
+        broken = [str(fact) for fact in self.facts.values() if isinstance(fact, ImageError)]
+        if broken:
+            return [
+                f"{self.key}: {len(broken)} of {len(self.facts)} images cannot be read: {some(broken)}. Copy them "
+                "again, or take them out of cohort.root."
+            ]
+        sizes: dict[Any, str] = {}
+        for name, fact in self.facts.items():
+            sizes.setdefault(fact, name)
+        if self._size is None and len(sizes) > 1:
+            named = some([f"{name} {size[0]}×{size[1]}" for size, name in sizes.items()])
+            return [f"{self.key}: images are of {len(sizes)} sizes ({named}). Set {self.key}.size to one side for all."]
+        return []
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        """``(3, H, W)`` of every image as encoders see it."""
+        if self._size is not None:
+            return (3, self._size, self._size)
+        width, height = next(fact for fact in self.facts.values() if not isinstance(fact, ImageError))
+        return (3, height, width)
+
+    def pixels(self, name: str) -> NDArray[np.uint8]:
+        """An image, RGB ``(3, H, W)``.
+
+        Raises:
+            FusionError: it cannot be read.
+        """
+        try:
+            return read_image(self._folder.root / name, size=self._size)
+        except ImageError as error:
+            raise FusionError(f"{self.key}: {error}.") from error
+
+    @cached_property
+    def _place(self) -> CacheEntry:
+        settings = f"1:{self._size}:{self._mpp}:".encode()
+        key = images_hash(self._folder.root, self._folder.images)
+        import hashlib
+
+        return CacheEntry(
+            root=self._folder.cache, kind="image_features", key=hashlib.sha256(settings + key.encode()).hexdigest()
+        )
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Of the hand-crafted features."""
+        return PIXEL_FEATURES if self._mpp is None else SCALED_FEATURES
+
+    def prepare(self, progress: Progress) -> None:
+        """Compute the hand-crafted features of every image, once."""
+        names = self._folder.images
+        step = f"{self.name}: hand-crafted features"
+        if self._place.complete:
+            progress(step, len(names), len(names))
+            return
+
+        def write(folder: Path) -> None:
+            rows: list[NDArray[np.float32]] = []
+            batches = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
+            work = [(self._folder.root, batch, self._size, self._mpp) for batch in batches]
+            if self._workers > 1 and len(batches) > 4:
+                with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
+                    for part in pool.map(image_features, *zip(*work, strict=True)):
+                        rows.append(part)
+                        progress(step, min(len(names), len(rows) * _BATCH), len(names))
+            else:
+                for one in work:
+                    rows.append(image_features(*one))
+                    progress(step, min(len(names), len(rows) * _BATCH), len(names))
+            np.save(folder / "features.npy", np.concatenate(rows))
+
+        self._place.build(write)
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        """Hand-crafted features ``(image, feature)`` in the order of the cohort's images.
+
+        Raises:
+            FusionError: `prepare` has not run.
+        """
+        if not self._place.complete:
+            raise FusionError(f"{self.key}: hand-crafted features have not been computed: run prepare first.")
+        return np.load(self._place.folder / "features.npy", allow_pickle=False)  # type: ignore[no-any-return]
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Path → row of `features`."""
+        return {name: row for row, name in enumerate(self._folder.images)}
+
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality:
+        """Nothing is learned: an image is its pixels."""
+        return FittedImages(self)
+
+    def restore(self, state: State) -> FittedModality:
+        """Read this cohort's images as a run's were.
+
+        Raises:
+            FusionError: images here are of another size than the weights were trained on.
+        """
+        trained = tuple(state.config["shape"])
+        if trained != self.shape:
+            raise FusionError(
+                f"{self.key}: images are {self.shape[2]}×{self.shape[1]} here, but the run was trained on "
+                f"{trained[2]}×{trained[1]}. Set {self.key}.size when training, so that all images are resized."
+            )
+        return FittedImages(self)
+
+    def named_files(self, patient_ids: Sequence[str]) -> list[str]:
+        """The file of each case, relative to the cohort's root."""
+        return list(patient_ids)
+
+    def picture(self, name: str) -> str:
+        """An image as a data URI, at most 160 pixels wide, for reports."""
+        from PIL import Image
+
+        image = Image.fromarray(np.moveaxis(self.pixels(name), 0, -1))
+        image.thumbnail((160, 160))
+        buffer = io.BytesIO()
+        image.save(buffer, format="jpeg", quality=85)
+        return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+class FittedImages(BaseFitted):
+    """Images as bags of one tile."""
+
+    def __init__(self, images: Images) -> None:
+        super().__init__(ModalitySpec(name=images.name, kind="tiles", token_shape=images.shape))
+        self._images = images
+
+    def load(self, patient_id: str) -> Item | None:
+        if patient_id not in self._images.rows:
+            return None
+        return Item(values=self._images.pixels(patient_id)[None], mask=np.ones(1, dtype=np.bool_))
+
+    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+        """Hand-crafted features, NaN where an image has no nucleus to measure."""
+        import pandas as pd
+
+        rows = [self._images.rows[patient] for patient in patient_ids]
+        index = pd.Index(list(patient_ids), name="patient_id")
+        names = list(self._images.feature_names)
+        return pd.DataFrame(self._images.features[rows].astype(np.float64), index=index, columns=names)
+
+    def state(self) -> State:
+        return State(config={"shape": list(self._images.shape)}, arrays={})

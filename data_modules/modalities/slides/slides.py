@@ -1,0 +1,229 @@
+"""Whole slides as bags of tiles; several slides of a patient make one bag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from data_modules.errors import some
+from data_modules.ingest.slides.ingest import IngestSettings, has_entry
+from data_modules.ingest.slides.slide_files import SlideError, SlideRequest, one_of_each, open_slide
+from data_modules.ingest.slides.slide_set import SlideSet, ingest_slides, load_set
+from data_modules.ingest.slides.stain import StainFit, average_stains
+from data_modules.ingest.slides.tiles import TileSettings
+from data_modules.ingest.slides.tissue import settings_from
+from data_modules.modalities.base import require_same
+from data_modules.modalities.files import FileModality
+from data_modules.modalities.quality import slide_quality
+from data_modules.modalities.slides.fitted import FittedSlides
+from fusion.contract import FittedModality, FusionError, Progress, Quality, State
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from data_modules.cohort.source import CohortSource
+    from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
+
+_NOT_INGESTED = "the slides have not been ingested, or the cache was emptied since: run prepare first"
+
+
+class Slides(FileModality):
+    """The slides of a cohort.
+
+    Args:
+        name: the modality's key.
+        source: the cohort it belongs to; relative files start at its root.
+        files: paths or globs.
+        patient_pattern: regular expression that finds the patient id in a file name; group ``patient`` or the first.
+        sample_sheet: ``{file, key, patient}`` instead: columns with file names and patient ids.
+        mpp: microns per pixel of slides that do not say theirs, or a mapping of file name to microns per pixel, which
+            overrules the slide.
+        tile: fields of `TileSettings`.
+        tissue: fields of `TissueSettings`.
+        stain: ``none``; ``macenko`` to a fixed published reference; or ``fold`` to the average of the training
+            patients' slides, for pixels.
+        embed: None for pixels, or fields of `EmbeddingSettings`.
+        workers: processes that read slides; threads, where they are embedded.
+        max_failed: share of slides that may fail.
+    """
+
+    handcrafted = True
+    noun = "slides"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: CohortSource,
+        files: str | Sequence[str],
+        patient_pattern: str | None = None,
+        sample_sheet: Mapping[str, str] | None = None,
+        mpp: float | Mapping[str, float] | None = None,
+        tile: Mapping[str, Any] | None = None,
+        tissue: Mapping[str, Any] | None = None,
+        stain: Literal["none", "macenko", "fold"] = "none",
+        embed: Mapping[str, Any] | None = None,
+        workers: int = 2,
+        max_failed: float = 0.05,
+    ) -> None:
+        super().__init__(
+            name=name, source=source, files=files, patient_pattern=patient_pattern, sample_sheet=sample_sheet
+        )
+        self._mpp = dict(mpp) if isinstance(mpp, Mapping) else mpp
+        self._rules = IngestSettings(tile=TileSettings(**dict(tile or {})), tissue=settings_from(tissue), stain=stain)
+        self._embed = embed
+        self._workers = workers
+        self._max_failed = max_failed
+
+    @cached_property
+    def embedding(self) -> EmbeddingSettings | None:
+        if self._embed is None:
+            return None
+        from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
+
+        return EmbeddingSettings(**dict(self._embed))
+
+    @cached_property
+    def settings(self) -> IngestSettings:
+        """What decides an entry; with an encoder, its weights' hash among it."""
+        return self._rules if self.embedding is None else replace(self._rules, embed=self.embedding.key())
+
+    def one_each(self, found: list[Path]) -> list[Path]:
+        """Of a slide of many files, one."""
+        return one_of_each(found)
+
+    @cached_property
+    def requests(self) -> list[SlideRequest]:
+        """What to ingest: the slides that belong to somebody."""
+        return [self._request(path) for bag in self.by_patient.values() for path in bag]
+
+    def _request(self, path: Path) -> SlideRequest:
+        if isinstance(self._mpp, Mapping):
+            told = self._mpp.get(path.name)
+            return SlideRequest(path=path, mpp=None if told is None else float(told))
+        return SlideRequest(path=path, default_mpp=None if self._mpp is None else float(self._mpp))
+
+    def check(self) -> list[str]:
+        problems = self.check_mapping() + [f"{self.key}.{problem}." for problem in self._rules.tile.problems()]
+        if self._rules.stain not in ("none", "macenko", "fold"):
+            problems.append(f"{self.key}.stain={self._rules.stain!r}: set it to none, macenko or fold.")
+        if self._rules.stain == "fold" and self.embedding is not None:
+            problems.append(
+                f"{self.key}.stain=fold needs pixels, but {self.key}.embed keeps embeddings, which are made once for "
+                "all folds. Set one of them to null or macenko."
+            )
+        if self.embedding is not None:
+            problems += [f"{self.key}.embed.{problem}" for problem in self.embedding.problems()]
+        return problems or self.check_names() + self._check_slides()
+
+    def check_names(self) -> list[str]:
+        problems = super().check_names()
+        if isinstance(self._mpp, Mapping):
+            unknown = sorted(set(self._mpp) - {path.name for path in self.paths})
+            if unknown:
+                problems.append(f"{self.key}.mpp names slides that are not there ({some(unknown)}). Correct the names.")
+        return problems
+
+    def _check_slides(self) -> list[str]:
+        cache = Path(self.source.cache)
+        # An ingested slide has been opened before, and is needed no more: a cached cohort starts at once.
+        new = [request for request in self.requests if not has_entry(request, self.settings, cache=cache)]
+        with ThreadPoolExecutor(8) as pool:
+            errors = [error for error in pool.map(_opening_error, new) if error]
+        lacking = [error for error in errors if "microns" in error]
+        broken = [error for error in errors if "microns" not in error]
+        problems = []
+        if lacking:
+            problems.append(
+                f"{self.key}: {len(lacking)} of {len(self.requests)} slides have no usable resolution: {some(lacking)}."
+                f" Set {self.key}.mpp to a number, or to a mapping of file name to microns per pixel."
+            )
+        if broken:
+            problems.append(
+                f"{self.key}: {len(broken)} of {len(self.requests)} slides cannot be read: {some(broken)}. "
+                f"Copy them again, or leave them out of {self.key}.files."
+            )
+        return problems
+
+    def prepare(self, progress: Progress) -> None:
+        ingest_slides(
+            self.requests,
+            self.settings,
+            cache=Path(self.source.cache),
+            progress=progress,
+            embedding=self.embedding,
+            workers=self._workers,
+            max_failed=self._max_failed,
+            name=self.name,
+            simulated=self.source.simulated,
+        )
+        self.__dict__.pop("ingested", None)
+
+    def quality(self) -> Sequence[Quality]:
+        """Slides read and failed, tiles kept, and on how many slides there was pen, a fold, blur or a bubble."""
+        return [slide_quality(self.ingested.folder)]
+
+    @cached_property
+    def ingested(self) -> SlideSet:
+        """The ingested slides.
+
+        Raises:
+            FusionError: `prepare` has not run.
+        """
+        cache, simulated = Path(self.source.cache), self.source.simulated
+        found = load_set(self.requests, self.settings, cache=cache, simulated=simulated)
+        if found is None:
+            raise FusionError(f"{self.key}: {_NOT_INGESTED}.")
+        return found
+
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality:
+        """Learn what the stains of the training patients' slides look like on average, where `stain` is ``fold``.
+
+        Else nothing is learned of patients: masks, tiles and stains are each slide's own, or the caller's choice.
+
+        Raises:
+            FusionError: no training slide shows its stains.
+        """
+        if self._rules.stain != "fold":
+            return FittedSlides(self)
+        mine = [path.name for patient in sorted(set(train_ids)) for path in self.by_patient.get(patient, [])]
+        found = [entry.stains() for name in mine if (entry := self.ingested.entries.get(name)) is not None]
+        reference = average_stains([stains for stains in found if stains is not None])
+        if reference is None:
+            raise FusionError(
+                f"{self.key}.stain=fold: none of the {len(found)} slides of training patients shows its stains. Set "
+                f"{self.key}.stain to macenko or none."
+            )
+        return FittedSlides(self, reference=reference)
+
+    def restore(self, state: State) -> FittedModality:
+        """Read this cohort's slides as a run's were.
+
+        Raises:
+            FusionError: tiles here are of another size, resolution, stain or encoder than the weights were trained on.
+        """
+        require_same(self.identity(), state.config, key=self.key)
+        reference = None
+        if "stain_matrix" in state.arrays:
+            reference = StainFit(matrix=state.arrays["stain_matrix"], most=state.arrays["stain_most"])
+        return FittedSlides(self, reference=reference)
+
+    def identity(self) -> dict[str, Any]:
+        """What must agree between the slides a model was trained on and those it is applied to."""
+        tile = self._rules.tile
+        facts: dict[str, Any] = {"tile.size": tile.size, "tile.mpp": float(tile.mpp), "stain": self._rules.stain}
+        return facts | ({} if self.embedding is None else self.embedding.identity())
+
+
+def _opening_error(request: SlideRequest) -> str | None:
+    try:
+        slide, _ = open_slide(request)
+    except SlideError as error:
+        return str(error)
+    slide.close()
+    return None

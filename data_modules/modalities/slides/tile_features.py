@@ -1,0 +1,257 @@
+"""Tile features that another tool extracted (CLAM, TRIDENT, STAMP), read from its HDF5 files; nothing is converted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from data_modules.batches.bags import Bag
+from data_modules.errors import some
+from data_modules.hashes import content_hash
+from data_modules.ingest.common.cache import CacheEntry
+from data_modules.ingest.slides.embed.known_encoders import known
+from data_modules.ingest.slides.feature_files import FeatureFile, FeatureFileError, read_header, summarise
+from data_modules.modalities.base import BaseFitted
+from data_modules.modalities.files import FileModality
+from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, State
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from data_modules.cohort.source import CohortSource
+
+_FORMAT = 1
+
+
+class TileFeatures(FileModality):
+    """Bags of tile features, one HDF5 file a slide; several slides of a patient make one bag.
+
+    Args:
+        name: the modality's key.
+        source: the cohort it belongs to; relative files start at its root.
+        files: paths or globs.
+        patient_pattern: regular expression that finds the patient id in a file name; group ``patient`` or the first.
+        sample_sheet: ``{file, key, patient}`` instead: columns with file names and patient ids.
+        encoder: what made the features, a name of `data_modules.ingest.slides.embed.known_encoders` or any other; files
+            that say something else are refused. None takes what the files say, if they agree.
+        width: features of a tile; None takes the encoder's, or what the files agree on.
+    """
+
+    noun = "feature files"
+    same_name = "features of two encoders or magnifications?"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: CohortSource,
+        files: str | Sequence[str],
+        patient_pattern: str | None = None,
+        sample_sheet: Mapping[str, str] | None = None,
+        encoder: str | None = None,
+        width: int | None = None,
+    ) -> None:
+        super().__init__(
+            name=name, source=source, files=files, patient_pattern=patient_pattern, sample_sheet=sample_sheet
+        )
+        self._encoder = encoder
+        self._width = width
+
+    @cached_property
+    def _headers(self) -> tuple[dict[Path, FeatureFile], list[str]]:
+        """Headers of the files of patients, and what is wrong with those that have none."""
+        headers: dict[Path, FeatureFile] = {}
+        errors: list[str] = []
+        for path in (path for bag in self.by_patient.values() for path in bag):
+            try:
+                headers[path] = read_header(path)
+            except FeatureFileError as error:
+                errors.append(str(error))
+        return headers, errors
+
+    def header(self, path: Path) -> FeatureFile:
+        return self._headers[0][path]
+
+    @cached_property
+    def width(self) -> int:
+        """Features of a tile.
+
+        Raises:
+            FusionError: there are no files.
+        """
+        widths = Counter(header.width for header in self._headers[0].values())
+        if not widths:
+            raise FusionError(f"{self.key}.files: there are no features to read.")
+        return self._expected_width or widths.most_common(1)[0][0]
+
+    @property
+    def _expected_width(self) -> int | None:
+        """What the configuration demands."""
+        encoder = None if self._encoder is None else known(self._encoder)
+        return self._width or (None if encoder is None else encoder.width)
+
+    def check(self) -> list[str]:
+        problems = self.check_mapping()
+        if problems:
+            return problems
+        problems = self.check_names()
+        headers, errors = self._headers
+        if errors:
+            problems.append(
+                f"{self.key}: {len(errors)} of {len(self.paths)} feature files cannot be used: {some(errors)}. "
+                f"Extract them again, or leave them out of {self.key}.files."
+            )
+        return problems + self._check_alike(list(headers.values()))
+
+    def _check_alike(self, headers: Sequence[FeatureFile]) -> list[str]:
+        """Widths and encoders agree with one another and with the configuration."""
+        problems = []
+        odd = [f"{one.path.name} has {one.width}" for one in headers if one.width != self.width]
+        if odd:
+            wanted = (
+                f"{self.key}.{'width' if self._width else 'encoder'} wants"
+                if self._expected_width
+                else f"{len(headers) - len(odd)} of {len(headers)} files have"
+            )
+            problems.append(
+                f"{self.key}: {wanted} {self.width} features a tile, but {some(odd)}. They are another encoder's: "
+                f"leave them out of {self.key}.files, or set {self.key}.encoder or {self.key}.width."
+            )
+        said = Counter(one.encoder for one in headers if one.encoder is not None)
+        allowed = self._encoder or (said.most_common(1)[0][0] if said else None)
+        others = [
+            f"{one.path.name} says {one.encoder}"
+            for one in headers
+            if one.encoder is not None and allowed is not None and not _same_encoder(one.encoder, allowed)
+        ]
+        if others:
+            problems.append(
+                f"{self.key}: the features are to be {allowed}'s, but {some(others)}. Set {self.key}.encoder to what "
+                f"made them, and leave the others out of {self.key}.files."
+            )
+        units = Counter(one.unit for one in headers if one.has_coords)
+        if len(units) > 1:
+            problems.append(f"{self.key}: coordinates are in microns in some files and in pixels in others ({units}).")
+        return problems
+
+    def prepare(self, progress: Progress) -> None:
+        """Read every file once: values that are not finite are refused, means and spreads kept for classical arms.
+
+        Raises:
+            FusionError: naming the file and the row.
+        """
+        headers = list(self._headers[0].values())
+        errors = []
+        for done, header in enumerate(headers, start=1):
+            try:
+                self._summary(header)
+            except FeatureFileError as error:
+                errors.append(str(error))
+            progress(f"{self.name}: checking features", done, len(headers))
+        if errors:
+            raise FusionError(
+                f"{self.key}: {len(errors)} of {len(headers)} feature files hold values that are no numbers: "
+                f"{some(errors)}. Extract them again, or leave them out of {self.key}.files."
+            )
+
+    def _summary(self, header: FeatureFile) -> NDArray[np.float32]:
+        """Mean and standard deviation over the file's tiles, ``(2, feature)``; cached."""
+
+        def write(folder: Path) -> None:
+            np.save(folder / "summary.npy", summarise(header))
+
+        cache = Path(self.source.cache)
+        key = content_hash([header.path], {"format": _FORMAT}, memo=cache)
+        folder = CacheEntry(root=cache, kind="tile_features", key=key).build(write)
+        return np.load(folder / "summary.npy", allow_pickle=False)  # type: ignore[no-any-return]
+
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality:
+        """Nothing is learned of patients."""
+        return FittedTileFeatures(self)
+
+    def restore(self, state: State) -> FittedModality:
+        """Read this cohort's features as a run's were.
+
+        Raises:
+            FusionError: they are of another width or encoder than the weights were trained on.
+        """
+        mine = self.identity()
+        for key, trained in state.config.items():
+            here = mine.get(key)
+            same = here == trained or (
+                key == "encoder" and None not in (here, trained) and _same_encoder(here, trained)
+            )
+            if not same:
+                raise FusionError(
+                    f"{self.key}: the {key} of the features is {here!r} here, but the run was trained with {trained!r}."
+                    f" Point {self.key}.files to features of the same kind."
+                )
+        return FittedTileFeatures(self)
+
+    def identity(self) -> dict[str, Any]:
+        """What must agree between the features a model was trained on and those it is applied to."""
+        said = sorted({one.encoder for one in self._headers[0].values() if one.encoder is not None})
+        return {"width": self.width, "encoder": self._encoder or (said[0] if said else None)}
+
+    def summaries(self, patient_id: str) -> NDArray[np.float64] | None:
+        """Mean, then standard deviation over the patient's tiles, ``(2 · feature,)``."""
+        headers = [self.header(path) for path in self.by_patient.get(patient_id, [])]
+        if not headers:
+            return None
+        share = np.array([header.rows for header in headers]) / sum(header.rows for header in headers)
+        parts = np.stack([self._summary(header) for header in headers]).astype(np.float64)
+        mean = share @ parts[:, 0]
+        # The spread of a mixture: the mean of the squares less the square of the mean.
+        square = share @ (parts[:, 1] ** 2 + parts[:, 0] ** 2)
+        return np.concatenate([mean, np.sqrt(np.maximum(square - mean**2, 0))])
+
+
+def _same_encoder(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    first, second = known(one), known(other)
+    return one.lower() == other.lower() or (first is not None and first is second)
+
+
+class FittedTileFeatures(BaseFitted):
+    """Bags of any patient of the cohort, read where they are drawn."""
+
+    def __init__(self, features: TileFeatures) -> None:
+        self._features = features
+        super().__init__(ModalitySpec(name=features.name, kind="embeddings", token_shape=(features.width,)))
+
+    def load(self, patient_id: str) -> Item | None:
+        headers = [self._features.header(path) for path in self._features.by_patient.get(patient_id, [])]
+        if not headers:
+            return None
+        bag = Bag([header.part() for header in headers], shape=self.spec.token_shape, dtype=np.float32)
+        places = [header.coords() for header in headers]
+        known_places = [place for place in places if place is not None]
+        return Item(
+            values=cast("NDArray[Any]", bag.settled()),
+            mask=np.ones(len(bag), dtype=np.bool_),
+            coords=np.concatenate(known_places) if len(known_places) == len(places) else None,
+            source=np.repeat(np.arange(len(headers)), [header.rows for header in headers]),
+            files=tuple(header.path.name for header in headers),
+        )
+
+    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+        """Mean and standard deviation of every feature over the patient's tiles."""
+        import pandas as pd
+
+        names = [f"{part}_{number}" for part in ("mean", "std") for number in range(self._features.width)]
+        rows = np.full((len(patient_ids), len(names)), np.nan)
+        for row, patient in zip(rows, patient_ids, strict=True):
+            summary = self._features.summaries(patient)
+            if summary is not None:
+                row[:] = summary
+        return pd.DataFrame(rows, index=pd.Index(list(patient_ids), name="patient_id"), columns=names)
+
+    def state(self) -> State:
+        return State(config=self._features.identity(), arrays={})

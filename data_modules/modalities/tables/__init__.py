@@ -1,0 +1,1 @@
+"""Modalities of cohort tables and files of columns."""

@@ -1,0 +1,132 @@
+"""A cohort table as a modality: baseline columns, imputed, scaled and coded by training patients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modules.cohort.tables import Column, plain
+from data_modules.errors import CohortError
+from data_modules.learned.preprocess import TablePreprocessor
+from data_modules.modalities.base import BaseFitted, BaseModality
+from fusion.contract import FusionError, Item, Match, ModalitySpec, State
+
+if TYPE_CHECKING:
+    from data_modules.cohort.source import CohortSource
+
+
+class Table(BaseModality):
+    """Columns of one cohort table that are known at baseline.
+
+    A patient has the modality who has a known value in at least one of its columns.
+
+    Args:
+        name: of the modality.
+        source: the cohort.
+        table: key in ``cohort.tables``.
+        columns: which columns; None takes all that are known at baseline, the endpoint and the site excepted.
+    """
+
+    def __init__(self, *, name: str, source: CohortSource, table: str, columns: Sequence[str] | None = None) -> None:
+        super().__init__(name=name, source=source)
+        self.of_table = table
+        self._table = table
+        self._columns: list[str] | None = plain(columns)
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """Declarations of the input columns.
+
+        Raises:
+            CohortError: one of them cannot be an input.
+        """
+        columns, problems = self.source.inputs(self._table, self._columns, key=f"modality.{self.name}")
+        if problems:
+            raise CohortError(self.source.name, problems)
+        return columns
+
+    @property
+    def absent(self) -> str | None:
+        spec = self.source.specs.get(self._table)
+        if spec is None or spec.file is None or (self.source.root / spec.file).is_file():
+            return None
+        return f"there is no file {self.source.root / spec.file}"
+
+    def check(self) -> list[str]:
+        key = f"modality.{self.name}"
+        columns, problems = self.source.inputs(self._table, self._columns, key=key)
+        if not problems and not columns:
+            return [f"{key}: table {self._table!r} declares no baseline column. Declare one with time: baseline."]
+        return [str(problem) for problem in problems]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Input columns of the patients who have any, index patient_id."""
+        frame = self.source.read(self._table, require_labels=False).frame[[column.name for column in self.columns]]
+        return frame[frame.notna().any(axis=1)]
+
+    @property
+    def patients(self) -> frozenset[str]:
+        return frozenset(self.frame.index)
+
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedTable:
+        del labels  # imputing and scaling do not look at outcomes
+        training = self.frame[self.frame.index.isin(train_ids)]
+        if training.empty:
+            raise FusionError(
+                f"modality.{self.name}: none of {len(train_ids)} training patients is in table {self._table!r}. "
+                "Use fewer folds or another table."
+            )
+        return FittedTable(name=self.name, frame=self.frame, learned=TablePreprocessor.fit(training, self.columns))
+
+    def restore(self, state: State) -> FittedTable:
+        learned = TablePreprocessor.restore(state)
+        lacking = sorted({part.column for part in learned.coded} - set(self.frame.columns))
+        if lacking:
+            raise FusionError(
+                f"modality.{self.name}: the model was trained with columns {lacking}, which table {self._table!r} of "
+                f"cohort {self.source.name!r} does not declare at baseline. Mend cohort.tables.{self._table}.columns."
+            )
+        return FittedTable(name=self.name, frame=self.frame, learned=learned)
+
+    def match(self, state: State) -> Match:
+        """Columns: the file must have all that the model reads; missing are those without any value.
+
+        Extra are other columns declared as known at baseline. A few new patients may well have no value in a column.
+        """
+        trained = tuple(dict.fromkeys(part.column for part in TablePreprocessor.restore(state).coded))
+        frame = self.source.read(self._table, require_labels=False).frame
+        have = [name for name in frame.columns if frame[name].notna().any()]
+        declared = self.source.specs[self._table].columns
+        extra = tuple(name for name in have if name not in trained and declared[name].time == "baseline")
+        missing = tuple(name for name in trained if name not in have)
+        return Match(trained=trained, missing=missing, extra=extra, chances=())
+
+
+class FittedTable(BaseFitted):
+    """A table after fitting: ``(column,)`` float32 a patient, nothing missing."""
+
+    def __init__(self, *, name: str, frame: pd.DataFrame, learned: TablePreprocessor) -> None:
+        super().__init__(ModalitySpec(name=name, kind="table", features=learned.features))
+        self._learned = learned
+        self._values = learned.transform(frame)
+        self._rows = {str(patient): row for row, patient in enumerate(frame.index)}
+
+    def load(self, patient_id: str) -> Item | None:
+        row = self._rows.get(patient_id)
+        if row is None:
+            return None
+        return Item(values=self._values[row], mask=np.ones(self._values.shape[1], dtype=np.bool_))
+
+    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+        names = [feature.name for feature in self.spec.features]
+        index = pd.Index(list(self._rows), name="patient_id", dtype=object)
+        return pd.DataFrame(self._values, index=index, columns=names).astype(np.float64).reindex(list(patient_ids))
+
+    def state(self) -> State:
+        return self._learned.state()

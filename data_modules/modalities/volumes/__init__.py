@@ -1,0 +1,1 @@
+"""The modality of radiology volumes."""

@@ -1,0 +1,262 @@
+"""Radiology volumes as named patches: a token is a patch of one sequence, at one place of a grid in the patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data_modules.errors import some
+from data_modules.ingest.volumes.files import VolumeFile
+from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.grid import Crop, GridSettings, Scalar, from_patches
+from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeSettings
+from data_modules.ingest.volumes.panel import grey, planes
+from data_modules.ingest.volumes.volume_set import VolumeSet, ingest_volumes, load_set
+from data_modules.modalities.base import BaseFitted, BaseModality, require_same
+from data_modules.modalities.quality import volume_quality
+from data_modules.modalities.volumes.naming import Sorted, parse_sequences
+from data_modules.patient_ids import PatientIds
+from fusion.contract import FeatureSpec, FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from data_modules.cohort.source import CohortSource
+
+
+class Volumes(BaseModality):
+    """The volumes of a cohort.
+
+    Args:
+        name: the modality's key.
+        source: the cohort it belongs to; relative files start at its root.
+        files: paths or globs of NIfTI files and DICOM slices, or of folders, which stand for all below them.
+        sequences: name → ``match`` (regular expression searched in a volume's name), ``time`` (only ``baseline`` is
+            accepted), ``intensity`` (``mr`` or ``ct``), ``window`` (Hounsfield units) and ``clip``; see
+            `data_modules.modalities.volumes.naming`.
+        patient_pattern: regular expression that finds the patient id in a volume's name; group ``patient`` or the
+            first.
+        sample_sheet: ``{file, key, patient}`` instead: columns with volume names and patient ids.
+        mask: None, or ``{match, of}``: the regular expression of mask files and the sequence they are drawn on.
+        spacing: millimetres between the grid's voxels to the right, to anterior and to superior; one number for all.
+        size: of the grid, voxels.
+        patch: of a token, voxels; divides `size`.
+        crop: ``foreground``, ``mask``, ``brightest`` or ``none``; see `GridSettings`.
+        centre: sequences by which the grid is centred, first choice first; None: in the order of `sequences`.
+        workers: threads that read.
+        max_failed: share of patients whose volumes may fail.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: CohortSource,
+        files: str | Sequence[str],
+        sequences: Mapping[str, Any],
+        patient_pattern: str | None = None,
+        sample_sheet: Mapping[str, str] | None = None,
+        mask: Mapping[str, str] | None = None,
+        spacing: float | Sequence[float] = 1.0,
+        size: int | Sequence[int] = 64,
+        patch: int | Sequence[int] = 16,
+        crop: Crop = "foreground",
+        centre: Sequence[str] | None = None,
+        workers: int = 2,
+        max_failed: float = 0.05,
+    ) -> None:
+        super().__init__(name=name, source=source)
+        self._files = files
+        self._ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=Path(source.root))
+        self.sequences = parse_sequences(sequences, mask, key=self.key)
+        grid = GridSettings(spacing=_three(spacing, float), size=_three(size, int), patch=_three(patch, int), crop=crop)
+        self.settings = VolumeSettings(sequences=self.sequences.intensities, grid=grid, centre=tuple(centre or ()))
+        self._workers = workers
+        self._max_failed = max_failed
+
+    @cached_property
+    def _found(self) -> tuple[list[VolumeFile], list[str]]:
+        return find_volumes(Path(self.source.root), self._files, memo=Path(self.source.cache))
+
+    @cached_property
+    def _named(self) -> Sorted:
+        return self.sequences.sort(self._found[0], self._ids)
+
+    @property
+    def requests(self) -> list[PatientVolumes]:
+        """What to ingest: patients with at least one volume."""
+        return [
+            PatientVolumes(
+                patient=patient,
+                files={name: files[name][0] for name in self.sequences.names if name in files},
+                mask=self._named.masks.get(patient, [None])[0],
+            )
+            for patient, files in sorted(self._named.volumes.items())
+        ]
+
+    @property
+    def patients(self) -> frozenset[str]:
+        return frozenset(self._named.volumes)
+
+    @property
+    def absent(self) -> str | None:
+        found, empty = self._found
+        return None if found else f"no file matches {some(empty)} under {self.source.root}"
+
+    def check(self) -> list[str]:
+        problems = list(self.sequences.problems)
+        problems += [f"{self.key}.{problem}." for problem in self.settings.grid.problems()]
+        strangers = [name for name in self.settings.centre if name not in self.sequences.names]
+        if strangers:
+            problems.append(f"{self.key}.centre names {some(strangers)}, which {self.key}.sequences does not declare.")
+        if self.settings.grid.crop == "mask" and self.sequences.mask is None:
+            problems.append(f"{self.key}.crop is mask, but {self.key}.mask is null. Set {self.key}.mask.match and of.")
+        problems += self._ids.check(key=self.key)
+        if problems:
+            return problems
+        files, empty = self._found
+        if empty:
+            return [f"{self.key}.files: no file matches {some(empty)}. Point {self.key}.files or cohort.root to them."]
+        return self._named.problems(len(files), needs_mask=self.settings.grid.crop == "mask")
+
+    def prepare(self, progress: Progress) -> None:
+        ingest_volumes(
+            self.requests,
+            self.settings,
+            cache=Path(self.source.cache),
+            progress=progress,
+            workers=self._workers,
+            max_failed=self._max_failed,
+            name=self.name,
+            simulated=self.source.simulated,
+        )
+
+    def quality(self) -> Sequence[Quality]:
+        """Volumes read and patients failed."""
+        return [volume_quality(self.ingested.folder)]
+
+    @cached_property
+    def ingested(self) -> VolumeSet:
+        """The ingested volumes.
+
+        Raises:
+            FusionError: `prepare` has not run.
+        """
+        cache, simulated = Path(self.source.cache), self.source.simulated
+        found = load_set(self.requests, self.settings, cache=cache, simulated=simulated)
+        if found is None:
+            raise FusionError(
+                f"{self.key}: the volumes have not been ingested, or the cache was emptied since: run prepare first."
+            )
+        return found
+
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality:
+        """Nothing is learned of patients: intensities and crops are each patient's own, grids the caller's choice."""
+        return FittedVolumes(self)
+
+    def restore(self, state: State) -> FittedModality:
+        """Read this cohort's volumes as a run's were.
+
+        Raises:
+            FusionError: the grid, the sequences or their intensities are not those the weights were trained on.
+        """
+        require_same(self.identity(), state.config, key=self.key)
+        return FittedVolumes(self)
+
+    def identity(self) -> dict[str, Any]:
+        """What must agree between the volumes a model was trained on and those it is applied to."""
+        grid = self.settings.grid
+        return {
+            "sequences": [[name, *_plain(how)] for name, how in self.settings.sequences.items()],
+            "spacing": list(grid.spacing),
+            "size": list(grid.size),
+            "patch": list(grid.patch),
+            "crop": grid.crop,
+            "centre": list(self.settings.centre),
+        }
+
+
+def _plain(how: Any) -> list[Any]:
+    """An `Intensity` as JSON gives it back."""
+    return [list(value) if isinstance(value, tuple) else value for value in asdict(how).values()]
+
+
+def _three(value: Any, kind: Any) -> Any:
+    values = list(value) if isinstance(value, Sequence) else [value] * 3
+    if len(values) != 3:
+        raise FusionError(f"a volume has 3 axes, but {values} are {len(values)} numbers (spacing, size, patch).")
+    return tuple(kind(one) for one in values)
+
+
+class FittedVolumes(BaseFitted):
+    """Patches of any patient of the cohort."""
+
+    def __init__(self, volumes: Volumes) -> None:
+        self._volumes = volumes
+        grid, names = volumes.settings.grid, volumes.sequences.names
+        super().__init__(
+            ModalitySpec(
+                name=volumes.name,
+                kind="volume",
+                token_shape=grid.patch,
+                features=tuple(
+                    FeatureSpec(name=f"{sequence}:{x},{y},{z}", kind="patch", label=f"{sequence}, patch {x}, {y}, {z}")
+                    for sequence in names
+                    for x, y, z in np.ndindex(*grid.patches)
+                ),
+                sequences=names,
+                grid=grid.patches,
+            )
+        )
+
+    def load(self, patient_id: str) -> Item | None:
+        entry = self._volumes.ingested.entries.get(patient_id)
+        if entry is None:
+            return None
+        values, mask = entry.tokens(self._volumes.settings.grid)
+        return Item(values=values, mask=mask)
+
+    def planes(self, patches: NDArray[Scalar], *, through: int) -> list[NDArray[Scalar]]:
+        """Axial, coronal and sagittal plane ``(row, column)`` of one sequence, as radiologists look at them.
+
+        Args:
+            patches: ``(patch, px, py, pz)`` of the whole grid.
+            through: the patch through whose middle they go.
+        """
+        grid = self._volumes.settings.grid
+        corner = np.array(np.unravel_index(through, grid.patches)) * grid.patch
+        return planes(from_patches(patches, grid.patches), [int(x) for x in corner + np.array(grid.patch) // 2])
+
+    def grey(self, patches: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Patches of one sequence as grey levels, as on contact sheets."""
+        return grey(patches)
+
+    @property
+    def plane_mm(self) -> list[tuple[float, float]]:
+        """Height and width of those planes in millimetres."""
+        grid = self._volumes.settings.grid
+        x, y, z = (length * step for length, step in zip(grid.size, grid.spacing, strict=True))
+        return [(y, x), (z, x), (z, y)]
+
+    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+        """Hand-crafted features (`data_modules.ingest.volumes.features`)."""
+        import pandas as pd
+
+        from data_modules.ingest.volumes.features import feature_names
+
+        names = feature_names(self._volumes.sequences.names)
+        rows = np.full((len(patient_ids), len(names)), np.nan)
+        for row, patient in zip(rows, patient_ids, strict=True):
+            entry = self._volumes.ingested.entries.get(patient)
+            if entry is not None:
+                row[:] = entry.features()
+        return pd.DataFrame(rows, index=pd.Index(list(patient_ids), name="patient_id"), columns=names)
+
+    def state(self) -> State:
+        return State(config=self._volumes.identity(), arrays={})

@@ -1,0 +1,1 @@
+"""A finished run on new patients: restore, match, score."""

@@ -1,0 +1,187 @@
+"""A trained run applied to a cohort: scores by fold, their spread, what matched, who is unlike the training set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+
+from fusion.apply.matching import Matching, match_all
+from fusion.apply.trained import load_members, score
+from fusion.arms.classical import features
+from fusion.contract import Progress
+from fusion.evaluation.outcome import outcome_of
+from fusion.protocol.novelty import Novelty
+from fusion.run.state import load_state
+
+if TYPE_CHECKING:
+    from fusion.protocol.setup import Setup
+    from fusion.run.folder import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """What a run says of a cohort's patients.
+
+    Attributes:
+        table: the content of predictions.csv.
+        threshold: mean of the folds' thresholds, for labelled cohorts.
+        matches: modality → features matched, missing and extra, where features are matched by name.
+        arm: which was applied.
+        notes: what a reader of the scores must know, each a sentence.
+    """
+
+    table: pd.DataFrame
+    threshold: float
+    matches: dict[str, Matching]
+    arm: str
+    notes: tuple[str, ...]
+
+
+def apply(
+    folder: RunFolder,
+    config: Any,
+    setup: Setup,
+    *,
+    arm: str,
+    patients: Sequence[str],
+    min_match: float,
+    progress: Progress,
+) -> Application:
+    """Score patients of `setup` by the run's fold models.
+
+    Args:
+        folder: the run.
+        config: the run's configuration, reading the new cohort.
+        setup: the new cohort.
+        arm: ``fusion`` or ``only_<modality>``.
+        patients: whom to score.
+        min_match: see `fusion.apply.matching.match_all`.
+        progress: of the folds.
+
+    Raises:
+        FusionError: too few features match.
+    """
+    folds = folder.folds()["folds"]
+    models = {_name(fold): folder.models(_name(fold)) for fold in folds}
+    matches = match_all(_states(models.values()), setup.modalities, min_match=min_match)
+    make_data = instantiate(config.datamodule)
+    endpoint = folder.cohort_spec().endpoint
+    scores: list[NDArray[np.float64]] = []
+    distances = pd.DataFrame(np.nan, index=list(patients), columns=list(models))
+    thresholds = []
+    for done, fold in enumerate(folds):
+        progress("Scoring by fold models", done, len(folds))
+        name = _name(fold)
+        trained = set(fold["train"])
+        unseen = [patient for patient in patients if patient not in trained]
+        members = load_members(
+            models[name], name, arm=arm, config=config, endpoint=endpoint, modalities=setup.modalities
+        )
+        if unseen:
+            mine = score(list(members), unseen, make_data)
+            scores.append(np.full((len(patients), *mine.shape[1:]), np.nan))
+            scores[-1][[patient not in trained for patient in patients]] = mine
+            distances.loc[unseen, name] = _distance(models[name], setup, unseen)
+        thresholds.append(json.loads((models[name] / arm / "arm.json").read_text())["calibration"]["threshold"])
+    progress("Scoring by fold models", len(folds), len(folds))
+    trained_on = {patient for fold in folds for patient in fold["train"]}
+    return Application(
+        table=_table(setup, outcome_of(endpoint).summary(np.stack(scores)), scores, distances, trained=trained_on),
+        threshold=float(np.mean(np.array(thresholds, dtype=np.float64))),
+        matches=matches,
+        arm=arm,
+        notes=tuple(_notes(folder, setup, matches, trained=sum(one in trained_on for one in patients))),
+    )
+
+
+def _table(
+    setup: Setup,
+    summary: Mapping[str, Any],
+    scores: Sequence[NDArray[np.float64]],
+    distances: pd.DataFrame,
+    *,
+    trained: set[str],
+) -> pd.DataFrame:
+    """predictions.csv; `scores`, of a fold: ``(patient,)`` or ``(patient, class)``, NaN where it trained on him."""
+    patients = list(distances.index)
+    first = np.stack(scores).reshape(len(scores), len(patients), -1)[..., 0]
+    # Distances are relative to each fold's limit; unlike in most folds means unlike.
+    distance = distances.mean(axis=1)
+    return pd.DataFrame(
+        {
+            "patient_id": patients,
+            **_files(setup, patients),
+            **summary,
+            "modalities": [
+                "+".join(name for name, modality in setup.modalities.items() if patient in modality.patients)
+                for patient in patients
+            ],
+            "out_of_distribution": (distance > 1.0).to_numpy(),
+            "distance": distance.to_numpy(),
+            "fold_models": np.isfinite(first).sum(axis=0),
+            "in_training": [patient in trained for patient in patients],
+        }
+    )
+
+
+def _files(setup: Setup, patients: Sequence[str]) -> dict[str, list[str]]:
+    """The column `file`, where a patient is an image file."""
+    for modality in setup.modalities.values():
+        named = getattr(modality, "named_files", None)
+        if named is not None:
+            return {"file": named(patients)}
+    return {}
+
+
+def _name(fold: Mapping[str, Any]) -> str:
+    return f"repeat{fold['repeat']}_fold{fold['index']}"
+
+
+def _states(models: Any) -> list[Path]:
+    """Folders of the members' fitted modalities."""
+    return [path for folder in models for path in sorted((folder / "modalities").glob("member*"))]
+
+
+def _distance(models: Path, setup: Setup, patients: Sequence[str]) -> NDArray[np.float64]:
+    """Distance to the fold's training patients as a multiple of its limit, over the features that a patient has."""
+    novelty = Novelty.from_state(load_state(models, "novelty"))
+    whole = {
+        name: modality.restore(load_state(models / "modalities" / "whole", name))
+        for name, modality in setup.modalities.items()
+    }
+    table = features(whole, patients)
+    # Of modalities without any file nothing is known.
+    lacking = [name for name in novelty.columns if name.split(":", 1)[0] in setup.absent]
+    return novelty.distance(table.reindex(columns=[*table.columns, *lacking])) / novelty.limit
+
+
+def _notes(folder: RunFolder, setup: Setup, matches: Mapping[str, Matching], *, trained: int) -> list[str]:
+    """What a reader of the scores must know; `trained` counts patients whom the run trained on."""
+    notes = [f"Scored without {name}: {why}." for name, why in setup.absent.items()]
+    notes += setup.cohort.notes
+    for name, match in matches.items():
+        if match.missing:
+            read = {"reference": "not mutated", "unknown": "unknown"}.get(str(match.absent_is), "missing values")
+            notes.append(
+                f"{len(match.missing)} of {len(match.missing) + len(match.matched)} named features of {name} are "
+                f"nowhere in the files and count as {read}."
+            )
+    if trained:
+        notes.append(
+            f"{trained} patients have ids that the run trained on; each is scored by the folds that left this id out."
+        )
+    then, now = folder.cohort_spec().endpoint, setup.cohort.spec.endpoint
+    if (then.name, then.classes) != (now.name, now.classes):
+        notes.append(
+            f"Trained on {then.name} ({' / '.join(then.classes)}); this cohort's outcome is {now.name} "
+            f"({' / '.join(now.classes)})."
+        )
+    return notes

@@ -1,0 +1,170 @@
+"""What `fusion.predict` leaves: predictions.csv and its key, matches.json, cohort.csv, metrics.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusion.contract import EndpointSpec, FusionError
+from fusion.evaluation.outcome import Outcome, outcome_of
+from fusion.run.files import replace_file
+from fusion.run.state import save_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fusion.apply.application import Application
+    from fusion.protocol.setup import Setup
+    from fusion.run.folder import RunFolder
+
+COLUMNS = {
+    "file": "the image file",
+    "class": "the likeliest class by the mean of the fold models",
+    "patient_id": "as the cohort's files name the patient",
+    "score": "mean of the fold models' calibrated probabilities of {positive}",
+    "low": "lowest score of a fold model: a range over models, no confidence interval",
+    "high": "highest score of a fold model: a range over models, no confidence interval",
+    "modalities": "which of the run's modalities the patient has, joined by +; the score is made of these",
+    "out_of_distribution": "true where distance is above 1: unlike the patients that the run trained on",
+    "distance": "Mahalanobis distance to the training patients over the limit of their own fold; above 1 is unusual",
+    "fold_models": "how many folds' models scored the patient: all, or those that did not train on him",
+    "in_training": "true where some fold trained on the patient; his score is then out of fold",
+    "simulated": "true: run or cohort is simulated, and the score says nothing of a real patient",
+}
+"""Column of predictions.csv → what it means, for predictions.json and the report."""
+
+
+def refuse_existing(output: Path, *, overwrite: bool) -> None:
+    """Keep predictions that are there already.
+
+    Raises:
+        FusionError: `output` holds predictions and `overwrite` is not set.
+    """
+    if (output / "predictions.csv").exists() and not overwrite:
+        raise FusionError(
+            f"{output}: holds predictions already. Choose another folder with output=<folder> or replace them with "
+            "overwrite=true."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What is written of an application.
+
+    Attributes:
+        facts: the content of predictions.json.
+        table: the content of predictions.csv.
+        rows: labelled patients, as `fusion.evaluation.evaluate` takes them; None where too few are labelled.
+        metrics: the content of metrics.json; None likewise.
+        outcome: what judges the endpoint.
+    """
+
+    facts: dict[str, Any]
+    table: pd.DataFrame
+    rows: pd.DataFrame | None
+    metrics: dict[str, Any] | None
+    outcome: Outcome
+
+
+def write_results(result: Application, output: Path, folder: RunFolder, setup: Setup, *, evaluation: Any) -> Applied:
+    """Write everything but predictions.csv and the report; predictions.csv of an earlier call goes first."""
+    spec, trained = setup.cohort.spec, folder.cohort_spec().endpoint
+    outcome = outcome_of(trained)
+    simulated = spec.simulated or folder.cohort_spec().simulated
+    table = result.table.assign(simulated=True) if simulated else result.table
+    output.mkdir(parents=True, exist_ok=True)
+    for stale in ("predictions.csv", "metrics.json"):
+        (output / stale).unlink(missing_ok=True)
+    replace_file(output / "cohort.csv", lambda path: setup.cohort.reconciliation.to_csv(path, index=False))
+    save_json(output / "matches.json", {name: match.record() for name, match in result.matches.items()})
+    facts = {
+        "simulated": simulated,
+        "run": str(folder.path),
+        "arm": result.arm,
+        "cohort": spec.name,
+        "endpoint": spec.endpoint.name,
+        "classes": list(trained.classes),
+        "patients": len(table),
+        "columns": {name: _meaning(name, trained) for name in table.columns},
+        "notes": list(result.notes),
+    }
+    save_json(output / "predictions.json", facts)
+    rows = labelled(result, setup, outcome)
+    metrics = None
+    if rows is not None:
+        metrics = _evaluate(rows, result.arm, outcome, evaluation, simulated=simulated)
+        save_json(output / "metrics.json", metrics)
+    return Applied(facts=facts, table=table, rows=rows, metrics=metrics, outcome=outcome)
+
+
+def finish(applied: Applied, output: Path, report: Path | None) -> None:
+    """Write predictions.csv, last of all, and say where everything is."""
+    lines = _answer(applied.facts, applied.metrics, applied.outcome, output)
+    if report is not None:
+        lines.append(f"{'SIMULATED · ' if applied.facts['simulated'] else ''}Report: {report}")
+    replace_file(output / "predictions.csv", lambda path: applied.table.to_csv(path, index=False))
+    print("\n".join(lines))  # noqa: T201 — the command's answer
+
+
+def _meaning(column: str, endpoint: EndpointSpec) -> str:
+    """Of a column of predictions.csv."""
+    if column in COLUMNS:
+        of = endpoint.classes[1] if endpoint.kind == "binary" else "the class"
+        return COLUMNS[column].format(positive=of)
+    return f"mean of the fold models' calibrated probabilities of {column.removeprefix('score_')}"
+
+
+def labelled(result: Application, setup: Setup, outcome: Outcome) -> pd.DataFrame | None:
+    """Scored patients with a label, as `fusion.evaluation.evaluate` takes them; None without two of two classes.
+
+    Two, for a bootstrap draw of a class of one is mostly that patient or nobody.
+    """
+    classes = setup.cohort.spec.endpoint.classes
+    labels = outcome.align(setup.cohort.labels, classes).loc[list(result.table["patient_id"])]
+    known = (labels >= 0).to_numpy()
+    if (labels[known].value_counts() > 1).sum() < 2:
+        return None
+    return result.table[known].assign(
+        arm=result.arm,
+        repeat=0,
+        fold=0,
+        endpoint=setup.cohort.spec.endpoint.name,
+        label=labels[known].to_numpy(),
+        threshold=result.threshold,
+    )
+
+
+def _evaluate(rows: pd.DataFrame, arm: str, outcome: Outcome, evaluation: Any, *, simulated: bool) -> dict[str, Any]:
+    metrics = outcome.evaluate(rows, draws=evaluation.draws, seed=evaluation.seed, reference=arm, simulated=simulated)
+    # No arms are compared here, and nobody's fold is another's: these would say what nobody measured.
+    for key in ("comparisons", "verdict"):
+        metrics.pop(key)
+    metrics["arms"][arm].pop("auroc_fold_mean", None)
+    threshold = float(rows["threshold"].iloc[0])
+    cut = {} if threshold != threshold else {"threshold": threshold}  # NaN: the likeliest class is called
+    return {**metrics, "scores": "mean of the fold models", **cut}
+
+
+def _answer(facts: dict[str, Any], metrics: dict[str, Any] | None, outcome: Outcome, output: Path) -> list[str]:
+    stamp = "SIMULATED · " if facts["simulated"] else ""
+    lines = [f"{stamp}{facts['patients']} patients scored by {facts['arm']}: {output / 'predictions.csv'}"]
+    lines += [f"Note: {note}" for note in facts["notes"]]
+    if metrics is not None:
+        values = metrics["arms"][facts["arm"]]
+
+        def interval(name: str) -> str:
+            entry = values[name]
+            if entry["value"] is None:
+                return "undefined"
+            return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
+
+        label = outcome.label[0].upper() + outcome.label[1:]
+        told = f"{stamp}{label} {interval(outcome.chosen)} on {metrics['patients']} labelled patients"
+        if "calibration_slope" in values:
+            told += (
+                f", {metrics['positives']} {facts['classes'][1]}; calibration slope {interval('calibration_slope')}, "
+                f"intercept {interval('calibration_intercept')}"
+            )
+        lines.append(f"{told}: {output / 'metrics.json'}")
+    return lines

@@ -1,0 +1,153 @@
+"""A trained run, opened again: its members as they were, restored without pickle, reading any cohort's files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec, State
+from fusion.evaluation.outcome import Calibrator, outcome_of
+from fusion.network.fitting import load_weights, predict_scores
+from fusion.network.model import FusionModel, build_model
+from fusion.run.state import load_state
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One network of one fold with the modalities it was trained on.
+
+    Attributes:
+        fold: the fold's name.
+        index: of the inner fold it left out.
+        model: in evaluation mode.
+        fitted: modality → as fitted on the member's training patients.
+        calibrator: logits → calibrated probabilities, learned in its fold.
+    """
+
+    fold: str
+    index: int
+    model: FusionModel
+    fitted: Mapping[str, FittedModality]
+    calibrator: Calibrator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lacking:
+    """A `FittedModality` of which a cohort has no file: nobody has it.
+
+    Attributes:
+        spec: as the model was trained.
+    """
+
+    spec: ModalitySpec
+
+    def load(self, patient_id: str) -> None:
+        return None
+
+    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+        import pandas as pd
+
+        names = [feature.name for feature in self.spec.features]
+        return pd.DataFrame(np.nan, index=list(patient_ids), columns=names)
+
+    @property
+    def selection(self) -> None:
+        return None
+
+    def state(self) -> State:
+        raise NotImplementedError("nothing was fitted")
+
+
+def spec_from_json(content: Mapping[str, Any]) -> ModalitySpec:
+    """The inverse of `dataclasses.asdict` for a `ModalitySpec` that went through JSON."""
+    return ModalitySpec(
+        name=content["name"],
+        kind=content["kind"],
+        token_shape=tuple(content["token_shape"]),
+        features=tuple(FeatureSpec(**feature) for feature in content["features"]),
+        # Runs from before volumes have neither.
+        sequences=tuple(content.get("sequences", ())),
+        grid=tuple(content.get("grid", ())),
+    )
+
+
+def load_members(
+    folder: Path,
+    fold: str,
+    *,
+    arm: str,
+    config: Any,
+    endpoint: EndpointSpec,
+    modalities: Mapping[str, Modality],
+) -> Iterator[Member]:
+    """The members of one arm in one fold, one at a time.
+
+    Args:
+        folder: ``models/<fold>`` of the run.
+        fold: its name.
+        arm: ``fusion`` or ``only_<modality>``.
+        config: the run's configuration.
+        endpoint: the run's endpoint.
+        modalities: bound to the cohort that is to be read; what they learned comes from the run. Nobody has one that
+            is not here.
+
+    Raises:
+        FusionError: the run kept no such arm, a file of it cannot be read, or the cohort has nothing that it reads.
+    """
+    try:
+        kept = json.loads((folder / arm / "arm.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        arms = sorted(path.parent.name for path in folder.glob("*/member0.safetensors"))
+        raise FusionError(f"{folder}: keeps no network arm {arm!r}; there are {', '.join(arms) or 'none'}.") from error
+    calibrator = outcome_of(endpoint).restore_calibrator(kept["calibration"])
+    for path in sorted((folder / arm).glob("member*.safetensors")):
+        index = int(path.stem.removeprefix("member"))
+        specs = {
+            name: spec_from_json(content)
+            for name, content in json.loads(path.with_suffix(".json").read_text(encoding="utf-8")).items()
+        }
+        if not set(specs) & set(modalities):
+            raise FusionError(f"arm: {arm!r} reads {', '.join(specs)}, of which the cohort has no file.")
+        model = build_model(_without_pretraining(config.model), specs, endpoint, seed=0)
+        load_weights(model, path)
+        fitted = {
+            name: modalities[name].restore(load_state(folder / "modalities" / f"member{index}", name))
+            if name in modalities
+            else Lacking(spec=spec)
+            for name, spec in specs.items()
+        }
+        yield Member(fold=fold, index=index, model=model.eval(), fitted=fitted, calibrator=calibrator)
+
+
+def _without_pretraining(model: Any) -> Any:
+    """The model's node without the weights that training began with: the run keeps those it ended with."""
+    made = OmegaConf.create(OmegaConf.to_container(model, resolve=True) if OmegaConf.is_config(model) else dict(model))
+    for encoder in made.encoders.values():
+        if "weights" in encoder:
+            encoder.weights = None
+    return made
+
+
+def score(members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any]) -> NDArray[np.float64]:
+    """Calibrated scores by one fold: the mean over its members, ``(patient,)`` or ``(patient, class)``.
+
+    The same sum in the same order as in training, so that out-of-fold scores come out equal to the last bit.
+    """
+    import pandas as pd
+
+    unknown: pd.Series[int] = pd.Series(-1, index=list(patient_ids))
+    scores = []
+    for member in members:
+        data = make_data(fitted=member.fitted, train_ids=[], val_ids=[], labels=unknown, seed=0)
+        scores.append(member.calibrator(predict_scores(member.model, data.predict_loader(list(patient_ids)))))
+    return np.asarray(np.mean(scores, axis=0), dtype=np.float64)

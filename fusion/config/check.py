@@ -1,0 +1,208 @@
+"""Checks of a command line and of the configuration it composes; every complaint names the right spelling."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+
+from fusion.config.files import ConfigError, conf_dir
+from fusion.config.help import experiments_text, groups, options
+from fusion.config.schema import problems, schema
+
+_NEEDS_EXPERIMENT = {"train"}
+
+
+def check_command(overrides: Sequence[str], config_name: str, user_dir: Path | None, *, multirun: bool) -> list[str]:
+    """Check everything the command line asks for, by composing it.
+
+    Returns:
+        The overrides for Hydra, one for one; ``folds=<file>`` becomes ``folds.file=<file>``.
+
+    Raises:
+        ConfigError: an unknown experiment, group, choice, key, parameter or kind of value.
+    """
+    corrected = [_fold_file(text) for text in overrides]
+    parsed = [_parse(text) for text in corrected]
+    for override in parsed:
+        _check_choice(override, user_dir)
+    if config_name in _NEEDS_EXPERIMENT and not any(item.key_or_group == "experiment" for item in parsed):
+        raise ConfigError(f"Choose an experiment with +experiment=<name>:\n{experiments_text(user_dir)}")
+    for job in _jobs(parsed, multirun=multirun):
+        config = _compose(job, config_name, user_dir)
+        check_config(config, config_name, user_dir)
+        for sweep in _configured_sweeps(config):
+            _check_choice(sweep, user_dir)
+            for single in _singles(sweep):
+                check_config(_compose([*job, single], config_name, user_dir), config_name, user_dir)
+    return corrected
+
+
+def check_config(config: DictConfig, config_name: str, user_dir: Path | None) -> None:
+    """Check a composed configuration against the keys that exist and the signatures of its targets.
+
+    Raises:
+        ConfigError: every problem found, one a line.
+    """
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    plain = OmegaConf.to_container(own)
+    found = problems(plain, schema(config_name, user_dir))
+    if found:
+        raise ConfigError("\n".join(found))
+    missing = [key for key, value in _dotted(plain) if value == "???"]
+    if missing:
+        raise ConfigError("\n".join(f"{key} is needed: give {key}=<value>." for key in missing))
+    try:
+        OmegaConf.resolve(own)
+    except InterpolationKeyError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _fold_file(text: str) -> str:
+    key, _, value = text.partition("=")
+    return f"folds.file={value}" if key == "folds" and not value.startswith("{") else text
+
+
+def _parse(text: str) -> Override:
+    if "=" not in text and not text.startswith("~"):
+        raise ConfigError(
+            f"{text!r} is neither an option nor key=value; experiments are chosen with +experiment=<name>."
+        )
+    try:
+        return OverridesParser.create().parse_override(text)
+    except OverrideParseException as error:
+        raise ConfigError(
+            f"{text!r} cannot be read: {error.message}\nQuote special characters: 'key=\"a value\"'."
+        ) from error
+
+
+def _check_choice(override: Override, user_dir: Path | None) -> None:
+    """A group's choice must exist; a group without a default is chosen with ``+``."""
+    group = override.key_or_group
+    if group not in groups(user_dir) or override.is_delete():
+        return
+    choices = options(group, user_dir)
+    asked = [single.value() for single in _singles(override)]
+    for value in (item for entry in asked for item in (entry if isinstance(entry, list) else [entry])):
+        if value is not None and str(value) not in choices:
+            listing = experiments_text(user_dir) if group == "experiment" else f"  {', '.join(choices)}"
+            kind = "experiments" if group == "experiment" else f"choices of {group}"
+            raise ConfigError(
+                f"{group}={value}: no such choice.{_suggest(str(value), choices)} The {kind} are:\n{listing}"
+            )
+    if group in ("experiment", "sweep") and not override.is_add():
+        raise ConfigError(f"Write +{override.input_line} (with a plus): {group} is chosen on top of the defaults.")
+
+
+def _singles(override: Override) -> list[Override]:
+    """An override with several values as one override a value."""
+    if not override.is_sweep_override():
+        return [override]
+    key = str(override.input_line).partition("=")[0]
+    return [_parse(f"{key}={value}") for value in override.sweep_string_iterator()]
+
+
+def _jobs(parsed: Sequence[Override], *, multirun: bool) -> Iterator[list[Override]]:
+    """Jobs that together show every value of every swept key once: what is wrong in one is found before the first."""
+    swept = [item for item in parsed if item.is_sweep_override()]
+    if swept and not multirun and not any(item.key_or_group == "sweep" for item in parsed):
+        raise ConfigError(f"{swept[0].input_line} has several values: add --multirun (-m) to run a sweep over them.")
+    first = {id(item): _singles(item)[0] for item in parsed}
+    yield [first[id(item)] for item in parsed]
+    for item in swept:
+        for single in _singles(item)[1:]:
+            yield [single if other is item else first[id(other)] for other in parsed]
+
+
+def _configured_sweeps(config: DictConfig) -> list[Override]:
+    """What a YAML file asks to sweep over."""
+    parameters = OmegaConf.select(config, "hydra.sweeper.params") or {}
+    return [_parse(f"{key}={value}") for key, value in parameters.items()]
+
+
+def _compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -> DictConfig:
+    """The configuration of one job, with Hydra's own part.
+
+    Raises:
+        ConfigError: in our words, for what Hydra refuses.
+    """
+    try:
+        return _hydra_compose(job, config_name, user_dir)
+    except MissingConfigException as error:
+        wanted = str(error.missing_cfg_file or "")
+        hint = _suggest(wanted.rpartition("/")[2], {str(item): "" for item in error.options or ()})
+        raise ConfigError(f"{error}{hint}") from error
+    except ConfigCompositionException as error:
+        raise ConfigError(_unknown_keys(job, config_name, user_dir) or _with_cause(error)) from error
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError(str(error)) from error
+
+
+def _hydra_compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -> DictConfig:
+    path = create_config_search_path(str(conf_dir()))
+    if user_dir is not None:
+        path.prepend("command-line", f"file://{user_dir}", anchor=SearchPathQuery(provider="schema"))
+    Hydra.create_main_hydra2(task_name=config_name, config_search_path=path)
+    try:
+        return compose(config_name, [str(item.input_line) for item in job], return_hydra_config=True)
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | None) -> str:
+    """Which of the overrides name keys that do not exist, tested on the configuration without them."""
+    known_groups = groups(user_dir)
+    chosen = [item for item in job if item.key_or_group in known_groups]
+    if len(chosen) == len(job):
+        return ""
+    try:
+        config = _hydra_compose(chosen, config_name, user_dir)
+    except ConfigCompositionException:
+        return ""  # something else is wrong, and is said instead
+    keys = {key: "" for key, _ in _dotted(OmegaConf.to_container(config)) if not key.startswith("hydra.")}
+    wrong = [
+        item
+        for item in job
+        if item not in chosen
+        and not item.is_add()
+        and item.key_or_group not in keys
+        and not item.key_or_group.startswith("hydra.")
+    ]
+    names = keys | dict.fromkeys(known_groups, "")
+    return "\n".join(f"Unknown key {item.key_or_group!r}.{_suggest(item.key_or_group, names)}" for item in wrong)
+
+
+def _dotted(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        yield f"{prefix}{key}", value
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+
+
+def _suggest(word: str, known: Mapping[str, str]) -> str:
+    """`` Did you mean …?`` with the nearest spellings, by the whole name or by its last part."""
+    near = difflib.get_close_matches(word, known, n=2, cutoff=0.7)
+    if not near:
+        last = word.rpartition(".")[2]
+        parts = {key.rpartition(".")[2] for key in known}
+        ends = difflib.get_close_matches(last, parts, n=2, cutoff=0.75)
+        near = [key for end in ends for key in known if key.rpartition(".")[2] == end][:3]
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _with_cause(error: Exception) -> str:
+    cause = error.__cause__
+    return str(error) if cause is None or str(cause) in str(error) else f"{error}\n{cause}"

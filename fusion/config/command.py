@@ -1,0 +1,198 @@
+"""From the command line to a checked configuration: what `fusion.train`, `explain` and `predict` start with.
+
+Everything a user can mistype is found here, before anything heavy is imported, and answered with the nearest right
+spelling. Then Hydra takes over, so `--multirun`, `--cfg` and `--config-dir` work as its manual says.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from fusion.config.files import ConfigError, conf_dir
+from fusion.contract import FusionError
+from fusion.run.files import replace_file
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    Task = Callable[[DictConfig], float | None]
+
+INTERRUPTED = 130
+MENDABLE = 2
+
+
+class _MendableError(BaseException):
+    """A `FusionError` on its way past Hydra, which would write a line about every exception of a job."""
+
+
+def _mendable(error: BaseException | None) -> FusionError | None:
+    """The `FusionError` in a chain of causes: Hydra's `instantiate` wraps what a constructor raises."""
+    while error is not None and not isinstance(error, FusionError):
+        error = error.__cause__
+    return error
+
+
+def run(task: Task, config_name: str) -> None:
+    """Be a command: check the command line, run `task` with the composed configuration, end with an exit code.
+
+    Exit codes: 0 done; 1 a defect of the program (traceback); 2 something the user can mend, in one message on
+    stderr; 130 interrupted.
+
+    Args:
+        task: takes the configuration, with `output` set to this run's folder; a returned number is what sweeps compare.
+        config_name: of the primary configuration, e.g. ``train``.
+    """
+    jobs = _Jobs(task)
+    try:
+        _command(jobs, config_name)
+    except (FusionError, _MendableError) as error:
+        jobs.tidy()
+        _stop(MENDABLE, str(error))
+    except KeyboardInterrupt:
+        _stop(INTERRUPTED, "\nInterrupted." + jobs.resume_hint())
+    except OSError as error:
+        message = _disk_problem(error)
+        if message is None:
+            raise
+        _stop(MENDABLE, message + jobs.resume_hint())
+
+
+@dataclass
+class _Jobs:
+    """The task as Hydra calls it: once, or once a job of a sweep."""
+
+    task: Task
+    output: Path | None = None
+    overrides: list[str] = field(default_factory=list)
+    scores: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_task(self) -> Task:
+        """For Hydra, which names the job after the module the task is written in."""
+
+        @functools.wraps(self.task)
+        def job(config: DictConfig) -> float | None:
+            return self.run(config)
+
+        return job
+
+    def run(self, config: DictConfig) -> float | None:
+        from hydra.core.hydra_config import HydraConfig
+        from omegaconf import open_dict
+
+        hydra = HydraConfig.get()
+        self.output = Path(hydra.runtime.output_dir)
+        self.overrides = list(hydra.overrides.hydra)
+        with open_dict(config):
+            config.output = str(self.output)
+        try:
+            score = self.task(config)
+        except Exception as error:
+            mendable = _mendable(error)
+            if mendable is None:
+                raise
+            raise _MendableError(str(mendable)) from error
+        self.scores.append({"job": self.output.name, "overrides": list(hydra.overrides.task), "score": score})
+        return score
+
+    def tidy(self) -> None:
+        """Remove the folder of a run that never began, and those above it that were made for it alone."""
+        if self.output is None:
+            return
+        with suppress(OSError):
+            for folder in (self.output.absolute(), *self.output.absolute().parents):
+                if folder == Path.cwd():
+                    break
+                folder.rmdir()  # fails, and so ends the loop, where a folder holds anything
+
+    def resume_hint(self) -> str:
+        if self.output is None or not self.output.is_dir():
+            return ""
+        if "hydra.mode=MULTIRUN" in self.overrides:
+            return f"\nJobs of the sweep that finished are in {self.output.parent}."
+        arguments = [
+            argument for argument in sys.argv[1:] if not argument.startswith(("output=", "resume=", "overwrite="))
+        ]
+        command = shlex.join([*arguments, f"output={self.output}", "resume=true"])
+        return f"\nFinished folds are kept. To go on:\n  {_program()} {command}"
+
+    def report_sweep(self, folder: Path) -> None:
+        """Jobs of a sweep by their inner score, on the console and as sweep.json."""
+        ranked = sorted(self.scores, key=lambda job: -(job["score"] if job["score"] is not None else float("-inf")))
+        text = json.dumps(ranked, indent=2)
+        replace_file(folder / "sweep.json", lambda partial: partial.write_text(text, encoding="utf-8"))
+        lines = [
+            f"  {'' if job['score'] is None else format(job['score'], '.4f'):>8}  {' '.join(job['overrides'])}"
+            for job in ranked
+        ]
+        sys.stdout.write("\n".join(["Sweep, best inner score first:", *lines, f"Saved: {folder / 'sweep.json'}", ""]))
+
+
+def _command(jobs: _Jobs, config_name: str) -> None:
+    from hydra import main
+    from hydra._internal.utils import get_args_parser  # what hydra.main itself parses with
+
+    from fusion.config.check import check_command
+    from fusion.config.help import help_text
+
+    arguments = get_args_parser().parse_args()
+    if arguments.experimental_rerun is not None:
+        raise ConfigError(
+            "--experimental-rerun loads a pickle, which can run any code; repeat the command line instead."
+        )
+    user_dir = None if arguments.config_dir is None else Path(arguments.config_dir).absolute()
+    if user_dir is not None and not user_dir.is_dir():
+        raise ConfigError(f"--config-dir {arguments.config_dir}: no such folder.")
+    name = arguments.config_name or config_name
+    if arguments.help:
+        sys.stdout.write(help_text(_program(), sys.modules[jobs.task.__module__].__doc__ or "", name, user_dir))
+        return
+    if not (arguments.hydra_help or arguments.info or arguments.shell_completion):
+        corrected = check_command(arguments.overrides, name, user_dir, multirun=arguments.multirun)
+        _replace_in_argv(arguments.overrides, corrected)
+
+    # Hydra re-raises errors instead of formatting them itself when this is set: `run` does that.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    main(config_path=str(conf_dir()), config_name=config_name, version_base="1.3")(jobs.as_task())()
+    if len(jobs.scores) > 1 and jobs.output is not None:
+        jobs.report_sweep(jobs.output.parent)
+
+
+def _replace_in_argv(old: Sequence[str], new: Sequence[str]) -> None:
+    """Put corrected overrides where the user's were."""
+    corrected = dict(zip(old, new, strict=True))
+    sys.argv[1:] = [corrected.get(argument, argument) for argument in sys.argv[1:]]
+
+
+def _program() -> str:
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return f"python -m {spec.name}" if spec is not None else f"python {sys.argv[0]}"
+
+
+def _disk_problem(error: OSError) -> str | None:
+    """One sentence for what is the machine's state rather than a defect; None for all else."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full{where}. Free some space, or set output=… and cache=… to another disk."
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return (
+            f"Permission denied{where}. Give access to it, or set output=… and cache=… to folders that may be written."
+        )
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"A file stands where a folder is needed{where}. Set output=… or cache=… to another place."
+    return None
+
+
+def _stop(code: int, message: str) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.write(message.rstrip() + "\n")
+    raise SystemExit(code)

@@ -1,0 +1,45 @@
+"""The door between the two wings: what `data_modules` hands over and what `fusion` takes.
+
+`data_modules` imports nothing else of `fusion`, and `fusion` imports nothing of `data_modules`; Hydra's
+`_target_` joins them. Shapes are named once, here: *batch* patients, *token* positions, then the shape of one token.
+
+=============  ==========================  ==========================================
+modality kind  values                      one token is
+=============  ==========================  ==========================================
+table          (batch, column) float32     a column, scaled by training patients
+variants       (batch, feature) float32    a selected feature: a burden, dosage or count
+tiles          (batch, tile, 3, H, W)      an RGB tile, uint8, of the patient's slides
+embeddings     (batch, tile, feature)      a tile's embedding, float32
+volume         (batch, patch, X, Y, Z)     a patch of one sequence, float32; sequence by sequence
+=============  ==========================  ==========================================
+"""
+
+from fusion.contract.batch import Batch, Item, ModalityBatch, Tokens
+from fusion.contract.cohort import Cohort
+from fusion.contract.errors import FusionError
+from fusion.contract.folds import Fold, InnerFold
+from fusion.contract.modality import FittedModality, Match, Modality, Progress, Quality, State
+from fusion.contract.specs import CohortSpec, EndpointSpec, FeatureKind, FeatureSpec, ModalityKind, ModalitySpec
+
+__all__ = [
+    "Batch",
+    "Cohort",
+    "CohortSpec",
+    "EndpointSpec",
+    "FeatureKind",
+    "FeatureSpec",
+    "FittedModality",
+    "Fold",
+    "FusionError",
+    "InnerFold",
+    "Item",
+    "Match",
+    "Modality",
+    "ModalityBatch",
+    "ModalityKind",
+    "ModalitySpec",
+    "Progress",
+    "Quality",
+    "State",
+    "Tokens",
+]

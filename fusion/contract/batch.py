@@ -1,0 +1,99 @@
+"""Tokens with masks: of one patient, of a batch, and what an encoder makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One patient's tokens of one modality.
+
+    Attributes:
+        values: ``(token, *token_shape)`` float32, or uint8 for tiles.
+        mask: ``(token,)`` bool; False for a table cell that is missing and not imputed, and for a patch of a sequence
+            that is missing.
+        coords: ``(token, 2)`` tile corners in level-0 pixels, where tokens have a place.
+        source: which of the patient's slides a tile is of, ``(token,)`` int, an index into `files`.
+        files: the slides.
+    """
+
+    values: NDArray[Any]
+    mask: NDArray[np.bool_]
+    coords: NDArray[np.int64] | None = None
+    source: NDArray[np.int64] | None = None
+    files: tuple[str, ...] = ()
+
+
+@dataclass(kw_only=True)
+class ModalityBatch:
+    """Tokens of one modality for a batch of patients.
+
+    Attributes:
+        values: ``(batch, token, *token_shape)``; padding is zero and never read by encoders.
+        mask: ``(batch, token)`` bool, True where a token is real. A patient without the modality has no True.
+        coords: ``(batch, token, 3)`` int64, where tokens have a place: which of the patient's slides, then x and y of
+            the tile's corner in level-0 pixels; zero where padded, None where the modality has no places.
+    """
+
+    values: Tensor
+    mask: Tensor
+    coords: Tensor | None = None
+
+    @property
+    def present(self) -> Tensor:
+        """``(batch,)`` bool: which patients have this modality at all."""
+        return self.mask.any(dim=1)
+
+    def to(self, device: Any) -> ModalityBatch:
+        coords = None if self.coords is None else self.coords.to(device)
+        return ModalityBatch(values=self.values.to(device), mask=self.mask.to(device), coords=coords)
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """What the model sees: no files, no ids.
+
+    Attributes:
+        modalities: name → tokens.
+        label: ``(batch,)`` int64; -1 where unknown (new patients).
+        index: ``(batch,)`` int64, the patient's row in the list of ids the loader was built with.
+    """
+
+    modalities: dict[str, ModalityBatch]
+    label: Tensor
+    index: Tensor
+
+    def to(self, device: Any) -> Batch:
+        return Batch(
+            modalities={name: part.to(device) for name, part in self.modalities.items()},
+            label=self.label.to(device),
+            index=self.index.to(device),
+        )
+
+
+@dataclass(kw_only=True)
+class Tokens:
+    """What an encoder makes of a `ModalityBatch`, and what a fuser takes.
+
+    Attributes:
+        values: ``(batch, token, width)``.
+        mask: ``(batch, token)`` bool.
+        summary: ``(batch, width)``, the modality in one vector; zeros for patients without it.
+        weights: ``(batch, token)`` attention pooling weights that sum to 1 over real tokens, where the encoder pools.
+    """
+
+    values: Tensor
+    mask: Tensor
+    summary: Tensor
+    weights: Tensor | None = None
+
+    @property
+    def present(self) -> Tensor:
+        return self.mask.any(dim=1)

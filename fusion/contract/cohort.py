@@ -1,0 +1,44 @@
+"""Patients with labels, validated and reconciled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fusion.contract.specs import CohortSpec
+
+
+class Cohort(Protocol):
+    """Patients with labels, validated and reconciled."""
+
+    @property
+    def spec(self) -> CohortSpec: ...
+
+    @property
+    def patient_ids(self) -> tuple[str, ...]: ...
+
+    @property
+    def labels(self) -> pd.Series[int]:
+        """Index patient_id; position in the endpoint's `classes` (0/1 where binary), -1 where unknown."""
+        ...
+
+    @property
+    def sites(self) -> pd.Series[str] | None:
+        """Index patient_id: hospital or batch, for site-aware folds and subgroups."""
+        ...
+
+    @property
+    def reconciliation(self) -> pd.DataFrame:
+        """cohort.csv: patient_id, kept, dropped_at, reason, then one bool column a source file and modality."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is no error and yet to be known, each a sentence."""
+        ...
+
+    def permuted(self, seed: int) -> Cohort:
+        """The same patients with their labels dealt out anew: nothing can be learned from it (a canary)."""
+        ...

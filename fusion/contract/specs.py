@@ -1,0 +1,88 @@
+"""What is known of features, modalities, endpoints and cohorts; plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+ModalityKind = Literal["table", "variants", "tiles", "embeddings", "volume"]
+FeatureKind = Literal["column", "burden", "dosage", "vaf", "count", "fraction", "copy_number", "embedding", "patch"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSpec:
+    """One named input of a modality, as a clinician would read it.
+
+    Attributes:
+        name: unique within the modality, e.g. ``burden:TP53``, ``17:7675088:C>T``, ``age_at_index``.
+        kind: what the number is.
+        label: for figures and reports.
+        gene: HGNC symbol, for variant features that belong to one gene.
+        unit: of the raw value (before scaling), e.g. ``years``.
+        consequence: worst consequence, for single variants.
+        residue: number of the amino acid that a single variant changes, where that is known.
+        center: subtracted from, and
+        scale: then divided into the raw value by the fitted scaler, so that reports can undo it.
+    """
+
+    name: str
+    kind: FeatureKind
+    label: str
+    gene: str | None = None
+    unit: str | None = None
+    consequence: str | None = None
+    residue: int | None = None
+    center: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModalitySpec:
+    """What an encoder must know of a modality; plain data, so that it is saved as JSON beside the weights.
+
+    Attributes:
+        name: the key in `Batch.modalities`, ``model.encoders`` and ``modality``.
+        kind: see the table above.
+        token_shape: the shape of one token's value: ``()``, ``(3, H, W)``, ``(feature,)`` or ``(X, Y, Z)``.
+        features: one per token for ``table``, ``variants`` and ``volume``; empty for tiles.
+        sequences: of a ``volume``, in the order of its tokens.
+        grid: patches of a ``volume`` along each axis; within a sequence the last axis counts fastest.
+    """
+
+    name: str
+    kind: ModalityKind
+    token_shape: tuple[int, ...] = ()
+    features: tuple[FeatureSpec, ...] = ()
+    sequences: tuple[str, ...] = ()
+    grid: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointSpec:
+    """The outcome a head predicts.
+
+    Attributes:
+        name: of the outcome.
+        kind: ``binary``, whose `classes[1]` is the positive class (the response), or ``multiclass``.
+        classes: names, in the order of the labels 0, 1, …
+        note: for reports, e.g. that a label is a proxy.
+    """
+
+    name: str
+    kind: Literal["binary", "multiclass"]
+    classes: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CohortSpec:
+    """What reports say of a cohort: its name, endpoint, genome build and whether it is simulated."""
+
+    name: str
+    endpoint: EndpointSpec
+    build: str | None
+    simulated: bool
+    patients: int
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """Input file → SHA-256, of what the cohort was read from."""

@@ -1,0 +1,1 @@
+"""Encoders of tiles and bags of tiles."""

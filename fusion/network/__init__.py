@@ -1,0 +1,1 @@
+"""One network: assembled, trained on one split, saved."""

@@ -1,0 +1,266 @@
+"""Training and scoring of one network, and its weights on disk."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.warnings import PossibleUserWarning
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fusion.contract import Batch, ModalityBatch
+from fusion.encoders.base import Encoder
+from fusion.heads.base import Head
+from fusion.layers import ModelError
+from fusion.network.model import FusionModel
+from fusion.network.task import FusionTask
+from fusion.run.files import replace_file
+
+EpochHook = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkFit:
+    """How training went; the model itself holds the weights of `best_epoch`.
+
+    Attributes:
+        curves: one row an epoch: epoch (from 0), train_loss, val_loss, val_auroc.
+        best_epoch: of the lowest (smoothed) validation loss.
+        stopped_epoch: the last one trained.
+    """
+
+    curves: tuple[dict[str, float], ...]
+    best_epoch: int
+    stopped_epoch: int
+
+
+class BestWeights(pl.Callback):
+    """Keeps the weights of the best validation loss in memory, and stops when it no longer falls.
+
+    Lightning's own checkpoints are pickles on disk; a model of this size fits in memory twice.
+
+    Args:
+        patience: epochs without a better loss before training stops.
+        smoothing: weight of earlier epochs in the running mean of the validation loss that is compared. On some
+            sixty patients a single epoch's loss is noisy, and its minimum flatters that epoch.
+        min_epochs: before which nothing stops or counts as best.
+        on_epoch: called with (epochs done, epochs at most).
+    """
+
+    def __init__(self, *, patience: int, smoothing: float, min_epochs: int, on_epoch: EpochHook | None) -> None:
+        self.patience = patience
+        self.smoothing = smoothing
+        self.min_epochs = min_epochs
+        self.on_epoch = on_epoch
+        self.rows: list[dict[str, float]] = []
+        self.best_epoch = 0
+        self._running: float | None = None
+        self._best_loss = float("inf")
+        self._weights: dict[str, Tensor] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Lightning validates before this hook, so both losses of the epoch are there."""
+        assert isinstance(pl_module, FusionTask)
+        epoch = trainer.current_epoch
+        row = pl_module.epoch_row()
+        self.rows.append({"epoch": epoch, **row})
+        earlier = row["val_loss"] if self._running is None else self._running
+        self._running = self.smoothing * earlier + (1 - self.smoothing) * row["val_loss"]
+        if epoch + 1 >= self.min_epochs:
+            if self._running < self._best_loss or not self._weights:
+                self._best_loss, self.best_epoch = self._running, epoch
+                self._weights = {name: value.clone() for name, value in pl_module.model.state_dict().items()}
+            elif epoch - self.best_epoch >= self.patience:
+                trainer.should_stop = True
+        if self.on_epoch is not None:
+            self.on_epoch(epoch + 1, trainer.max_epochs or epoch + 1)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, FusionTask)
+        pl_module.model.load_state_dict(self._weights)
+
+
+def fit_network(
+    model: FusionModel,
+    data: pl.LightningDataModule,
+    trainer: Mapping[str, Any],
+    *,
+    seed: int,
+    on_epoch: EpochHook | None = None,
+) -> NetworkFit:
+    """Train `model` in place, stop early on the inner validation part, and leave it with its best weights.
+
+    Args:
+        model: from `fusion.network.model.build_model`.
+        data: loaders of the inner training and validation patients.
+        trainer: the `trainer` config node; see conf/trainer/default.yaml.
+        seed: of dropout, augmentation and, where the loader has no generator of its own, batches. The same seed on
+            the same machine with the same number of threads gives the same weights, bit for bit.
+        on_epoch: called after each epoch with (epochs done, epochs at most).
+
+    Raises:
+        ModelError: a setting that does not exist; training patients all of one class; a loss that is not finite.
+    """
+    task = FusionTask(
+        model,
+        learning_rate=trainer["learning_rate"],
+        encoder_learning_rate=trainer["encoder_learning_rate"],
+        weight_decay=trainer["weight_decay"],
+        optimiser=trainer["optimiser"],
+        schedule=trainer["schedule"],
+        warmup=trainer["warmup"],
+        auxiliary=trainer["auxiliary"],
+    )
+    best = BestWeights(
+        patience=trainer["patience"],
+        smoothing=trainer["smoothing"],
+        min_epochs=min(trainer["min_epochs"], trainer["max_epochs"]),
+        on_epoch=on_epoch,
+    )
+    with _quiet_lightning(), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        _show_training_patients(model, data.train_dataloader())
+        lightning = pl.Trainer(
+            accelerator=trainer["accelerator"],
+            devices=1,
+            max_epochs=trainer["max_epochs"],
+            gradient_clip_val=trainer["gradient_clip"],
+            deterministic=True,
+            callbacks=[best],
+            log_every_n_steps=1,
+            # Curves come back in `NetworkFit`; weights stay in memory; the caller owns the progress bar.
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        with _quick_validation(model):
+            lightning.fit(task, datamodule=data)
+    return NetworkFit(curves=tuple(best.rows), best_epoch=best.best_epoch, stopped_epoch=int(best.rows[-1]["epoch"]))
+
+
+def predict_scores(model: FusionModel, loader: Iterable[Batch]) -> NDArray[np.float64]:
+    """Logits ``(patient,)`` or ``(patient, class)``, in evaluation mode, in the order of the ids that `loader` has.
+
+    Raises:
+        ModelError: a logit that is not finite, which training that diverged leaves behind.
+    """
+    device = next(model.parameters()).device
+    index, logits = [], []
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for batch in loader:
+            index.append(batch.index)
+            logits.append(model(batch.to(device)).logit.cpu())
+    model.train(training)
+    order = torch.argsort(torch.cat(index))
+    scores = torch.cat(logits)[order].double().numpy()
+    if not np.isfinite(scores).all():
+        raise ModelError(
+            f"The network gives {_not_finite(scores)} of {len(scores)} patients a score that is not a "
+            "number: training diverged. Lower trainer.learning_rate or trainer.gradient_clip."
+        )
+    return np.asarray(scores, dtype=np.float64)
+
+
+def _not_finite(scores: NDArray[np.float64]) -> int:
+    return int((~np.isfinite(scores.reshape(len(scores), -1))).any(axis=1).sum())
+
+
+def save_weights(model: FusionModel, path: Path) -> None:
+    """Write every parameter and buffer as safetensors, under a temporary name first."""
+    from safetensors.torch import save_file
+
+    state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    replace_file(path, lambda partial: save_file(state, partial))
+
+
+def load_weights(model: FusionModel, path: Path) -> None:
+    """Read what `save_weights` wrote into a model built from the same configuration and specs.
+
+    Raises:
+        ModelError: no such file, not a safetensors file, or weights of another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        model.load_state_dict(load_file(path))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: there are no weights. Was the run finished?") from error
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a readable safetensors file ({error}). Restore it from the run.") from error
+    except RuntimeError as error:
+        raise ModelError(
+            f"{path}: the weights belong to another model than its configuration builds. {error}"
+        ) from error
+
+
+def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None:
+    """Before training, heads see how common each class is, and encoders of numbers how their values lie."""
+    encoders = {
+        name: encoder
+        for name, encoder in model.encoders.items()
+        if isinstance(encoder, Encoder) and not encoder.of_pixels
+    }
+    seen: dict[str, list[ModalityBatch]] = {name: [] for name in encoders}
+    labels = []
+    for batch in loader:
+        labels.append(batch.label)
+        for name in encoders:
+            seen[name].append(batch.modalities[name])
+    for name, encoder in encoders.items():
+        encoder.start(seen[name])
+    for part in model.modules():
+        if isinstance(part, Head):
+            part.learn_prevalence(torch.cat(labels))
+
+
+@contextmanager
+def _quick_validation(model: FusionModel) -> Iterator[None]:
+    """Encoders do with less than for prediction while a network trains, where they can."""
+    encoders = [encoder for encoder in model.encoders.values() if isinstance(encoder, Encoder)]
+    for encoder in encoders:
+        encoder.quick = True
+    try:
+        yield
+    finally:
+        for encoder in encoders:
+            encoder.quick = False
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """No greetings about devices on the console, and none of two warnings that the caller can do nothing about."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
+    # Deterministic mode also writes over all fresh memory, which guards against reading it; nothing here does.
+    memory.fill_uninitialized_memory = False
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # Lightning 2.6 uses a name that torch 2.13 has deprecated.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated", category=FutureWarning)
+            # Batches come from memory; worker processes would cost more than they save.
+            warnings.filterwarnings("ignore", message=".*does not have many workers", category=PossibleUserWarning)
+            yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        memory.fill_uninitialized_memory = filled
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

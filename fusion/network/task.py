@@ -1,0 +1,133 @@
+"""The one LightningModule. It knows batches, losses and optimisers; the head knows the task."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from fusion.contract import Batch
+from fusion.encoders.base import Encoder
+from fusion.layers import ModelError
+from fusion.network.model import FusionModel
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+SCHEDULES = ("constant", "cosine")
+
+
+class FusionTask(pl.LightningModule):
+    """Trains a `FusionModel`, whatever its endpoint.
+
+    Args:
+        model: trained in place.
+        learning_rate: of everything but the encoders of images.
+        encoder_learning_rate: of encoders of images; None means `learning_rate`.
+        weight_decay: of weights; biases, norms and learned tokens are not decayed.
+        optimiser: ``adam`` or ``adamw``.
+        schedule: ``constant``, or ``cosine`` (half a cosine to zero over all steps; Loshchilov and Hutter 2017).
+        warmup: share of all steps over which learning rates rise from 0 (Goyal et al. 2017), so that the random layers
+            on top of a pretrained encoder do not first undo what it knows.
+        auxiliary: weight of the mean of the modalities' own losses beside the fused one.
+    """
+
+    def __init__(
+        self,
+        model: FusionModel,
+        *,
+        learning_rate: float = 2e-3,
+        encoder_learning_rate: float | None = None,
+        weight_decay: float = 1e-2,
+        optimiser: str = "adamw",
+        schedule: str = "cosine",
+        warmup: float = 0.0,
+        auxiliary: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if optimiser not in OPTIMISERS:
+            raise ModelError(f"trainer.optimiser is {optimiser!r}; choose {' or '.join(OPTIMISERS)}.")
+        if schedule not in SCHEDULES:
+            raise ModelError(f"trainer.schedule is {schedule!r}; choose {' or '.join(SCHEDULES)}.")
+        if not 0 <= warmup < 1:
+            raise ModelError(f"trainer.warmup is {warmup}; it is a share of all steps, at least 0 and below 1.")
+        self.model = model
+        self.learning_rate = learning_rate
+        self.encoder_learning_rate = learning_rate if encoder_learning_rate is None else encoder_learning_rate
+        self.weight_decay = weight_decay
+        self.optimiser = optimiser
+        self.schedule = schedule
+        self.warmup = warmup
+        self.auxiliary = auxiliary
+        self.train_losses: list[Tensor] = []
+        self.val_outputs: list[Tensor] = []
+        self.val_labels: list[Tensor] = []
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The fused loss, plus `auxiliary` times the mean loss of the modalities that patients have."""
+        output = self.model(batch)
+        loss = self.model.head.loss(output.logit, batch.label)
+        self.train_losses.append(loss.detach())
+        if self.auxiliary and output.auxiliary:
+            # The heads of one endpoint share their loss.
+            own = [
+                self.model.head.loss(logit, torch.where(output.tokens[name].present, batch.label, -1))
+                for name, logit in output.auxiliary.items()
+            ]
+            loss = loss + self.auxiliary * torch.stack(own).mean()
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Keep the outputs: loss and metrics are of all validation patients at once, not of batches."""
+        self.val_outputs.append(self.model(batch).logit)
+        self.val_labels.append(batch.label)
+
+    def epoch_row(self) -> dict[str, float]:
+        """This epoch's training loss (mean over steps), validation loss and the head's metrics; then start anew."""
+        output, label = torch.cat(self.val_outputs), torch.cat(self.val_labels)
+        row = {
+            "train_loss": float(torch.stack(self.train_losses).mean()),
+            "val_loss": float(self.model.head.loss(output, label)),
+            **{f"val_{name}": value for name, value in self.model.head.metrics(output, label).items()},
+        }
+        self.train_losses, self.val_outputs, self.val_labels = [], [], []
+        return row
+
+    def configure_optimizers(self) -> Any:
+        """Two learning rates, with and without weight decay."""
+        groups: dict[tuple[bool, bool], list[Tensor]] = {}
+        encoders = self.model.encoders.items()
+        images = {name for name, encoder in encoders if isinstance(encoder, Encoder) and encoder.of_pixels}
+        for name, parameter in self.model.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            of_images = name.startswith("encoders.") and name.split(".")[1] in images
+            decays = name.endswith("weight") and parameter.ndim > 1
+            groups.setdefault((of_images, decays), []).append(parameter)
+        optimiser = OPTIMISERS[self.optimiser](
+            [
+                {
+                    "params": parameters,
+                    "lr": self.encoder_learning_rate if of_images else self.learning_rate,
+                    "weight_decay": self.weight_decay if decays else 0.0,
+                }
+                for (of_images, decays), parameters in groups.items()
+            ],
+            # One kernel for all parameters: small networks otherwise spend most of a step here.
+            fused=True,
+        )
+        if self.schedule == "constant" and not self.warmup:
+            return optimiser
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        rate = partial(learning_rate_factor, steps=steps, cosine=self.schedule == "cosine", warmup=self.warmup)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def learning_rate_factor(step: int, *, steps: int, cosine: bool, warmup: float) -> float:
+    """Share of the learning rate at `step` of `steps`."""
+    fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))) if cosine else 1.0
+    rise = min(1.0, (step + 1) / (warmup * steps)) if warmup else 1.0
+    return rise * fall

@@ -1,0 +1,1 @@
+"""Folds × arms: fit, choose, calibrate, score out of fold."""

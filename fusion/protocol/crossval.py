@@ -1,0 +1,160 @@
+"""The protocol: outer folds × arms. Fit on the training part, score the test part once, collect.
+
+This is the only module that knows all of it. For each outer fold:
+
+1. Every modality is fitted on the training part of each inner fold, and once on the whole outer training part.
+2. Every arm trains, chooses and calibrates on these, and scores the outer test patients once.
+3. Late fusion and the chosen classical arm are made of the other arms' scores.
+
+Folds are independent and run in worker processes; a worker builds everything anew from the configuration, so results do
+not depend on how many workers there are. A finished fold is kept in the run folder, so that an interrupted run resumes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusion.contract import FittedModality, Fold
+from fusion.run.result import FoldResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fusion.arms.base import ArmScores, FoldData
+    from fusion.protocol.setup import Setup
+
+
+def fit_fold(config: Any, setup: Setup, fold: Fold, folder: Path, step: Callable[[], None]) -> FoldResult:
+    """Train and score every arm on one outer fold."""
+    import pandas as pd
+    from hydra.utils import instantiate
+
+    from fusion.arms.plan import make_arms
+
+    data = _fold_data(config, setup, fold)
+    make_data = instantiate(config.datamodule)
+    scores: dict[str, ArmScores] = {}
+    for arm in make_arms(config, setup.modalities, make_data):
+        scores[arm.name] = arm.fit(data, folder / arm.name, step)
+    scores |= _combined(config, data, scores, list(setup.modalities))
+    _save_state(data, folder)
+
+    where = {"repeat": fold.repeat, "fold": fold.index}
+    return FoldResult(
+        predictions=_predictions(setup.cohort.labels, data, scores),
+        inner=_inner(data, scores),
+        selected=_selected(data),
+        curves=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.curves]),
+    )
+
+
+def units(config: Any, modalities: Sequence[str], folds: Sequence[Fold]) -> int:
+    """How many steps all folds report together, for the progress bar."""
+    networks = 1 + (len(modalities) if "singles" in config.arms else 0)
+    classical = sum(str(name).startswith(("classical", "handcrafted")) for name in config.arms)
+    return sum(networks * len(fold.inner) + classical for fold in folds)
+
+
+def fold_seed(seed: int, fold: Fold) -> int:
+    """A seed of its own for every outer fold, whatever the order in which folds run."""
+    return (seed * 1009 + fold.repeat * 101 + fold.index) % 2**31
+
+
+def _fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
+    """Fit the modalities for one fold; the labels of test patients are left behind here."""
+    import numpy as np
+
+    from fusion.arms.base import FoldData
+
+    labels = setup.cohort.labels
+
+    def fit(patients: Sequence[str]) -> dict[str, FittedModality]:
+        known = np.asarray(labels.loc[list(patients)], dtype=np.int64)
+        return {name: modality.fit(patients, known) for name, modality in setup.modalities.items()}
+
+    return FoldData(
+        fold=fold,
+        endpoint=setup.cohort.spec.endpoint,
+        labels=labels.loc[list(fold.train)],
+        members=[fit(inner.train) for inner in fold.inner],
+        whole=fit(fold.train),
+        seed=fold_seed(int(config.seed), fold),
+    )
+
+
+def _combined(
+    config: Any, data: FoldData, scores: Mapping[str, ArmScores], modalities: Sequence[str]
+) -> dict[str, ArmScores]:
+    from fusion.arms.combined import chosen_classical, late_fusion
+
+    made: dict[str, ArmScores] = {}
+    if "late" in config.arms:
+        made["late"] = late_fusion({name: scores[f"only_{name}"] for name in modalities}, data)
+    candidates = [arm for name, arm in scores.items() if name.startswith("classical_")]
+    if candidates:
+        made["classical"] = chosen_classical(candidates, data)
+    return made
+
+
+def _predictions(labels: pd.Series[int], data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
+    """The out-of-fold table; test labels are joined here, after every arm has spoken."""
+    import pandas as pd
+
+    fold = data.fold
+    test = list(fold.test)
+    parts = [
+        pd.DataFrame(
+            {
+                "patient_id": test,
+                "arm": name,
+                "repeat": fold.repeat,
+                "fold": fold.index,
+                "endpoint": data.endpoint.name,
+                "label": labels.loc[test].to_numpy(),
+                **data.outcome.columns(arm.test.loc[test].to_numpy()),
+                "threshold": arm.threshold,
+            }
+        )
+        for name, arm in scores.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _inner(data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "arm": name,
+                "repeat": data.fold.repeat,
+                "fold": data.fold.index,
+                **data.outcome.inner(data.truth(arm.inner), arm.inner.to_numpy()),
+            }
+            for name, arm in scores.items()
+        ]
+    )
+
+
+def _selected(data: FoldData) -> pd.DataFrame:
+    import pandas as pd
+
+    parts = []
+    for member, fitted in [(-1, data.whole), *enumerate(data.members)]:
+        for name, part in fitted.items():
+            if part.selection is not None:
+                repeat, fold = data.fold.repeat, data.fold.index
+                parts.append(part.selection.assign(modality=name, repeat=repeat, fold=fold, member=member))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _save_state(data: FoldData, folder: Path) -> None:
+    from fusion.protocol.novelty import fit_novelty
+    from fusion.run.state import save_state
+
+    save_state(folder, "novelty", fit_novelty(data).state())
+    for member, fitted in [("whole", data.whole), *((f"member{i}", part) for i, part in enumerate(data.members))]:
+        for name, part in fitted.items():
+            save_state(folder / "modalities" / member, name, part.state())

@@ -1,0 +1,215 @@
+"""Experiment loggers (`logger=none|csv|wandb`), through Lightning's, and what may leave the machine with them.
+
+With W&B go: the configuration, training curves, each arm's metrics, the figures of the report. Never: tables by
+patient, console output, host, user, git remote, or source code. Unless `logger.hash_ids=false`, patient ids in any text
+are replaced by hashes salted for this run, and absolute paths are cut to their last part. The salt stays in the run
+folder (`id_salt`): with it `hash_id` tells which patient a hash is, without it nobody can.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from fusion.contract import FusionError
+from fusion.run.identifiers import hash_id, read_salt
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from omegaconf import DictConfig
+    from pytorch_lightning.loggers import Logger, WandbLogger
+
+STAMP = "SIMULATED"
+
+
+def open_logger(config: DictConfig, folder: Path, *, simulated: bool, patient_ids: Sequence[str]) -> RunLogger:
+    """Open the configured logger and log the configuration; a context manager.
+
+    Args:
+        config: the whole configuration; `config.logger.backend` is none, csv or wandb.
+        folder: the run folder; all files of the logger are written into it.
+        simulated: stamps everything that is logged.
+        patient_ids: what must not leave the machine.
+
+    Raises:
+        FusionError: W&B is asked to send, and cannot.
+    """
+    from omegaconf import OmegaConf
+
+    private = config.logger.backend == "wandb" and config.logger.hash_ids
+    scrub = Scrubber(patient_ids, read_salt(folder)) if private else None
+    backend = _backend(config, folder, simulated=simulated)
+    logger = RunLogger(backend, simulated=simulated, scrub=scrub)
+    logger.log_config(OmegaConf.to_container(config, resolve=True))
+    return logger
+
+
+def check_logger(config: DictConfig) -> None:
+    """Before any long work: can the configured logger start at all?
+
+    Raises:
+        FusionError: W&B is to send, and nobody is logged in.
+    """
+    if config.logger.backend == "wandb" and not config.logger.offline:
+        import wandb
+
+        try:
+            reason = "" if wandb.login(prompt=False) else "nobody is logged in on this machine"
+        except wandb.errors.Error as error:
+            reason = str(error)
+        if reason:
+            raise FusionError(
+                f"logger: W&B is to send (logger.offline=false) and cannot: {reason}. Run `wandb login`, or leave "
+                "logger.offline=true and send the run later with `wandb sync`."
+            )
+
+
+class RunLogger:
+    """What a run tells a logger; each call does nothing where there is none."""
+
+    def __init__(self, backend: Logger | None, *, simulated: bool, scrub: Scrubber | None) -> None:
+        self._backend = backend
+        self._simulated = simulated
+        self._scrub: Callable[[Any], Any] = scrub or (lambda value: value)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(failed=kind is not None)
+
+    def log_config(self, config: Any) -> None:
+        """The resolved configuration, as nested plain data."""
+        if self._backend is not None:
+            parameters = {**self._scrub(config), "simulated": self._simulated}
+            self._backend.log_hyperparams(parameters)
+
+    def log_curves(self, curves: pd.DataFrame) -> None:
+        """Training curves: columns arm, repeat, fold, member, epoch; every other column is a curve."""
+        if self._backend is None or curves.empty:
+            return
+        keys = ["arm", "repeat", "fold", "member"]
+        for names, rows in curves.groupby(keys, sort=False):
+            arm, repeat, fold, member = names
+            name = f"{arm}/repeat{repeat}_fold{fold}_member{member}"
+            for row in rows.drop(columns=keys).to_dict("records"):
+                step = int(row.pop("epoch"))
+                self._log(name, {str(key): float(value) for key, value in row.items() if value == value}, step)
+
+    def log_metrics(self, arms: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
+        """Cross-validated metrics: arm → metric → value, low, high."""
+        for arm, metrics in arms.items():
+            for metric, parts in metrics.items():
+                numbers = {part: number for part, number in parts.items() if isinstance(number, int | float)}
+                self._log(f"arms/{arm}/{metric}", numbers, 0)
+
+    def log_figures(self, files: Iterable[Path]) -> None:
+        """PNG figures, under their file names. Pixels are not searched for ids: figures must not show any."""
+        from pytorch_lightning.loggers import WandbLogger
+
+        if isinstance(self._backend, WandbLogger):
+            for file in files:
+                caption = f"{STAMP} {file.stem}" if self._simulated else file.stem
+                self._backend.log_image(f"figures/{file.stem}", [str(file)], caption=[caption])
+
+    def close(self, *, failed: bool = False) -> None:
+        """Write out what is pending; a sweep's next run starts anew."""
+        from pytorch_lightning.loggers import WandbLogger
+
+        if isinstance(self._backend, WandbLogger):
+            import wandb
+
+            self._backend.experiment.finish(exit_code=int(failed))
+            # Its service writes the file, and may still do so after `finish`; this waits for its end.
+            wandb.teardown(exit_code=int(failed))
+        elif self._backend is not None:
+            self._backend.finalize("failed" if failed else "success")
+        self._backend = None
+
+    def _log(self, group: str, values: Mapping[str, float], step: int) -> None:
+        from pytorch_lightning.loggers import CSVLogger
+
+        if self._backend is None:
+            return
+        if isinstance(self._backend, CSVLogger):
+            # A long table: one row a point; Lightning's own, wide one has a column an arm, fold and member.
+            stamp = {"data": STAMP} if self._simulated else {}
+            self._backend.log_metrics({**stamp, "group": group, **values}, step)  # type: ignore[dict-item]
+        else:
+            self._backend.log_metrics({f"{group}/{key}": value for key, value in values.items()}, step)
+
+
+class Scrubber:
+    """Replaces patient ids in any nested text, and cuts absolute paths to their last part."""
+
+    def __init__(self, patient_ids: Sequence[str], salt: str) -> None:
+        self._salt = salt
+        self._known = frozenset(patient_ids)
+        # Ids as short as "7" would be found in any number: those are replaced only where they are the whole text.
+        long = sorted((item for item in self._known if len(item) > 3), key=len, reverse=True)
+        inside = "|".join(map(re.escape, long)) or r"(?!)"
+        self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{inside})(?![A-Za-z0-9])")
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {self._text(str(key)): self(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self(item) for item in value]
+        return self._text(value) if isinstance(value, str) else value
+
+    def _text(self, text: str) -> str:
+        if text in self._known:
+            return hash_id(text, self._salt)
+        cut = re.sub(r"(?<![\w./:])/(?:[^/\s:,]+/)+", "…/", text)
+        return self._pattern.sub(lambda found: hash_id(found.group(), self._salt), cut)
+
+
+def _backend(config: DictConfig, folder: Path, *, simulated: bool) -> Logger | None:
+    if config.logger.backend == "csv":
+        from pytorch_lightning.loggers import CSVLogger
+
+        for old in ("metrics.csv", "hparams.yaml"):  # of the run that this one resumes or replaces
+            (folder / "logs" / old).unlink(missing_ok=True)
+        return CSVLogger(save_dir=folder, name="logs", version="")
+    return _wandb(config, folder, simulated=simulated) if config.logger.backend == "wandb" else None
+
+
+def _wandb(config: DictConfig, folder: Path, *, simulated: bool) -> WandbLogger:
+    import wandb
+    from pytorch_lightning.loggers import WandbLogger
+
+    settings = wandb.Settings(
+        console="off",
+        disable_git=True,
+        host="",
+        save_code=False,
+        silent=True,
+        x_disable_machine_info=True,
+        x_disable_meta=True,
+        x_disable_stats=True,
+    )
+    name = f"{config.name} seed {config.seed}"
+    try:
+        # Begun here and handed over: Lightning would pass on settings that W&B warns of, and set WANDB_MODE for good.
+        run = wandb.init(
+            dir=folder,
+            project=config.logger.project,
+            group=str(config.name),
+            name=f"{STAMP} {name}" if simulated else name,
+            tags=[STAMP] if simulated else [],
+            mode="offline" if config.logger.offline else "online",
+            reinit="finish_previous",
+            settings=settings,
+        )
+    except (wandb.errors.UsageError, wandb.errors.CommError) as error:
+        raise FusionError(
+            f"logger: W&B cannot start ({error}). Run `wandb login`, or set logger.offline=true."
+        ) from error
+    run.define_metric("trainer/global_step")
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    return WandbLogger(experiment=run)

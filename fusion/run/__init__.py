@@ -1,0 +1,1 @@
+"""The run folder: what writes it, reads it and keeps it whole."""

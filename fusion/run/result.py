@@ -1,0 +1,27 @@
+"""What one outer fold leaves in the run folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldResult:
+    """What one outer fold gives.
+
+    Attributes:
+        predictions: patient_id, arm, repeat, fold, endpoint, label, score, threshold; test patients only. With several
+            classes `score` is the probability of the called one, and a column ``score_<class>`` follows for each.
+        inner: arm, repeat, fold, auroc (and others): inner out-of-fold metrics, which alone may choose.
+        selected: modality, repeat, fold, member, feature, gene, rank, selected; member -1 is the whole training part.
+        curves: arm, repeat, fold, member, epoch, then losses and metrics.
+    """
+
+    predictions: pd.DataFrame
+    inner: pd.DataFrame
+    selected: pd.DataFrame
+    curves: pd.DataFrame

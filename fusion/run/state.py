@@ -1,0 +1,78 @@
+"""Fitted state on disk without pickle: JSON for settings, npz (no objects) for arrays, skops for scikit-learn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fusion.contract import FusionError, State
+from fusion.run.files import replace_file
+
+TRUSTED = ("numpy.dtype",)
+"""What scikit-learn's own estimators hold beyond the types that skops trusts by default; data, not code."""
+
+
+def save_json(path: Path, content: Any) -> None:
+    """Write JSON atomically, keys in the order given."""
+    replace_file(path, lambda partial: partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8"))
+
+
+def save_state(folder: Path, name: str, state: State) -> None:
+    """Write ``<name>.json`` and, where there are arrays, ``<name>.npz`` into `folder`."""
+    import numpy as np
+
+    save_json(folder / f"{name}.json", {"config": dict(state.config), "arrays": sorted(state.arrays)})
+    if state.arrays:
+        arrays: dict[str, Any] = dict(state.arrays)
+
+        def write(partial: Path) -> None:
+            with partial.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, **arrays)
+
+        replace_file(folder / f"{name}.npz", write)
+
+
+def load_state(folder: Path, name: str) -> State:
+    """Read what `save_state` wrote.
+
+    Raises:
+        FusionError: a file is missing or is not what its JSON says.
+    """
+    import numpy as np
+
+    try:
+        content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        arrays: dict[str, Any] = {}
+        if content["arrays"]:
+            with np.load(folder / f"{name}.npz", allow_pickle=False) as stored:
+                arrays = {key: stored[key] for key in content["arrays"]}
+    except (OSError, ValueError, KeyError) as error:
+        raise FusionError(
+            f"{folder / name}: the fitted state of a modality cannot be read ({error}). "
+            "The run folder is incomplete or was altered; train again or restore it."
+        ) from error
+    return State(config=content["config"], arrays=arrays)
+
+
+def save_estimator(path: Path, estimator: Any) -> None:
+    """Write a fitted scikit-learn estimator in skops' format."""
+    import skops.io
+
+    replace_file(path, lambda partial: partial.write_bytes(skops.io.dumps(estimator)))
+
+
+def load_estimator(path: Path) -> Any:
+    """Read a scikit-learn estimator; refuses any type that scikit-learn, scipy and numpy do not define.
+
+    Raises:
+        FusionError: the file asks for types outside those skops trusts by default.
+    """
+    import skops.io
+
+    strangers = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+    if strangers:
+        raise FusionError(
+            f"{path}: holds types that are not scikit-learn's ({', '.join(strangers)}); refusing to load it."
+        )
+    return skops.io.load(path, trusted=list(TRUSTED))

@@ -1,0 +1,120 @@
+"""A bag on disk answers as the array would, and reads no more than it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_modules.batches.bags import Bag, Part, resident
+from data_modules.batches.dataset import Draw, PatientDataset
+from fusion.contract import Item, ModalitySpec
+
+
+@pytest.fixture
+def pieces() -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(rows, 3)).astype(np.float32) for rows in (5, 1, 7)]
+
+
+def bag_of(pieces: list[np.ndarray], seen: list[int] | None = None) -> Bag:
+    def part(piece: np.ndarray) -> Part:
+        def read(rows: np.ndarray) -> np.ndarray:
+            assert (np.diff(rows) > 0).all(), "HDF5 takes ascending rows alone"
+            if seen is not None:
+                seen.append(len(rows))
+            return piece[rows]
+
+        return Part(rows=len(piece), read=read)
+
+    return Bag([part(piece) for piece in pieces], shape=(3,), dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        3,
+        -1,
+        slice(None),
+        slice(4, 8),
+        slice(None, None, -2),
+        np.array([12, 0, 5, 0]),
+        np.arange(13) % 3 == 0,
+        slice(0, 0),
+    ],
+    ids=str,
+)
+def test_rows_are_those_of_the_array(pieces: list[np.ndarray], rows: object) -> None:
+    whole = np.concatenate(pieces)
+    bag = bag_of(pieces)
+    np.testing.assert_array_equal(bag[rows], whole[rows])  # type: ignore[index]
+    np.testing.assert_array_equal(np.asarray(bag), whole)
+    assert bag.shape == whole.shape and len(bag) == 13 and bag.nbytes == whole.nbytes and bag.ndim == 2
+
+
+def test_only_what_is_drawn_is_read(pieces: list[np.ndarray]) -> None:
+    seen: list[int] = []
+    bag_of(pieces, seen)[np.array([1, 12])]
+    assert seen == [1, 1]
+
+
+def test_large_bags_stay_on_disk_and_small_ones_do_not(
+    pieces: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bag = bag_of(pieces)
+    assert isinstance(bag.settled(), np.ndarray) and resident(bag.settled()) == 13 * 12
+    monkeypatch.setattr("data_modules.batches.bags.IN_MEMORY", 100)
+    assert bag.settled() is bag and resident(bag) == 0
+
+
+def test_training_reads_the_drawn_tokens_and_evaluation_all(pieces: list[np.ndarray], tmp_path: Path) -> None:
+    import pandas as pd
+
+    seen: list[int] = []
+    whole = np.concatenate(pieces)
+
+    class Fitted:
+        spec = ModalitySpec(name="slides", kind="embeddings", token_shape=(3,))
+
+        def load(self, patient: str) -> Item:
+            return Item(values=bag_of(pieces, seen), mask=np.ones(13, dtype=bool))  # type: ignore[arg-type]
+
+    dataset = PatientDataset({"slides": Fitted()}, ["a"], pd.Series({"a": 1}), tiles=4)  # type: ignore[dict-item]
+    drawn = dataset[[Draw(position=0, epoch=0)]].modalities["slides"]
+    assert sum(seen) == 4 and drawn.values.shape == (1, 4, 3)
+    assert all(any(np.array_equal(row, other) for other in whole) for row in drawn.values[0].numpy())
+    every = dataset[[Draw(position=0)]].modalities["slides"]
+    np.testing.assert_array_equal(every.values[0].numpy(), whole)
+
+
+def test_memory_grows_with_the_draw_and_not_with_the_bag(tmp_path: Path) -> None:
+    import tracemalloc
+
+    import pandas as pd
+
+    rows, width = 150_000, 128  # 77 MB
+    np.save(tmp_path / "bag.npy", np.zeros((rows, width), dtype=np.float32))
+
+    def read(chosen: np.ndarray) -> np.ndarray:
+        return np.load(tmp_path / "bag.npy", mmap_mode="r")[chosen]
+
+    class Fitted:
+        spec = ModalitySpec(name="slides", kind="embeddings", token_shape=(width,))
+
+        def load(self, patient: str) -> Item:
+            bag = Bag([Part(rows=rows, read=read)], shape=(width,), dtype=np.float32).settled()
+            assert isinstance(bag, Bag)
+            return Item(values=bag, mask=np.ones(rows, dtype=bool))  # type: ignore[arg-type]
+
+    dataset = PatientDataset({"slides": Fitted()}, ["a"], pd.Series({"a": 1}), tiles=24)  # type: ignore[dict-item]
+    tracemalloc.start()
+    dataset[[Draw(position=0, epoch=0)]]
+    drawn = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    assert dataset.size(0) == rows * width * 4
+    whole = dataset[[Draw(position=0)]].modalities["slides"].values
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert drawn < 6e6  # row numbers of the bag, and 24 rows
+    assert peak < 1.2 * whole.nbytes  # its own features once, and a chunk

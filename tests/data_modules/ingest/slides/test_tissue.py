@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from data_modules.ingest.slides.tissue import TissueSettings, find_tissue, settings_from
+
+MPP = 4.0
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    """Glass 200×200 at 4 microns per pixel, with textured pink in rows 50–150 and columns 40–140."""
+    rng = np.random.default_rng(3)
+    drawn = np.full((200, 200, 3), 243, dtype=np.uint8)
+    drawn[50:150, 40:140] = np.clip(np.array([200, 110, 170]) + rng.integers(-40, 41, (100, 100, 1)), 0, 255)
+    return drawn
+
+
+def test_tissue_is_where_it_was_drawn(pixels: np.ndarray) -> None:
+    mask = find_tissue(pixels, mpp=MPP, settings=TissueSettings())
+    assert mask.kept[55:145, 45:135].all()
+    outside = np.ones((200, 200), dtype=bool)
+    outside[47:153, 37:143] = False
+    assert not mask.kept[outside].any()
+    # 100 × 100 pixels of 16 square microns.
+    assert mask.tissue_mm2 == pytest.approx(0.16, rel=0.08)
+    assert all(mask.share(name) < 0.01 for name in ("pen", "fold", "blur", "bubble"))
+
+
+def test_glass_alone_has_no_tissue() -> None:
+    noise = np.random.default_rng(0).integers(238, 246, (150, 150, 3), dtype=np.uint8)
+    mask = find_tissue(noise, mpp=MPP, settings=TissueSettings())
+    assert not mask.kept.any()
+    assert np.isnan(mask.sharpness)
+    blank = find_tissue(np.full((50, 50, 3), 255, np.uint8), mpp=MPP, settings=TissueSettings())
+    assert not blank.kept.any()
+
+
+@pytest.mark.parametrize("ink", [(30, 60, 190), (20, 150, 60), (25, 25, 28), (218, 24, 24)])
+def test_ink_is_rejected_on_glass_and_on_tissue(pixels: np.ndarray, ink: tuple[int, int, int]) -> None:
+    pixels[90:102, 10:180] = ink
+    mask = find_tissue(pixels, mpp=MPP, settings=TissueSettings())
+    assert mask.artefacts["pen"][90:102, 12:178].all()
+    assert not mask.kept[90:102].any()
+    assert mask.kept[55:80, 45:135].all()
+    kept = find_tissue(pixels, mpp=MPP, settings=TissueSettings(reject=()))
+    assert not kept.artefacts
+
+
+@pytest.mark.parametrize("colour", [(152, 8, 40), (176, 30, 75), (200, 60, 90), (120, 80, 30)])
+def test_blood_and_brown_pigment_are_no_ink(pixels: np.ndarray, colour: tuple[int, int, int]) -> None:
+    """Colours of real tiles of haemorrhage, as red as ink, and of a pigment."""
+    pixels[90:102, 45:135] = colour
+    mask = find_tissue(pixels, mpp=MPP, settings=TissueSettings())
+    assert not mask.artefacts["pen"].any()
+
+
+def test_a_fold_is_rejected(pixels: np.ndarray) -> None:
+    pixels[60:140, 80:90] = (70, 10, 60)  # twice the optical density: saturated and dark
+    mask = find_tissue(pixels, mpp=MPP, settings=TissueSettings())
+    assert mask.artefacts["fold"][65:135, 82:88].all()
+    assert not mask.kept[65:135, 82:88].any()
+    assert mask.kept[65:135, 100:130].all()
+
+
+def test_what_is_out_of_focus_is_rejected(pixels: np.ndarray) -> None:
+    pixels[50:150, 40:90] = ndimage.gaussian_filter(pixels[50:150, 40:90], sigma=(3, 3, 0))
+    mask = find_tissue(pixels, mpp=MPP, settings=TissueSettings())
+    assert mask.artefacts["blur"][75:125, 55:70].all()
+    assert not mask.artefacts["blur"][75:125, 105:130].any()
+
+
+def test_the_rim_of_an_air_bubble_is_rejected(pixels: np.ndarray) -> None:
+    rows, columns = np.mgrid[0:200, 0:200]
+    distance = np.hypot(rows - 172, columns - 172)
+    pixels[(distance < 24) & (distance > 20)] = (150, 90, 140)
+    mask = find_tissue(pixels, mpp=MPP, settings=TissueSettings(reject=("bubble",)))
+    assert mask.artefacts["bubble"][(distance < 23) & (distance > 21)].all()
+    assert not mask.kept[150:, 150:].any()
+    assert mask.kept[55:145, 45:135].all()
+
+
+def test_dust_goes_and_small_holes_close(pixels: np.ndarray) -> None:
+    pixels[10:16, 10:16] = (180, 90, 150)  # 576 square microns
+    pixels[70:76, 70:76] = 243
+    pixels[100:130, 100:130] = 243  # 14,400 square microns
+    mask = find_tissue(pixels, mpp=MPP, settings=TissueSettings(reject=()))
+    assert not mask.kept[:30, :30].any()
+    assert mask.kept[70:76, 70:76].all()
+    assert not mask.kept[105:125, 105:125].any()
+
+
+def test_a_fixed_threshold_is_used_as_given(pixels: np.ndarray) -> None:
+    assert find_tissue(pixels, mpp=MPP, settings=TissueSettings(saturation=0.9)).tissue_mm2 == 0
+    assert find_tissue(pixels, mpp=MPP, settings=TissueSettings(saturation=0.2)).threshold == 0.2
+
+
+def test_settings_come_from_config() -> None:
+    assert settings_from(None) == TissueSettings()
+    assert settings_from({"reject": ["pen"], "mpp": 8.0}) == TissueSettings(reject=("pen",), mpp=8.0)
+    assert settings_from({"reject": None}).reject == ()
+
+
+@pytest.mark.parametrize("name", ["TCGA-A7-A13E-01Z-00-DX1", "TCGA-AR-A1AS-01Z-00-DX1"])
+def test_real_tissue_without_glass_is_kept(name: str, root: Path) -> None:
+    file = root.parent / "shared/data/histology/monuseg_breast" / f"{name}.png"
+    if not file.is_file():
+        pytest.skip(f"{file.name} is not on this machine")
+    with Image.open(file) as image:
+        pixels = np.asarray(image.convert("RGB").reduce(16))
+    mask = find_tissue(pixels, mpp=4.0, settings=TissueSettings())
+    assert mask.kept.mean() > 0.9
+
+
+def test_real_blood_is_kept_and_red_ink_over_real_tissue_is_found(root: Path) -> None:
+    import openslide
+
+    folder = root.parent / "shared/data/histology"
+    if not folder.is_dir():
+        pytest.skip(f"{folder.name} is not on this machine")
+    for file in sorted((folder / "tiles150/haemorrhage").iterdir())[:20]:
+        with Image.open(file) as image:
+            tile = np.asarray(image.convert("RGB").reduce(8))
+        assert find_tissue(tile, mpp=4.0, settings=TissueSettings()).share("pen") == 0, file.name
+    with openslide.OpenSlide(str(folder / "cmu_small_region.svs")) as slide:
+        pixels = np.asarray(slide.read_region((0, 0), 0, slide.dimensions).convert("RGB").reduce(8)).copy()
+    assert find_tissue(pixels, mpp=4.0, settings=TissueSettings()).share("pen") < 0.001
+    stroke = np.s_[100:130, 40:240]
+    pixels[stroke] = pixels[stroke] * np.array([0.9, 0.1, 0.1])  # a marker's transmission, over tissue and glass
+    mask = find_tissue(pixels, mpp=4.0, settings=TissueSettings())
+    assert mask.artefacts["pen"][stroke].mean() > 0.99
+    assert not mask.kept[stroke].any()

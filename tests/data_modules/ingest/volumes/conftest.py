@@ -1,0 +1,3 @@
+from tests.helpers.volumes import files, volumes
+
+__all__ = ["files", "volumes"]

@@ -1,0 +1,183 @@
+"""Copy-number segments: scores and copies at genes by hand, and against ploidy and instability as published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_modules.cohort.source import CohortSource
+from data_modules.genes.places import read_gene_places
+from data_modules.learned.selection import Selector
+from data_modules.modalities.copy_number.copy_number import CopyNumber
+from data_modules.modalities.copy_number.segments import at_genes, instability, read_segments
+from fusion.contract import FusionError
+from fusion.run.state import load_state, save_state
+
+REAL = Path(__file__).parents[5] / "shared" / "data" / "transneo"
+ASCAT = {
+    "sample": "sample",
+    "chromosome": "chr",
+    "start": "startpos",
+    "end": "endpos",
+    "major": "nMajor",
+    "minor": "nMinor",
+}
+SEG = {"sample": "ID", "chromosome": "Chromosome", "start": "Start", "end": "End", "log2": "Segment_Mean"}
+HEADER = "sample\tchr\tstartpos\tendpos\tnMajor\tnMinor\n"
+# P1: 100 bases of 1+1, 50 of 2+0, 50 of 3+1. X does not count.
+ROWS = "P1\tchr1\t1\t100\t1\t1\nP1\tchr1\t101\t150\t2\t0\nP1\t2\t1\t50\t3\t1\nP1\tX\t1\t1000\t1\t0\n"
+SEG_ROWS = "ID\tChromosome\tStart\tEnd\tNum_Probes\tSegment_Mean\nP1\t1\t1\t100\t9\t0.1\nP1\t1\t101\t150\t9\t-0.5\n"
+BED = "chr1\t89\t110\tALPHA\nchr1\t0\t10\tBETA\nchr2\t60\t70\tGAMMA\nchrX\t5\t8\tDELTA\nchrUn_1\t5\t8\tELSEWHERE\n"
+
+
+def written(folder: Path, text: str, name: str = "segments.tsv") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_scores_by_hand(tmp_path: Path) -> None:
+    scores = instability(read_segments(written(tmp_path, HEADER + ROWS), ASCAT, key="k"))
+    # Ploidy (100·2 + 50·2 + 50·4) / 200 = 2.5, which rounds to 3: all of it differs.
+    assert scores.loc["P1"].to_dict() == {
+        "cna:fraction_altered": 1.0,
+        "cna:loh_fraction": 0.25,
+        "cna:segments": 3.0,
+        "cna:ploidy": 2.5,
+    }
+    diploid = ROWS.replace("\t3\t1\n", "\t2\t1\n")  # ploidy 2.25
+    (one,) = instability(read_segments(written(tmp_path, HEADER + diploid), ASCAT, key="k")).to_dict("records")
+    assert (one["cna:ploidy"], one["cna:fraction_altered"]) == (2.25, 0.25)
+
+
+def test_scores_of_log2_ratios(tmp_path: Path) -> None:
+    scores = instability(read_segments(written(tmp_path, SEG_ROWS), SEG, key="k"))
+    assert scores.loc["P1"].to_dict() == {"cna:fraction_altered": pytest.approx(1 / 3), "cna:segments": 2.0}
+
+
+def test_copies_at_genes_by_hand(tmp_path: Path) -> None:
+    segments = read_segments(written(tmp_path, HEADER + ROWS), ASCAT, key="k")
+    genes = read_gene_places(written(tmp_path, BED, "genes.bed"), key="k")
+    assert genes == [("1", 90, 110, "ALPHA"), ("1", 1, 10, "BETA"), ("2", 61, 70, "GAMMA"), ("X", 6, 8, "DELTA")]
+    found = at_genes(segments, genes).loc["P1"].to_dict()
+    # ALPHA and BETA have 2 copies, DELTA 1, less a ploidy of 2.5; no segment covers GAMMA.
+    assert found == {
+        "cn:ALPHA": -0.5,
+        "cn:BETA": -0.5,
+        "cn:GAMMA": pytest.approx(np.nan, nan_ok=True),
+        "cn:DELTA": -1.5,
+    }
+    ratios = at_genes(read_segments(written(tmp_path, SEG_ROWS), SEG, key="k"), genes)
+    assert ratios.loc["P1", "cn:ALPHA"] == pytest.approx((11 * 0.1 + 10 * -0.5) / 21)  # bases 90 to 100, 101 to 110
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        (HEADER + ROWS, {**ASCAT, "major": "total"}, "has no column total"),
+        (HEADER + ROWS, SEG | {"major": "nMajor", "minor": "nMinor"}, "and major and minor, or log2"),
+        (HEADER + "P1\t1\tone\t9\t1\t1\n", ASCAT, "line 2: 'one' in column 'startpos' is no number"),
+        (HEADER + "P1\t1\t9\t1\t1\t1\n", ASCAT, "sample P1, 1:9-1: the segment ends before it starts"),
+        (HEADER + "P1\t1\t1\t9\t1\t1\nP1\t1\t5\t12\t1\t1\n", ASCAT, "overlaps the one before it"),
+        ("", ASCAT, "is no table of segments"),
+    ],
+)
+def test_files_that_are_refused(tmp_path: Path, text: str, columns: dict[str, str], message: str) -> None:
+    with pytest.raises(FusionError, match=message):
+        read_segments(written(tmp_path, text), columns, key="modality.cna")
+
+
+# The modality.
+
+
+def modality_of(folder: Path, text: str, **settings: Any) -> CopyNumber:
+    written(folder, text)
+    pd.DataFrame({"id": ["P0", "P1"], "outcome": ["yes", "no"]}).to_csv(folder / "clinical.tsv", sep="\t", index=False)
+    source = CohortSource(
+        name="invented",
+        root=folder,
+        cache=folder / "cache",
+        tables={"clinical": {"file": "clinical.tsv", "id": "id", "columns": {"outcome": {"time": "outcome"}}}},
+        endpoints={"response": {"table": "clinical", "column": "outcome", "positive": ["yes"], "negative": ["no"]}},
+        build="GRCh38",
+        absent_is="reference",
+    )
+    given: dict[str, Any] = {
+        "file": "segments.tsv",
+        "columns": ASCAT,
+        "selector": Selector(features=1, min_variance=0.1),
+    }
+    return CopyNumber(name="cna", source=source, **(given | settings))
+
+
+def simulated(patients: int = 24, noise_after: int | None = None) -> str:
+    """Half of the patients gain ALPHA; GAMMA's segment is drawn by chance."""
+    rng, other = np.random.default_rng(0), np.random.default_rng(1)
+    lines = [HEADER]
+    for at in range(patients):
+        draw = other if noise_after is not None and at >= noise_after else rng
+        gain = 1 + 3 * (at % 2) if draw is rng else int(draw.integers(0, 9))
+        lines.append(f"P{at}-T\t1\t1\t200\t{gain}\t1\n")
+        lines.append(f"P{at}-T\t2\t1\t5000\t{draw.integers(1, 3)}\t{draw.integers(0, 2)}\n")
+    return "".join(lines)
+
+
+def test_copies_at_a_symbol_of_several_places_are_those_of_its_first(tmp_path: Path) -> None:
+    line = 'chr{}\tx\tgene\t{}\t{}\t.\t+\t.\tgene_id "{}"; gene_name "Y_RNA";\n'
+    genes = written(tmp_path, line.format(1, 120, 130, "E1") + line.format(2, 5, 9, "E2"), "genes.gtf")
+    modality = modality_of(tmp_path, HEADER + ROWS, genes=str(genes), patient_pattern="(P1)")
+    assert modality.frame.loc["P1", "cn:Y_RNA"] == -0.5  # 2 copies less a ploidy of 2.5
+
+
+def test_selects_on_training_patients_alone_and_survives_the_disk(tmp_path: Path) -> None:
+    train, labels = [f"P{at}" for at in range(16)], np.arange(16) % 2
+    states, tables = [], []
+    for name, noise in (("a", None), ("b", 16)):
+        written(tmp_path / name, BED, "genes.bed")
+        modality = modality_of(
+            tmp_path / name, simulated(noise_after=noise), genes="genes.bed", patient_pattern="^(.*)-T$"
+        )
+        assert modality.check() == []
+        assert modality.patients == {f"P{at}" for at in range(24)}
+        fitted = modality.fit(train, labels)
+        states.append(fitted.state())
+        tables.append(fitted.table([f"P{at}" for at in range(24)]))
+    assert dict(states[0].config) == dict(states[1].config)
+    assert all(np.array_equal(states[0].arrays[key], states[1].arrays[key]) for key in states[0].arrays)
+    names = [feature["name"] for feature in states[0].config["features"]]
+    assert names[:4] == ["cna:fraction_altered", "cna:loh_fraction", "cna:segments", "cna:ploidy"]
+    assert names[4:] in (["cn:ALPHA"], ["cn:BETA"])  # they share a segment
+    save_state(tmp_path / "run", "cna", states[1])
+    pd.testing.assert_frame_equal(
+        modality.restore(load_state(tmp_path / "run", "cna")).table(list(tables[1].index)), tables[1]
+    )
+    with pytest.raises(FusionError, match=r"this cohort's segments do not give\. Set modality\.cna\.genes"):
+        modality_of(tmp_path / "b", simulated(), patient_pattern="^(.*)-T$").restore(states[0])
+
+
+def test_bad_settings_are_said_before_any_work(tmp_path: Path) -> None:
+    assert "there is no file" in modality_of(tmp_path, HEADER + ROWS, file="gone.tsv").check()[0]
+    assert "modality.cna.genes: there is no file" in modality_of(tmp_path, HEADER + ROWS, genes="gone.bed").check()[0]
+    twice = HEADER + ROWS + ROWS.replace("P1\t", "P1b\t")
+    assert "patients with two samples (P1)" in modality_of(tmp_path, twice, patient_pattern="^(P1)").check()[0]
+    none = modality_of(tmp_path, HEADER + ROWS, patient_pattern="^(TCGA.*)$")
+    assert "yields a patient id" in none.check()[0]
+    assert none.patients == frozenset()
+    with pytest.raises(FusionError, match="none of 1 training patients has copy-number segments"):
+        modality_of(tmp_path, HEADER + ROWS).fit(["P7"], np.array([1]))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"no TransNEO data in {REAL}")
+def test_scores_agree_with_the_published_ones() -> None:
+    """ASCAT's own ploidy; the published chromosomal instability is defined otherwise and agrees in part (0.68)."""
+    columns = {**ASCAT, "sample": "Trial.ID"}
+    scores = instability(read_segments(REAL / "ascat_segments.tsv.gz", columns, key="k"))
+    ploidy = pd.read_csv(REAL / "ascat_purity.tsv.gz", sep="\t", index_col=0)["ploidy"].reindex(scores.index)
+    assert (scores["cna:ploidy"] - ploidy).abs().median() < 0.1
+    cin = pd.read_csv(REAL / "ascat_cin.tsv.gz", sep="\t", index_col=0)["cin"].reindex(scores.index)
+    assert scores["cna:fraction_altered"].corr(cin, method="spearman") > 0.6

@@ -1,0 +1,3 @@
+from tests.helpers.cohorts import cohort, named
+
+__all__ = ["cohort", "named"]
