@@ -173,7 +173,7 @@ def test_another_network_of_a_run_is_another_address(run: Path) -> None:
 @pytest.mark.parametrize(
     ("encoder", "change", "message"),
     [
-        ("resnet18", "", r"the run trained fusion\.encoders\.images\.cnn\.TileCNN, not resnet18 .*Set encoder to what it"),
+        ("resnet18", "", r"the run trained fusion\.encoders\.images\.cnn\.TileCNN, not resnet18 .*Set encoder to"),
         ("uni", "", r"is a run folder, and uni is not trained by runs\. Set encoder to one of cnn, efficientnet"),
         ("cnn", "match_colours: true", r"matched colours .*Train with model\.encoders\.tiles\.match_colours=false"),
         ("cnn", "no config", r"config\.yaml does not say what the run trained"),
