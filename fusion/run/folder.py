@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import CohortSpec, EndpointSpec, Quality
+from fusion.contract.places import modernise
 from fusion.run.files import RunFolderError, disk_errors, replace_file
 from fusion.run.integrity import hash_files, refuse_another_run, verify_hashes
 from fusion.run.record import git_commit, machine, now, package_versions, peak_memory, quality_record
@@ -275,14 +276,14 @@ class RunFolder:
         return CohortSpec(**(stored | {"endpoint": endpoint}))
 
     def config(self) -> dict[str, Any]:
-        """config.yaml, resolved."""
+        """config.yaml, resolved; classes by their places of today."""
         import yaml
 
         try:
             content = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise RunFolderError(f"{self.path / 'config.yaml'}: cannot be read ({error}).") from error
-        return dict(content)
+        return dict(modernise(content))
 
     def metrics(self) -> dict[str, Any]:
         return self._json("metrics.json")
@@ -331,7 +332,7 @@ class RunFolder:
             content = json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RunFolderError(f"{self.path / name}: cannot be read ({error}). The run is incomplete.") from error
-        return dict(content)
+        return dict(modernise(content))
 
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

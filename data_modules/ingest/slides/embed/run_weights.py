@@ -13,6 +13,7 @@ from typing import Any
 
 from data_modules.ingest.slides.embed.known_encoders import KnownEncoder
 from fusion.contract import FusionError
+from fusion.contract.places import modernise
 
 _CLASSES = {
     "cnn": "fusion.encoders.images.cnn.TileCNN",
@@ -92,7 +93,7 @@ def _encoders(run: Path) -> dict[str, Mapping[str, Any]]:
 
     try:
         config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        return dict(config["model"]["encoders"])
+        return dict(modernise(config["model"]["encoders"]))
     except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise FusionError(f"weights: {run / 'config.yaml'} does not say what the run trained ({error}).") from error
 
