@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_modules.folds.draw import write_folds
+from data_modules.folds.stored import write_folds
 from fusion.contract import CohortSpec, EndpointSpec, Fold, InnerFold
 from fusion.evaluation.evaluate import evaluate
 from fusion.run.folder import RunFolder

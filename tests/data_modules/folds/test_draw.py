@@ -2,28 +2,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from data_modules.errors import CohortError
-from data_modules.folds.draw import folds_hash, make_folds, open_folds, read_folds, write_folds
-from fusion.contract import CohortSpec, EndpointSpec, FusionError
-
-
-def make_cohort(labels, sites=None, *, order=None):
-    ids = [f"P{number:03d}" for number in range(len(labels))]
-    index = pd.Index(ids, name="patient_id")
-    series = pd.Series(labels, index=index)
-    site = None if sites is None else pd.Series(sites, index=index)
-    if order is not None:
-        series, site = series.iloc[order], None if site is None else site.iloc[order]
-    endpoint = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
-    spec = CohortSpec(name="invented", endpoint=endpoint, build=None, simulated=False, patients=len(ids))
-    return SimpleNamespace(spec=spec, patient_ids=tuple(series.index), labels=series, sites=site)
+from data_modules.folds.draw import make_folds, open_folds, read_folds
+from data_modules.folds.stored import folds_hash, load_folds, write_folds
+from data_modules.sources.simulated import cohort as simulated
+from fusion.contract import FusionError
+from tests.helpers.folds import make_cohort
 
 
 @pytest.fixture
@@ -105,7 +93,8 @@ def test_sites_are_wanted_but_unknown():
 
 def test_whole_sites_of_one_class():
     cohort = make_cohort([0] * 10 + [1] * 10, ["A"] * 10 + ["B"] * 10)
-    with pytest.raises(CohortError, match=r"lack patients of a class, because groups stay whole\. Lower folds\.outer"):
+    message = r"1 units of whole sites have patients who are 'no', fewer than folds\.outer=2 \(1: that of P000\)\."
+    with pytest.raises(CohortError, match=message + r" Lower folds\.outer, or let sites be divided"):
         make_folds(cohort, outer=2, inner=2, seed=7, site="group")
 
 
@@ -174,30 +163,130 @@ def test_files_that_are_refused(cohort, tmp_path):
         read_folds(path, cohort)
 
 
-def test_overlap_strangers_and_gaps_are_refused_even_with_a_right_hash(cohort, tmp_path):
-    first, *rest = make_folds(cohort, seed=7)
-    path = tmp_path / "folds.json"
+@pytest.mark.parametrize(
+    ("options", "digest"),
+    [
+        ({"seed": 7}, "1a14b194c61548c0856b0387a7a7c7ef833538b9a69f404ecba2c9c1516e68ad"),
+        (
+            {"seed": 7, "repeats": 2, "outer": 3, "inner": 2},
+            "28c898565fe5ba661153c5f8ceb1b0041a9c2b50923631b6b420d25e57424b99",
+        ),
+        ({"seed": 1, "site": "ignore"}, "356e94a221d5c84202af09e2b2aaf1aac0da73f6169945b89e6283709dfdd69f"),
+        (
+            {"seed": 7, "site": "group", "outer": 3, "inner": 2},
+            "665385758f2dcc3deeed69f5900131669fc8cb0f34038ae8850c5e757687fbe9",
+        ),
+    ],
+)
+def test_folds_without_groups_are_those_of_commit_2c33775(options, digest):
+    """Published figures stand on these folds: of the embedded cohort, all 240 patients, to the last one."""
+    drawn = simulated.draw(patients=240, seed=20, interaction=1.0)
+    sites = drawn.clinical["tissue_source_site"].to_numpy()
+    cohort = make_cohort(drawn.outcome.response.astype(int), sites, ids=drawn.ids)
+    assert folds_hash(make_folds(cohort, **options)) == digest
 
-    def message(*folds):
-        write_folds(path, folds)
-        with pytest.raises(FusionError, match="does not fit cohort 'invented'") as caught:
-            read_folds(path, cohort)
-        return str(caught.value)
 
-    leaked = first.test[0]
-    assert f"repeat0_fold0: patients in both train and test (1: {leaked})" in message(
-        replace(first, train=(*first.train, leaked)), *rest
-    )
-    inner = first.inner[0]
-    both = replace(inner, train=(*inner.train, inner.val[0]))
-    assert f"train and val of inner fold 0 (1: {inner.val[0]})" in message(replace(first, inner=(both,)), *rest)
-    outside = replace(inner, val=(*inner.val, leaked))
-    assert f"outside its training part (1: {leaked})" in message(replace(first, inner=(outside,)), *rest)
-    assert "patients who are not in the cohort (1: Q999)" in message(replace(first, test=(*first.test, "Q999")), *rest)
-    assert "does not test every patient exactly once" in message(replace(first, test=first.test[1:]), *rest)
-    assert "does not test every patient exactly once" in message(*rest)
-    assert "holds no fold" in message()
-    write_folds(path, [first, *rest])
-    smaller = SimpleNamespace(**{**vars(cohort), "patient_ids": cohort.patient_ids[1:]})
-    with pytest.raises(FusionError, match=r"not in the cohort \(1: P000\)"):
-        read_folds(path, smaller)
+def test_sites_are_spread_within_classes_although_families_stay_together(cohort):
+    """20 families of three; the docstring's promise holds as well as their sizes allow."""
+    family = {patient: f"F{number // 3}" for number, patient in enumerate(cohort.patient_ids[:60])}
+    for seed in range(5):
+        folds = make_folds(cohort, seed=seed, inner=2, group=family)
+        for label in (0, 1):
+            of_class = [cohort.labels[list(fold.test)] == label for fold in folds]
+            assert spread([sum(one) for one in of_class]) <= 2
+            for site in "ABC":
+                cells = [
+                    sum(one & (cohort.sites[list(fold.test)] == site))
+                    for one, fold in zip(of_class, folds, strict=True)
+                ]
+                assert spread(cells) <= 3
+
+
+def test_a_site_alone_in_families_is_spread_as_one_without():
+    """Half the patients are of site B and half are siblings: classes tie, so sites must decide where a pair goes."""
+    labels = [0, 0, 1, 1] * 20
+    sites = ["A", "A", "A", "A", "B", "B", "B", "B"] * 10
+    pairs = {f"P{number:03d}": f"F{number // 2}" for number in range(80)}
+    folds = make_folds(make_cohort(labels, sites), seed=3, outer=5, inner=2, group=pairs)
+    assert [Counter(sites[int(one[1:])] for one in fold.test) for fold in folds] == [Counter(A=8, B=8)] * 5
+
+
+def test_whole_sites_and_families_together():
+    """A family seen at two hospitals joins them; nobody's relative and nobody's hospital is on the other side."""
+    rng = np.random.default_rng(3)
+    sites = rng.choice([f"S{number}" for number in range(30)], 240)
+    labels = (rng.random(240) < 0.4).astype(int)
+    family = {f"P{number:03d}": f"F{number // 2}" for number in range(20)}
+    cohort = make_cohort(labels, sites, family)
+    folds = make_folds(cohort, outer=3, inner=2, seed=7, site="group")
+    for fold in folds:
+        for one, other in ((fold.train, fold.test), *((inner.train, inner.val) for inner in fold.inner)):
+            assert not {cohort.sites[patient] for patient in one} & {cohort.sites[patient] for patient in other}
+            assert not {family.get(patient) for patient in one} & {family.get(patient) for patient in other} - {None}
+
+
+def test_the_cohorts_own_groups_are_kept_without_being_passed(tmp_path):
+    family = {f"P{number:03d}": f"F{number // 4}" for number in range(80)}
+    cohort = make_cohort([0, 1] * 40, groups=family)
+    for fold in open_folds(cohort, path=tmp_path / "folds.json", seed=1, outer=4, inner=2):
+        assert not {family[one] for one in fold.train} & {family[one] for one in fold.test}
+
+
+def test_another_order_is_tried_where_one_leaves_a_part_without_a_class(monkeypatch):
+    cohort = make_cohort([0] * 12 + [1] * 12, groups={f"P{n:03d}": f"F{n // 2}" for n in range(24)})
+    from data_modules.folds import draw
+
+    deals = []
+
+    def spoiled(*arguments):
+        parts = draw_deal(*arguments)
+        deals.append(parts)
+        if len(deals) == 1:  # all of class "no" to the first part
+            return [tuple(f"P{n:03d}" for n in range(12)), tuple(f"P{n:03d}" for n in range(12, 24))]
+        return parts
+
+    draw_deal = draw.deal
+    monkeypatch.setattr(draw, "deal", spoiled)
+    folds = make_folds(cohort, outer=2, inner=2, seed=1)
+    assert len(deals) == 1 + 1 + 2
+    assert folds[0].test == deals[1][0]
+
+
+def test_a_group_too_large_to_share_out_is_named():
+    groups = {f"P{number:03d}": "clan" for number in range(20)}
+    with pytest.raises(
+        CohortError, match=r"1 units of whole groups have patients who are 'yes', fewer than folds\.outer"
+    ):
+        make_folds(make_cohort([0, 1] * 10 + [0] * 10, groups=groups), outer=3, inner=2, seed=1)
+
+
+def test_folds_of_another_run_keep_what_was_said_of_them(cohort, tmp_path):
+    folds = make_folds(cohort, seed=7)
+    write_folds(tmp_path / "one.json", folds, flags=["sites are on both sides"], source={"file": "x.csv"})
+    assert open_folds(cohort, path=tmp_path / "two.json", seed=1, file=str(tmp_path / "one.json")) == folds
+    assert load_folds(tmp_path / "two.json").flags == ("sites are on both sides",)
+    assert load_folds(tmp_path / "two.json").source == {"file": "x.csv"}
+
+
+def test_what_cannot_be_allowed(cohort, tmp_path):
+    with pytest.raises(FusionError, match=r"folds\.allow names patients; what it can allow is groups, sites"):
+        open_folds(cohort, path=tmp_path / "folds.json", seed=7, allow=["patients"])
+
+
+def test_folds_of_a_run_that_divide_groups_are_refused_or_flagged(cohort, tmp_path):
+    """82 of 100 tested patients had a group mate in training, and nobody was told."""
+    write_folds(tmp_path / "old.json", make_folds(cohort, seed=7))
+    family = {patient: f"F{number // 2}" for number, patient in enumerate(cohort.patient_ids[:60])}
+    grouped = make_cohort(cohort.labels.to_numpy(), cohort.sites.to_numpy(), family)
+    with pytest.raises(FusionError) as caught:
+        open_folds(grouped, path=tmp_path / "new.json", seed=7, file=str(tmp_path / "old.json"))
+    assert "groups (cohort.group) are on both sides, train and test, of 5 of 5 outer folds (" in str(caught.value)
+    assert "train and val, of 15 of 15 inner folds" in str(caught.value)
+    assert "folds.allow=[groups]" in str(caught.value)
+    assert not (tmp_path / "new.json").exists()
+    open_folds(grouped, path=tmp_path / "new.json", seed=7, file=str(tmp_path / "old.json"), allow=["groups"])
+    flags = load_folds(tmp_path / "new.json").flags
+    assert [flag.split(" (")[0] for flag in flags] == ["groups", "groups"]
+    assert open_folds(grouped, path=tmp_path / "new.json", seed=7, allow=["groups"])  # resumed
+    with pytest.raises(FusionError, match="groups"):
+        open_folds(grouped, path=tmp_path / "new.json", seed=7)
