@@ -53,7 +53,9 @@ def predict(config: DictConfig) -> None:
         refuse_other_build(trained, setup.cohort.spec)
         refuse_arm(folder, config.arm, list(setup.modalities))
         patients = chosen(setup.cohort.patient_ids, config.patients)
-        setup.prepare(progress)
+        setup = setup.prepare(progress)
+        kept = set(setup.cohort.patient_ids)
+        patients = [patient for patient in patients if patient in kept]  # the rest is in the notes
         from fusion.apply.application import apply  # torch and what it brings, once the cohort is known to be sound
 
         result = apply(

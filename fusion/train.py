@@ -53,19 +53,23 @@ def train(config: DictConfig) -> float:
         with progress.timed("cohort"):
             setup = open_setup(config, progress)
             cohort = setup.cohort
-            # Folds are drawn before anything is learned; every arm uses the same.
-            folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
+            # Folds that cannot be are refused before the long work; whom ingest leaves is not known yet.
+            instantiate(config.folds, cohort, path=None, seed=config.seed)
             folder.begin(
                 config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]
                 cohort=cohort.spec,
                 seed=config.seed,
                 command=sys.orig_argv,
             )
-            folder.write_cohort(cohort.reconciliation)
 
-        # Ingest decides per genotype or per tile, so it runs once for all folds.
+        # Ingest decides per genotype or per tile, so it runs once for all folds. Who has a modality is known after it.
         with progress.timed("ingest"):
-            setup.prepare(progress)
+            setup = setup.prepare(progress)
+            cohort = setup.cohort
+            folder.write_spec(cohort.spec)
+            folder.write_cohort(cohort.reconciliation)
+            # Folds are drawn before anything is learned; every arm uses the same.
+            folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
             folder.write_quality({name: modality.quality() for name, modality in setup.modalities.items()})
 
         # Each outer fold: fit, choose and calibrate on its training part, score its test part once.

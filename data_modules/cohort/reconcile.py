@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from data_modules.cohort.members import Members, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
 from data_modules.errors import CohortError, Problem, some
 from fusion.contract import CohortSpec, Modality
@@ -31,7 +31,8 @@ class ReconciledCohort:
         labels: index patient_id in that order; position in the endpoint's classes, -1 where unknown.
         sites: index patient_id in that order, or None where no site is declared.
         groups: index patient_id: what stays whole in folds; None where nothing is declared.
-        reconciliation: patient_id, kept, dropped_at, reason, then one bool column a source file and modality.
+        reconciliation: patient_id, kept, dropped_at, reason (why they were dropped, or what of theirs failed in
+            ingest), then one bool column a source file and modality; a modality whose files all failed is not there.
         notes: what is no error and yet to be known: files that new patients come without, patients in one file alone.
     """
 
@@ -51,23 +52,6 @@ class ReconciledCohort:
         return replace(self, labels=shuffled, spec=replace(self.spec, endpoint=endpoint))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Members:
-    """Who a table or modality names.
-
-    Attributes:
-        name: of the table's file or of the modality.
-        key: config key that mends it.
-        patients: their ids.
-        witness: False for a modality that reads a cohort table: it adds no evidence that an id is a patient's.
-    """
-
-    name: str
-    key: str
-    patients: frozenset[str]
-    witness: bool = True
-
-
 def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, require_labels: bool) -> ReconciledCohort:
     """See `CohortSource.reconcile`."""
     members, problems, notes = _read_tables(source, modalities, require_labels=require_labels)
@@ -76,22 +60,30 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
         problems += wrong
         if not wrong:
             witness = getattr(modality, "of_table", None) is None
-            members.append(_Members(name=name, key=f"modality.{name}", patients=modality.patients, witness=witness))
-    problems += _strangers(source, members)
-    unmatched = _unmatched(members, source.max_unmatched)
+            part = Members(
+                name=name,
+                key=f"modality.{name}",
+                patients=modality.patients,
+                witness=witness,
+                failed={one: why for one, why in modality.failed.items() if one in modality.patients},
+            )
+            members.append(part)
+            notes += [part.note()] if part.failed else []
+    problems += strangers(members, source.patients_pattern)
+    alone = unmatched(members, source.max_unmatched)
     if require_labels or source.max_unmatched < 1:
-        problems += [problem for problem in unmatched if require_labels or problem.whole]
-    notes += [str(problem) for problem in unmatched if problem not in problems]
+        problems += [problem for problem in alone if require_labels or problem.whole]
+    notes += [str(problem) for problem in alone if problem not in problems]
 
     everyone = sorted(frozenset().union(*(part.patients for part in members)))
     labels, reasons, wrong_labels = _labels(source, everyone, require_labels=require_labels)
     problems += wrong_labels
-    somewhere = frozenset().union(*(part.patients for part in members if part.name in modalities))
+    somewhere = frozenset().union(*(part.present for part in members if part.name in modalities))
     if require_labels:
         problems += _unknown_required(source, modalities)
         for part in members:
             if part.name in source.require:
-                lacking = (one for one in everyone if one not in part.patients)
+                lacking = (one for one in everyone if one not in part.present)
                 reasons |= {
                     one: f"not in {part.name}, which cohort.require names" for one in lacking if one not in reasons
                 }
@@ -122,11 +114,11 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
 
 def _read_tables(
     source: CohortFiles, modalities: Mapping[str, Modality], *, require_labels: bool
-) -> tuple[list[_Members], list[Problem | str], list[str]]:
+) -> tuple[list[Members], list[Problem | str], list[str]]:
     """Whom each table names, what is wrong with them, and what new patients come without."""
     problems: list[Problem | str] = []
     notes: list[str] = []
-    members: list[_Members] = []
+    members: list[Members] = []
     needed = needed_columns(modalities)
     for name, spec in source.specs.items():
         if require_labels:
@@ -138,7 +130,7 @@ def _read_tables(
             notes += left_out
         if read is not None:
             patients = frozenset(read.frame.index)
-            members.append(_Members(name=spec.source, key=f"cohort.tables.{name}", patients=patients))
+            members.append(Members(name=spec.source, key=f"cohort.tables.{name}", patients=patients))
     return members, problems, notes
 
 
@@ -148,47 +140,6 @@ def _unknown_required(source: CohortFiles, modalities: Mapping[str, Modality]) -
     return (
         [Problem(what=f"cohort.require names {some(unknown)}, which is no modality", remedy=remedy)] if unknown else []
     )
-
-
-def _strangers(source: CohortFiles, members: list[_Members]) -> list[Problem]:
-    """Ids that do not look like a patient's."""
-    if source.patients_pattern is None:
-        return []
-    problems = []
-    for part in members:
-        strange = tuple(sorted(one for one in part.patients if not re.fullmatch(source.patients_pattern, one)))
-        if strange:
-            remedy = f"Mend the id_pattern or patient_pattern of {part.key}, or cohort.patients_pattern"
-            what = f"{part.name} has ids that do not match {source.patients_pattern!r}"
-            problems.append(Problem(what=what, remedy=remedy, examples=strange))
-    return problems
-
-
-def _unmatched(members: list[_Members], tolerated: float) -> list[Problem]:
-    """Tables and modalities too many of whose patients appear nowhere else."""
-    witnesses = [part for part in members if part.witness]
-    problems: list[Problem] = []
-    if len(witnesses) < 2:
-        return problems
-    for part in witnesses:
-        others = frozenset().union(*(other.patients for other in witnesses if other is not part))
-        alone = tuple(sorted(part.patients - others))
-        if not part.patients:
-            remedy = f"Mend its files or patient_pattern ({part.key})"
-            problems.append(Problem(what=f"{part.name} names no patient", remedy=remedy))
-        elif len(alone) == len(part.patients) and others:
-            written = f"Their ids are probably written otherwise, e.g. {min(others)!r} elsewhere"
-            remedy = f"{written}: mend its id_pattern or patient_pattern ({part.key})"
-            problems.append(
-                Problem(
-                    what=f"no patient of {part.name} is in any other file", remedy=remedy, examples=alone, whole=True
-                )
-            )
-        elif len(alone) > tolerated * len(part.patients):
-            what = f"{len(alone) / len(part.patients):.0%} of the patients of {part.name} are in no other file"
-            remedy = f"Mend its id_pattern or patient_pattern ({part.key}), or raise cohort.max_unmatched={tolerated}"
-            problems.append(Problem(what=what, remedy=remedy, examples=alone))
-    return problems
 
 
 def _labels(
@@ -233,12 +184,16 @@ def _as_label(value: object) -> str:
 
 def _table(
     everyone: list[str],
-    members: list[_Members],
+    members: list[Members],
     reasons: Mapping[str, str],
     somewhere: frozenset[str],
     modalities: list[str],
 ) -> pd.DataFrame:
     """cohort.csv."""
+    failures: dict[str, list[str]] = {}
+    for part in members:
+        for patient, why in part.failed.items():
+            failures.setdefault(patient, []).append(f"{part.name} failed in ingest ({why})")
     rows = []
     for patient in everyone:
         dropped_at, reason = "", ""
@@ -246,10 +201,12 @@ def _table(
             dropped_at, reason = "modalities" if "cohort.require" in reasons[patient] else "endpoint", reasons[patient]
         elif patient not in somewhere:
             dropped_at, reason = "modalities", f"in none of {', '.join(modalities)}"
+        if dropped_at != "endpoint":
+            reason = "; ".join([reason, *failures.get(patient, ())] if reason else failures.get(patient, ()))
         rows.append({"patient_id": patient, "kept": not dropped_at, "dropped_at": dropped_at, "reason": reason})
     table = pd.DataFrame(rows, columns=["patient_id", "kept", "dropped_at", "reason"]).astype({"kept": bool})
     for part in members:
-        table[part.name] = table["patient_id"].isin(part.patients)
+        table[part.name] = table["patient_id"].isin(part.present)
     return table
 
 

@@ -71,7 +71,7 @@ def make_folds(
 def open_folds(
     cohort: Cohort,
     *,
-    path: Path,
+    path: Path | None,
     seed: int,
     file: str | None = None,
     outer: int = 5,
@@ -84,7 +84,7 @@ def open_folds(
 
     Args:
         cohort: labelled patients.
-        path: the run's folds.json; its ``flags`` say what `allow` let pass.
+        path: the run's folds.json; its ``flags`` say what `allow` let pass. None keeps nothing, to see what is refused.
         seed: of new folds.
         file: folds.json of another run, reused as it is; or a table (.csv, .tsv) of patients and the folds that test
             them, whose inner folds are drawn.
@@ -101,7 +101,7 @@ def open_folds(
     unknown = [kind for kind in allow if kind not in KINDS]
     if unknown:
         raise FusionError(f"folds.allow names {some(unknown)}; what it can allow is {some(KINDS)}.")
-    if path.exists():
+    if path is not None and path.exists():
         return _reuse(path, cohort, site=site, allow=allow).folds
     if file is None:
         stored = Stored(folds=make_folds(cohort, outer=outer, inner=inner, repeats=repeats, seed=seed, site=site))
@@ -109,7 +109,8 @@ def open_folds(
         stored = _complete(Path(file), cohort, inner=inner, seed=seed, site=site, allow=allow)
     else:
         stored = _reuse(Path(file), cohort, site=site, allow=allow)
-    write_folds(path, stored.folds, flags=stored.flags, source=stored.source)
+    if path is not None:
+        write_folds(path, stored.folds, flags=stored.flags, source=stored.source)
     return stored.folds
 
 

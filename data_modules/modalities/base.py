@@ -65,6 +65,11 @@ class BaseModality(ABC):
     def prepare(self, progress: Progress) -> None:  # noqa: B027 — most modalities have nothing to ingest
         """Do the long, cached work, of which there is none here."""
 
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Patient → why nothing of theirs could be used: nobody, unless a subclass ingests."""
+        return {}
+
     def quality(self) -> Sequence[Quality]:
         """What ingest found and dropped, for the report; nothing, unless a subclass ingests."""
         return ()

@@ -115,14 +115,14 @@ def _table(
     first = np.stack(scores).reshape(len(scores), len(patients), -1)[..., 0]
     # Distances are relative to each fold's limit; unlike in most folds means unlike.
     distance = distances.mean(axis=1)
+    having = {name: modality.patients - modality.failed.keys() for name, modality in setup.modalities.items()}
     return pd.DataFrame(
         {
             "patient_id": patients,
             **_files(setup, patients),
             **summary,
             "modalities": [
-                "+".join(name for name, modality in setup.modalities.items() if patient in modality.patients)
-                for patient in patients
+                "+".join(name for name, has_it in having.items() if patient in has_it) for patient in patients
             ],
             "out_of_distribution": (distance > 1.0).to_numpy(),
             "distance": distance.to_numpy(),

@@ -119,6 +119,11 @@ class Modality(Protocol):
         """The long, cached, resumable work (ingest); nothing to do when the cache holds the result."""
         ...
 
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Patient → why nothing of theirs could be used, of patients whom files name; empty before `prepare`."""
+        ...
+
     def quality(self) -> Sequence[Quality]:
         """What `prepare` found in the files and dropped of them; empty where nothing is ingested."""
         ...

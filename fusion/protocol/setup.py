@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fusion.contract import Cohort, Modality, Progress
 
 
@@ -19,16 +21,28 @@ class Setup:
         cohort: reconciled.
         modalities: those of which there are files.
         absent: why others cannot be read; empty where all must be there.
+        again: reconciles the cohort anew, once ingest has said whose files are of no use.
     """
 
     cohort: Cohort
     modalities: dict[str, Modality]
     absent: dict[str, str] = field(default_factory=dict)
+    again: Callable[[], Cohort] | None = None
 
-    def prepare(self, progress: Progress) -> None:
-        """Run every ingest whose cached result is missing."""
+    def prepare(self, progress: Progress) -> Setup:
+        """Run every ingest whose cached result is missing.
+
+        Returns:
+            The same with the cohort as ingest leaves it: a patient has a modality of which something could be used.
+
+        Raises:
+            FusionError: too much failed, or too few patients are left.
+        """
         for modality in self.modalities.values():
             modality.prepare(progress)
+        if self.again is None or not any(modality.failed for modality in self.modalities.values()):
+            return self
+        return replace(self, cohort=self.again())
 
 
 def open_setup(
@@ -58,12 +72,14 @@ def open_setup(
         check_images(config.get("arms") or (), modalities)
     absent = {} if require_modalities else _absent(modalities)
     modalities = {name: modality for name, modality in modalities.items() if name not in absent}
-    cohort = source.reconcile(modalities, require_labels=require_labels)
-    if require_labels and config.canary == "permuted":
-        cohort = cohort.permuted(int(config.seed))
-    elif config.canary is not None and config.canary != "permuted":
+    if config.canary not in (None, "permuted"):
         raise FusionError(f"canary: there is no canary {config.canary!r}; set it to permuted or null.")
-    return Setup(cohort=cohort, modalities=modalities, absent=absent)
+
+    def reconciled() -> Cohort:
+        cohort: Cohort = source.reconcile(modalities, require_labels=require_labels)
+        return cohort.permuted(int(config.seed)) if require_labels and config.canary == "permuted" else cohort
+
+    return Setup(cohort=reconciled(), modalities=modalities, absent=absent, again=reconciled)
 
 
 def _absent(modalities: dict[str, Any]) -> dict[str, str]:

@@ -151,6 +151,11 @@ class RunFolder:
             },
         )
 
+    def write_spec(self, cohort: CohortSpec) -> None:
+        """Who is in the cohort, in run.json: known after ingest."""
+        record = self.record()
+        self._write_json("run.json", {**record, "cohort": asdict(cohort)})
+
     def write_cohort(self, reconciliation: pd.DataFrame) -> None:
         """cohort.csv: every patient seen in any file, kept or dropped, where and why."""
         replace_file(self.path / "cohort.csv", lambda partial: reconciliation.to_csv(partial, index=False))

@@ -168,6 +168,20 @@ class Slides(FileModality):
         """Slides read and failed, tiles kept, and on how many slides there was pen, a fold, blur or a bubble."""
         return [slide_quality(self.ingested.folder)]
 
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Patient → the errors of their slides, of patients none of whose slides could be used."""
+        try:
+            found = self.ingested
+        except FusionError:  # not ingested yet
+            return {}
+        lost = {patient: [path.name for path in bag] for patient, bag in self.by_patient.items()}
+        return {
+            patient: "; ".join(found.errors.get(name, f"{name}: not in the cache") for name in names)
+            for patient, names in lost.items()
+            if not any(name in found.entries for name in names)
+        }
+
     @cached_property
     def ingested(self) -> SlideSet:
         """The ingested slides.

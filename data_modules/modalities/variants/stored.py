@@ -15,6 +15,7 @@ from data_modules.ingest.variants.store import VariantStore
 from data_modules.modalities.base import BaseModality
 from data_modules.modalities.quality import store_quality
 from data_modules.modalities.selected import choose, features_of, ranking_of
+from data_modules.modalities.variants.called import uncalled
 from data_modules.modalities.variants.features import VariantTable
 from data_modules.modalities.variants.fitted import STATE_VERSION, FittedVariants
 from data_modules.modalities.variants.match import match_variants
@@ -140,6 +141,13 @@ class StoredVariants(BaseModality):
     def prepare(self, progress: Progress) -> None:
         self.ingest.run(progress)
 
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Patient → why, of patients in none of whose samples a genotype was called and passed the filters."""
+        if self._problems or not self.ingest.origins:
+            return {}
+        return uncalled(self.ingest.folders[self.ingest.origins[0]], self.patient_ids)
+
     def quality(self) -> Sequence[Quality]:
         """Sites, genotypes and samples that ingest read, kept and dropped, by reason, for each origin."""
         return [store_quality(folder, origin) for origin, folder in self.ingest.folders.items()]
@@ -149,11 +157,12 @@ class StoredVariants(BaseModality):
         """All patients' variants, read from the stores once."""
         self.ingest.run(lambda step, done, total: None)
         origins: dict[str, OriginVariants] = {}
+        failed = self.failed
         for origin, store in self.ingest.stores().items():
             matched, _ = self.patient_ids.map(store.samples)
             origins[origin] = OriginVariants.of_store(
                 store,
-                matched,
+                {sample: patient for sample, patient in matched.items() if patient not in failed},
                 absent_is=self.absent_is or "unknown",
                 damaging=self.settings.damaging.get(origin, ()),
             )

@@ -136,6 +136,15 @@ class Volumes(BaseModality):
             name=self.name,
             simulated=self.source.simulated,
         )
+        self.__dict__.pop("ingested", None)
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Patient → the error of their volumes."""
+        try:
+            return self.ingested.errors
+        except FusionError:  # not ingested yet
+            return {}
 
     def quality(self) -> Sequence[Quality]:
         """Volumes read and patients failed."""

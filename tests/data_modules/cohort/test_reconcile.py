@@ -262,3 +262,73 @@ def test_each_setting_of_the_generator_has_a_folder_of_its_own(cohort):
     assert root() == Path("data/invented")
     assert root(interaction=0) == Path("data/invented_interaction_0")
     assert root(patients=30, seed=5) == Path("data/invented_patients_30_seed_5")
+
+
+@pytest.fixture
+def failing(named, monkeypatch):
+    def make(source, patients):
+        modality = named(source, patients)
+        monkeypatch.setattr(type(modality), "failed", property(lambda self: LOST), raising=True)
+        return modality
+
+    return make
+
+
+LOST = {"P03": "P03.tif breaks off", "P04": "P04.tif shows no tissue", "P99": "of nobody here"}
+
+
+def test_who_failed_in_ingest_lacks_a_required_modality(cohort, failing):
+    source = cohort.source(require=["slides"], max_unmatched=1.0)
+    modalities = {
+        "slides": failing(source, ALL[:7]),
+        "clinical": Table(name="clinical", source=source, table="clinical"),
+    }
+    kept = source.reconcile(modalities)
+    assert kept.patient_ids == ("P01", "P02", "P05", "P06", "P07")
+    assert kept.spec.patients == 5
+    table = kept.reconciliation.set_index("patient_id")
+    assert table.loc["P03", ["kept", "dropped_at", "reason", "slides", "clinical"]].to_list() == [
+        False,
+        "modalities",
+        "not in slides, which cohort.require names; slides failed in ingest (P03.tif breaks off)",
+        False,
+        True,
+    ]
+    assert table.loc["P08", "reason"] == "not in slides, which cohort.require names"
+    assert kept.notes == (
+        "modality.slides: nothing of 2 patients could be used, who count as lacking it "
+        "(P03: P03.tif breaks off, P04: P04.tif shows no tissue)",
+    )
+
+
+def test_who_failed_in_ingest_stays_where_another_modality_is_left(cohort, failing):
+    source = cohort.source(max_unmatched=1.0)
+    both = {
+        "slides": failing(source, ALL),
+        "clinical": Table(name="clinical", source=source, table="clinical"),
+    }
+    kept = source.reconcile(both)
+    assert kept.patient_ids == tuple(ALL)
+    row = kept.reconciliation.set_index("patient_id").loc["P04"]
+    assert row[["kept", "dropped_at", "reason", "slides"]].to_list() == [
+        True,
+        "",
+        "slides failed in ingest (P04.tif shows no tissue)",
+        False,
+    ]
+    alone = source.reconcile({"slides": failing(source, ALL)})
+    assert alone.patient_ids == ("P01", "P02", *ALL[4:])
+    row = alone.reconciliation.set_index("patient_id").loc["P04"]
+    assert row[["kept", "dropped_at", "reason"]].to_list() == [
+        False,
+        "modalities",
+        "in none of slides; slides failed in ingest (P04.tif shows no tissue)",
+    ]
+    assert alone.patient_ids == source.reconcile({"slides": failing(source, ALL)}, require_labels=False).patient_ids
+
+
+def test_why_there_is_no_label_comes_before_what_failed(cohort, failing):
+    cohort.treatment[3] = "P03\tcarboplatin\tNE"
+    source = cohort.source(max_unmatched=1.0)
+    row = source.reconcile({"slides": failing(source, ALL)}).reconciliation.set_index("patient_id").loc["P03"]
+    assert row["reason"] == "outcome is 'NE', which cohort.endpoints.response.ignore lists"

@@ -388,3 +388,21 @@ def test_a_cached_cohort_opens_no_slide(
     assert slides_of(cohort).check() == []
     (problem,) = slides_of(cohort, tile={"size": 48}).check()
     assert "3 of 3 slides cannot be read: SIM-1_a.tif was opened" in problem
+
+
+def test_a_patient_all_of_whose_slides_failed(
+    tmp_path: Path, write_slide: WriteSlide, draw_tissue: Callable[..., np.ndarray]
+) -> None:
+    """One good slide is enough; glass alone is not."""
+    tissue, glass = draw_tissue((128, 256, 640, 768)), draw_tissue()
+    for name, pixels in (("SIM-1_a", tissue), ("SIM-1_b", glass), ("SIM-2_a", glass), ("SIM-2_b", glass)):
+        write_slide(tmp_path / "slides" / f"{name}.tif", pixels)
+    source = SimpleNamespace(root=tmp_path, cache=tmp_path / "cache", simulated=True)
+    slides = slides_of(source, max_failed=1.0)
+    assert slides.check() == []
+    assert slides.failed == {}
+    slides.prepare(silent)
+    assert set(slides.failed) == {"SIM-2"}
+    assert [part.split(" ")[0] for part in slides.failed["SIM-2"].split("; ")] == ["SIM-2_a.tif", "SIM-2_b.tif"]
+    assert slides_of(source, max_failed=1.0).failed == slides.failed  # a worker, which only reads the cache
+    assert slides.fit([], NOBODY).load("SIM-2") is None

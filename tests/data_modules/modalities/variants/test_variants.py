@@ -490,3 +490,16 @@ def test_a_gene_set_is_the_sum_of_its_genes_and_patients_carry_what_burdens_coun
     assert fitted.carried("P1")["TP53"] == "17:30:C>T nonsynonymous, 17:31:G>A stopgain"
     assert fitted.carried("P3")["BRCA2"] == "13:5:GT>G frameshift (germline)"
     assert fitted.carried("nobody") == {}
+
+
+def test_a_sample_without_any_call_has_no_variants(tmp_path: Path) -> None:
+    """Else all its features would be unknown, and it would train."""
+    rows: list[Row] = [("17", 30 + at, "C", "T", "TP53", "nonsynonymous", [1, 0, MISSING]) for at in range(4)]
+    shelve(tmp_path, "somatic", ["P1-T", "P2-T", "P3-T"], rows)
+    samples = pd.DataFrame({"sample": ["P1-T", "P2-T", "P3-T"], "kept": True, "listed": 4, "called": [4, 4, 0]})
+    samples.to_parquet(tmp_path / "somatic" / "samples.parquet")
+    modality = modality_of(tmp_path, ["P1", "P2", "P3"], origins=("somatic",), keep=("*",))
+    assert modality.patients == {"P1", "P2", "P3"}
+    assert set(modality.failed) == {"P3"}
+    assert modality.variants.patients == ("P1", "P2")
+    assert modality.fit(["P1", "P2"], np.array([0, 1])).load("P3") is None

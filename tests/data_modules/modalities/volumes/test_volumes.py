@@ -241,10 +241,27 @@ def test_a_volume_with_nan_fails_its_patient_and_stops_the_run(cohort: Path, vol
     with pytest.raises(FusionError, match=r"1 of 3 patients failed.*P1_post.nii.gz holds 1 of 960 voxels"):
         volumes(sequences=TWO).prepare(silent)
     tolerant = volumes(sequences=TWO, max_failed=0.5)
+    assert tolerant.failed == {}
     tolerant.prepare(silent)
     assert set(tolerant.ingested.errors) == {"P1"}
+    assert tolerant.failed == {"P1": tolerant.ingested.errors["P1"]}
+    assert tolerant.patients == {"P1", "P2", "P3"}
     assert tolerant.fit([], np.zeros(0, dtype=np.int64)).load("P1") is None
     assert "P1_post" in (tolerant.ingested.folder / "quality.csv").read_text()
+    assert set(volumes(sequences=TWO, max_failed=0.5).failed) == {"P1"}  # a worker, which only reads the cache
+
+
+def test_a_mended_volume_has_not_failed(cohort: Path, volumes: Make, files: Any) -> None:
+    """Found anew by `prepare`, in the process that knew of the failure too."""
+    values = files.ball()
+    values[0, 0, 0] = np.nan
+    files.nifti(cohort / "P1_post.nii.gz", values)
+    made = volumes(sequences=TWO, max_failed=0.5)
+    made.prepare(silent)
+    assert set(made.failed) == {"P1"}
+    files.nifti(cohort / "P1_post.nii.gz", files.ball())
+    made.prepare(silent)
+    assert made.failed == {}
 
 
 def test_a_full_disk_is_no_fault_of_the_patient(cohort: Path, volumes: Make, monkeypatch: pytest.MonkeyPatch) -> None:

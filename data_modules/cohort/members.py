@@ -1,0 +1,78 @@
+"""Who a table or modality of a cohort names, and what speaks against the ids that it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from data_modules.errors import Problem, some
+
+
+@dataclass(frozen=True, kw_only=True)
+class Members:
+    """Who a table or modality names.
+
+    Attributes:
+        name: of the table's file or of the modality.
+        key: config key that mends it.
+        patients: their ids.
+        witness: False for a modality that reads a cohort table: it adds no evidence that an id is a patient's.
+        failed: patient → why ingest could use nothing of theirs; they are named, and lack it all the same.
+    """
+
+    name: str
+    key: str
+    patients: frozenset[str]
+    witness: bool = True
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def present(self) -> frozenset[str]:
+        """Who has it, and not its name alone."""
+        return self.patients - self.failed.keys()
+
+    def note(self) -> str:
+        said = some([f"{patient}: {why}" for patient, why in self.failed.items()], 3)
+        return f"{self.key}: nothing of {len(self.failed)} patients could be used, who count as lacking it ({said})"
+
+
+def strangers(members: list[Members], pattern: str | None) -> list[Problem]:
+    """Ids that do not look like a patient's."""
+    if pattern is None:
+        return []
+    problems = []
+    for part in members:
+        strange = tuple(sorted(one for one in part.patients if not re.fullmatch(pattern, one)))
+        if strange:
+            remedy = f"Mend the id_pattern or patient_pattern of {part.key}, or cohort.patients_pattern"
+            what = f"{part.name} has ids that do not match {pattern!r}"
+            problems.append(Problem(what=what, remedy=remedy, examples=strange))
+    return problems
+
+
+def unmatched(members: list[Members], tolerated: float) -> list[Problem]:
+    """Tables and modalities too many of whose patients appear nowhere else."""
+    witnesses = [part for part in members if part.witness]
+    problems: list[Problem] = []
+    if len(witnesses) < 2:
+        return problems
+    for part in witnesses:
+        others = frozenset().union(*(other.patients for other in witnesses if other is not part))
+        alone = tuple(sorted(part.patients - others))
+        if not part.patients:
+            remedy = f"Mend its files or patient_pattern ({part.key})"
+            problems.append(Problem(what=f"{part.name} names no patient", remedy=remedy))
+        elif len(alone) == len(part.patients) and others:
+            written = f"Their ids are probably written otherwise, e.g. {min(others)!r} elsewhere"
+            remedy = f"{written}: mend its id_pattern or patient_pattern ({part.key})"
+            problems.append(
+                Problem(
+                    what=f"no patient of {part.name} is in any other file", remedy=remedy, examples=alone, whole=True
+                )
+            )
+        elif len(alone) > tolerated * len(part.patients):
+            what = f"{len(alone) / len(part.patients):.0%} of the patients of {part.name} are in no other file"
+            remedy = f"Mend its id_pattern or patient_pattern ({part.key}), or raise cohort.max_unmatched={tolerated}"
+            problems.append(Problem(what=what, remedy=remedy, examples=alone))
+    return problems
