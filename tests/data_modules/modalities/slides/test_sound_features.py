@@ -1,0 +1,111 @@
+"""Unusual files of tile features, and folders of images, that are sound: never to be refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_modules.modalities.slides.images import Images
+from data_modules.modalities.slides.tile_features import TileFeatures
+from data_modules.sources.image_folder import ImageFolder
+
+NOBODY = np.zeros(0, dtype=np.int64)
+
+
+def features(root: Path, **changes: Any) -> TileFeatures:
+    source = SimpleNamespace(root=root, cache=root / "cache", simulated=False)
+    return TileFeatures(**({"name": "slides", "source": source, "files": "features/*.h5"} | changes))
+
+
+def write(path: Path, values: np.ndarray, *, seed: int = 0, coords: Any = np.int64, **attributes: Any) -> np.ndarray:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    places = np.random.default_rng(seed).integers(0, 40, (values.shape[-2], 2)) * 256
+    with h5py.File(path, "w") as file:
+        file["features"] = values
+        file["coords"] = places.astype(coords)
+        file["coords"].attrs.update(attributes)
+    return places
+
+
+def rows(seed: int, kind: Any = np.float32) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(5, 8)).astype(kind)
+
+
+@pytest.mark.parametrize("coords", [np.int32, np.uint64, np.float32, np.float64, ">i4"])
+def test_coordinates_of_any_number_type(tmp_path: Path, coords: Any) -> None:
+    places = write(tmp_path / "features/P1.h5", rows(1), coords=coords)
+    made = features(tmp_path, patient_pattern=r"P\d")
+    assert made.check() == []
+    item = made.fit([], NOBODY).load("P1")
+    assert item is not None and item.coords is not None
+    assert item.coords.tolist() == places.tolist()
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float64])
+def test_features_of_other_widths_of_float_and_a_leading_axis(tmp_path: Path, kind: Any) -> None:
+    values = rows(1, kind)
+    write(tmp_path / "features/P1.h5", values[None])
+    made = features(tmp_path, patient_pattern=r"P\d")
+    assert made.check() == []
+    item = made.fit([], NOBODY).load("P1")
+    assert item is not None
+    np.testing.assert_array_equal(np.asarray(item.values), values.astype(np.float32))
+
+
+def test_one_file_that_does_not_say_its_tile_among_others_that_do(tmp_path: Path) -> None:
+    for number in (1, 2):
+        write(tmp_path / f"features/P{number}.h5", rows(number), patch_size_level0=512, target_magnification=20)
+    write(tmp_path / "features/P3.h5", rows(3))
+    assert features(tmp_path, patient_pattern=r"P\d").check() == []
+
+
+def test_scans_at_20_and_40_of_one_target(tmp_path: Path) -> None:
+    """TRIDENT at 20×: 256 pixels of level 0 where the scan is 20×, 512 where it is 40×: tiles of one size in microns."""
+    said = {"target_magnification": 20, "patch_size": 256}
+    write(tmp_path / "features/P1.h5", rows(1), patch_size_level0=256, level0_magnification=20, **said)
+    write(tmp_path / "features/P2.h5", rows(2), patch_size_level0=512, level0_magnification=40, **said)
+    assert features(tmp_path, patient_pattern=r"P\d").check() == []
+
+
+def test_the_file_is_the_patient_without_a_pattern(tmp_path: Path) -> None:
+    write(tmp_path / "features/P.01.h5", rows(1))
+    made = features(tmp_path)
+    assert made.check() == []
+    assert made.patients == {"P.01"}
+
+
+def test_one_name_in_folders_of_patients(tmp_path: Path) -> None:
+    for number in (1, 2):
+        write(tmp_path / f"features/P{number}/slide.h5", rows(number))
+    made = features(tmp_path, files="features/*/slide.h5", patient_pattern=r"features/(P\d)/")
+    assert made.check() == []
+    fitted = made.fit([], NOBODY)
+    for number in (1, 2):
+        item = fitted.load(f"P{number}")
+        assert item is not None
+        np.testing.assert_array_equal(np.asarray(item.values), rows(number))
+
+
+def image(path: Path, seed: int, mode: str = "RGB") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 255, (32, 32, 3)).astype(np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path)
+
+
+def test_images_of_several_formats_in_a_linked_class(tmp_path: Path) -> None:
+    image(tmp_path / "tiles/tumour/a.png", 1)
+    image(tmp_path / "tiles/tumour/deep/b.jpg", 2)
+    image(tmp_path / "store/normal/c.tif", 3)
+    image(tmp_path / "store/normal/d.png", 4, mode="L")
+    (tmp_path / "tiles/normal").symlink_to(tmp_path / "store/normal")
+    folder = ImageFolder(name="x", root=tmp_path / "tiles", cache=tmp_path / "cache")
+    images = Images(name="tiles", source=folder, size=32, workers=1)
+    cohort = folder.reconcile({"tiles": images})
+    assert cohort.patient_ids == ("normal/c.tif", "normal/d.png", "tumour/a.png", "tumour/deep/b.jpg")
+    assert cohort.labels.tolist() == [0, 0, 1, 1]
