@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 
@@ -19,14 +22,43 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         partial.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What patterns name on the disk.
+
+    Attributes:
+        found: files, sorted and once each; links to files and to folders are followed.
+        empty: patterns that name none.
+        hidden: files whose name, or whose folder's below the pattern's start, begins with a dot; of no pattern.
+        dead: links to nothing.
+    """
+
+    found: list[Path]
+    empty: list[str]
+    hidden: list[Path]
+    dead: list[Path]
+
+
 def find_files(root: Path, files: str | Sequence[str]) -> tuple[list[Path], list[str]]:
-    """Files that the patterns name, sorted and once each, and the patterns that name none.
+    """`list_files`: what is found, and the patterns that name nothing."""
+    listing = list_files(root, files)
+    return listing.found, listing.empty
+
+
+def list_files(root: Path, files: str | Sequence[str], *, folders: bool = False) -> Listing:
+    """Files that the patterns name.
+
+    Hidden files (``.DS_Store``, ``._slide.svs``) are named by a pattern only where it says their name without a
+    wildcard.
 
     Args:
         root: where relative patterns start.
         files: paths or globs (``*``, ``?``, ``**``), absolute or relative to `root`.
+        folders: whether a folder stands for all files below it; else folders are left out.
     """
     found: set[Path] = set()
+    hidden: set[Path] = set()
+    dead: set[Path] = set()
     empty: list[str] = []
     for pattern in [files] if isinstance(files, str) else files:
         path = Path(pattern).expanduser()
@@ -35,17 +67,58 @@ def find_files(root: Path, files: str | Sequence[str]) -> tuple[list[Path], list
         if exact.is_file() or _is_table(exact):
             found.add(exact)
             continue
-        start, relative = (
-            (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (root, str(path))
-        )
-        if path.is_absolute() and path.is_relative_to(root):
-            start, relative = root, str(path.relative_to(root))
-        listed = start.glob(relative) if relative != "." else ()
-        matches = [match for match in listed if match.is_file() or _is_table(match)]
-        found.update(matches)
-        if not matches:
+        start, matches = (exact, [exact]) if os.path.lexists(exact) else _globbed(root, path)
+        if folders:
+            matches = [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
+        for match in matches:
+            if _is_hidden(match, start):
+                if match.is_file() or match.is_symlink():
+                    hidden.add(match)
+            elif match.is_file() or _is_table(match):
+                found.add(match)
+            elif match.is_symlink() and not match.exists():
+                dead.add(match)
+        if not any(match in found or match in dead for match in matches):
             empty.append(str(pattern))
-    return sorted(found), empty
+    return Listing(found=sorted(found), empty=empty, hidden=sorted(hidden - found), dead=sorted(dead))
+
+
+def _globbed(root: Path, path: Path) -> tuple[Path, list[Path]]:
+    """The folder where a pattern's wildcards start, and what matches it."""
+    parts = list((path if path.is_absolute() else root / path).parts)
+    if path.is_absolute() and path.is_relative_to(root):
+        parts = [*root.parts, *path.relative_to(root).parts]
+    literal = len(root.parts) if parts[: len(root.parts)] == list(root.parts) else 1
+    while literal < len(parts) - 1 and not glob.has_magic(parts[literal]):
+        literal += 1
+    start, wanted = Path(*parts[:literal]), parts[literal:]
+    if "**" not in wanted:
+        return start, sorted(start.glob(str(Path(*wanted)))) if wanted else []
+    return start, [found for found in _below(start) if _fits(found.relative_to(start).parts, wanted)]
+
+
+def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    if not wanted:
+        return not parts
+    if wanted[0] == "**":
+        return any(_fits(parts[skipped:], wanted[1:]) for skipped in range(len(parts) + 1)) or len(wanted) == 1
+    return bool(parts) and fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
+
+
+def _below(folder: Path) -> list[Path]:
+    """All files below a folder; links are followed, but into no folder that is being walked already."""
+    files: list[Path] = []
+    for top, inner, names in os.walk(folder, followlinks=True):
+        above = {os.path.realpath(top), *(os.path.realpath(part) for part in Path(top).parents)}
+        files += [Path(top, name) for name in (*names, *(name for name in inner if name.endswith(".mt")))]
+        inner[:] = sorted(
+            name for name in inner if not name.endswith(".mt") and os.path.realpath(Path(top, name)) not in above
+        )
+    return files
+
+
+def _is_hidden(path: Path, start: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(start).parts)
 
 
 def _is_table(path: Path) -> bool:

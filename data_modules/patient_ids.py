@@ -1,4 +1,4 @@
-"""How names in files become patient ids."""
+"""How names in files, and files themselves, become patient ids: one rule for all modalities."""
 
 from __future__ import annotations
 
@@ -8,18 +8,41 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zip", ".zst")
+_TABLES = (".bed", ".csv", ".feather", ".maf", ".parquet", ".seg", ".tsv", ".txt", ".xlsx")
+_GENOMES = (".bam", ".bcf", ".g", ".mt", ".vcf")
+_IMAGES = (".bif", ".czi", ".ibl", ".jpeg", ".jpg", ".mrxs", ".ndpi", ".ome", ".png", ".qptiff", ".scn", ".svs")
+_MORE = (".svslide", ".tif", ".tiff", ".vms", ".vmu", ".h5", ".hdf5")
+_VOLUMES = (".dcm", ".dicom", ".mha", ".mhd", ".nhdr", ".nii", ".nrrd")
+_ENDINGS = frozenset((*_PACKED, *_TABLES, *_GENOMES, *_IMAGES, *_MORE, *_VOLUMES))
+"""Endings of the formats that are read, which tell nothing of a patient; other dots belong to the name."""
+
+
+def bare_name(name: str) -> str:
+    """A file's name less its endings: ``A.01.ome.tif`` is ``A.01``, ``P7.vcf.gz`` is ``P7``."""
+    while (suffix := Path(name).suffix).lower() in _ENDINGS:
+        name = name.removesuffix(suffix)
+    return name
+
+
+def below(root: Path, path: Path) -> str:
+    """A path as patterns, sheets and messages know it: below `root`, with ``/``."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
 
 @dataclass(frozen=True, kw_only=True)
 class PatientIds:
-    """How names in files (slide files, VCF samples, barcodes) become patient ids.
+    """How names in files (VCF samples, barcodes) and files become patient ids.
 
-    Exactly one way is configured; with neither, the name is the id.
+    At most one way is configured. With neither, a name is the id; a file's id is its name less its endings.
 
     Attributes:
         pattern: regular expression searched in the name; its group ``patient``, else its first group, else the whole
-            match, is the id.
+            match, is the id. For files it is searched in the file's name, then in the path below `root`, so that
+            ``([^/]+)/[^/]+$`` is the name of the folder.
         sheet: a sample sheet ``{file, key, patient}``: the column that holds the name and the one that holds the id,
-            e.g. GDC's ``File Name`` and ``Case ID``.
+            e.g. GDC's ``File Name`` and ``Case ID``. For files the column holds paths below `root`, or names, with or
+            without their endings.
         root: where a relative `sheet` file starts.
     """
 
@@ -38,13 +61,27 @@ class PatientIds:
                 return [f"{key}.patient_pattern={self.pattern!r} is no regular expression ({error}). Mend it."]
         if self.sheet is not None:
             try:
-                self._read_sheet()
+                rows = self._rows()
             except (OSError, UnicodeDecodeError, KeyError) as error:
                 return [
                     f"{key}.sample_sheet={dict(self.sheet)} cannot be used ({error}). "
                     "It needs file, key (column of file or sample names) and patient (column of patient ids)."
                 ]
+            return self._contradictions(rows, key=key)
         return []
+
+    def _contradictions(self, rows: list[tuple[str, str]], *, key: str) -> list[str]:
+        """Names that the sheet gives to two patients: the last row would win."""
+        owners: dict[str, set[str]] = {}
+        for name, patient in rows:
+            owners.setdefault(name, set()).add(patient)
+        several = [f"{name}: {' and '.join(sorted(found))}" for name, found in owners.items() if len(found) > 1]
+        if not several:
+            return []
+        return [
+            f"{key}.sample_sheet: {self._sheet_path.name} gives {len(several)} names to several patients "
+            f"({'; '.join(several[:3])}). Keep the right row of each, or name files by their path below cohort.root."
+        ]
 
     def map(self, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
         """Name → patient id, and the names that belong to no patient."""
@@ -59,6 +96,38 @@ class PatientIds:
                 stray.append(name)
         return matched, stray
 
+    def map_files(
+        self, paths: Iterable[Path], *, told: Mapping[Path, str] | None = None
+    ) -> tuple[dict[Path, str], list[Path]]:
+        """File → patient id, and the files that belong to no patient; `told` are ids that files say themselves."""
+        rows = self._read_sheet() if self.sheet is not None else None
+        matched: dict[Path, str] = {}
+        stray: list[Path] = []
+        for path in paths:
+            where = below(self.root, path)
+            if rows is not None:
+                patient = next((rows[one] for one in (where, path.name, bare_name(path.name)) if one in rows), None)
+            elif self.pattern is None:
+                patient = (told or {}).get(path) or bare_name(path.name)
+            else:
+                patient = self._search(path.name) or self._search(where)
+            if patient:
+                matched[path] = patient
+            else:
+                stray.append(path)
+        return matched, stray
+
+    def unsure(self, paths: Iterable[Path]) -> list[Path]:
+        """Files that a sheet knows by a name which several of them have, so that nobody knows which is meant."""
+        if self.sheet is None:
+            return []
+        rows = self._read_sheet()
+        names: dict[str, list[Path]] = {}
+        for path in paths:
+            if below(self.root, path) not in rows:
+                names.setdefault(path.name if path.name in rows else bare_name(path.name), []).append(path)
+        return sorted(path for name, several in names.items() if name in rows and len(several) > 1 for path in several)
+
     def _search(self, name: str) -> str | None:
         if self.pattern is None:
             return name
@@ -69,10 +138,16 @@ class PatientIds:
             return match["patient"]
         return match[1] if match.re.groups else match[0]
 
+    @property
+    def _sheet_path(self) -> Path:
+        return self.root / Path((self.sheet or {})["file"]).expanduser()
+
     def _read_sheet(self) -> dict[str, str]:
-        if self.sheet is None:
-            return {}
-        path = self.root / Path(self.sheet["file"]).expanduser()
+        return {} if self.sheet is None else dict(self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """Name and patient of each row of the sheet."""
+        sheet, path = self.sheet or {}, self._sheet_path
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, delimiter="," if path.suffix == ".csv" else "\t")
-            return {row[self.sheet["key"]]: row[self.sheet["patient"]] for row in reader}
+            return [(row[sheet["key"]], row[sheet["patient"]]) for row in reader]

@@ -53,6 +53,8 @@ def train(config: DictConfig) -> float:
         with progress.timed("cohort"):
             setup = open_setup(config, progress)
             cohort = setup.cohort
+            for note in cohort.notes:
+                progress.say(f"Note: {note}")
             # Folds that cannot be are refused before the long work; whom ingest leaves is not known yet.
             instantiate(config.folds, cohort, path=None, seed=config.seed)
             folder.begin(

@@ -58,6 +58,9 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
     for name, modality in modalities.items():
         wrong = [problem for problem in modality.check() if problem not in problems]
         problems += wrong
+        account = None if wrong else getattr(modality, "account", None)
+        if account is not None and (account.used < account.found or account.remarks):
+            notes.append(str(account))
         if not wrong:
             witness = getattr(modality, "of_table", None) is None
             part = Members(

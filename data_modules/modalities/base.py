@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_modules.errors import some
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data_modules.cohort.source import CohortSource
+    from data_modules.modalities.account import Account
 
 
 class BaseModality(ABC):
@@ -56,6 +56,11 @@ class BaseModality(ABC):
     @property
     def absent(self) -> str | None:
         """Why nothing of it can be read, where the cohort has no file of it at all; else None."""
+        return None
+
+    @property
+    def account(self) -> Account | None:
+        """What became of the files or samples that were found, for the console; None where nothing is sorted out."""
         return None
 
     @abstractmethod
@@ -110,21 +115,6 @@ class BaseFitted(ABC):
     def state(self) -> State: ...
 
 
-def listed_files(source: CohortSource, files: str | Sequence[str], *, key: str) -> tuple[list[Path], list[str]]:
-    """The files of a modality and, as sentences for `check`, the patterns that match none.
-
-    Args:
-        source: relative patterns start at its root.
-        files: paths or globs.
-        key: config key of the modality, e.g. ``modality.slides``.
-    """
-    found, empty = find_files(source.root, files)
-    problems = (
-        [f"{key}.files: no file matches {some(empty)}. Point {key}.files or cohort.root to them."] if empty else []
-    )
-    return found, problems
-
-
 def no_files(source: CohortSource, files: str | Sequence[str]) -> str | None:
     """Why a modality is absent: none of its patterns matches a file. None where some does."""
     found, empty = find_files(source.root, files)
@@ -141,8 +131,8 @@ def stray_problem(stray: Sequence[str], total: int, *, noun: str, key: str) -> s
         key: config key of the modality, e.g. ``modality.slides``.
     """
     return (
-        f"{key}: {len(stray)} of {total} {noun} belong to no patient ({some(stray)}). Mend {key}.patient_pattern or "
-        f"{key}.sample_sheet, or narrow {key}.files."
+        f"{key}: {len(stray)} of {total} {noun} belong to no patient ({some(stray)}). Mend {key}.patient_pattern "
+        f"(searched in names, then in paths below cohort.root) or {key}.sample_sheet, or narrow {key}.files."
     )
 
 

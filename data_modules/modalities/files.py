@@ -9,29 +9,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from data_modules.errors import some
-from data_modules.modalities.base import BaseModality, listed_files, no_files, stray_problem
-from data_modules.patient_ids import PatientIds
+from data_modules.files import Listing, list_files
+from data_modules.hashes import content_hash
+from data_modules.modalities.account import Account
+from data_modules.modalities.base import BaseModality, no_files, stray_problem
+from data_modules.patient_ids import PatientIds, below
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
 
 
 class FileModality(BaseModality):
-    """A modality whose files are mapped to patients by their names; several files of a patient make one bag.
+    """A modality whose files are mapped to patients by their names or paths; several files of a patient make one bag.
 
     Args:
         name: the modality's key.
         source: the cohort it belongs to; relative files start at its root.
-        files: paths or globs.
-        patient_pattern: regular expression that finds the patient id in a file name; group ``patient`` or the first.
-        sample_sheet: ``{file, key, patient}`` instead: columns with file names and patient ids.
+        files: paths or globs; links are followed, hidden files left out.
+        patient_pattern: regular expression that finds the patient id in a file name, else in its path below the
+            cohort's root; group ``patient`` or the first.
+        sample_sheet: ``{file, key, patient}`` instead: columns with file names or paths, and patient ids. Without
+            either, the file's name less its endings is the patient.
     """
 
     noun: ClassVar[str] = "files"
     """What the files are, for messages."""
 
     same_name: ClassVar[str] = "patients and results could be mixed up"
-    """What is to be feared where two folders hold a file of the same name."""
+    """What is to be feared where two folders hold a file of the same name of one patient."""
 
     def __init__(
         self,
@@ -47,22 +52,68 @@ class FileModality(BaseModality):
         self._ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=Path(source.root))
 
     @cached_property
+    def _listing(self) -> Listing:
+        return list_files(Path(self.source.root), self._files)
+
+    @cached_property
+    def _sorted_out(self) -> tuple[list[Path], dict[str, list[Path]]]:
+        return self.sort_out(self._listing.found)
+
+    @property
     def paths(self) -> list[Path]:
         """The files, sorted."""
-        return self.one_each(listed_files(self.source, self._files, key=self.key)[0])
+        return self._sorted_out[0]
 
-    def one_each(self, found: list[Path]) -> list[Path]:
-        """Of what the patterns match, the files that stand for one thing each: all, unless a subclass says so."""
-        return found
+    def sort_out(self, found: list[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
+        """Of what the patterns match, the files that stand for one thing each; why → the others.
+
+        All stand for themselves, unless a subclass says so.
+        """
+        return found, {}
+
+    @property
+    def account(self) -> Account:
+        left_out = {"hidden": self._listing.hidden, **self._sorted_out[1], "links to nothing": self._dead[1]}
+        root = Path(self.source.root)
+        return Account(
+            key=self.key,
+            noun="files",
+            found=len(self._listing.found) + len(self._listing.hidden) + len(self._dead[1]),
+            left_out={why: [below(root, path) for path in them] for why, them in left_out.items() if them},
+        )
+
+    def is_wanted(self, name: str) -> bool:
+        """Whether a file of this name, which cannot be opened, would be one of the modality's."""
+        return bool(name)
+
+    @property
+    def _dead(self) -> tuple[list[Path], list[Path]]:
+        """Links to nothing: those that would be the modality's files, and the rest."""
+        wanted = [path for path in self._listing.dead if self.is_wanted(path.name)]
+        return wanted, [path for path in self._listing.dead if path not in wanted]
+
+    @cached_property
+    def names(self) -> dict[Path, str]:
+        """File → how results and messages call it: its name, or its path below the root where others have that name."""
+        often = Counter(path.name for path in self.paths)
+        root = Path(self.source.root)
+        return {path: path.name if often[path.name] == 1 else below(root, path) for path in self.paths}
+
+    def told_patients(self) -> dict[Path, str]:
+        """The patient that a file itself names, which counts where neither pattern nor sheet is set."""
+        return {}
+
+    @cached_property
+    def _mapped(self) -> tuple[dict[Path, str], list[Path]]:
+        return self._ids.map_files(self.paths, told=self.told_patients())
 
     @cached_property
     def by_patient(self) -> dict[str, list[Path]]:
         """Patient id → files."""
-        matched, _ = self._ids.map([path.name for path in self.paths])
+        matched, _ = self._mapped
         bags: dict[str, list[Path]] = {}
-        for path in self.paths:
-            if path.name in matched:
-                bags.setdefault(matched[path.name], []).append(path)
+        for path, patient in matched.items():
+            bags.setdefault(patient, []).append(path)
         return bags
 
     @property
@@ -74,18 +125,76 @@ class FileModality(BaseModality):
         return no_files(self.source, self._files)
 
     def check_mapping(self) -> list[str]:
-        """Patterns that match no file, and a mapping that cannot be used."""
-        return listed_files(self.source, self._files, key=self.key)[1] + self._ids.check(key=self.key)
+        """Patterns that match no file, links to nothing, and a mapping that cannot be used."""
+        problems = []
+        if self._listing.empty:
+            problems.append(
+                f"{self.key}.files: no file matches {some(self._listing.empty)}. Point {self.key}.files or cohort.root "
+                "to them."
+            )
+        elif not self.paths and not self._dead[0]:
+            problems.append(f"{self.account}. Point {self.key}.files to {self.noun}.")
+        dead, root = self._dead[0], Path(self.source.root)
+        if dead:
+            told = [f"{below(root, path)} → {path.readlink()}" for path in dead]
+            problems.append(
+                f"{self.key}: {len(dead)} {self.noun} are links to nothing ({some(told, 3)}). Fetch what they lead to "
+                f"(of DataLad: datalad get), or remove these links."
+            )
+        return problems + self._ids.check(key=self.key)
 
     def check_names(self) -> list[str]:
-        """Files that belong to nobody, and names that are there twice."""
-        names = [path.name for path in self.paths]
-        _, stray = self._ids.map(names)
-        problems = [stray_problem(stray, len(names), noun=self.noun, key=self.key)] if stray else []
-        twice = sorted(name for name, count in Counter(names).items() if count > 1)
-        if twice:
+        """Files that belong to nobody or are one thing under two names."""
+        root = Path(self.source.root)
+        _, stray = self._mapped
+        problems = []
+        if stray:
             problems.append(
-                f"{self.key}.files: the same file name lies in several folders ({some(twice)}): {self.same_name}. "
-                f"Rename them, or narrow {self.key}.files to one folder."
+                stray_problem([below(root, path) for path in stray], len(self.paths), noun=self.noun, key=self.key)
             )
-        return problems
+        unsure = self._ids.unsure(self.paths)
+        if unsure:
+            problems.append(
+                f"{self.key}.sample_sheet knows {len(unsure)} {self.noun} by a name that several have "
+                f"({some([below(root, path) for path in unsure])}). Name them there by their path below cohort.root."
+            )
+        twice = sorted(
+            f"{patient}: {name}"
+            for patient, bag in self.by_patient.items()
+            for name, count in Counter(path.name for path in bag).items()
+            if count > 1
+        )
+        if twice and not unsure:
+            problems.append(
+                f"{self.key}.files: a patient has files of the same name in several folders ({some(twice)}): "
+                f"{self.same_name}. Rename them, narrow {self.key}.files to one folder, or let patient_pattern find "
+                "the patient in the path."
+            )
+        return problems + ([] if problems else self._check_doubles())
+
+    def parts(self, path: Path) -> list[Path]:
+        """All files that hold the content of one."""
+        return [path]
+
+    def _check_doubles(self) -> list[str]:
+        """One content under two patients: one of them has another's file. Only files of equal size are hashed."""
+        sizes: dict[tuple[int, ...], list[tuple[str, Path]]] = {}
+        for patient, bag in self.by_patient.items():
+            for path in bag:
+                sizes.setdefault(tuple(one.stat().st_size for one in self.parts(path)), []).append((patient, path))
+        cache, told = Path(self.source.cache), []
+        for alike in sizes.values():
+            if len({patient for patient, _ in alike}) < 2:
+                continue
+            contents: dict[str, list[tuple[str, Path]]] = {}
+            for patient, path in alike:
+                contents.setdefault(content_hash(self.parts(path), {}, memo=cache), []).append((patient, path))
+            for same in contents.values():
+                if len({patient for patient, _ in same}) > 1:
+                    told.append(" = ".join(f"{self.names[path]} of {patient}" for patient, path in same))
+        if not told:
+            return []
+        return [
+            f"{self.key}: {len(told)} {self.noun} are those of several patients, byte for byte ({some(told, 3)}). "
+            f"One of them has another's: put the right file in its place, or leave both out of {self.key}.files."
+        ]

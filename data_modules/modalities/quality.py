@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from data_modules.modalities.account import Account
+
 _COUNTED = ("sites", "genotypes", "samples", "filter_values")
 _ARTEFACTS = {"pen_share": "pen", "fold_share": "fold", "blur_share": "blur", "bubble_share": "air bubble"}
 
@@ -34,8 +36,8 @@ def store_quality(folder: Path, origin: str) -> Quality:
     )
 
 
-def slide_quality(folder: Path) -> Quality:
-    """Of a slide set's ``quality.csv``."""
+def slide_quality(folder: Path, account: Account) -> Quality:
+    """Of a slide set's ``quality.csv`` and of what was found."""
     table = _table(folder)
     read = table[table["error"].isna()]
     notes = {}
@@ -46,17 +48,22 @@ def slide_quality(folder: Path) -> Quality:
         told = [f"{word} on {count} slide{'' if count == 1 else 's'}" for word, count in found.items() if count]
         notes["left out of masks"] = ", ".join(told) or "nothing"
     counts = {
+        "files": account.counts,
         "slides": {"read": len(read), "failed": len(table) - len(read)},
         "tiles": {"possible": _total(read, "tiles_possible"), "kept": _total(read, "tiles_kept")},
     }
     return Quality(title="slides", counts=counts, notes=notes, folder=folder)
 
 
-def volume_quality(folder: Path) -> Quality:
-    """Of a volume set's ``quality.csv``."""
+def volume_quality(folder: Path, account: Account) -> Quality:
+    """Of a volume set's ``quality.csv`` and of what was found."""
     table = _table(folder)
     failed = int(table["error"].notna().sum())
-    counts = {"volumes": {"read": len(table) - failed}, "patients": {"failed": failed}}
+    counts = {
+        account.noun: account.counts,
+        "volumes": {"read": len(table) - failed},
+        "patients": {"failed": failed},
+    }
     return Quality(title="volumes", counts=counts, folder=folder)
 
 

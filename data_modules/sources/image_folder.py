@@ -16,10 +16,13 @@ from data_modules.cohort.reconcile import ReconciledCohort
 from data_modules.cohort.source import CohortSource
 from data_modules.cohort.tables import plain
 from data_modules.errors import CohortError, Problem, some
-from data_modules.patient_ids import PatientIds
+from data_modules.files import list_files
+from data_modules.ingest.slides.image_files import is_uniform
+from data_modules.patient_ids import PatientIds, below
 from fusion.contract import Modality
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing"))
 UNGROUPED = (
     "Images do not say which patient or slide they are of (cohort.group_pattern, cohort.group_sheet): images of one "
     "patient may be in training and test, so figures are optimistic."
@@ -27,9 +30,15 @@ UNGROUPED = (
 
 
 def find_images(root: Path) -> tuple[str, ...]:
-    """Every image below `root` by its path relative to it, sorted; hidden files and folders are left out."""
-    found = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return tuple(sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)))
+    """Every image below `root` by its path relative to it, sorted; links are followed, hidden files left out."""
+    return tuple(
+        path.relative_to(root).as_posix() for path in list_files(root, ".", folders=True).found if is_image(path)
+    )
+
+
+def is_image(path: Path) -> bool:
+    """By its ending."""
+    return path.suffix.lower() in SUFFIXES
 
 
 def folder_of(name: str) -> str:
@@ -119,6 +128,24 @@ class ImageFolder(CohortSource):
         """The images; none where there is no root, which `prepare` refuses."""
         return find_images(self.root) if self.root.is_dir() else ()
 
+    @cached_property
+    def left_out(self) -> dict[str, tuple[str, ...]]:
+        """Why → files below the root that are no images of the cohort."""
+        if not self.root.is_dir():
+            return {}
+        listing = list_files(self.root, ".", folders=True)
+        others = {
+            "hidden": listing.hidden,
+            "that are no images by their ending": [path for path in listing.found if not is_image(path)],
+            "links to nothing": listing.dead,
+        }
+        return {why: tuple(below(self.root, path) for path in them) for why, them in others.items() if them}
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Image → SHA-256 of its bytes."""
+        return {name: hashlib.sha256((self.root / name).read_bytes()).hexdigest() for name in self.images}
+
     def _classes(self, label_map: Mapping[str, Any] | None, folders: Sequence[str]) -> dict[str, tuple[str, ...]]:
         if label_map is None:
             return {folder: (folder,) for folder in folders}
@@ -165,10 +192,68 @@ class ImageFolder(CohortSource):
             problems = self._training_problems()
         if problems:
             raise CohortError(self.name, problems)
-        return super().reconcile(modalities, require_labels=require_labels)
+        cohort = super().reconcile(modalities, require_labels=require_labels)
+        copies = sum(len(same) - 1 for same in self._copies.values()) if require_labels else 0
+        if not copies:
+            return cohort
+        note = f"{copies} of {len(self.images)} images are copies of another of their class, byte for byte"
+        told = (
+            note if self._grouped else f"{note}; one may be in training and its copy in test, so figures are optimistic"
+        )
+        return replace(cohort, notes=(*cohort.notes, f"{told}."))
+
+    @cached_property
+    def _copies(self) -> dict[str, list[str]]:
+        """Content → images of it, where there are several."""
+        found: dict[str, list[str]] = {}
+        for name, content in self.digests.items():
+            found.setdefault(content, []).append(name)
+        return {content: names for content, names in found.items() if len(names) > 1}
+
+    def _doubled(self) -> list[Problem]:
+        """One image in two classes, or of two groups."""
+        label = self.endpoint.label
+        classes = [names for names in self._copies.values() if len({label(folder_of(one)) for one in names} - {-1}) > 1]
+        problems = []
+        if classes:
+            remedy = "Nobody knows which is right: take these images out of cohort.root, or out of all folders but one"
+            problems.append(
+                Problem(
+                    what="images lie in several classes, byte for byte the same",
+                    remedy=remedy,
+                    examples=tuple(" = ".join(names) for names in classes),
+                )
+            )
+        if self._grouped:
+            groups, _ = self._groups.map(self.images)
+            several = [
+                names
+                for names in self._copies.values()
+                if names not in classes and len({groups.get(one) for one in names} - {None}) > 1
+            ]
+            # Tiles of one colour (empty glass) are equal by chance.
+            several = [names for names in several if not is_uniform(self.root / names[0])]
+            if several:
+                remedy = "One of them has another's: mend cohort.group_pattern or group_sheet, or take these images out"
+                problems.append(
+                    Problem(
+                        what="images are of several groups, byte for byte the same",
+                        remedy=remedy,
+                        examples=tuple(" = ".join(names) for names in several),
+                    )
+                )
+        return problems
 
     def _training_problems(self) -> list[Problem]:
         problems = []
+        splits = sorted({folder_of(image) for image in self.images if folder_of(image).lower() in _SPLITS})
+        if len(splits) > 1 and not set(splits) <= set(self.endpoint.ignore):
+            what = f"folders of {self.root.absolute()} are named as parts of a split, not as classes"
+            remedy = (
+                f"Set cohort.root to one of them, e.g. {self.root / splits[0]} (folds are drawn here), or name those "
+                "that are no classes in cohort.ignore"
+            )
+            problems.append(Problem(what=what, remedy=remedy, examples=tuple(splits)))
         if len(self.endpoint.classes) < 2:
             what = f"{self.root.absolute()} has {len(self.endpoint.classes)} sub-folder of images"
             problems.append(Problem(what=what, remedy="To train, put the images of each class into one of its own"))
@@ -186,16 +271,11 @@ class ImageFolder(CohortSource):
             if stray:
                 remedy = "Mend cohort.group_pattern or cohort.group_sheet"
                 problems.append(Problem(what="images belong to no group", remedy=remedy, examples=tuple(stray)))
-        return problems
+        return problems or self._doubled()
 
     def hashes(self) -> dict[str, str]:
         """One SHA-256 over the paths and contents of all images."""
-        return {"images": images_hash(self.root, self.images)}
-
-
-def images_hash(root: Path, names: Sequence[str]) -> str:
-    """SHA-256 over paths and contents."""
-    digest = hashlib.sha256()
-    for name in names:
-        digest.update(name.encode() + b"\0" + hashlib.sha256((root / name).read_bytes()).digest())
-    return digest.hexdigest()
+        digest = hashlib.sha256()
+        for name, content in self.digests.items():
+            digest.update(name.encode() + b"\0" + bytes.fromhex(content))
+        return {"images": digest.hexdigest()}

@@ -46,6 +46,8 @@ def run_command(
     try:
         for modality in _modalities(given.overrides, given.config_dir, kind=kind(), lacking=lacking):
             _prepare(modality)
+            if modality.account is not None:
+                sys.stdout.write(f"{modality.account}\n")
             sys.stdout.write(summary(modality))
     except FusionError as error:
         sys.stderr.write(f"{error}\n")

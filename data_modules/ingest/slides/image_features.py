@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_modules.ingest.slides.handcrafted import TILE_FEATURES, haematoxylin_threshold, tile_features
-from data_modules.ingest.slides.image_files import read_image
+from data_modules.ingest.slides.image_files import ImageError, read_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,12 +25,18 @@ PIXEL_FEATURES = tuple(name for name in TILE_FEATURES if name not in _IN_MICRONS
 """Where it is not: sizes and densities of nuclei mean nothing then; texture is of pixels two apart."""
 
 
-def image_features(root: Path, names: Sequence[str], size: int | None, mpp: float | None) -> NDArray[np.float32]:
-    """One row an image, columns `SCALED_FEATURES` or, without `mpp`, `PIXEL_FEATURES`."""
+def image_features(
+    root: Path, names: Sequence[str], size: int | None, mpp: float | None
+) -> tuple[NDArray[np.float32], list[str]]:
+    """One row an image, columns `SCALED_FEATURES` or, without `mpp`, `PIXEL_FEATURES`; why images are not read."""
     kept = [place for place, name in enumerate(TILE_FEATURES) if mpp is not None or name not in _IN_MICRONS]
-    rows = []
+    rows, errors = [np.zeros((0, len(kept)), dtype=np.float32)], []
     for name in names:
-        tile = read_image(root / name, size=size)[None]
+        try:
+            tile = read_image(root / name, size=size)[None]
+        except ImageError as error:
+            errors.append(str(error))
+            continue
         row = tile_features(tile, mpp=mpp or 1.0, threshold=haematoxylin_threshold(tile))
-        rows.append(row[0, kept])
-    return np.stack(rows)
+        rows.append(row[:, kept])
+    return np.concatenate(rows), errors

@@ -21,14 +21,8 @@ import numpy as np
 from data_modules.hashes import content_hash, file_hash, remembered_hash
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.slides.contact_sheet import PANEL, draw_panel
-from data_modules.ingest.slides.slide_files import (
-    SlideError,
-    SlideFacts,
-    SlideRequest,
-    open_slide,
-    read_thumbnail,
-    refuse_grey,
-)
+from data_modules.ingest.slides.slide_facts import SlideError, SlideFacts, SlideRequest, refuse_enlarging
+from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail, refuse_grey
 from data_modules.ingest.slides.tiles import Grid, TileSettings, choose_tiles, read_tiles, tile_grid
 from data_modules.ingest.slides.tissue import TissueMask, TissueSettings, find_tissue
 
@@ -37,7 +31,7 @@ if TYPE_CHECKING:
 
     from data_modules.ingest.slides.stain import StainFit
 
-_FORMAT = 3  # raise when what an entry holds changes
+_FORMAT = 4  # raise when what an entry holds changes
 # Longest side of the masked thumbnail in pixels; larger slides are masked more coarsely. 3,072 pixels take 3 s and
 # 0.4 GB; a slide of 20 mm then has 6.5 microns a pixel, of which a usual tile spans seventeen.
 _MASK_SIDE = 3072
@@ -126,7 +120,8 @@ class Survey:
 
 def entry_for(request: SlideRequest, settings: IngestSettings, *, cache: Path) -> CacheEntry:
     """Where this slide's entry lies, or will lie."""
-    rules = {"format": _FORMAT, "mpp": [request.mpp, request.default_mpp], **asdict(settings)}
+    mpp = [request.mpp, request.default_mpp, request.by_objective]
+    rules = {"format": _FORMAT, "mpp": mpp, **asdict(settings)}
     return CacheEntry(root=cache, kind="slides", key=content_hash(request.files, rules, memo=cache))
 
 
@@ -167,7 +162,7 @@ def reading(request: SlideRequest) -> Iterator[tuple[Any, SlideFacts]]:
     try:
         yield slide, facts
     except openslide.OpenSlideError as error:
-        raise SlideError(f"{request.path.name} breaks off while it is read ({error})") from error
+        raise SlideError(f"{request.label} breaks off while it is read ({error})") from error
     finally:
         slide.close()
 
@@ -178,6 +173,7 @@ def survey_slide(slide: Any, facts: SlideFacts, settings: IngestSettings, *, see
     Raises:
         SlideError: it has no colour, or no tile with enough tissue.
     """
+    refuse_enlarging(facts, settings.tile)
     downsample = max(settings.tissue.mpp / facts.mpp, max(slide.dimensions) / _MASK_SIDE, 1.0)
     thumbnail = read_thumbnail(slide, downsample=downsample)
     refuse_grey(thumbnail, file=facts.file)
@@ -187,7 +183,7 @@ def survey_slide(slide: Any, facts: SlideFacts, settings: IngestSettings, *, see
         raise SlideError(
             f"{facts.file} shows {mask.tissue_mm2:.3f} mm² of tissue and no tile of "
             f"{settings.tile.size} pixels at {settings.tile.mpp:g} microns per pixel with "
-            f"{settings.tile.min_tissue:.0%} of it (tile.min_tissue, tissue)"
+            f"{settings.tile.min_tissue:.0%} of it (tile.min_tissue, tissue){_rejected(mask)}"
         )
     grid = choose_tiles(every, most=settings.tile.max_tiles, seed=seed)
     # A small region is masked from a few dozen pixels, but nobody could judge it by these.
@@ -195,6 +191,15 @@ def survey_slide(slide: Any, facts: SlideFacts, settings: IngestSettings, *, see
     picture = read_thumbnail(slide, downsample=finer) if finer < downsample else thumbnail
     scale = picture.shape[1] / slide.dimensions[0]
     return Survey(facts=facts, picture=picture, scale=scale, mask=mask, possible=len(every.coords), grid=grid)
+
+
+def _rejected(mask: TissueMask) -> str:
+    """What took most of the tissue away, where something did."""
+    shares = {name: mask.share_of_found(name) for name in mask.artefacts}
+    name = max(shares, key=lambda one: shares[one], default=None)
+    if name is None or shares[name] < 0.5:
+        return ""
+    return f": {shares[name]:.0%} of all but glass was taken for {name}. If it is not, take it out of tissue.reject"
 
 
 def write_survey(folder: Path, survey: Survey) -> None:

@@ -14,72 +14,49 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data_modules.ingest.slides.dicom_slide import one_of_each
+from data_modules.ingest.slides.levels import SoundLevels, fits, sound_levels
+from data_modules.ingest.slides.slide_facts import SlideError, SlideFacts, SlideRequest, resolution
 from data_modules.ingest.slides.tiles import to_rgb
-from fusion.contract import FusionError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PLAIN = (".png", ".jpg", ".jpeg")
-_MPP_RANGE = (0.05, 20.0)  # outside, a resolution tag is a default (72 dpi is 353) or a slip
-_MPP = ("openslide.mpp-x", "openslide.mpp-y")
+_SCANNERS = (".svs", ".ndpi", ".scn", ".mrxs", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm")
+SLIDE_ENDINGS = frozenset((*PLAIN, ".tif", ".tiff", ".qptiff", *_SCANNERS))
+_TIFFS = (".tif", ".tiff", ".svs", ".scn", ".bif", ".qptiff")
+_FOLDERS = (".mrxs", ".vms", ".vmu")
+_TEXTS = (".xml", ".txt", ".json", ".geojson", ".csv", ".tsv", ".ini", ".log", ".md", ".md5")
+_NEVER = frozenset((*_TEXTS, ".dat", ".db", ".pdf", ".h5", ".zip"))
 _GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _TILE_CACHE = 128 << 20  # bytes of decoded tiles; OpenSlide's own 32 MB hold less than a row of a large slide
 
 
-class SlideError(FusionError):
-    """One slide cannot be used; the message names it."""
+def sort_out_slides(paths: Sequence[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
+    """The slides of a listing, one file of each; why → what is left out of it."""
+    slides = [path for path in paths if is_slide(path)]
+    left_out = {"that are no slides by name or content": [path for path in paths if path not in set(slides)]}
+    parts = {part for path in slides if path.suffix.lower() in _FOLDERS for part in SlideRequest(path=path).files[1:]}
+    left_out["parts of another slide"] = [path for path in slides if path in parts]
+    slides, levels = one_of_each([path for path in slides if path not in parts])
+    return slides, {why: them for why, them in (left_out | dict(levels)).items() if them}
 
 
-@dataclass(frozen=True, kw_only=True)
-class SlideFacts:
-    """What a slide says of itself. `mpp` is microns per pixel of level 0, `width` and `height` are its pixels."""
-
-    file: str
-    mpp: float
-    width: int
-    height: int
-    vendor: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlideRequest:
-    """A slide to ingest. `mpp` overrides what the slide says; `default_mpp` counts where it says nothing."""
-
-    path: Path
-    mpp: float | None = None
-    default_mpp: float | None = None
-
-    @property
-    def files(self) -> list[Path]:
-        """All files that hold its pixels, `path` first: DICOM and MIRAX slides are folders of files."""
-        path = self.path
-        if path.suffix.lower() == ".mrxs":
-            return [path, *sorted(item for item in path.with_suffix("").glob("*") if item.is_file())]
-        if path.suffix.lower() in (".vms", ".vmu"):
-            return [path, *sorted(item for item in path.parent.glob(f"{path.stem}*") if item != path)]
-        if path.suffix.lower() == ".dcm":
-            return [path, *sorted(item for item in path.parent.glob("*.dcm") if item != path)]
-        return [path]
-
-
-def one_of_each(paths: Sequence[Path]) -> list[Path]:
-    """Slides of a listing: of the DICOM files of one folder, which are levels of one slide, the first."""
-    folders: set[Path] = set()
-    kept = []
-    for path in paths:
-        if path.suffix.lower() == ".dcm":
-            if path.parent in folders:
-                continue
-            folders.add(path.parent)
-        kept.append(path)
-    return kept
+def is_slide(path: Path) -> bool:
+    """By its ending, else by its first bytes."""
+    if path.suffix.lower() in SLIDE_ENDINGS:
+        return True
+    if path.suffix.lower() in _NEVER:
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(132)
+    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"ZISRAWFILE")) or head[128:] == b"DICM"
 
 
 def open_slide(request: SlideRequest) -> tuple[Any, SlideFacts]:
@@ -89,11 +66,11 @@ def open_slide(request: SlideRequest) -> tuple[Any, SlideFacts]:
         SlideError: nothing opens it, it is no colour image, or its microns per pixel are unknown or cannot be.
     """
     path = request.path
-    slide = _open(path)
+    slide = _open(path, name=request.label)
     try:
         facts = SlideFacts(
-            file=path.name,
-            mpp=_resolution(slide.properties, request),
+            file=request.label,
+            mpp=resolution(slide.properties, request),
             width=slide.dimensions[0],
             height=slide.dimensions[1],
             vendor=str(slide.properties.get("openslide.vendor", path.suffix[1:].lower() or "unknown")),
@@ -104,36 +81,67 @@ def open_slide(request: SlideRequest) -> tuple[Any, SlideFacts]:
     return slide, facts
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, *, name: str) -> Any:
     import openslide
 
-    name = path.name.lower()
+    ending = path.name.lower()
     if path.is_file() and not path.stat().st_size:
-        raise SlideError(f"{path.name} does not open as a slide (the file is empty, 0 bytes)")
-    if name.endswith(PLAIN):
-        return openslide.ImageSlide(_plain(path))
-    if name.endswith((".ome.tif", ".ome.tiff")):
-        return _tiff(path)
+        raise SlideError(f"{name} does not open as a slide (the file is empty, 0 bytes)")
+    if ending.endswith(PLAIN):
+        return openslide.ImageSlide(_plain(path, name=name))
+    if ending.endswith((".ome.tif", ".ome.tiff")):
+        return _tiff(path, name=name)
     try:
         slide = openslide.OpenSlide(str(path))
     except (openslide.OpenSlideError, OSError) as error:
-        if name.endswith((".tif", ".tiff")):
-            return _tiff(path)
-        raise SlideError(f"{path.name} does not open as a slide ({error or type(error).__name__})") from error
+        if ending.endswith((".tif", ".tiff")):
+            return _tiff(path, name=name)
+        raise SlideError(f"{name} does not open as a slide ({error or type(error).__name__})") from error
+    if ending.endswith(_TIFFS) and not _is_whole(path, slide, name=name):
+        slide.close()
+        return _tiff(path, name=name)
     slide.set_cache(openslide.OpenSlideCache(_TILE_CACHE))
-    return slide
+    kept = sound_levels(slide.level_dimensions, slide.level_downsamples)
+    cropped = any(not fits(slide.level_dimensions[level], slide.dimensions) for level in kept)
+    return slide if len(kept) == slide.level_count and not cropped else SoundLevels(slide, kept)
 
 
-def _tiff(path: Path) -> Any:
+def _tiff(path: Path, *, name: str) -> Any:
     from data_modules.ingest.slides.tiff_slide import TiffSlide
 
     try:
         return TiffSlide(path)
     except ValueError as error:
-        raise SlideError(f"{path.name} does not open as a slide (it is {error})") from error
+        raise SlideError(f"{name} does not open as a slide (it is {error})") from error
 
 
-def _plain(path: Path) -> Any:
+def _is_whole(path: Path, slide: Any, *, name: str) -> bool:
+    """Whether OpenSlide took the largest image of a TIFF for the slide; it takes the first.
+
+    Raises:
+        SlideError: the file ends before its pixels do.
+    """
+    import tifffile
+
+    from data_modules.ingest.slides.tiff_slide import refuse_cut
+
+    try:
+        file = tifffile.TiffFile(path)
+    except (tifffile.TiffFileError, OSError, ValueError):
+        return True  # OpenSlide opened it; its word counts
+    with file:
+        try:
+            refuse_cut(file)
+        except ValueError as error:
+            raise SlideError(f"{name} does not open as a slide (it is {error})") from error
+        if slide.properties.get("openslide.vendor") != "generic-tiff":
+            return True
+        pages: list[Any] = list(file.pages)
+        most = max((int(page.imagewidth) * int(page.imagelength) for page in pages), default=0)
+    return most <= int(slide.dimensions[0]) * int(slide.dimensions[1])
+
+
+def _plain(path: Path, *, name: str) -> Any:
     """A plain image as RGB; what is transparent is glass.
 
     Pillow's limit guards against files of a few kilobytes that unpack to gigabytes. Slides are read by regions and
@@ -147,33 +155,15 @@ def _plain(path: Path) -> Any:
             image: Any = Image.open(path)
         with image:
             if image.mode in _GREY:
-                raise SlideError(
-                    f"{path.name} is a grey image (mode {image.mode}); stained tissue is told by its colour"
-                )
+                raise SlideError(f"{name} is a grey image (mode {image.mode}); stained tissue is told by its colour")
             return to_rgb(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise SlideError(
-            f"{path.name} has more pixels than Pillow's limit of {Image.MAX_IMAGE_PIXELS:,}, a guard against image "
+            f"{name} has more pixels than Pillow's limit of {Image.MAX_IMAGE_PIXELS:,}, a guard against image "
             "bombs: convert it to a tiled, pyramidal TIFF, which is read by regions"
         ) from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise SlideError(f"{path.name} does not open as an image ({error})") from error
-
-
-def _resolution(properties: Any, request: SlideRequest) -> float:
-    name = request.path.name
-    if request.mpp is not None:
-        told = [request.mpp]
-    else:
-        told = [float(properties[key]) for key in _MPP if key in properties]
-        if not told and request.default_mpp is None:
-            raise SlideError(f"{name} does not say its microns per pixel")
-        told = told or [float(request.default_mpp or 0)]
-    if not all(_MPP_RANGE[0] <= value <= _MPP_RANGE[1] for value in told):
-        raise SlideError(f"{name} has {told[0]:.4g} microns per pixel, which no slide scanner has")
-    if max(told) > 1.05 * min(told):
-        raise SlideError(f"{name} has pixels of {told[0]:.4g} by {told[1]:.4g} microns, which are not square")
-    return sum(told) / len(told)
+        raise SlideError(f"{name} does not open as an image ({error})") from error
 
 
 def read_thumbnail(slide: Any, *, downsample: float) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from data_modules.files import replace_file
 from data_modules.hashes import content_hash, write_text_atomic
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for, ingest_slide
-from data_modules.ingest.slides.slide_files import SlideError, SlideRequest
+from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def ingest_slides(
     known = load_set(requests, settings, cache=cache, simulated=simulated)
     if known is not None and not known.errors:
         return known
-    places = {request.path.name: entry_for(request, settings, cache=cache) for request in requests}
-    missing = [request for request in requests if not places[request.path.name].complete]
+    places = {request.label: entry_for(request, settings, cache=cache) for request in requests}
+    missing = [request for request in requests if not places[request.label].complete]
     outcomes = _Outcomes(done=len(requests) - len(missing))
     step = f"{name}: {'tiles' if embedding is None else embedding.encoder}"
     progress(step, outcomes.done, len(requests))
@@ -104,7 +104,7 @@ def ingest_slides(
     for request, error in attempts:
         outcomes.done += 1
         if error is not None:
-            outcomes.errors[request.path.name] = error
+            outcomes.errors[request.label] = error
             if len(outcomes.errors) > max_failed * len(requests):
                 raise _too_many(outcomes.errors, total=len(requests), max_failed=max_failed, name=name)
         progress(step, outcomes.done, len(requests))
@@ -126,7 +126,7 @@ def load_set(
         errors: dict[str, str] = json.loads((folder / "set.json").read_text(encoding="utf-8"))["errors"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    places = {request.path.name: entry_for(request, settings, cache=cache) for request in requests}
+    places = {request.label: entry_for(request, settings, cache=cache) for request in requests}
     if any(not place.complete for file, place in places.items() if file not in errors):
         return None
     entries = {file: SlideEntry(folder=place.folder) for file, place in places.items() if place.complete}
@@ -136,7 +136,7 @@ def load_set(
 def _set_folder(requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, simulated: bool) -> Path:
     rules = {
         "simulated": simulated,
-        "entries": [[r.path.name, entry_for(r, settings, cache=cache).key] for r in requests],
+        "entries": [[r.label, entry_for(r, settings, cache=cache).key] for r in requests],
     }
     return CacheEntry(root=cache, kind="slide_sets", key=content_hash([], rules)).folder
 
@@ -169,7 +169,7 @@ def _run(
             try:
                 yield from _in_pool([request], settings, cache=cache, workers=1)
             except BrokenProcessPool:
-                yield request, f"{request.path.name}: the process that read it died (a crash, or out of memory)"
+                yield request, f"{request.label}: the process that read it died (a crash, or out of memory)"
 
 
 def _in_pool(
@@ -210,7 +210,7 @@ def _attempt(request: SlideRequest, settings: IngestSettings, cache: Path) -> st
     except FusionError:
         raise
     except Exception as error:  # a damaged file can break a reader anywhere; the other slides go on
-        return f"{request.path.name}: {type(error).__name__}: {error}"
+        return f"{request.label}: {type(error).__name__}: {error}"
     return None
 
 
@@ -222,13 +222,13 @@ def _describe(result: SlideSet, requests: Sequence[SlideRequest], *, simulated: 
     rows: list[dict[str, Any]] = []
     panels = []
     for request in requests:
-        file = request.path.name
+        file = request.label
         entry = result.entries.get(file)
         if entry is None:
             rows.append({"file": file, "error": result.errors.get(file, "")})
             continue
         record = entry.record()
-        rows.append({**record, "error": ""})
+        rows.append({**record, "file": file, "error": ""})  # the entry may be of a file that had another name
         panels.append((f"{file} {record['tiles_kept']} of {record['tiles_possible']}", entry.folder / "panel.png"))
     if simulated:
         rows = [{**row, "simulated": True} for row in rows]

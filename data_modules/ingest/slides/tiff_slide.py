@@ -1,29 +1,33 @@
 """TIFF files that OpenSlide does not read whole: OME-TIFF with its levels in sub-images, and striped or 16-bit RGB.
 
-`TiffSlide` answers as `openslide.OpenSlide` does, for what ingest asks of it.
+Of several images in a file (label, macro, slide) the one of the most pixels is the slide. `TiffSlide` answers as
+`openslide.OpenSlide` does, for what ingest asks of it.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from data_modules.ingest.slides.levels import sound_levels
+from data_modules.ingest.slides.ome import UNKNOWN_UNIT, OmeImage, image_of, read_ome
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
 _CACHED = 64  # decoded tiles kept: a row of tiles is read across a row of the file's own
-_UNITS = {"": 1.0, "µm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
+_DIM = 1 << 14  # of 16 bits: no slide's glass is as dark as a quarter of the range
 _MOST_STRIPED = 1 << 28  # pixels: a level without tiles is decoded whole, so that it must fit into memory
 
 
 class TiffSlide:
-    """A TIFF of RGB pixels, with the levels its first series has.
+    """A TIFF of RGB pixels, with the levels that its largest series has.
 
     Args:
         path: the file.
@@ -37,22 +41,66 @@ class TiffSlide:
 
         try:
             self._file = tifffile.TiffFile(path)
-            series = self._file.series[0]
         except (tifffile.TiffFileError, OSError, IndexError, ValueError) as error:
             raise ValueError(f"no TIFF that can be read ({error})") from error
         try:
-            self._levels: list[Any] = [level.keyframe for level in series.levels]
-            _refuse_others(self._levels[0], axes=series.axes)
+            refuse_cut(self._file)
+            try:
+                series = list(self._file.series)
+            except (tifffile.TiffFileError, OSError, IndexError, ValueError) as error:
+                raise ValueError(f"no TIFF that can be read ({error})") from error
+            place, chosen = largest(series)
+            _refuse_others(chosen.levels[0].keyframe, axes=chosen.axes)
+            pages: list[Any] = [level.keyframe for level in chosen.levels]
+            sizes = [(int(page.imagewidth), int(page.imagelength)) for page in pages]
+            kept = sound_levels(sizes, [sizes[0][0] / width for width, _ in sizes])
+            self._levels = [pages[level] for level in kept]
+            self.level_dimensions = tuple(sizes[level] for level in kept)
+            self.level_count = len(kept)
+            self.level_downsamples = tuple(sizes[0][0] / width for width, _ in self.level_dimensions)
+            self._said = self._ome(place)
+            self._lock = threading.Lock()
+            self._decoded: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
+            self._shift = 8
+            self._shift = self._surplus_bits()
         except BaseException:
             self._file.close()
             raise
-        self.level_dimensions = tuple((int(page.imagewidth), int(page.imagelength)) for page in self._levels)
-        self.level_count = len(self._levels)
-        width = self.dimensions[0]
-        self.level_downsamples = tuple(width / level for level, _ in self.level_dimensions)
         self.properties = {"openslide.vendor": "ome-tiff" if self._file.is_ome else "tiff", **self._resolution()}
-        self._lock = threading.Lock()
-        self._decoded: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
+
+    def _ome(self, place: int) -> OmeImage | None:
+        text = self._file.ome_metadata
+        return image_of(read_ome(text), size=self.dimensions, place=place) if text else None
+
+    def _surplus_bits(self) -> int:
+        """By how many bits samples are shifted to become 8: by what the file says that it uses, else by 8 of 16.
+
+        Raises:
+            ValueError: it says nothing, and its samples are far too dark for 16 bits.
+        """
+        if str(self._levels[0].dtype) != "uint16":
+            return 0
+        bits = None if self._said is None else self._said.bits
+        if bits is None:
+            most = self._levels[0].tags.get("MaxSampleValue")
+            bits = None if most is None else int(np.max(most.value)).bit_length()
+        if bits is not None and 8 <= bits <= 16:
+            return bits - 8
+        brightest = max(int(np.asarray(part).max()) for part in self._some_samples())
+        if brightest < _DIM:
+            raise ValueError(
+                f"a TIFF of 16 bits whose samples reach {brightest:,} of 65,535, darker than any slide: it uses fewer "
+                "bits and does not say how many. Write SignificantBits into its OME-XML, or convert it to 8 bits"
+            )
+        return 8
+
+    def _some_samples(self) -> list[NDArray[Any]]:
+        """Samples of the coarsest level; of a single level that is tiled, of some tiles of it."""
+        page = self._levels[-1]
+        if not page.is_tiled or page.imagewidth * page.imagelength <= 1 << 24:
+            return [page.asarray()]
+        number = len(page.dataoffsets)
+        return [self._segment(page, int(index)) for index in np.unique(np.linspace(0, number - 1, 64).astype(int))]
 
     def close(self) -> None:
         self._file.close()
@@ -94,35 +142,82 @@ class TiffSlide:
             if (level, index) in self._decoded:
                 self._decoded.move_to_end((level, index))
                 return self._decoded[level, index]
-            if page.is_tiled:
-                self._file.filehandle.seek(page.dataoffsets[index])
-                content = self._file.filehandle.read(page.databytecounts[index])
-                decoded, _, _ = page.decode(content, index, jpegtables=page.jpegtables, _fullsize=True)
-                pixels = np.full((page.tilelength, page.tilewidth, 3), 255) if decoded is None else decoded[0]
-            else:
-                pixels = page.asarray()
-            self._decoded[level, index] = _bytes(np.asarray(pixels))
+            pixels = self._segment(page, index) if page.is_tiled else page.asarray()
+            # A fourth sample counts as opacity only where the file says that it is.
+            transparent = page.samplesperpixel == 4 and any(kind in (1, 2) for kind in page.extrasamples)
+            self._decoded[level, index] = self._bytes(pixels if transparent else pixels[..., :3])
             while len(self._decoded) > (_CACHED if page.is_tiled else 2):
                 self._decoded.popitem(last=False)
             return self._decoded[level, index]
 
+    def _segment(self, page: Any, index: int) -> NDArray[Any]:
+        """One tile as it is stored; white where the file holds none."""
+        self._file.filehandle.seek(page.dataoffsets[index])
+        content = self._file.filehandle.read(page.databytecounts[index])
+        decoded, _, _ = page.decode(content, index, jpegtables=page.jpegtables, _fullsize=True)
+        if decoded is None:
+            return np.full((page.tilelength, page.tilewidth, 3), np.iinfo(page.dtype).max, dtype=page.dtype)
+        return np.asarray(decoded[0])
+
+    def _bytes(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+        """The upper 8 of the bits that are used."""
+        if pixels.dtype != np.uint16:
+            return pixels.astype(np.uint8, copy=False)
+        return np.asarray(np.minimum(pixels >> self._shift, 255), dtype=np.uint8)
+
     def _resolution(self) -> dict[str, str]:
         """Microns per pixel from OME's metadata, else from the resolution tags where these have a unit of length."""
+        if self._file.ome_metadata:
+            if self._said is not None and self._said.unknown:
+                return {UNKNOWN_UNIT: ", ".join(self._said.unknown)}
+            mpp = None if self._said is None else self._said.mpp
+            return (
+                {}
+                if mpp is None
+                else {f"openslide.mpp-{axis}": str(value) for axis, value in zip("xy", mpp, strict=True)}
+            )
         found = {}
-        described = self._file.ome_metadata or ""
         page = self._levels[0]
-        for axis, tag in (("X", "XResolution"), ("Y", "YResolution")):
-            size = re.search(rf'PhysicalSize{axis}="([^"]+)"', described)
-            unit = re.search(rf'PhysicalSize{axis}Unit="([^"]+)"', described)
-            scale = _UNITS.get(unit[1] if unit else "")
-            if size and scale:
-                found[f"openslide.mpp-{axis.lower()}"] = str(float(size[1]) * scale)
-            elif not described and page.tags.get(tag) and page.tags.get("ResolutionUnit"):
+        for axis, tag in (("x", "XResolution"), ("y", "YResolution")):
+            if page.tags.get(tag) and page.tags.get("ResolutionUnit"):
                 centimetre = {2: 2.54, 3: 1.0}.get(int(page.tags["ResolutionUnit"].value))
                 pixels, per = page.tags[tag].value
                 if centimetre and pixels:
-                    found[f"openslide.mpp-{axis.lower()}"] = str(1e4 * centimetre * per / pixels)
+                    found[f"openslide.mpp-{axis}"] = str(1e4 * centimetre * per / pixels)
         return found
+
+
+def largest(series: Sequence[Any]) -> tuple[int, Any]:
+    """Place and series of the slide: of the most pixels among images in colour, else of the most pixels."""
+    colour = [one for one in enumerate(series) if one[1].levels[0].keyframe.samplesperpixel >= 3]
+    return max(colour or list(enumerate(series)), key=lambda one: _pixels(one[1].levels[0].keyframe))
+
+
+def _pixels(page: Any) -> int:
+    return int(page.imagewidth) * int(page.imagelength)
+
+
+def refuse_cut(file: Any) -> None:
+    """Refuse a file that ends before the pixels that its index tells of: a download or copy that broke off.
+
+    Args:
+        file: a `tifffile.TiffFile`.
+
+    Raises:
+        ValueError: naming both lengths.
+    """
+    size = int(file.filehandle.size)
+    pages = list(file.pages)
+    pages += [part for page in pages for part in (getattr(page, "pages", None) or ())]
+    needed = 0
+    for page in pages:
+        offsets, counts = getattr(page, "dataoffsets", ()), getattr(page, "databytecounts", ())
+        if len(offsets) and len(offsets) == len(counts):
+            needed = max(needed, int(np.max(np.asarray(offsets, dtype=np.int64) + np.asarray(counts, dtype=np.int64))))
+    if needed > size:
+        raise ValueError(
+            f"cut short: it has {size:,} bytes, and its index tells of pixels up to {needed:,}. Copy it again"
+        )
 
 
 def _refuse_others(page: Any, *, axes: str) -> None:
@@ -130,12 +225,14 @@ def _refuse_others(page: Any, *, axes: str) -> None:
         raise ValueError(f"a grey or single-channel TIFF (axes {axes}); stained tissue is told by its colour")
     if page.samplesperpixel > 4 or page.planarconfig != 1 or not axes.endswith("YXS"):
         raise ValueError(f"a TIFF with axes {axes} and {page.samplesperpixel} samples a pixel, not RGB pixel by pixel")
+    # JPEG turns its YCbCr into RGB on decoding; other compressions hand it over as it is.
+    if page.photometric != 2 and not (page.photometric == 6 and page.compression in (6, 7)):
+        raise ValueError(f"a TIFF of {_name(page.photometric)} pixels ({_name(page.compression)}), not RGB; convert it")
     if str(page.dtype) not in ("uint8", "uint16"):
         raise ValueError(f"a TIFF of {page.dtype}; RGB of 8 or 16 bits is read")
     if not page.is_tiled and page.imagewidth * page.imagelength > _MOST_STRIPED:
         raise ValueError(f"a TIFF of {page.imagewidth} × {page.imagelength} pixels without tiles; convert it to tiles")
 
 
-def _bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """16 bits by their upper half."""
-    return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels.astype(np.uint8, copy=False)
+def _name(value: Any) -> str:
+    return str(getattr(value, "name", value))

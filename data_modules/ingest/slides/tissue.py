@@ -80,6 +80,13 @@ class TissueMask:
         """Area of the kept tissue in square millimetres."""
         return float(self.kept.sum()) * self.mpp**2 / 1e6
 
+    def share_of_found(self, artefact: str) -> float:
+        """An artefact's share of all that is no glass."""
+        mask, all_found = self.artefacts.get(artefact), self.found.copy()
+        for other in self.artefacts.values():
+            all_found |= other
+        return 0.0 if mask is None or not all_found.any() else float(mask.sum() / all_found.sum())
+
     def share(self, artefact: str) -> float:
         """An artefact's share of the whole thumbnail; 0 for artefacts that were not looked for."""
         mask = self.artefacts.get(artefact)

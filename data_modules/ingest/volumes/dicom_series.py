@@ -1,57 +1,34 @@
-"""DICOM series of one slice a file: told apart by SeriesInstanceUID, ordered by position, refused where they gape."""
+"""DICOM series of one slice a file: gathered by SeriesInstanceUID, ordered by position, refused where they gape."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
+import os
+from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_modules.hashes import write_text_atomic
-from data_modules.ingest.volumes.files import SPACING_RANGE, VolumeFile, below
+from data_modules.ingest.volumes.dicom_headers import GEOMETRY, RESCALE, SYNTAX, Slice, read_headers
+from data_modules.ingest.volumes.dicom_pixels import is_readable
+from data_modules.ingest.volumes.files import SPACING_RANGE, VolumeFile, as_rows
+from data_modules.patient_ids import below
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-_TAGS = [
-    "PatientID",
-    "SeriesDescription",
-    "SeriesInstanceUID",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "PixelSpacing",
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-]
-_GEOMETRY = ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "Rows", "Columns")
 _SAME = 0.01
 """Millimetres within which two slices lie at one place, and by which rows and columns may turn."""
 _EVEN = 0.05
 """Share of the distance of slices by which one may differ from the others."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slice:
-    """Header of one file; `facts` by DICOM keyword, absent where the file lacks the tag."""
-
-    path: Path
-    facts: dict[str, Any]
-
-    @property
-    def position(self) -> NDArray[np.float64]:
-        """ImagePositionPatient, millimetres in LPS."""
-        return np.asarray(self.facts["ImagePositionPatient"], dtype=np.float64)
-
-
 def find_series(paths: Sequence[Path], *, root: Path, memo: Path | None) -> list[VolumeFile]:
-    """One `VolumeFile` a folder and SeriesInstanceUID; files that are no DICOM are volumes with a problem.
+    """One `VolumeFile` a SeriesInstanceUID, in one folder or several; unreadable files are volumes with a problem.
 
     Args:
         paths: of slices.
@@ -62,70 +39,56 @@ def find_series(paths: Sequence[Path], *, root: Path, memo: Path | None) -> list
     for path in paths:
         folders.setdefault(path.parent, []).append(path)
     found = []
+    series: dict[tuple[str, str], list[Slice]] = {}
     for folder, files in folders.items():
-        slices, unreadable = _headers(folder, files, memo=memo)
+        slices, unreadable = read_headers(folder, files, memo=memo)
         for path, error in unreadable.items():
             name = below(root, path)
             problem = f"{name} does not open as DICOM ({error})"
             found.append(VolumeFile(name=name, kind="dicom", paths=(path,), problem=problem))
-        series: dict[str, list[Slice]] = {}
         for one in slices:
-            series.setdefault(str(one.facts.get("SeriesInstanceUID", "")), []).append(one)
-        found += [_series(members, folder=below(root, folder)) for members in series.values()]
-    return found
+            uid = str(one.facts.get("SeriesInstanceUID") or folder)
+            series.setdefault((uid, str(one.facts.get("PatientID", ""))), []).append(one)
+    for members in series.values():
+        found += [_series(part, root=root) for part in _copies(members)]
+    return _told_apart(found)
 
 
-def _headers(folder: Path, files: Sequence[Path], *, memo: Path | None) -> tuple[list[Slice], dict[Path, str]]:
-    stamp = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in sorted(files)]
-    note = None
-    if memo is not None:
-        key = hashlib.sha256(json.dumps([str(folder.resolve()), _TAGS, stamp]).encode()).hexdigest()[:32]
-        note = Path(memo) / "dicom_headers" / f"{key}.json"
-    known = _remembered(note)
-    if known is None:
-        known = {path.name: _header(path) for path in sorted(files)}
-        if note is not None:
-            write_text_atomic(note, json.dumps(known))
-    slices = [Slice(path=folder / name, facts=facts) for name, facts in known.items() if "error" not in facts]
-    return slices, {folder / name: str(facts["error"]) for name, facts in known.items() if "error" in facts}
+def _copies(slices: list[Slice]) -> list[list[Slice]]:
+    """A series by folder where folders hold slices of one place (copies, time points); else all of it as one."""
+    folders: dict[Path, list[Slice]] = {}
+    for one in slices:
+        folders.setdefault(one.path.parent, []).append(one)
+    places = [str(one.facts.get("ImagePositionPatient")) for one in slices]
+    within = sum(len({str(one.facts.get("ImagePositionPatient")) for one in part}) for part in folders.values())
+    return [slices] if len(folders) < 2 or within == len(set(places)) else list(folders.values())
 
 
-def _remembered(note: Path | None) -> dict[str, dict[str, Any]] | None:
-    if note is None:
-        return None
-    try:
-        known: dict[str, dict[str, Any]] = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return known
+def _told_apart(found: list[VolumeFile]) -> list[VolumeFile]:
+    """Names of which there are several, with what tells them apart: SeriesNumber, AcquisitionTime, else a number."""
+    often = Counter(file.name for file in found)
+    several: dict[str, list[VolumeFile]] = {}
+    for file in found:
+        if often[file.name] > 1 and file.kind == "dicom" and file.shape:
+            several.setdefault(file.name, []).append(file)
+    renamed: dict[int, VolumeFile] = {}
+    for name, files in several.items():
+        endings = [str(number) for number in range(1, len(files) + 1)]
+        for tag in ("AcquisitionTime", "SeriesNumber"):
+            said = [dict(file.told).get(tag, "") for file in files]
+            endings = said if len(set(said)) == len(files) and all(said) else endings
+        for file, ending in zip(files, endings, strict=True):
+            problem = file.problem and file.problem.replace(name, f"{name}/{ending}", 1)
+            renamed[id(file)] = replace(file, name=f"{name}/{ending}", problem=problem)
+    return [renamed.get(id(file), file) for file in found]
 
 
-def _header(path: Path) -> dict[str, Any]:
-    import pydicom
-
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
-        facts: dict[str, Any] = {}
-        for tag in _TAGS:
-            value = header.get(tag)
-            if value is None or value == "":
-                continue
-            if tag in ("Rows", "Columns", "NumberOfFrames"):
-                facts[tag] = int(value)
-            elif tag in _GEOMETRY:
-                facts[tag] = [float(number) for number in value]
-            else:
-                facts[tag] = str(value)
-    except Exception as error:  # a damaged header breaks pydicom in many ways
-        return {"error": f"{type(error).__name__}: {error}"}
-    return facts
-
-
-def _series(slices: list[Slice], *, folder: str) -> VolumeFile:
+def _series(slices: list[Slice], *, root: Path) -> VolumeFile:
     """The slices in order, with what is wrong with them."""
     first = slices[0].facts
+    folder = below(root, Path(os.path.commonpath([one.path.parent for one in slices])))
     name = "/".join(str(part) for part in (folder, first.get("PatientID"), first.get("SeriesDescription")) if part)
-    problem = _lacking(slices) or _mixed(slices)
+    problem = _kind(slices) or _lacking(slices) or _mixed(slices)
     if problem is None:
         slices = sorted(slices, key=lambda one: float(one.position @ _normal(slices[0])))
         problem = _uneven(slices)
@@ -136,7 +99,60 @@ def _series(slices: list[Slice], *, folder: str) -> VolumeFile:
         paths=tuple(one.path for one in slices),
         shape=shape,
         problem=None if problem is None else f"{name} {problem}",
+        affine=as_rows(_affine(slices)) if problem is None else None,
+        patient=str(first.get("PatientID", "")).strip() or None,
+        frame=first.get("FrameOfReferenceUID"),
+        scaled=all(tag in first for tag in RESCALE),
+        told=tuple((tag, str(first.get(tag, ""))) for tag in ("SeriesNumber", "AcquisitionTime")),
     )
+
+
+def _affine(slices: Sequence[Slice]) -> NDArray[np.float64]:
+    """Voxel index → millimetres in RAS (PS3.3 C.7.6.2.1.1, in LPS there); columns, rows, slices in order."""
+    first = slices[0]
+    orientation = np.asarray(first.facts["ImageOrientationPatient"], dtype=np.float64)
+    rows, columns = first.facts["PixelSpacing"]
+    lps = np.eye(4)
+    lps[:3, 0] = orientation[:3] * columns
+    lps[:3, 1] = orientation[3:] * rows
+    lps[:3, 2] = (slices[-1].position - first.position) / (len(slices) - 1)
+    lps[:3, 3] = first.position
+    return np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps)
+
+
+def _kind(slices: Sequence[Slice]) -> str | None:
+    """Why its pixels are no measured numbers."""
+    first = slices[0].facts
+    samples = max(int(one.facts.get("SamplesPerPixel", 1)) for one in slices)
+    if samples > 1:
+        return f"is a series in colour (SamplesPerPixel {samples}), not a measured volume"
+    shown = {str(one.facts.get("PhotometricInterpretation", "MONOCHROME2")) for one in slices} - {"MONOCHROME2"}
+    if shown:
+        return (
+            f"has PhotometricInterpretation {min(shown)}, in which numbers do not grow with brightness; save it as "
+            "MONOCHROME2"
+        )
+    for tag in RESCALE:
+        without = [one.path.name for one in slices if tag not in one.facts]
+        if without and (len(without) < len(slices) or first.get("Modality") == "CT"):
+            return (
+                f"lacks {tag} in {len(without)} of {len(slices)} files, e.g. {without[0]}: nobody knows what its "
+                "numbers mean. Export it again with its rescale"
+            )
+    return _packed(slices)
+
+
+def _packed(slices: Sequence[Slice]) -> str | None:
+    """A compression that nothing here undoes."""
+    from pydicom.uid import UID
+
+    for syntax in {str(one.facts.get(SYNTAX, "")) for one in slices}:
+        if syntax and not is_readable(syntax):
+            return (
+                f"is compressed as {UID(syntax).name}, which is not read: decompress it, e.g. with dcm2niix, or with "
+                "gdcmconv --raw"
+            )
+    return None
 
 
 def _normal(one: Slice) -> NDArray[np.float64]:
@@ -149,7 +165,7 @@ def _lacking(slices: Sequence[Slice]) -> str | None:
     """Tags without which nobody knows where the voxels lie."""
     if any(one.facts.get("NumberOfFrames", 1) > 1 for one in slices):
         return "is multi-frame (Enhanced) DICOM, which is not read: convert it to NIfTI, e.g. with dcm2niix"
-    for tag in _GEOMETRY:
+    for tag in GEOMETRY:
         bad = [one.path.name for one in slices if tag not in one.facts or not np.isfinite(one.facts[tag]).all()]
         if bad:
             word = {"ImageOrientationPatient": "orientation", "PixelSpacing": "spacing"}.get(tag, "place or size")

@@ -1,7 +1,7 @@
-"""Radiology files: found, told apart, and checked by their headers; read into an array with its place in the patient.
+"""Radiology files as headers tell of them, and volumes in memory.
 
-A *volume* is a NIfTI file or one DICOM series: the files of a folder that share a SeriesInstanceUID. Places are in
-millimetres of RAS (x to the patient's right, y to anterior, z to superior), as NIfTI counts them; DICOM counts LPS.
+A *volume* is a NIfTI, NRRD or MetaImage file, or one DICOM series: the files that share a SeriesInstanceUID. Places are
+in millimetres of RAS (x to the patient's right, y to anterior, z to superior), as NIfTI counts them; DICOM counts LPS.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,11 +18,8 @@ from data_modules.hashes import file_hash, write_text_atomic
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 SPACING_RANGE = (0.02, 50.0)
 """Millimetres between voxels; outside, a header is damaged or in another unit."""
 
@@ -37,18 +34,33 @@ class VolumeFile:
 
     Attributes:
         name: what patterns are searched in: the path below the cohort's root; for DICOM
-            ``<folder>/<PatientID>/<SeriesDescription>``.
+            ``<folder>/<PatientID>/<SeriesDescription>``, and ``/<SeriesNumber>`` where several have that name.
         kind: of file.
-        paths: the NIfTI file, or the slices in the order of their positions.
+        paths: the file, or the slices in the order of their positions.
         shape: voxels along the file's own axes.
         problem: why it cannot be used, a clause; None where it can.
+        affine: voxel index → millimetres in RAS, by the headers, rows; None where there is a problem.
+        patient: PatientID of DICOM.
+        frame: FrameOfReferenceUID of DICOM.
+        told: what else DICOM says to tell series apart, (keyword, value).
+        scaled: whether the numbers have the unit that they are stored for: False for DICOM without a rescale.
     """
 
     name: str
-    kind: Literal["nifti", "dicom"]
+    kind: Literal["nifti", "dicom", "itk"]
     paths: tuple[Path, ...]
     shape: tuple[int, ...] = ()
     problem: str | None = None
+    affine: tuple[tuple[float, ...], ...] | None = None
+    patient: str | None = None
+    frame: str | None = None
+    told: tuple[tuple[str, str], ...] = ()
+    scaled: bool = True
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """`affine` as an array ``(4, 4)``."""
+        return np.asarray(self.affine, dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,35 +81,9 @@ class Volume:
         return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
 
 
-def below(root: Path, path: Path) -> str:
-    """A path as it is named in patterns and messages."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-
-
-def nifti_header(path: Path, *, name: str) -> VolumeFile:
-    """What a NIfTI file says of itself; `VolumeFile.problem` where that is not enough."""
-    import nibabel
-    from nibabel.openers import ImageOpener
-
-    problem: str | None = None
-    try:
-        image: Any = nibabel.load(path)
-        # As it stands in the file: on loading, nibabel replaces a spacing of 0 by 1.
-        with ImageOpener(str(path)) as stream:
-            raw: Any = type(image.header).from_fileobj(stream, check=False)
-        shape, affine = tuple(int(length) for length in image.shape), np.asarray(image.affine)
-    except Exception as error:  # a damaged header breaks nibabel and gzip in many ways
-        problem = f"{name} does not open as NIfTI ({type(error).__name__}: {error})"
-        return VolumeFile(name=name, kind="nifti", paths=(path,), problem=problem)
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3:
-        problem = f"{name} has {len(shape)} dimensions ({' × '.join(map(str, shape))}), not the 3 of one volume"
-    elif raw["sform_code"] <= 0 and raw["qform_code"] <= 0:
-        problem = f"{name} does not say its orientation (qform_code and sform_code are 0)"
-    elif (raw["sform_code"] <= 0 and not np.all(raw["pixdim"][1:4] > 0)) or not usable_affine(affine):
-        problem = f"{name} does not say a usable spacing (pixdim {', '.join(f'{x:g}' for x in raw['pixdim'][1:4])})"
-    return VolumeFile(name=name, kind="nifti", paths=(path,), shape=shape, problem=problem)
+def as_rows(affine: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
+    """An affine as it is kept in a `VolumeFile`."""
+    return tuple(tuple(float(x) for x in row) for row in affine)
 
 
 def usable_affine(affine: NDArray[np.float64]) -> bool:
@@ -124,45 +110,3 @@ def volume_hash(file: VolumeFile, *, memo: Path) -> str:
         whole = hashlib.sha256("".join(file_hash(path) for path in file.paths).encode()).hexdigest()
         write_text_atomic(note, whole)
         return whole
-
-
-def read_volume(file: VolumeFile) -> Volume:
-    """Read the voxels through MONAI's readers.
-
-    Raises:
-        VolumeError: the file breaks off, or its values are not all finite, or all the same.
-    """
-    if file.problem is not None:
-        raise VolumeError(file.problem)
-    try:
-        values, affine = _read_nifti(file.paths[0]) if file.kind == "nifti" else _read_dicom(file.paths)
-    except Exception as error:  # damaged pixels break decoders anywhere
-        raise VolumeError(f"{file.name} cannot be read ({type(error).__name__}: {error})") from error
-    bad = int(np.size(values) - np.isfinite(values).sum())
-    if bad:
-        raise VolumeError(f"{file.name} holds {bad} of {values.size} voxels that are no numbers (NaN or infinite)")
-    if float(values.min()) == float(values.max()):
-        raise VolumeError(f"{file.name} holds one value only ({float(values.min()):g})")
-    return Volume(values=values, affine=affine)
-
-
-def _read_nifti(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    from monai.data.image_reader import NibabelReader
-
-    reader = NibabelReader(squeeze_non_spatial_dims=True)
-    values, facts = reader.get_data(reader.read(path))
-    return np.asarray(values, dtype=np.float32), np.asarray(facts["affine"], dtype=np.float64)
-
-
-def _read_dicom(paths: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    import pydicom
-    from monai.data.image_reader import PydicomReader
-
-    slices = [pydicom.dcmread(path) for path in paths]
-    # MONAI stacks by InstanceNumber, which need not follow position; ours are sorted by position.
-    for number, one in enumerate(slices, start=1):
-        one.InstanceNumber = number
-    reader: Any = PydicomReader()
-    reader.has_series, reader.filenames = True, [[str(path) for path in paths]]
-    values, facts = reader.get_data(slices)
-    return np.asarray(values, dtype=np.float32), np.asarray(facts["affine"], dtype=np.float64)

@@ -1,46 +1,75 @@
-"""Which volumes there are: NIfTI files and DICOM series below a cohort's root."""
+"""Which volumes there are: NIfTI, NRRD and MetaImage files and DICOM series below a cohort's root."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from data_modules.files import list_files
+from data_modules.ingest.volumes.dicom_headers import looks_like_dicom
 from data_modules.ingest.volumes.dicom_series import find_series
-from data_modules.ingest.volumes.files import NIFTI_SUFFIXES, VolumeFile, below, nifti_header
+from data_modules.ingest.volumes.files import VolumeFile
+from data_modules.ingest.volumes.itk import ITK_SUFFIXES, itk_header
+from data_modules.ingest.volumes.nifti import NIFTI_SUFFIXES, nifti_header
+from data_modules.patient_ids import below
+
+_SIDE = (".json", ".bval", ".bvec", ".txt", ".xml", ".csv", ".tsv", ".md", ".pdf", ".png", ".jpg", ".html", ".log")
+_SYSTEM = (".db", ".ini", ".zip", ".raw", ".zraw", ".mat", ".yaml", ".yml", ".py", ".sh", ".bat", ".exe", ".inf")
+_NAMES = ("dicomdir", "readme", "license", "version", "lockfile")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What patterns name.
+
+    Attributes:
+        volumes: sorted by name.
+        empty: patterns that name nothing.
+        left_out: why → files that are no volume, by name.
+        dead: links to nothing, by name.
+    """
+
+    volumes: list[VolumeFile]
+    empty: list[str] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    dead: list[str] = field(default_factory=list)
+
+
+def find_all(root: Path, patterns: str | Sequence[str], *, memo: Path | None = None) -> Found:
+    """Every volume that the patterns name, and what else they name.
+
+    Args:
+        root: where relative patterns start.
+        patterns: paths or globs of files, or of folders, which stand for all files below them; links are followed.
+        memo: cache folder in which headers of DICOM folders are remembered.
+    """
+    listing = list_files(root, patterns, folders=True)
+    nifti = [path for path in listing.found if path.name.lower().endswith(NIFTI_SUFFIXES)]
+    itk = [path for path in listing.found if path.name.lower().endswith(ITK_SUFFIXES)]
+    rest = [path for path in listing.found if path not in {*nifti, *itk}]
+    side = [path for path in rest if is_side_file(path)]
+    volumes = [nifti_header(path, name=below(root, path)) for path in nifti]
+    volumes += [itk_header(path, name=below(root, path)) for path in itk]
+    volumes += find_series([path for path in rest if path not in set(side)], root=root, memo=memo)
+    left_out = {"hidden": listing.hidden, "that are no volumes by name or content": side}
+    return Found(
+        volumes=sorted(volumes, key=lambda one: (one.name, one.paths)),
+        empty=listing.empty,
+        left_out={why: [below(root, path) for path in them] for why, them in left_out.items() if them},
+        dead=[below(root, path) for path in listing.dead],
+    )
 
 
 def find_volumes(
     root: Path, patterns: str | Sequence[str], *, memo: Path | None = None
 ) -> tuple[list[VolumeFile], list[str]]:
-    """Every volume that the patterns name, and the patterns that name nothing.
-
-    Args:
-        root: where relative patterns start.
-        patterns: paths or globs of files, or of folders, which stand for all files below them.
-        memo: cache folder in which headers of DICOM folders are remembered.
-    """
-    files, empty = _list(root, patterns)
-    nifti = [path for path in files if path.name.endswith(NIFTI_SUFFIXES)]
-    other = [path for path in files if not path.name.endswith(NIFTI_SUFFIXES) and path.name != "DICOMDIR"]
-    volumes = [nifti_header(path, name=below(root, path)) for path in nifti]
-    return sorted([*volumes, *find_series(other, root=root, memo=memo)], key=lambda one: (one.name, one.paths)), empty
+    """`find_all`: the volumes, and the patterns that name nothing."""
+    found = find_all(root, patterns, memo=memo)
+    return found.volumes, found.empty
 
 
-def _list(root: Path, patterns: str | Sequence[str]) -> tuple[list[Path], list[str]]:
-    found: set[Path] = set()
-    empty = []
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        path = Path(pattern).expanduser()
-        exact = path if path.is_absolute() else root / path
-        if exact.exists():
-            matches = [exact]
-        elif path.is_absolute() and not path.is_relative_to(root):
-            matches = list(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-        else:
-            matches = list(root.glob(str(path.relative_to(root) if path.is_absolute() else path)))
-        files = {file for match in matches for file in (match.rglob("*") if match.is_dir() else [match])}
-        files = {file for file in files if file.is_file() and not file.name.startswith(".")}
-        found |= files
-        if not files:
-            empty.append(str(pattern))
-    return sorted(found), empty
+def is_side_file(path: Path) -> bool:
+    """What converters and systems leave beside volumes; never a file whose bytes are DICOM."""
+    known = path.suffix.lower() in (*_SIDE, *_SYSTEM) or path.stem.lower() in _NAMES
+    return known and (path.stem.lower() == "dicomdir" or not looks_like_dicom(path))

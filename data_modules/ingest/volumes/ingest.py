@@ -17,7 +17,7 @@ import numpy as np
 
 from data_modules.hashes import content_hash
 from data_modules.ingest.common.cache import CacheEntry
-from data_modules.ingest.volumes.files import Volume, VolumeError, VolumeFile, read_volume, volume_hash
+from data_modules.ingest.volumes.files import Volume, VolumeError, VolumeFile, volume_hash
 from data_modules.ingest.volumes.grid import (
     GridSettings,
     Intensity,
@@ -29,11 +29,12 @@ from data_modules.ingest.volumes.grid import (
     resample,
     to_patches,
 )
+from data_modules.ingest.volumes.read import read_volume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FORMAT = 1  # raise when what an entry holds changes
+_FORMAT = 2  # raise when what an entry holds changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +55,12 @@ class VolumeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PatientVolumes:
-    """A patient to ingest: the volume of each sequence he has, and his mask."""
+    """A patient to ingest: the volume of each sequence they have, and their mask (`labels` of it; all, if empty)."""
 
     patient: str
     files: Mapping[str, VolumeFile]
     mask: VolumeFile | None = None
+    labels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,7 @@ def entry_for(request: PatientVolumes, settings: VolumeSettings, *, cache: Path)
     rules = {
         "format": _FORMAT,
         "files": [[name, volume_hash(file, memo=cache)] for name, file in named],
+        "labels": list(request.labels),
         "sequences": [[name, asdict(how)] for name, how in settings.sequences.items()],
         "grid": asdict(settings.grid),
         "centre": settings.centre,
@@ -133,7 +136,7 @@ def _write(folder: Path, request: PatientVolumes, settings: VolumeSettings) -> N
     from data_modules.ingest.volumes.panel import draw_panel
 
     read = {name: _read(request.files[name], settings.sequences[name]) for name in request.files}
-    mask = None if request.mask is None else _read_mask(request.mask)
+    mask = None if request.mask is None else _read_mask(request.mask, request.labels)
     reference = next((name for name in (*settings.centre, *settings.sequences) if name in read), None)
     if reference is None:
         raise VolumeError(f"{request.patient} has a mask but no volume")
@@ -152,8 +155,13 @@ def _write(folder: Path, request: PatientVolumes, settings: VolumeSettings) -> N
         body = resample(one.foreground.astype(np.float32), affine, origin=origin, grid=settings.grid, nearest=True)
         regions[name] = (body.values > 0.5) & body.inside
         rows.append(_row(request, name, one, kept=regions[name], grid=settings.grid))
-    if not inside.any():
+    outside = [request.files[name].name for name in read if not inside[list(settings.sequences).index(name)].any()]
+    if len(outside) == len(read):
         raise VolumeError(f"{request.patient}: the grid lies outside of every volume; is the mask another patient's?")
+    if outside:
+        raise VolumeError(
+            f"{request.patient}: the grid lies outside of {', '.join(outside)}, which shows another place than the rest"
+        )
     region = regions[reference]
     if mask is not None:
         drawn = resample(mask.values, mask.affine, origin=origin, grid=settings.grid, nearest=True)
@@ -178,11 +186,16 @@ def _read(file: VolumeFile, how: Intensity) -> _Read:
     return _Read(volume=volume, foreground=foreground, scaled=scaled)
 
 
-def _read_mask(file: VolumeFile) -> Volume:
+def _read_mask(file: VolumeFile, labels: tuple[float, ...]) -> Volume:
+    """The mask as 0 and 1."""
     mask = read_volume(file)
-    if not (mask.values > 0.5).any():
-        raise VolumeError(f"{file.name} is an empty mask")
-    return mask
+    region = np.isin(mask.values, labels) if labels else mask.values > 0.5
+    if not region.any():
+        held = ", ".join(f"{value:g}" for value in np.unique(mask.values)[:8])
+        raise VolumeError(
+            f"{file.name} is an empty mask" + (f" of label {list(labels)}: it holds {held}" if labels else "")
+        )
+    return Volume(values=region.astype(np.float32), affine=mask.affine)
 
 
 def _origin(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
     from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry
-    from data_modules.ingest.slides.slide_files import SlideRequest
+    from data_modules.ingest.slides.slide_facts import SlideRequest
     from data_modules.ingest.slides.slide_set import SlideSet
 
 
@@ -39,6 +39,9 @@ class IngestedSlides(Protocol):
 
     @property
     def by_patient(self) -> Mapping[str, list[Path]]: ...
+
+    @property
+    def names(self) -> Mapping[Path, str]: ...
 
     @property
     def ingested(self) -> SlideSet: ...
@@ -87,13 +90,13 @@ class FittedSlides(BaseFitted):
     def files(self, patient_id: str) -> tuple[Path, ...]:
         """The patient's slides that were ingested; empty without any."""
         bag = self._slides.by_patient.get(patient_id, [])
-        return tuple(path for path in bag if path.name in self._slides.ingested.entries)
+        return tuple(path for path in bag if self._slides.names[path] in self._slides.ingested.entries)
 
     def load(self, patient_id: str) -> Item | None:
         files = self.files(patient_id)
         if not files:
             return None
-        entries = [self._slides.ingested.entries[path.name] for path in files]
+        entries = [self._slides.ingested.entries[self._slides.names[path]] for path in files]
         coords = [entry.coords() for entry in entries]
         parts = [Part(rows=len(place), read=self._reader(entry)) for place, entry in zip(coords, entries, strict=True)]
         bag = Bag(parts, shape=self.spec.token_shape, dtype=np.uint8 if self.spec.kind == "tiles" else np.float32)
@@ -102,7 +105,7 @@ class FittedSlides(BaseFitted):
             mask=np.ones(len(bag), dtype=np.bool_),
             coords=np.concatenate(coords),
             source=np.repeat(np.arange(len(files)), [len(part) for part in coords]),
-            files=tuple(path.name for path in files),
+            files=tuple(self._slides.names[path] for path in files),
         )
 
     def _reader(self, entry: SlideEntry) -> Callable[[NDArray[np.int64]], NDArray[Any]]:
@@ -127,7 +130,7 @@ class FittedSlides(BaseFitted):
         names = pooled_names()
         rows = np.full((len(patient_ids), len(names)), np.nan)
         for row, patient in zip(rows, patient_ids, strict=True):
-            entries = [self._slides.ingested.entries[path.name] for path in self.files(patient)]
+            entries = [self._slides.ingested.entries[self._slides.names[path]] for path in self.files(patient)]
             if entries:
                 row[:] = pool(np.concatenate([entry.features() for entry in entries]))
         return pd.DataFrame(rows, index=pd.Index(list(patient_ids), name="patient_id"), columns=names)
@@ -139,7 +142,7 @@ class FittedSlides(BaseFitted):
 
     def overview(self, file: str, *, max_px: int = 1024) -> SlideOverview:
         """A slide reduced to at most `max_px` on its longer side, to draw attribution on."""
-        request = next(request for request in self._slides.requests if request.path.name == file)
+        request = next(request for request in self._slides.requests if request.label == file)
         slide, facts = open_slide(request)
         try:
             longest = max(facts.width, facts.height)

@@ -17,9 +17,10 @@ from data_modules.errors import some
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.slides.image_features import PIXEL_FEATURES, SCALED_FEATURES, image_features
 from data_modules.ingest.slides.image_files import ImageError, image_facts, read_image
+from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseFitted, BaseModality
-from data_modules.sources.image_folder import ImageFolder, images_hash
-from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, State
+from data_modules.sources.image_folder import ImageFolder
+from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +60,16 @@ class Images(BaseModality):
     def patients(self) -> frozenset[str]:
         return frozenset(self._folder.images)
 
+    @property
+    def account(self) -> Account:
+        left_out = self._folder.left_out
+        found = len(self._folder.images) + sum(len(them) for them in left_out.values())
+        return Account(key=self.key, noun="files", found=found, left_out=left_out, made="images")
+
+    def quality(self) -> Sequence[Quality]:
+        """Files found, used and left out."""
+        return [Quality(title="images", counts={"files": self.account.counts}, folder=self._place.folder)]
+
     @cached_property
     def facts(self) -> dict[str, tuple[int, int] | ImageError]:
         """Path → width and height, or why it is no image."""
@@ -69,10 +80,7 @@ class Images(BaseModality):
             return [f"{self.key}.size={self._size}: encoders need images of 16 pixels or more."]
         broken = [str(fact) for fact in self.facts.values() if isinstance(fact, ImageError)]
         if broken:
-            return [
-                f"{self.key}: {len(broken)} of {len(self.facts)} images cannot be read: {some(broken)}. Copy them "
-                "again, or take them out of cohort.root."
-            ]
+            return [self._unreadable(broken)]
         sizes: dict[Any, str] = {}
         for name, fact in self.facts.items():
             sizes.setdefault(fact, name)
@@ -80,6 +88,12 @@ class Images(BaseModality):
             named = some([f"{name} {size[0]}×{size[1]}" for size, name in sizes.items()])
             return [f"{self.key}: images are of {len(sizes)} sizes ({named}). Set {self.key}.size to one side for all."]
         return []
+
+    def _unreadable(self, errors: Sequence[str]) -> str:
+        return (
+            f"{self.key}: {len(errors)} of {len(self._folder.images)} images cannot be read: {some(list(errors))}. "
+            "Copy them again, or take them out of cohort.root."
+        )
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
@@ -103,7 +117,7 @@ class Images(BaseModality):
     @cached_property
     def _place(self) -> CacheEntry:
         settings = f"1:{self._size}:{self._mpp}:".encode()
-        key = images_hash(self._folder.root, self._folder.images)
+        key = self._folder.hashes()["images"]
         import hashlib
 
         return CacheEntry(
@@ -125,17 +139,23 @@ class Images(BaseModality):
 
         def write(folder: Path) -> None:
             rows: list[NDArray[np.float32]] = []
+            broken: list[str] = []
             batches = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
             work = [(self._folder.root, batch, self._size, self._mpp) for batch in batches]
             if self._workers > 1 and len(batches) > 4:
                 with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
-                    for part in pool.map(image_features, *zip(*work, strict=True)):
+                    for part, errors in pool.map(image_features, *zip(*work, strict=True)):
                         rows.append(part)
+                        broken += errors
                         progress(step, min(len(names), len(rows) * _BATCH), len(names))
             else:
                 for one in work:
-                    rows.append(image_features(*one))
+                    part, errors = image_features(*one)
+                    rows.append(part)
+                    broken += errors
                     progress(step, min(len(names), len(rows) * _BATCH), len(names))
+            if broken:
+                raise FusionError(self._unreadable(broken))
             np.save(folder / "features.npy", np.concatenate(rows))
 
         self._place.build(write)

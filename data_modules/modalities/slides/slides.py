@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data_modules.errors import some
+from data_modules.ingest.slides.dicom_slide import header, is_dicom
 from data_modules.ingest.slides.ingest import IngestSettings, has_entry
-from data_modules.ingest.slides.slide_files import SlideError, SlideRequest, one_of_each, open_slide
+from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest, refuse_enlarging
+from data_modules.ingest.slides.slide_files import SLIDE_ENDINGS, open_slide, sort_out_slides
 from data_modules.ingest.slides.slide_set import SlideSet, ingest_slides, load_set
 from data_modules.ingest.slides.stain import StainFit, average_stains
 from data_modules.ingest.slides.tiles import TileSettings
@@ -20,6 +22,7 @@ from data_modules.modalities.base import require_same
 from data_modules.modalities.files import FileModality
 from data_modules.modalities.quality import slide_quality
 from data_modules.modalities.slides.fitted import FittedSlides
+from data_modules.modalities.slides.opening import opening_problems
 from fusion.contract import FittedModality, FusionError, Progress, Quality, State
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class Slides(FileModality):
         sample_sheet: ``{file, key, patient}`` instead: columns with file names and patient ids.
         mpp: microns per pixel of slides that do not say theirs, or a mapping of file name to microns per pixel, which
             overrules the slide.
+        objective_power: whether a slide that says its objective's power alone has 10 / power microns per pixel.
         tile: fields of `TileSettings`.
         tissue: fields of `TissueSettings`.
         stain: ``none``; ``macenko`` to a fixed published reference; or ``fold`` to the average of the training
@@ -64,6 +68,7 @@ class Slides(FileModality):
         patient_pattern: str | None = None,
         sample_sheet: Mapping[str, str] | None = None,
         mpp: float | Mapping[str, float] | None = None,
+        objective_power: bool = False,
         tile: Mapping[str, Any] | None = None,
         tissue: Mapping[str, Any] | None = None,
         stain: Literal["none", "macenko", "fold"] = "none",
@@ -75,6 +80,7 @@ class Slides(FileModality):
             name=name, source=source, files=files, patient_pattern=patient_pattern, sample_sheet=sample_sheet
         )
         self._mpp = dict(mpp) if isinstance(mpp, Mapping) else mpp
+        self._by_objective = objective_power
         self._rules = IngestSettings(tile=TileSettings(**dict(tile or {})), tissue=settings_from(tissue), stain=stain)
         self._embed = embed
         self._workers = workers
@@ -93,9 +99,20 @@ class Slides(FileModality):
         """What decides an entry; with an encoder, its weights' hash among it."""
         return self._rules if self.embedding is None else replace(self._rules, embed=self.embedding.key())
 
-    def one_each(self, found: list[Path]) -> list[Path]:
-        """Of a slide of many files, one."""
-        return one_of_each(found)
+    def sort_out(self, found: list[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
+        """Of a slide of many files, one; no file that is no slide."""
+        return sort_out_slides(found)
+
+    def is_wanted(self, name: str) -> bool:
+        return Path(name).suffix.lower() in SLIDE_ENDINGS
+
+    def parts(self, path: Path) -> list[Path]:
+        return SlideRequest(path=path).files
+
+    def told_patients(self) -> dict[Path, str]:
+        """PatientID of DICOM slides, whose files' names are the converter's."""
+        said = {path: header(path).patient for path in self.paths if is_dicom(path)}
+        return {path: patient for path, patient in said.items() if patient}
 
     @cached_property
     def requests(self) -> list[SlideRequest]:
@@ -103,10 +120,11 @@ class Slides(FileModality):
         return [self._request(path) for bag in self.by_patient.values() for path in bag]
 
     def _request(self, path: Path) -> SlideRequest:
+        made = SlideRequest(path=path, name=self.names[path], by_objective=self._by_objective)
         if isinstance(self._mpp, Mapping):
-            told = self._mpp.get(path.name)
-            return SlideRequest(path=path, mpp=None if told is None else float(told))
-        return SlideRequest(path=path, default_mpp=None if self._mpp is None else float(self._mpp))
+            told = self._mpp.get(self.names[path], self._mpp.get(path.name))
+            return replace(made, mpp=None if told is None else float(told))
+        return replace(made, default_mpp=None if self._mpp is None else float(self._mpp))
 
     def check(self) -> list[str]:
         problems = self.check_mapping() + [f"{self.key}.{problem}." for problem in self._rules.tile.problems()]
@@ -124,7 +142,7 @@ class Slides(FileModality):
     def check_names(self) -> list[str]:
         problems = super().check_names()
         if isinstance(self._mpp, Mapping):
-            unknown = sorted(set(self._mpp) - {path.name for path in self.paths})
+            unknown = sorted(set(self._mpp) - {path.name for path in self.paths} - set(self.names.values()))
             if unknown:
                 problems.append(f"{self.key}.mpp names slides that are not there ({some(unknown)}). Correct the names.")
         return problems
@@ -134,21 +152,8 @@ class Slides(FileModality):
         # An ingested slide has been opened before, and is needed no more: a cached cohort starts at once.
         new = [request for request in self.requests if not has_entry(request, self.settings, cache=cache)]
         with ThreadPoolExecutor(8) as pool:
-            errors = [error for error in pool.map(_opening_error, new) if error]
-        lacking = [error for error in errors if "microns" in error]
-        broken = [error for error in errors if "microns" not in error]
-        problems = []
-        if lacking:
-            problems.append(
-                f"{self.key}: {len(lacking)} of {len(self.requests)} slides have no usable resolution: {some(lacking)}."
-                f" Set {self.key}.mpp to a number, or to a mapping of file name to microns per pixel."
-            )
-        if broken:
-            problems.append(
-                f"{self.key}: {len(broken)} of {len(self.requests)} slides cannot be read: {some(broken)}. "
-                f"Copy them again, or leave them out of {self.key}.files."
-            )
-        return problems
+            errors = [error for error in pool.map(partial(_opening_error, tile=self._rules.tile), new) if error]
+        return opening_problems(errors, total=len(self.requests), key=self.key)
 
     def prepare(self, progress: Progress) -> None:
         ingest_slides(
@@ -166,7 +171,7 @@ class Slides(FileModality):
 
     def quality(self) -> Sequence[Quality]:
         """Slides read and failed, tiles kept, and on how many slides there was pen, a fold, blur or a bubble."""
-        return [slide_quality(self.ingested.folder)]
+        return [slide_quality(self.ingested.folder, self.account)]
 
     @property
     def failed(self) -> Mapping[str, str]:
@@ -205,7 +210,7 @@ class Slides(FileModality):
         """
         if self._rules.stain != "fold":
             return FittedSlides(self)
-        mine = [path.name for patient in sorted(set(train_ids)) for path in self.by_patient.get(patient, [])]
+        mine = [self.names[path] for patient in sorted(set(train_ids)) for path in self.by_patient.get(patient, [])]
         found = [entry.stains() for name in mine if (entry := self.ingested.entries.get(name)) is not None]
         reference = average_stains([stains for stains in found if stains is not None])
         if reference is None:
@@ -234,10 +239,11 @@ class Slides(FileModality):
         return facts | ({} if self.embedding is None else self.embedding.identity())
 
 
-def _opening_error(request: SlideRequest) -> str | None:
+def _opening_error(request: SlideRequest, *, tile: TileSettings) -> SlideError | None:
     try:
-        slide, _ = open_slide(request)
+        slide, facts = open_slide(request)
+        slide.close()
+        refuse_enlarging(facts, tile)
     except SlideError as error:
-        return str(error)
-    slide.close()
+        return error
     return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_modules.errors import some
-from data_modules.ingest.volumes.files import VolumeFile
-from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.find import Found, find_all
 from data_modules.ingest.volumes.grid import Crop, GridSettings, Scalar, from_patches
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeSettings
 from data_modules.ingest.volumes.panel import grey, planes
-from data_modules.ingest.volumes.volume_set import VolumeSet, ingest_volumes, load_set
+from data_modules.ingest.volumes.volume_set import VolumeSet, doubled, ingest_volumes, load_set
+from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseFitted, BaseModality, require_same
 from data_modules.modalities.quality import volume_quality
 from data_modules.modalities.volumes.naming import Sorted, parse_sequences
@@ -43,7 +44,8 @@ class Volumes(BaseModality):
         patient_pattern: regular expression that finds the patient id in a volume's name; group ``patient`` or the
             first.
         sample_sheet: ``{file, key, patient}`` instead: columns with volume names and patient ids.
-        mask: None, or ``{match, of}``: the regular expression of mask files and the sequence they are drawn on.
+        mask: None, or ``{match, of}``: the regular expression of mask files and the sequence they are drawn on; and
+            ``label``, where not all of its labels count.
         spacing: millimetres between the grid's voxels to the right, to anterior and to superior; one number for all.
         size: of the grid, voxels.
         patch: of a token, voxels; divides `size`.
@@ -62,7 +64,7 @@ class Volumes(BaseModality):
         sequences: Mapping[str, Any],
         patient_pattern: str | None = None,
         sample_sheet: Mapping[str, str] | None = None,
-        mask: Mapping[str, str] | None = None,
+        mask: Mapping[str, Any] | None = None,
         spacing: float | Sequence[float] = 1.0,
         size: int | Sequence[int] = 64,
         patch: int | Sequence[int] = 16,
@@ -81,12 +83,36 @@ class Volumes(BaseModality):
         self._max_failed = max_failed
 
     @cached_property
-    def _found(self) -> tuple[list[VolumeFile], list[str]]:
-        return find_volumes(Path(self.source.root), self._files, memo=Path(self.source.cache))
+    def _found(self) -> Found:
+        return find_all(Path(self.source.root), self._files, memo=Path(self.source.cache))
 
     @cached_property
     def _named(self) -> Sorted:
-        return self.sequences.sort(self._found[0], self._ids)
+        return self.sequences.sort(self._found.volumes, self._ids)
+
+    @property
+    def account(self) -> Account:
+        found, named = self._found, self._named
+        left_out = {
+            "that no sequence matches": named.unused,
+            "that do not open and no sequence matches": named.unknown,
+            "links to nothing that no sequence matches": [name for name in found.dead if not self._matches(name)],
+            **found.left_out,
+        }
+        left_out = {why: names for why, names in left_out.items() if names}
+        total = len(found.volumes) + sum(len(names) for names in found.left_out.values())
+        return Account(
+            key=self.key,
+            noun="volumes and other files",
+            found=total + len(left_out.get("links to nothing that no sequence matches", [])),
+            left_out=left_out,
+            remarks=named.remarks,
+        )
+
+    def _matches(self, name: str) -> bool:
+        mask = self.sequences.mask
+        patterns = [*self.sequences.matches.values(), *([] if mask is None else [mask.match])]
+        return any(re.search(pattern, name) for pattern in patterns)
 
     @property
     def requests(self) -> list[PatientVolumes]:
@@ -96,6 +122,7 @@ class Volumes(BaseModality):
                 patient=patient,
                 files={name: files[name][0] for name in self.sequences.names if name in files},
                 mask=self._named.masks.get(patient, [None])[0],
+                labels=() if self.sequences.mask is None else self.sequences.mask.labels,
             )
             for patient, files in sorted(self._named.volumes.items())
         ]
@@ -106,8 +133,8 @@ class Volumes(BaseModality):
 
     @property
     def absent(self) -> str | None:
-        found, empty = self._found
-        return None if found else f"no file matches {some(empty)} under {self.source.root}"
+        found = self._found
+        return None if found.volumes or found.dead else f"no file matches {some(found.empty)} under {self.source.root}"
 
     def check(self) -> list[str]:
         problems = list(self.sequences.problems)
@@ -120,10 +147,18 @@ class Volumes(BaseModality):
         problems += self._ids.check(key=self.key)
         if problems:
             return problems
-        files, empty = self._found
-        if empty:
-            return [f"{self.key}.files: no file matches {some(empty)}. Point {self.key}.files or cohort.root to them."]
-        return self._named.problems(len(files), needs_mask=self.settings.grid.crop == "mask")
+        found = self._found
+        if found.empty:
+            empty = some(found.empty)
+            return [f"{self.key}.files: no file matches {empty}. Point {self.key}.files or cohort.root to them."]
+        dead = [name for name in found.dead if self._matches(name)]
+        if dead:
+            problems.append(
+                f"{self.key}: {len(dead)} volumes are links to nothing ({some(dead, 3)}). Fetch what they lead to (of "
+                "DataLad: datalad get), or remove these links."
+            )
+        problems += self._named.problems(len(found.volumes), needs_mask=self.settings.grid.crop == "mask")
+        return problems + ([] if problems else doubled(self.requests, key=self.key, cache=Path(self.source.cache)))
 
     def prepare(self, progress: Progress) -> None:
         ingest_volumes(
@@ -148,7 +183,10 @@ class Volumes(BaseModality):
 
     def quality(self) -> Sequence[Quality]:
         """Volumes read and patients failed."""
-        return [volume_quality(self.ingested.folder)]
+        made = volume_quality(self.ingested.folder, self.account)
+        several = len(self._named.several_frames)
+        notes = {"frames of reference": f"several, of {several} patients"} if several else {}
+        return [replace(made, notes={**made.notes, **notes})]
 
     @cached_property
     def ingested(self) -> VolumeSet:

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from data_modules.errors import CohortError, Problem, some
-from data_modules.files import find_files, replace_file
-from data_modules.modalities.base import listed_files
+from data_modules.files import find_files, list_files, replace_file
 from data_modules.patient_ids import PatientIds
 
 
@@ -80,10 +78,29 @@ def test_files_by_pattern(tmp_path):
     assert names(f"{root}/slides/*.tif")[0] == ["slides/a.tif", "slides/b.tif"]
     assert names(str(root / "notes.txt"))[0] == ["notes.txt"]
     assert names("*.svs", "notes.txt") == (["notes.txt"], ["*.svs"])
-    source = SimpleNamespace(root=root)
-    assert listed_files(source, "*.svs", key="modality.slides")[1] == [
-        "modality.slides.files: no file matches *.svs. Point modality.slides.files or cohort.root to them."
-    ]
+
+
+def test_links_are_followed_hidden_files_left_out_and_dead_links_named(tmp_path):
+    for name in ("root/a/one.h5", "root/a/.two.h5", "root/a/.old/three.h5", "store/four.h5"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    root = tmp_path / "root"
+    (root / "b").symlink_to(tmp_path / "store")
+    (root / "a/loop").symlink_to(root)
+    (root / "a/gone.h5").symlink_to(tmp_path / "nowhere.h5")
+    listing = list_files(root, "**/*.h5")
+    below = {part: [path.relative_to(root).as_posix() for path in getattr(listing, part)] for part in
+             ("found", "hidden", "dead")}  # fmt: skip
+    assert below == {
+        "found": ["a/one.h5", "b/four.h5"],
+        "hidden": ["a/.old/three.h5", "a/.two.h5"],
+        "dead": ["a/gone.h5"],
+    }
+    assert list_files(root, "*/*.h5").found == listing.found
+    # A folder stands for what is below it, and a hidden one that is named by its name is not hidden.
+    assert list_files(root, ["a", "b"], folders=True).found == listing.found
+    assert list_files(root, "a/.old/*").found == [root / "a/.old/three.h5"]
+    assert list_files(root, "a/.two.h5").found == [root / "a/.two.h5"]
 
 
 def test_absolute_pattern_outside_the_root(tmp_path):

@@ -33,7 +33,7 @@ from data_modules.ingest.slides.ingest import (
     survey_slide,
     write_survey,
 )
-from data_modules.ingest.slides.slide_files import SlideError, SlideRequest
+from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from data_modules.ingest.slides.tiles import read_tiles
 from fusion.contract import FusionError
 
@@ -160,7 +160,7 @@ def _read_slide(
         raise
     except Exception as error:  # a damaged file can break a reader anywhere; the other slides go on
         claim.drop()
-        yield _Piece(request=request, claim=claim, error=f"{request.path.name}: {type(error).__name__}: {error}")
+        yield _Piece(request=request, claim=claim, error=f"{request.label}: {type(error).__name__}: {error}")
     finally:
         if not handed_over:
             claim.release()

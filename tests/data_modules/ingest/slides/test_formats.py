@@ -12,7 +12,8 @@ import tifffile
 from PIL import Image
 
 from data_modules.ingest.slides.ingest import IngestSettings, entry_for, ingest_slide
-from data_modules.ingest.slides.slide_files import SlideError, SlideRequest, one_of_each, open_slide, read_thumbnail
+from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
+from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail, sort_out_slides
 from data_modules.ingest.slides.tiles import TileSettings, to_rgb
 from data_modules.ingest.slides.tissue import TissueSettings
 
@@ -201,18 +202,23 @@ def test_overlapping_tiles_are_counted_by_hand(tmp_path: Path, pixels: np.ndarra
     assert np.diff(entry.coords()[:7, 0]).tolist() == [64] * 6
 
 
-def test_slides_of_several_files_are_one_slide_and_known_by_all_of_them(tmp_path: Path) -> None:
-    for name in ("a/1.dcm", "a/2.dcm", "b/1.dcm", "m.mrxs", "m/Data0001.dat", "m/Index.dat", "s.svs"):
+def test_slides_of_several_files_are_one_slide_and_known_by_all_of_them(
+    tmp_path: Path, pixels: np.ndarray, write_dicom_slide: Callable[..., Path]
+) -> None:
+    for folder in ("a", "b"):
+        write_dicom_slide(tmp_path / folder, pixels[:256, :256], mpp=0.5, levels=(1, 2))
+    for name in ("m.mrxs", "m/Data0001.dat", "m/Index.dat", "s.svs"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    listed = [tmp_path / name for name in ("a/1.dcm", "a/2.dcm", "b/1.dcm", "m.mrxs", "s.svs")]
-    assert [str(path.relative_to(tmp_path)) for path in one_of_each(listed)] == [
-        "a/1.dcm",
-        "b/1.dcm",
-        "m.mrxs",
-        "s.svs",
-    ]
-    assert [path.name for path in SlideRequest(path=listed[0]).files] == ["1.dcm", "2.dcm"]
+    names = ("a/level0.dcm", "a/level1.dcm", "b/level0.dcm", "b/level1.dcm", "m.mrxs", "m/Data0001.dat", "s.svs")
+    listed = [tmp_path / name for name in names]
+    kept, left_out = sort_out_slides(listed)
+    assert kept == [listed[0], listed[2], listed[4], listed[6]]
+    assert left_out == {
+        "further files of a DICOM slide": [listed[1], listed[3]],
+        "that are no slides by name or content": [listed[5]],
+    }
+    assert [path.name for path in SlideRequest(path=listed[1]).files] == ["level1.dcm", "level0.dcm"]
     mirax = SlideRequest(path=tmp_path / "m.mrxs")
     assert [path.name for path in mirax.files] == ["m.mrxs", "Data0001.dat", "Index.dat"]
     before = entry_for(mirax, SETTINGS, cache=tmp_path / "cache").key
@@ -229,7 +235,7 @@ def dicom(tmp_path: Path, pixels: np.ndarray, write_dicom_slide: Callable[..., P
 def test_a_dicom_slide(tmp_path: Path, dicom: Path, pixels: np.ndarray) -> None:
     listed = sorted(dicom.glob("*.dcm"))
     assert len(listed) == 2
-    (path,) = one_of_each(listed)
+    (path,), _ = sort_out_slides(listed)
     slide, facts = open_slide(SlideRequest(path=path))
     assert facts.vendor == "dicom" and facts.mpp == pytest.approx(0.5) and slide.level_count == 2
     slide.close()

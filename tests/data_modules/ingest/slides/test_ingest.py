@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for, ingest_slide
-from data_modules.ingest.slides.slide_files import SlideError, SlideRequest, open_slide, read_thumbnail
+from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
+from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail
 from data_modules.ingest.slides.slide_set import SlideSet, ingest_slides, load_set
 from data_modules.ingest.slides.tiles import TileSettings
 from data_modules.ingest.slides.tissue import TissueSettings
@@ -155,7 +156,7 @@ _KILLED = """
 import sys
 from pathlib import Path
 from data_modules.ingest.slides.slide_set import ingest_slides
-from data_modules.ingest.slides.slide_files import SlideRequest
+from data_modules.ingest.slides.slide_facts import SlideRequest
 from data_modules.ingest.slides.ingest import IngestSettings
 from data_modules.ingest.slides.tissue import TissueSettings
 

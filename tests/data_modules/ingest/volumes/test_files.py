@@ -11,8 +11,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from data_modules.ingest.volumes.files import VolumeError, VolumeFile, read_volume
+from data_modules.ingest.volumes.files import VolumeError, VolumeFile
 from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.read import read_volume
 
 
 def only(root: Path) -> VolumeFile:

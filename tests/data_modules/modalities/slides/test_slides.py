@@ -158,7 +158,10 @@ def test_normalised_tiles_are_other_tiles(cohort: SimpleNamespace, fitted: Fitte
     ("changes", "message"),
     [
         ({"files": "nothing/*.svs"}, r"modality\.slides\.files: no file matches nothing/\*\.svs"),
-        ({"patient_pattern": r"(?P<patient>XX-\d+)"}, r"3 of 3 slides belong to no patient \(SIM-1_a\.tif, .*pattern"),
+        (
+            {"patient_pattern": r"(?P<patient>XX-\d+)"},
+            r"3 of 3 slides belong to no patient \(slides/SIM-1_a\.tif, .*pat",
+        ),
         ({"patient_pattern": "(SIM"}, r"modality\.slides\.patient_pattern='\(SIM' is no regular expression"),
         ({"sample_sheet": {"file": "sheet.tsv"}}, r"patient_pattern and sample_sheet are both set"),
         (
@@ -185,14 +188,14 @@ def test_slides_that_cannot_be_used_are_all_named(
 ) -> None:
     pixels = draw_tissue((0, 0, 256, 256), size=(256, 256))
     write_slide(tmp_path / "a/SIM-1.tif", pixels, mpp=None)
-    write_slide(tmp_path / "a/SIM-2.tif", pixels, mpp=None)
+    write_slide(tmp_path / "a/SIM-2.tif", pixels[::-1], mpp=None)
     write_slide(tmp_path / "a/SIM-3.tif", pixels)
     write_slide(tmp_path / "b/SIM-3.tif", pixels)
     (tmp_path / "a/SIM-4.tif").write_bytes((tmp_path / "a/SIM-3.tif").read_bytes()[:100])
     source = SimpleNamespace(root=tmp_path, cache=tmp_path / "cache", simulated=False)
     problems = slides_of(source, files=["a/*.tif", "b/*.tif"]).check()
     assert len(problems) == 3
-    assert "the same file name lies in several folders (SIM-3.tif)" in problems[0]
+    assert "files of the same name in several folders (SIM-3: SIM-3.tif)" in problems[0]
     assert "2 of 5 slides have no usable resolution: SIM-1.tif does not say" in problems[1]
     assert "SIM-2.tif" in problems[1] and "Set modality.slides.mpp to a number" in problems[1]
     assert "1 of 5 slides cannot be read: SIM-4.tif does not open as a slide" in problems[2]
@@ -379,7 +382,7 @@ def test_a_large_bag_is_not_read_whole(cohort: SimpleNamespace, fitted: FittedSl
 def test_a_cached_cohort_opens_no_slide(
     cohort: SimpleNamespace, fitted: FittedSlides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from data_modules.ingest.slides.slide_files import SlideError
+    from data_modules.ingest.slides.slide_facts import SlideError
 
     def refuse(request: Any) -> None:
         raise SlideError(f"{request.path.name} was opened")

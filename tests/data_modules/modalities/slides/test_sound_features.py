@@ -66,7 +66,7 @@ def test_one_file_that_does_not_say_its_tile_among_others_that_do(tmp_path: Path
 
 
 def test_scans_at_20_and_40_of_one_target(tmp_path: Path) -> None:
-    """TRIDENT at 20×: 256 pixels of level 0 where the scan is 20×, 512 where it is 40×: tiles of one size in microns."""
+    """TRIDENT at 20×: 256 pixels of level 0 where the scan is 20×, 512 where 40×: one size in microns."""
     said = {"target_magnification": 20, "patch_size": 256}
     write(tmp_path / "features/P1.h5", rows(1), patch_size_level0=256, level0_magnification=20, **said)
     write(tmp_path / "features/P2.h5", rows(2), patch_size_level0=512, level0_magnification=40, **said)

@@ -311,7 +311,7 @@ def test_a_mask_centres_the_grid_and_outlines_the_features(cohort: Path, volumes
 def test_masks_that_do_not_fit(cohort: Path, volumes: Make, files: Any) -> None:
     files.nifti(cohort / "P1_mask.nii.gz", np.ones((4, 4, 4), dtype=np.float32))
     found = problems(masked(volumes))
-    assert "1 masks have another shape than the sequence pre" in found
+    assert "1 masks are not drawn on the sequence pre" in found
     assert "P1_mask.nii.gz has 4×4×4 voxels, P1_pre.nii.gz 12×10×8" in found
     assert "1 of 2 patients have none (P3)" in found
     assert "mask is null" in problems(volumes(sequences=TWO, crop="mask"))

@@ -19,7 +19,7 @@ import pytest
 from data_modules.ingest.common.ahead import ahead
 from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for
-from data_modules.ingest.slides.slide_files import SlideRequest
+from data_modules.ingest.slides.slide_facts import SlideRequest
 from data_modules.ingest.slides.slide_set import SlideSet, ingest_slides, load_set
 from data_modules.ingest.slides.tiles import TileSettings
 from data_modules.ingest.slides.tissue import TissueSettings
@@ -143,7 +143,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
-from data_modules.ingest.slides.slide_files import SlideRequest
+from data_modules.ingest.slides.slide_facts import SlideRequest
 from data_modules.ingest.slides.slide_set import ingest_slides
 from data_modules.ingest.slides.ingest import IngestSettings
 from data_modules.ingest.slides.tiles import TileSettings

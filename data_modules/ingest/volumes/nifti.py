@@ -1,0 +1,101 @@
+"""NIfTI: what a header says, and what in it speaks against reading the file as one volume of measured numbers."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data_modules.ingest.volumes.files import VolumeFile, as_rows, usable_affine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
+_GZIP = b"\x1f\x8b"
+_APART = 0.5
+"""Voxels by which a corner may lie elsewhere by qform than by sform."""
+
+
+def nifti_header(path: Path, *, name: str) -> VolumeFile:
+    """What a NIfTI file says of itself; `VolumeFile.problem` where that is not enough."""
+    try:
+        image, raw = _load(path)
+        shape = tuple(int(length) for length in image.shape)
+    except Exception as error:  # a damaged header breaks nibabel and gzip in many ways
+        broken = f"{name} does not open as NIfTI ({type(error).__name__}: {error})"
+        return VolumeFile(name=name, kind="nifti", paths=(path,), problem=broken)
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    affine = np.asarray(image.affine, dtype=np.float64)
+    problem = _values(raw, shape) or _place(raw, shape, affine)
+    return VolumeFile(
+        name=name,
+        kind="nifti",
+        paths=(path,),
+        shape=shape,
+        problem=None if problem is None else f"{name} {problem}",
+        affine=as_rows(affine) if problem is None else None,
+    )
+
+
+def read_nifti(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Voxels ``(x, y, z)`` with slope and intercept applied, and the affine."""
+    image, _ = _load(path)
+    values = np.asarray(image.dataobj, dtype=np.float32)
+    return values.reshape(values.shape[:3]), np.asarray(image.affine, dtype=np.float64)
+
+
+def _load(path: Path) -> tuple[Any, Any]:
+    """The image, and its header as it stands in the file; compressed by its bytes, whatever its name says."""
+    import nibabel
+    from nibabel.openers import ImageOpener
+
+    with path.open("rb") as stream:
+        packed = stream.read(2) == _GZIP
+    if packed == path.name.endswith(".gz"):
+        image: Any = nibabel.load(path)
+        # On loading, nibabel replaces a spacing of 0 by 1.
+        with ImageOpener(str(path)) as stream:
+            return image, type(image.header).from_fileobj(stream, check=False)
+    content = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+    kind = nibabel.Nifti2Image if content[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c") else nibabel.Nifti1Image
+    image = kind.from_stream(io.BytesIO(content))
+    return image, type(image.header).from_fileobj(io.BytesIO(content), check=False)
+
+
+def _values(raw: Any, shape: tuple[int, ...]) -> str | None:
+    """Why its voxels are not one volume of numbers."""
+    kind = raw.get_data_dtype()
+    if kind.names is not None:
+        return "is a picture in colour (NIfTI datatype RGB), not a measured volume"
+    if kind.kind == "c":
+        return f"holds complex numbers (NIfTI datatype {kind.name}), not one number a voxel: save the magnitude"
+    if len(shape) != 3:
+        return f"has {len(shape)} dimensions ({' × '.join(map(str, shape))}), not the 3 of one volume"
+    if min(shape) < 2:
+        return f"is a single slice ({' × '.join(map(str, shape))}), not a volume"
+    return None
+
+
+def _place(raw: Any, shape: tuple[int, ...], affine: NDArray[np.float64]) -> str | None:
+    """Why nobody knows where its voxels lie."""
+    sform, qform = int(raw["sform_code"]), int(raw["qform_code"])
+    if sform <= 0 and qform <= 0:
+        return "does not say its orientation (qform_code and sform_code are 0)"
+    if (sform <= 0 and not np.all(raw["pixdim"][1:4] > 0)) or not usable_affine(affine):
+        return f"does not say a usable spacing (pixdim {', '.join(f'{x:g}' for x in raw['pixdim'][1:4])})"
+    # Of other codes, they are places in two spaces, and the sform counts; of one code they must agree.
+    if sform == qform:
+        other = np.asarray(raw.get_qform(), dtype=np.float64)
+        ends = np.array([[*(np.array(shape) - 1) * at, 1] for at in np.ndindex(2, 2, 2)])
+        apart = float(np.linalg.norm((ends @ (affine - other).T)[:, :3], axis=1).max())
+        if apart > _APART * float(np.linalg.norm(affine[:3, :3], axis=0).min()):
+            return (
+                f"says two places, of one code ({sform}): by sform and by qform its corners lie {apart:.3g} mm apart. "
+                "Set both to the right one, e.g. with nibabel's set_sform and set_qform"
+            )
+    return None
