@@ -180,7 +180,7 @@ class Slides(FileModality):
             found = self.ingested
         except FusionError:  # not ingested yet
             return {}
-        lost = {patient: [path.name for path in bag] for patient, bag in self.by_patient.items()}
+        lost = {patient: [self.names[path] for path in bag] for patient, bag in self.by_patient.items()}
         return {
             patient: "; ".join(found.errors.get(name, f"{name}: not in the cache") for name in names)
             for patient, names in lost.items()
