@@ -181,3 +181,22 @@ def test_scores_agree_with_the_published_ones() -> None:
     assert (scores["cna:ploidy"] - ploidy).abs().median() < 0.1
     cin = pd.read_csv(REAL / "ascat_cin.tsv.gz", sep="\t", index_col=0)["cin"].reindex(scores.index)
     assert scores["cna:fraction_altered"].corr(cin, method="spearman") > 0.6
+
+
+@pytest.mark.parametrize("name", ["shared base", "byte order mark and returns", "text named .gz", "hash in samples"])
+def test_sound_segments(tmp_path: Path, name: str) -> None:
+    """Unusual files whose scores are those of `SEG_ROWS`; a refusal of any is a failure."""
+    text, sample, file = SEG_ROWS, "P1", "segments.seg"
+    if name == "shared base":
+        text = text.replace("\t101\t150\t", "\t100\t150\t")  # half-open: the base is the later segment's
+    elif name == "byte order mark and returns":
+        text = "\ufeff" + text.replace("\n", "\r\n")
+    elif name == "text named .gz":
+        file = "segments.seg.gz"
+    else:
+        text, sample = text.replace("P1", "P#1"), "P#1"
+    path = tmp_path / file
+    path.write_bytes(text.encode())
+    scores = instability(read_segments(path, SEG, key="k"))
+    expected = pytest.approx(50 / 150 if name != "shared base" else 51 / 150)
+    assert scores.loc[sample].to_dict() == {"cna:fraction_altered": expected, "cna:segments": 2.0}
