@@ -72,7 +72,11 @@ def train(config: DictConfig) -> float:
             folder.write_cohort(cohort.reconciliation)
             # Folds are drawn before anything is learned; every arm uses the same.
             folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
-            folder.write_quality({name: modality.quality() for name, modality in setup.modalities.items()})
+            quality = {name: modality.quality() for name, modality in setup.modalities.items()}
+            folder.write_quality(quality)
+            said = [sentence for parts in quality.values() for part in parts for sentence in part.said]
+            for sentence in dict.fromkeys([*cohort.notes, *said]):
+                progress.say(f"Note: {sentence}")
 
         # Each outer fold: fit, choose and calibrate on its training part, score its test part once.
         with progress.timed("folds"):

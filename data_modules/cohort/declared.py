@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from data_modules.cohort.columns import Column, Time, plain, table_spec
 from data_modules.cohort.endpoint import read_endpoint
-from data_modules.cohort.tables import Column, ReadTable, Time, plain, read_table, table_spec
+from data_modules.cohort.tables import ReadTable, read_table
 from data_modules.errors import CohortError, Problem, some
 from data_modules.hashes import file_hash
 from fusion.contract import Progress
@@ -28,8 +29,9 @@ class CohortFiles:
         root: folder of its files; null, only with a generator, is ``data/<name>`` and, for settings below that
             are not null, a folder of their own beside it.
         cache: folder of ingested results.
-        tables: name → file (or reader), id, id_pattern, skip_rows, and columns: name → time, kind, levels, unit, label,
-            missing; see `data_modules.cohort.tables`.
+        tables: name → file (or reader), id, id_pattern, skip_rows, what cannot be found in the file (separator,
+            decimal, encoding, sheet), and columns: name → time, kind, levels, unit, label, missing; see
+            `data_modules.cohort.columns`.
         endpoints: name → table, column, and positive and negative or classes; ignore, note; see `Endpoint`.
         endpoint: which of them is predicted; null takes the first.
         site: ``{table, column}`` of the hospital or batch, for site-aware folds and subgroups.
@@ -163,7 +165,8 @@ class CohortFiles:
         """A table with what is wrong with it; without `require_labels` only baseline columns must exist."""
         times: tuple[Time, ...] = ("baseline", "post_baseline", "outcome") if require_labels else ("baseline",)
         if (name, require_labels) not in self._read:
-            self._read[name, require_labels] = read_table(self.specs[name], self.root, times=times)
+            known = {self.endpoint.column: self.endpoint.known} if self.endpoint.table == name else {}
+            self._read[name, require_labels] = read_table(self.specs[name], self.root, times=times, known=known)
         return self._read[name, require_labels]
 
     def table(self, name: str) -> pd.DataFrame:

@@ -132,6 +132,7 @@ def _read_tables(
             problems += wrong
             notes += left_out
         if read is not None:
+            notes += read.notes
             patients = frozenset(read.frame.index)
             members.append(Members(name=spec.source, key=f"cohort.tables.{name}", patients=patients))
     return members, problems, notes

@@ -1,7 +1,8 @@
 """Imputing, scaling and coding of table columns, learned from training patients only and kept without pickle.
 
 - Numbers: missing values become the training median; ``(x − mean) / standard deviation``, both of the imputed training
-  values. A column with missing training values gains an indicator, for that a test was not done says something.
+  values; a column that is constant but for rounding is only centred. A column with missing training values gains an
+  indicator, for that a test was not done says something.
 - Ordered categories: their level's position, then as numbers.
 - Categories: one column a level seen in training; a level not seen is all zero, and so is a missing value.
 """
@@ -16,7 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modules.cohort.tables import Column
+from data_modules.cohort.columns import Column
+from data_modules.learned.scaling import scale_of
 from fusion.contract import FeatureSpec, State
 
 Coding = Literal["number", "ordered", "level", "missing"]
@@ -87,8 +89,8 @@ class TablePreprocessor:
         whole = [np.where(np.isnan(values), middle, values) for values, middle in zip(raw, fill, strict=True)]
         scaled = np.array([part.coding in ("number", "ordered") for part in coded], dtype=bool)
         center = np.where(scaled, [values.mean() for values in whole], 0.0)
-        spread = np.array([values.std() for values in whole])
-        return cls(coded=coded, fill=fill, center=center, scale=np.where(scaled & (spread > 0), spread, 1.0))
+        spread = np.array([scale_of(values) for values in whole])
+        return cls(coded=coded, fill=fill, center=center, scale=np.where(scaled, spread, 1.0))
 
     def transform(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """(patient, column) of the columns as learned, in the order of `frame`."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from data_modules.learned.scaling import scale_of
 from data_modules.modalities.base import BaseFitted
 from fusion.contract import FeatureSpec, Item, ModalitySpec, State
 
@@ -57,9 +58,9 @@ def _untouched(kept: Sequence[str], genes: Sequence[str | None]) -> pd.DataFrame
 
 
 def _scaled(feature: FeatureSpec, measured: pd.Series[float]) -> FeatureSpec:
-    """With mean and standard deviation of the training patients; constants are only centred."""
-    deviation = float(measured.std(ddof=0))
-    return replace(feature, center=float(measured.mean()), scale=deviation if deviation > 0 else 1.0)
+    """With mean and standard deviation of the training patients; constants, but for rounding, are only centred."""
+    known = np.asarray(measured.dropna(), dtype=np.float64)
+    return replace(feature, center=float(known.mean()), scale=float(scale_of(known)))
 
 
 class FittedSelected(BaseFitted):

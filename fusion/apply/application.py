@@ -174,6 +174,7 @@ def _notes(folder: RunFolder, setup: Setup, matches: Mapping[str, Matching], *, 
                 f"{len(match.missing)} of {len(match.missing) + len(match.matched)} named features of {name} are "
                 f"nowhere in the files and count as {read}."
             )
+        notes += [f"{name}: {note}" for note in match.notes]
     if trained:
         notes.append(
             f"{trained} patients have ids that the run trained on; each is scored by the folds that left this id out."

@@ -25,6 +25,7 @@ class Matching:
         extra: what the cohort names and no member knows.
         share: of the features expected of so many patients, the smallest over members; None where nothing is expected.
         absent_is: see `fusion.contract.Match`.
+        notes: see `fusion.contract.Match`; those of all members, each once.
     """
 
     matched: tuple[str, ...]
@@ -32,6 +33,7 @@ class Matching:
     extra: tuple[str, ...]
     share: float | None
     absent_is: str | None
+    notes: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """For matches.json."""
@@ -42,6 +44,7 @@ class Matching:
             "missing_read_as": self.absent_is,
             "extra": list(self.extra),
             "share_of_expected": None if self.share is None else round(self.share, 4),
+            "notes": list(self.notes),
         }
 
 
@@ -104,4 +107,5 @@ def _union(matches: list[Match], known: set[str]) -> Matching:
         extra=tuple(extra),
         share=min(shares, default=None),
         absent_is=matches[0].absent_is,
+        notes=tuple(dict.fromkeys(note for match in matches for note in match.notes)),
     )

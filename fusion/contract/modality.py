@@ -36,6 +36,7 @@ class Match:
         chances: of each of `trained`, the probability that as many training patients would name it; empty where a
             missing one says nothing of the cohort.
         absent_is: what a missing one counts as: ``reference`` or ``unknown``; None where files must name all.
+        notes: what else a reader of the scores must know, each a sentence: values that were never seen in training.
     """
 
     trained: tuple[str, ...]
@@ -43,11 +44,12 @@ class Match:
     extra: tuple[str, ...]
     chances: tuple[float, ...]
     absent_is: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """What reading a modality's files found, for the report; names no patient.
+    """What reading a modality's files found, for the report; names no patient, but for samples left out (`said`).
 
     Attributes:
         title: what was read, e.g. ``somatic variants``.
@@ -55,6 +57,7 @@ class Quality:
         notes: what was done or seen → how, in words.
         figure: PNG, where there is one.
         folder: where the tables by sample or slide lie.
+        said: sentences that the console says too: what was left out and why, what was found that was not declared.
     """
 
     title: str
@@ -62,6 +65,7 @@ class Quality:
     folder: Path
     notes: Mapping[str, str] = field(default_factory=dict)
     figure: Path | None = None
+    said: tuple[str, ...] = ()
 
 
 class Progress(Protocol):

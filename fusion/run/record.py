@@ -99,6 +99,7 @@ def quality_record(found: Mapping[str, Sequence[Quality]]) -> tuple[list[dict[st
                     "title": part.title,
                     "counts": {what: dict(counts) for what, counts in part.counts.items()},
                     "notes": dict(part.notes),
+                    "said": list(part.said),
                     "figure": figure,
                     "folder": str(part.folder),
                 }

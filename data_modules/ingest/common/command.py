@@ -49,6 +49,8 @@ def run_command(
             if modality.account is not None:
                 sys.stdout.write(f"{modality.account}\n")
             sys.stdout.write(summary(modality))
+            for part in modality.quality():
+                sys.stdout.write("".join(f"Note: {sentence}\n" for sentence in part.said))
     except FusionError as error:
         sys.stderr.write(f"{error}\n")
         return MENDABLE

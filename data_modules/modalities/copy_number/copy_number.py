@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from data_modules.cohort.known import known_ids
 from data_modules.errors import some
 from data_modules.genes.places import first_of_each_symbol, read_gene_places
 from data_modules.modalities.base import BaseModality
 from data_modules.modalities.copy_number.segments import SCORES, at_genes, instability, read_segments
 from data_modules.modalities.selected import FittedSelected, choose, features_of, ranking_of
 from data_modules.patient_ids import PatientIds
-from fusion.contract import FeatureSpec, FusionError, ModalitySpec, State
+from fusion.contract import FeatureSpec, FusionError, ModalitySpec, Quality, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,13 +55,17 @@ class CopyNumber(BaseModality):
         return f"modality.{self.name}"
 
     @cached_property
+    def _table(self) -> pd.DataFrame:
+        return read_segments(self.path, self.columns, key=self.key)
+
+    @cached_property
     def segments(self) -> pd.DataFrame:
         """Of all samples that belong to a patient; `sample` is the patient.
 
         Raises:
             FusionError: the file cannot be read, or a patient has two samples.
         """
-        table = read_segments(self.path, self.columns, key=self.key)
+        table = self._table
         samples = list(table["sample"].unique())
         matched, _ = self.patient_ids.map(samples)
         owners = pd.Series(matched)
@@ -92,6 +97,29 @@ class CopyNumber(BaseModality):
             return frozenset(map(str, self.segments["sample"].unique()))
         except FusionError:
             return frozenset()
+
+    def quality(self) -> Sequence[Quality]:
+        """Samples and segments that were read and left out, with why."""
+        samples = list(dict.fromkeys(self._table["sample"]))
+        matched, stray = self.patient_ids.map(samples)
+        known = known_ids(self.source)
+        others = sorted(name for name, patient in matched.items() if known and patient not in known)
+        said = [
+            f"{self.path.name}: found {len(samples)} samples, used {len(matched) - len(others)}, left out {len(names)} "
+            f"because {why} ({some(names)})."
+            for names, why in (
+                (stray, f"{self.key}.patient_pattern or sample_sheet gives them to nobody"),
+                (others, "the cohort's tables name no such patient"),
+            )
+            if names
+        ]
+        unknown = int(self._table["minor"].isna().sum()) if "minor" in self._table else 0
+        counts = {
+            "samples": {"read": len(samples), "kept": len(matched) - len(others), "of nobody": len(stray)},
+            "segments": {"read": len(self._table), "minor copies not known": unknown},
+        }
+        counts["samples"]["of no patient of the tables"] = len(others)
+        return [Quality(title="copy-number segments", counts=counts, folder=self.path.parent, said=tuple(said))]
 
     @property
     def absent(self) -> str | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
+from data_modules.readers.content import UnreadableError
+from data_modules.readers.numbers import decimal_of, is_unknown, to_numbers
+from data_modules.readers.tables import read_text_table
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -37,34 +40,49 @@ def read_segments(path: Path, columns: Mapping[str, str], *, key: str) -> pd.Dat
         key: config key of the modality, for messages.
 
     Raises:
-        FusionError: a column lacks, a cell is no number, or a segment ends before it starts or overlaps the next.
+        FusionError: a column lacks, a cell is no number, or a segment ends before it starts or overlaps the next; one
+            shared base is no overlap.
     """
     alleles, ratio = {"major", "minor"} <= set(columns), "log2" in columns
     lacking = [name for name in NEEDED if name not in columns]
     if lacking or alleles == ratio:
         raise FusionError(f"{key}.columns: name sample, chromosome, start, end, and major and minor, or log2.")
     try:
-        separator = "," if ".csv" in path.suffixes else "\t"
-        table = pd.read_csv(path, sep=separator, comment="#", dtype=str)
-    except (OSError, EOFError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise FusionError(f"{key}.file: {path} is no table of segments ({error}).") from error
+        table = read_text_table(path, expected=list(columns.values())).frame
+    except UnreadableError as error:
+        raise FusionError(f"{key}.file: {error.sentence(key)}") from error
     absent = [name for name in columns.values() if name not in table]
     if absent:
         raise FusionError(f"{key}.columns: {path.name} has no column {some(absent)}; it has {some(list(table), 8)}.")
     made = pd.DataFrame({"sample": table[columns["sample"]]})
     made["contig"] = [plain_contig(str(one)) for one in table[columns["chromosome"]]]
     for name in ("start", "end", *(("major", "minor") if alleles else ("log2",))):
-        made[name] = pd.to_numeric(table[columns[name]], errors="coerce")
-        wrong = np.flatnonzero(made[name].isna())
-        if len(wrong):
-            raise FusionError(
-                f"{key}.file: {path.name}, line {wrong[0] + 2}: {table[columns[name]].iloc[wrong[0]]!r} in column "
-                f"{columns[name]!r} is no number ({len(wrong)} such lines)."
-            )
+        made[name] = _numbers(table[columns[name]], made, path, key, unknown=name == "minor")
     made = made[made["contig"].isin(CONTIGS)].sort_values(["sample", "contig", "start"], kind="stable")
-    made = made.reset_index(drop=True)
+    made = _apart(made.reset_index(drop=True))
     _refuse_overlaps(made, path, key)
     return made
+
+
+def _numbers(cells: pd.Series[Any], segments: pd.DataFrame, path: Path, key: str, *, unknown: bool) -> pd.Series[float]:
+    """A column as numbers; NaN where minor copies are not known (`unknown`), as callers write for X."""
+    decimal = decimal_of([cells.tolist()])
+    numbers = to_numbers(cells, decimal or ".")
+    bad = numbers.isna() & ~(cells.map(is_unknown) & unknown)
+    if bad.any() or decimal is None:
+        line = cells.index[int(bad.to_numpy().argmax())]
+        raise FusionError(
+            f"{key}.file: {path.name}, sample {segments['sample'].get(line)}, line {line}: {cells.get(line)!r} in "
+            f"column {cells.name!r} is no number ({int(bad.sum())} such lines). Mend it, or leave the segment out."
+        )
+    return numbers
+
+
+def _apart(segments: pd.DataFrame) -> pd.DataFrame:
+    """Segments of half-open intervals share a base with the next: it is the earlier one's."""
+    place = segments.groupby(["sample", "contig"], sort=False)["end"]
+    touching = (segments["start"] == place.shift()) & (segments["end"] > segments["start"])
+    return segments.assign(start=segments["start"] + touching)
 
 
 def _refuse_overlaps(segments: pd.DataFrame, path: Path, key: str) -> None:
@@ -75,7 +93,8 @@ def _refuse_overlaps(segments: pd.DataFrame, path: Path, key: str) -> None:
         one = wrong.iloc[0]
         raise FusionError(
             f"{key}.file: {path.name}, sample {one['sample']}, {one['contig']}:{one['start']:.0f}-{one['end']:.0f}: "
-            f"the segment ends before it starts or overlaps the one before it ({len(wrong)} such segments)."
+            f"the segment ends before it starts or overlaps the one before it ({len(wrong)} such segments). Keep one "
+            "of the two, or cut it where the other begins; of two callers or aliquots of a sample, keep one."
         )
 
 
@@ -87,8 +106,10 @@ def instability(segments: pd.DataFrame) -> pd.DataFrame:
       genome as a whole), or an absolute log2 ratio above `ALTERED_LOG2`.
     - LOH fraction: no minor copy, at least one major.
     - segments: their number.
+
+    Segments whose minor copies are not known count in none of them.
     """
-    part = segments[segments["contig"].isin(AUTOSOMES)].copy()
+    part = _known(segments[segments["contig"].isin(AUTOSOMES)]).copy()
     part["length"] = part["end"] - part["start"] + 1
     whole = part.groupby("sample")["length"].sum()
     scores = {"cna:segments": part.groupby("sample").size().astype(np.float64)}
@@ -105,6 +126,10 @@ def instability(segments: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: scores[name] for name in SCORES if name in scores})
 
 
+def _known(segments: pd.DataFrame) -> pd.DataFrame:
+    return segments if "minor" not in segments else segments[segments["minor"].notna()]
+
+
 def at_genes(segments: pd.DataFrame, genes: Sequence[tuple[str, int, int, str]]) -> pd.DataFrame:
     """(sample, ``cn:GENE``): copies less the sample's ploidy, or log2 ratio; mean over the gene's segmented bases.
 
@@ -114,6 +139,7 @@ def at_genes(segments: pd.DataFrame, genes: Sequence[tuple[str, int, int, str]])
         segments: of `read_segments`.
         genes: contig, first and last base (1-based, inclusive), symbol.
     """
+    segments = _known(segments)
     value = segments["log2"] if "log2" in segments else segments["major"] + segments["minor"]
     rows = segments.assign(value=value.astype(np.float64))
     places: dict[str, list[int]] = {}

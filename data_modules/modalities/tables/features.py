@@ -6,28 +6,28 @@ that generalises better. So they are screened or projected before any network se
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_modules.cohort.known import known_ids
 from data_modules.errors import CohortError, some
+from data_modules.learned.reduction import Reduction, ReductionSettings, fit_reduction
 from data_modules.modalities.base import BaseFitted, BaseModality
 from data_modules.patient_ids import PatientIds
-from fusion.contract import FeatureSpec, FusionError, Item, Match, ModalitySpec, State
+from data_modules.readers.content import UnreadableError
+from data_modules.readers.tables import TableFormat
+from data_modules.readers.wide import WideTable, read_wide
+from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
-
-Floats = NDArray[np.float64]
-_NAMED = 2
-"""Columns named in the label of a principal component."""
 
 
 class Features(BaseModality):
@@ -44,6 +44,11 @@ class Features(BaseModality):
         clip: training standard deviations beyond which values are cut; None cuts none.
         screen: keep this many columns by ANOVA F in the training patients; None keeps all.
         components: then project on this many principal components; None keeps columns.
+        transpose: a row is a feature, named in `id`, and a column is a patient.
+        separator: between cells; None finds it.
+        decimal: sign of numbers, ``.`` or ``,``; None finds it.
+        encoding: of the file; None is UTF-8, or what its mark says.
+        sheet: of an Excel workbook; None takes the only one.
     """
 
     def __init__(
@@ -59,6 +64,11 @@ class Features(BaseModality):
         clip: float | None = 3.0,
         screen: int | None = None,
         components: int | None = None,
+        transpose: bool = False,
+        separator: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
     ) -> None:
         super().__init__(name=name, source=source)
         self.path = source.root / Path(file).expanduser()
@@ -66,6 +76,8 @@ class Features(BaseModality):
         self._ids = PatientIds(pattern=id_pattern)
         self._time = time
         self._exclude = set(exclude)
+        self._transpose = transpose
+        self._format = TableFormat(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
         self._settings = ReductionSettings(clip=clip, screen=screen, components=components)
 
     @property
@@ -88,38 +100,119 @@ class Features(BaseModality):
             raise CohortError(self.source.name, problems)
         return self._read()
 
+    @cached_property
+    def _wide(self) -> WideTable:
+        """The file's numbers.
+
+        Raises:
+            UnreadableError: it cannot be read with certainty.
+        """
+        return read_wide(self.path, self._format, key=self._id, exclude=self._exclude)
+
     def _read(self) -> pd.DataFrame:
-        separator = "," if ".csv" in self.path.suffixes else "\t"
-        table = pd.read_csv(self.path, sep=separator, dtype={self._id: str}).set_index(self._id)
-        matched, _ = self._ids.map(map(str, table.index))
-        table.index = pd.Index([matched.get(str(one)) for one in table.index], name="patient_id", dtype=object)
-        return table.drop(columns=list(self._exclude), errors="ignore")
+        """A row a patient, None where a row is nobody's."""
+        wide = self._wide
+        if self._transpose:
+            ids, columns, values = wide.names, wide.ids, wide.numbers.T
+        else:
+            ids, columns, values = wide.ids, wide.names, wide.numbers
+        matched, _ = self._ids.map(ids)
+        index = pd.Index([matched.get(one) for one in ids], name="patient_id", dtype=object)
+        return pd.DataFrame(values, index=index, columns=columns)
 
     def _file_problems(self) -> list[str]:
         if not self.path.is_file():
             return [f"{self.key}.file: there is no file {self.path}. Mend {self.key}.file or cohort.root."]
+        problems = [*self._format.problems(self.key), *self._ids.check(key=self.key)]
+        if problems:
+            return problems
         try:
             table = self._read()
-        except (KeyError, pd.errors.ParserError, UnicodeDecodeError, EOFError, OSError) as error:
-            return [
-                f"{self.key}.file: {self.path} is no table with a column {self._id!r} ({error}). Mend {self.key}.id."
-            ]
-        problems = []
+        except UnreadableError as error:
+            return [f"{self.key}.file: {error.sentence(self.key)}"]
+        if not len(table):
+            return [f"{self.key}.file: {self.path} has no rows. Mend {self.key}.file."]
+        problems += self._turned(table)
+        if problems:
+            return problems
         twice = sorted(set(table.index[table.index.duplicated() & table.index.notna()]))
         if twice:
             problems.append(f"{self.key}.file: {self.path.name} has patients with two rows ({some(twice)}). Keep one.")
         if table.index.isna().any():
+            nobody = [f"line {line}: {one!r}" for one, line in self._nobody(table)]
             problems.append(
-                f"{self.key}.file: {self.path.name} has {int(np.sum(table.index.isna()))} rows without a patient in "
-                f"{self._id!r}. Mend them or {self.key}.id_pattern."
+                f"{self.key}.file: {self.path.name} has {len(nobody)} rows without a patient in "
+                f"{self._id!r} ({some(nobody)}). Mend them or {self.key}.id_pattern."
             )
-        texts = list(table.select_dtypes(exclude="number").columns)
+        same = sorted(set(table.columns[table.columns.duplicated()]))
+        if same:
+            problems.append(
+                f"{self.key}.file: {self.path.name} has features twice ({len(same)}: {some(same)}). Keep a row of each."
+            )
+        return [*problems, *self._strange()]
+
+    def _nobody(self, table: pd.DataFrame) -> list[tuple[str, int]]:
+        named = (
+            zip(self._wide.ids, self._wide.lines, strict=True)
+            if not self._transpose
+            else ((name, 1) for name in self._wide.names)
+        )
+        return [one for one, patient in zip(named, table.index, strict=True) if patient is None]
+
+    def _strange(self) -> list[str]:
+        """Cells that are no numbers: whole columns, and single cells of columns of numbers."""
+        wide = self._wide
+        rows = Counter(column for column, _, _ in wide.strange)
+        texts = [name for name, number in rows.items() if number > len(wide.ids) / 2]
+        problems = []
         if texts:
             problems.append(
                 f"{self.key}.file: columns of {self.path.name} are no numbers ({some(texts)}). "
                 f"List them in {self.key}.exclude, or declare them in cohort.tables."
             )
+        owner = dict(zip(wide.lines, wide.ids, strict=True))
+        cells = [
+            f"{owner[line]}, line {line}, {column}: {cell!r}"
+            for column, line, cell in wide.strange
+            if column not in texts
+        ]
+        if cells:
+            problems.append(
+                f"{self.key}.file: {self.path.name} has {len(cells)} cells that are no finite numbers ({some(cells)}). "
+                "Mend them, or leave them empty where nothing is known."
+            )
         return problems
+
+    def _turned(self, table: pd.DataFrame) -> list[str]:
+        """Whether patients are in the columns, by the ids of the cohort's tables."""
+        known = known_ids(self.source)
+        matched, _ = self._ids.map(map(str, table.columns))
+        inside = [name for name, patient in matched.items() if patient in known]
+        if len(inside) < 2 or known & set(table.index) or len(inside) < len(table.columns) / 2:
+            return []
+        others = [name for name in table.columns if name not in inside]
+        if self._transpose:
+            return [
+                f"{self.key}: the patients are in the rows of {self.path.name}. Set {self.key}.transpose=false and "
+                f"{self.key}.id to their column."
+            ]
+        remedy = f"Set {self.key}.transpose=true"
+        if others:
+            remedy += f" and {self.key}.exclude=[{', '.join(map(str, others[:20]))}]"
+        return [
+            f"{self.key}.file: {len(inside)} of {len(table.columns)} column names of {self.path.name} are patients "
+            f"({some(inside, 3)}), and none of its rows is: the table is the other way round. {remedy}."
+        ]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found out about the file, each a sentence."""
+        return tuple(f"{self.path.name}: {note}." for note in self._wide.notes)
+
+    def quality(self) -> Sequence[Quality]:
+        """How many rows and columns were read, and how the file is written where that is unusual."""
+        counts = {"table": {"patients": len(self.frame), "columns": self.frame.shape[1]}}
+        return [Quality(title=self.name, counts=counts, folder=self.path.parent, said=self.notes)]
 
     def check(self) -> list[str]:
         if self._time != "baseline":
@@ -169,128 +262,6 @@ class Features(BaseModality):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReductionSettings:
-    """See `Features`."""
-
-    clip: float | None
-    screen: int | None
-    components: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reduction:
-    """What training patients taught of a wide table.
-
-    Attributes:
-        columns: kept columns, in the order of the file.
-        fill: (column,) median that replaces a missing value,
-        center: (column,) subtracted from,
-        scale: (column,) then divided into it.
-        clip: beyond which scaled values are cut; infinite for never.
-        loadings: (component, column), each divided by its component's standard deviation; None without projection.
-        ranking: feature, gene, rank, selected over all columns of the file.
-    """
-
-    columns: tuple[str, ...]
-    fill: Floats
-    center: Floats
-    scale: Floats
-    clip: float
-    loadings: Floats | None
-    ranking: pd.DataFrame
-
-    def transform(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        """(patient, feature), nothing missing."""
-        raw = frame[list(self.columns)].to_numpy(dtype=np.float64)
-        scaled = (np.where(np.isnan(raw), self.fill, raw) - self.center) / self.scale
-        scaled = np.clip(scaled, -self.clip, self.clip)
-        return (scaled if self.loadings is None else scaled @ self.loadings.T).astype(np.float32)
-
-    @property
-    def features(self) -> tuple[FeatureSpec, ...]:
-        if self.loadings is None:
-            return tuple(
-                FeatureSpec(name=name, kind="column", label=readable(name), center=float(center), scale=float(scale))
-                for name, center, scale in zip(self.columns, self.center, self.scale, strict=True)
-            )
-        return tuple(
-            FeatureSpec(name=f"component {number}", kind="column", label=f"component {number}: {self._main(weights)}")
-            for number, weights in enumerate(self.loadings, start=1)
-        )
-
-    def _main(self, weights: Floats) -> str:
-        """The columns that weigh most, with their sign."""
-        heaviest = np.argsort(-np.abs(weights))[:_NAMED]
-        return ", ".join(f"{'+' if weights[at] > 0 else '−'} {readable(self.columns[at])}" for at in heaviest)
-
-    def state(self) -> State:
-        arrays: dict[str, NDArray[Any]] = {"fill": self.fill, "center": self.center, "scale": self.scale}
-        if self.loadings is not None:
-            arrays["loadings"] = self.loadings
-        ranking = {name: self.ranking[name].tolist() for name in ("feature", "rank", "selected")}
-        return State(config={"columns": list(self.columns), "clip": str(self.clip), "ranking": ranking}, arrays=arrays)
-
-    @classmethod
-    def restore(cls, state: State) -> Reduction:
-        ranking = pd.DataFrame(state.config["ranking"]).assign(gene=None)
-        return cls(
-            columns=tuple(state.config["columns"]),
-            clip=float(state.config["clip"]),
-            loadings=state.arrays.get("loadings"),
-            ranking=ranking[["feature", "gene", "rank", "selected"]],
-            **{name: np.asarray(state.arrays[name], dtype=np.float64) for name in ("fill", "center", "scale")},
-        )
-
-
-def fit_reduction(train: pd.DataFrame, y: NDArray[np.int64], settings: ReductionSettings) -> Reduction:
-    """Learn a `Reduction`; columns that are constant or all missing in `train` are left out.
-
-    Args:
-        train: (patient, column), training patients only.
-        y: (patient,) 0/1, for the screening.
-        settings: what to do.
-    """
-    from sklearn.feature_selection import f_classif
-
-    known = train.loc[:, train.min() < train.max()]
-    raw = known.to_numpy(dtype=np.float64)
-    fill = np.nanmedian(raw, axis=0)
-    whole = np.where(np.isnan(raw), fill, raw)
-    center, scale = whole.mean(axis=0), whole.std(axis=0)
-    clip = np.inf if settings.clip is None else settings.clip
-    scaled = np.clip((whole - center) / scale, -clip, clip)
-    order = np.arange(scaled.shape[1])
-    if settings.screen is not None and settings.screen < len(order):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            order = np.argsort(-np.nan_to_num(f_classif(scaled, y)[0]), kind="stable")
-    kept = np.sort(order[: settings.screen])
-    rank = pd.Series(2, index=train.columns)
-    rank[known.columns[kept]] = 1
-    return Reduction(
-        columns=tuple(known.columns[kept]),
-        fill=fill[kept],
-        center=center[kept],
-        scale=scale[kept],
-        clip=clip,
-        loadings=_loadings(scaled[:, kept], settings.components),
-        ranking=pd.DataFrame(
-            {"feature": train.columns, "gene": None, "rank": rank.to_numpy(), "selected": rank.to_numpy() == 1}
-        ),
-    )
-
-
-def _loadings(scaled: Floats, components: int | None) -> Floats | None:
-    """Principal axes over their standard deviations, the sign such that the heaviest weight is positive."""
-    if components is None:
-        return None
-    count = min(components, *scaled.shape)
-    _, spread, axes = np.linalg.svd(scaled - scaled.mean(axis=0), full_matrices=False)
-    axes, deviation = axes[:count], spread[:count] / np.sqrt(len(scaled))
-    sign = np.sign(axes[np.arange(count), np.abs(axes).argmax(axis=1)])
-    return np.asarray(axes * (sign / np.where(deviation > 0, deviation, 1.0))[:, None], dtype=np.float64)
-
-
 class FittedFeatures(BaseFitted):
     """The reduced table of any patient of a cohort."""
 
@@ -319,8 +290,3 @@ class FittedFeatures(BaseFitted):
 
     def state(self) -> State:
         return self._learned.state()
-
-
-def readable(column: str) -> str:
-    """``AREA..MM2..OF..TUMOR_HE`` → ``AREA MM2 OF TUMOR HE``."""
-    return re.sub(r"[._]+", " ", column).strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modules.cohort.tables import Column, plain
-from data_modules.errors import CohortError
+from data_modules.cohort.columns import Column, plain
+from data_modules.errors import CohortError, some
 from data_modules.learned.preprocess import TablePreprocessor
 from data_modules.modalities.base import BaseFitted, BaseModality
-from fusion.contract import FusionError, Item, Match, ModalitySpec, State
+from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
@@ -74,6 +74,13 @@ class Table(BaseModality):
     def patients(self) -> frozenset[str]:
         return frozenset(self.frame.index)
 
+    def quality(self) -> Sequence[Quality]:
+        """How many patients and columns were read, and what was found out about the file."""
+        read = self.source.read(self._table, require_labels=False)
+        counts = {"table": {"patients": len(self.frame), "columns": len(self.columns)}}
+        notes = {f"note {number}": note.rstrip(".") for number, note in enumerate(read.notes, start=1)}
+        return [Quality(title=self._table, counts=counts, folder=self.source.root, notes=notes)]
+
     def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedTable:
         del labels  # imputing and scaling do not look at outcomes
         training = self.frame[self.frame.index.isin(train_ids)]
@@ -105,7 +112,24 @@ class Table(BaseModality):
         declared = self.source.specs[self._table].columns
         extra = tuple(name for name in have if name not in trained and declared[name].time == "baseline")
         missing = tuple(name for name in trained if name not in have)
-        return Match(trained=trained, missing=missing, extra=extra, chances=())
+        return Match(trained=trained, missing=missing, extra=extra, chances=(), notes=tuple(self._unseen(state)))
+
+    def _unseen(self, state: State) -> Iterator[str]:
+        """Values of categories that no training patient had: they count as none of the levels."""
+        learned = TablePreprocessor.restore(state)
+        for column in dict.fromkeys(part.column for part in learned.coded):
+            levels = {str(part.level) for part in learned.coded if part.column == column and part.coding == "level"}
+            if not levels or column not in self.frame:
+                continue
+            strange = self.frame[column].dropna()
+            counts = strange[~strange.isin(list(levels))].value_counts()
+            if len(counts):
+                told = some([f"{value!r} ({number} patients)" for value, number in counts.items()])
+                yield (
+                    f"{column} has values that no training patient had: {told}; the model knows {some(sorted(levels))} "
+                    f"and reads these {counts.sum()} of {len(self.frame)} patients as none of them. Spell them as in "
+                    "training where they mean the same."
+                )
 
 
 class FittedTable(BaseFitted):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from data_modules.cohort.known import known_ids
 from data_modules.errors import some
 from data_modules.ingest.variants.ingest import ORIGINS, Origin
 from data_modules.ingest.variants.store import VariantStore
@@ -121,7 +122,7 @@ class StoredVariants(BaseModality):
 
     def _sample_problems(self) -> list[str]:
         problems = []
-        known = _cohort_ids(self.source)
+        known = known_ids(self.source)
         for origin in self.ingest.origins:
             samples = self.ingest.samples(origin)
             matched, _ = self.patient_ids.map(samples)
@@ -278,14 +279,3 @@ def _needed(rules: Rules, names: Sequence[str]) -> Rules:
     }
     named = {name.partition(":")[2] for name in chosen if name.startswith(("burden:", "vaf:"))}
     return replace(rules, recurrent=recurrent, genes=tuple(gene for gene in rules.genes if gene in named))
-
-
-def _cohort_ids(source: CohortSource) -> set[str]:
-    """Ids in the cohort's tables; empty where a table cannot be read, which the cohort itself will say."""
-    known: set[str] = set()
-    for table in source.specs:
-        try:
-            known |= set(source.table(table).index)
-        except FusionError:
-            return set()
-    return known

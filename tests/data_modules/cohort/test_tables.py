@@ -35,8 +35,8 @@ def test_declared_level_is_never_missing_and_declared_missing_is(cohort):
 def test_wrong_values_are_named_with_rows(cohort):
     cohort.clinical[2] = "P02\tforty\tG9\tbasal\tS0\tR0\tx"
     text = problems(cohort.source())
-    assert "clinical.tsv: column 'age' has values that are no numbers (1: row 3: 'forty')" in text
-    assert "column 'grade' has values outside its levels (1: row 3: 'G9')" in text
+    assert "clinical.tsv: column 'age' has values that are no numbers (1: P02, row 3: 'forty')" in text
+    assert "column 'grade' has values outside its levels (1: P02, row 3: 'G9')" in text
     assert "cohort.tables.clinical.columns.age.missing" in text
 
 

@@ -13,7 +13,8 @@ from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest, f_classif
 
 from data_modules.errors import CohortError
-from data_modules.modalities.tables.features import Features, ReductionSettings, fit_reduction, readable
+from data_modules.learned.reduction import ReductionSettings, fit_reduction, readable
+from data_modules.modalities.tables.features import Features
 from fusion.contract import FusionError
 from fusion.run.state import load_state, save_state
 
@@ -105,7 +106,7 @@ def test_refused(root: Path) -> None:
     assert "modality.slides.time is None" in modality(root, time=None).check()[0]
     assert "only columns known at baseline" in modality(root, time="outcome").check()[0]
     assert "there is no file" in modality(root, file="absent.csv").check()[0]
-    assert "no table with a column 'nobody'" in modality(root, id="nobody").check()[0]
+    assert "has no column 'nobody' for the patient" in modality(root, id="nobody").check()[0]
     table = wide().assign(note="text")
     pd.concat([table, table.iloc[:1]]).to_csv(root / "wide.csv.gz")
     told = modality(root).check()

@@ -1,0 +1,156 @@
+"""What a configuration declares of a cohort's tables and of each of their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+from data_modules.errors import CohortError, Problem, some
+from data_modules.readers.tables import TableFormat
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Time = Literal["baseline", "post_baseline", "outcome"]
+Kind = Literal["number", "category", "ordered"]
+
+_FORMAT = tuple(one.name for one in fields(TableFormat))
+
+MISSING = (
+    "", "'--", "--", "NA", "N/A", "nan", "Not Reported", "not reported", "Unknown", "unknown", "Not Available",
+    "[Not Available]", "[Not Applicable]", "[Not Evaluated]", "[Unknown]", "[Discrepancy]", "Not Allowed To Collect",
+)  # fmt: skip
+"""What GDC, its biotabs and spreadsheets write where nothing is known. A declared level is never missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A declared column.
+
+    Attributes:
+        name: in the file's header.
+        given: whether the kind was declared, rather than taken for a category.
+        time: when its value is known; only ``baseline`` may be an input.
+        kind: ``ordered`` needs `levels`, lowest first.
+        levels: the only values allowed, for ``category`` and ``ordered``.
+        unit: of numbers.
+        label: for reports.
+        missing: values that mean nothing is known, beside `MISSING`.
+    """
+
+    name: str
+    time: Time
+    kind: Kind = "category"
+    levels: tuple[str, ...] = ()
+    unit: str | None = None
+    label: str
+    missing: tuple[str, ...] = ()
+    given: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSpec:
+    """A declared table.
+
+    Attributes:
+        name: key in ``cohort.tables``.
+        file: relative to the cohort's root; its suffix tells the separator.
+        reader: instead of a file, a function of the root that returns a frame with the patient id as its index.
+        id: column of the patient id or barcode.
+        id_pattern: regular expression whose first group is the patient id, for barcodes of samples.
+        columns: by name.
+        skip_rows: lines under the header that hold no patient, by number (in a plain file 2 is the first).
+        format: how the file is written, where that is declared: separator, decimal, encoding, sheet.
+    """
+
+    name: str
+    file: str | None = None
+    reader: Callable[[Path], pd.DataFrame] | None = None
+    id: str
+    id_pattern: str | None = None
+    columns: Mapping[str, Column]
+    skip_rows: tuple[int, ...] = ()
+    format: TableFormat = field(default_factory=TableFormat)
+
+    @property
+    def source(self) -> str:
+        """What messages and cohort.csv call it."""
+        return self.file or self.name
+
+
+def plain(value: Any) -> Any:
+    """Configuration nodes as dicts, lists and scalars; other objects as they are."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [plain(part) for part in value]
+    return value
+
+
+def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
+    """A table's declaration from its configuration.
+
+    Raises:
+        CohortError: a key or value that a declaration does not know.
+    """
+    key = f"cohort.tables.{name}"
+    config = dict(config)
+    columns = config.pop("columns", None) or {}
+    form = {name: config.pop(name, None) for name in _FORMAT}
+    problems = [*_unknown(key, config, {"file", "reader", "id", "id_pattern", "skip_rows", *_FORMAT})]
+    written = TableFormat(**form)
+    problems += [
+        Problem(what=what.partition(". ")[0], remedy=what.partition(". ")[2].rstrip("."))
+        for what in written.problems(key)
+    ]
+    if bool(config.get("file")) == bool(config.get("reader")):
+        problems.append(Problem(what=f"{key} needs either file or reader", remedy=f"Set {key}.file"))
+    config.setdefault("id", "patient_id")
+    declared: dict[str, Column] = {}
+    for header, facts in columns.items():
+        column, wrong = _column(f"{key}.columns.{header}", str(header), facts or {})
+        problems += wrong
+        if column is not None:
+            declared[column.name] = column
+    if problems:
+        raise CohortError(cohort, problems)
+    skipped = tuple(config.pop("skip_rows", None) or ())
+    return TableSpec(name=name, columns=declared, format=written, skip_rows=skipped, **config)
+
+
+def _column(key: str, name: str, facts: Mapping[str, Any]) -> tuple[Column | None, list[Problem]]:
+    problems = _unknown(key, facts, {"time", "kind", "levels", "unit", "label", "missing"})
+    time, kind = facts.get("time"), facts.get("kind", "category")
+    if time not in get_args(Time):
+        what = f"{key}.time is {time!r}" if time else f"{key} does not say when its value is known"
+        problems.append(Problem(what=what, remedy=f"Set {key}.time to one of {', '.join(get_args(Time))}"))
+    if kind not in get_args(Kind):
+        problems.append(Problem(what=f"{key}.kind is {kind!r}", remedy=f"Set it to one of {', '.join(get_args(Kind))}"))
+    if kind == "ordered" and not facts.get("levels"):
+        problems.append(Problem(what=f"{key} is ordered without levels", remedy=f"List {key}.levels, lowest first"))
+    if problems:
+        return None, problems
+    levels, missing = (tuple(str(value) for value in facts.get(part) or ()) for part in ("levels", "missing"))
+    label = facts.get("label") or name.replace("_", " ")
+    return (
+        Column(
+            name=name,
+            time=cast(Time, time),
+            kind=kind,
+            levels=levels,
+            missing=missing,
+            given="kind" in facts,
+            unit=facts.get("unit"),
+            label=label,
+        ),
+        [],
+    )
+
+
+def _unknown(key: str, given: Mapping[str, Any], known: set[str]) -> list[Problem]:
+    strange = sorted(set(given) - known)
+    if not strange:
+        return []
+    return [Problem(what=f"{key} has unknown keys {some(strange)}", remedy=f"Known keys: {', '.join(sorted(known))}")]

@@ -1,0 +1,119 @@
+"""The cells of a declared column as values: numbers, levels, or missing where nothing is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from data_modules.cohort.columns import MISSING, Column, TableSpec
+from data_modules.errors import Problem
+from data_modules.readers.numbers import decimal_of, is_unknown, to_numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_AGES = 10
+"""Distinct numbers above which a column whose kind is not declared is probably no category."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """A column's values.
+
+    Attributes:
+        cells: by its kind, NaN or None where missing.
+        problems: cells that are none.
+        notes: what a user may want to declare otherwise.
+    """
+
+    cells: pd.Series[Any]
+    problems: list[Problem]
+    notes: list[str]
+
+
+def decimal_sign(spec: TableSpec, raw: pd.DataFrame, key: str) -> tuple[str, list[Problem], list[str]]:
+    """The decimal sign of a table's columns of numbers, as declared or found; a problem where it stays open."""
+    if spec.format.decimal is not None:
+        return spec.format.decimal, [], []
+    names = [column.name for column in spec.columns.values() if column.kind == "number" and column.name in raw]
+    found = decimal_of(raw[name].tolist() for name in names)
+    if found is None:
+        examples = tuple(
+            f"row {row}: {value!r}" for name in names for row, value in raw[name].items() if "," in str(value)
+        )
+        what = f"{spec.source} has numbers with a comma that may be a decimal sign or stand between thousands"
+        remedy = f"Set {key}.decimal to ',' where it is the decimal sign; else take the commas out"
+        return ".", [Problem(what=what, remedy=remedy, examples=examples)], []
+    return found, [], ["the decimal sign is a comma"] if found == "," else []
+
+
+def column_values(
+    spec: TableSpec,
+    column: Column,
+    raw: pd.Series[str],
+    rows: pd.Series[int],
+    key: str,
+    *,
+    decimal: str,
+    listed: Collection[str],
+) -> Values:
+    """A column by its kind.
+
+    Args:
+        spec: the table.
+        column: its declaration.
+        raw: cells, stripped.
+        rows: the row of each in the file.
+        key: config key of the table.
+        decimal: sign of its numbers.
+        listed: values that the endpoint lists: no words for *missing*.
+    """
+    where = f"{key}.columns.{column.name}"
+    declared = raw.isin([*column.levels, *listed])
+    missing = raw.isin((*MISSING, *column.missing)) & ~declared
+    if column.kind == "number":
+        missing |= raw.map(is_unknown)
+        values = to_numbers(raw.mask(missing), decimal)
+        wrong = raw[values.isna() & ~missing]
+        what, remedy = "values that are no numbers", f"Mend them or add them to {where}.missing"
+        return Values(cells=values, problems=_named(spec, column, wrong, rows, what, remedy), notes=[])
+    values = raw.astype(object).mask(missing, None)
+    if column.levels:
+        wrong = raw[~declared & ~missing]
+        what, remedy = "values outside its levels", f"Mend them or add them to {where}.levels"
+        words = list(dict.fromkeys(value for value in wrong if is_unknown(value)))
+        if words:
+            remedy += f", or to {where}.missing where they say that nothing is known: [{_yaml(words)}]"
+        return Values(cells=values, problems=_named(spec, column, wrong, rows, what, remedy), notes=[])
+    wrong = raw[raw.map(is_unknown) & ~missing & ~declared]
+    words = list(dict.fromkeys(wrong))
+    what = "words that may say that nothing is known, or be a category"
+    remedy = f"Set {where}.missing: [{_yaml(words)}] where nothing is known, or list all categories in {where}.levels"
+    problems = _named(spec, column, wrong, rows, what, remedy)
+    return Values(cells=values, problems=problems, notes=_maybe_numbers(column, raw[~missing], where, decimal))
+
+
+def _yaml(words: list[str]) -> str:
+    return ", ".join("'" + word.replace("'", "''") + "'" for word in words)
+
+
+def _maybe_numbers(column: Column, known: pd.Series[str], where: str, decimal: str) -> list[str]:
+    """That a column whose kind nobody declared is all numbers."""
+    if column.given or column.time == "outcome" or known.nunique() <= _AGES or to_numbers(known, decimal).isna().any():
+        return []
+    return [
+        f"column {column.name!r} is read as categories, though all {len(known)} values are numbers "
+        f"({known.nunique()} different ones): set {where}.kind: number, or kind: category if that is meant"
+    ]
+
+
+def _named(
+    spec: TableSpec, column: Column, wrong: pd.Series[str], rows: pd.Series[int], what: str, remedy: str
+) -> list[Problem]:
+    if wrong.empty:
+        return []
+    by_row = dict(zip(rows.to_numpy(), rows.index, strict=True))
+    examples = tuple(f"{by_row.get(row)}, row {row}: {value!r}" for row, value in wrong.items())
+    what = f"{spec.source}: column {column.name!r} has {what}"
+    return [Problem(what=what, remedy=remedy, examples=examples, column=column.name)]

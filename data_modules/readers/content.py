@@ -1,0 +1,158 @@
+"""From the bytes of a file to its text: compression and encoding by content, whatever the name says."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusion.contract import FusionError
+
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+"""Byte order marks; UTF-32 comes first, for its mark begins with that of UTF-16."""
+
+_OTHERS = (
+    (b"\xd0\xcf\x11\xe0", "is an old Excel workbook (.xls)", "Save the sheet as .xlsx, or as CSV (UTF-8)"),
+    (b"PAR1", "is a Parquet file", "Write it as CSV or TSV"),
+    (b"RDX", "is an R data file", "Write it in R by write.csv(…, row.names = FALSE)"),
+    (b"$FL2", "is an SPSS file", "Save it as CSV (UTF-8)"),
+    (b"\x89HDF", "is an HDF5 file", "Write it as CSV or TSV"),
+    (b"%PDF", "is a PDF", "Give the table itself as CSV (UTF-8)"),
+    (b"version https://git-lfs", "is the pointer of a Git LFS file, not the file", "Fetch it by `git lfs pull`"),
+    (b"<!doctype", "is a web page, not a table", "Download the file itself; a log-in page may have come instead"),
+    (b"<html", "is a web page, not a table", "Download the file itself; a log-in page may have come instead"),
+)
+
+
+class UnreadableError(FusionError):
+    """A file that cannot be read with certainty.
+
+    Attributes:
+        what: file, line and value; a clause without a full stop.
+        remedy: what mends it; ``{key}`` stands for the configuration key of whoever reads.
+        empty: there is nothing in it.
+    """
+
+    def __init__(self, what: str, remedy: str, *, empty: bool = False) -> None:
+        self.what, self.remedy, self.empty = what, remedy, empty
+        super().__init__(f"{what}. {remedy}.")
+
+    def sentence(self, key: str) -> str:
+        """For a message of the configuration key `key`."""
+        return f"{self.what}. {self.remedy.format(key=key)}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A file's text.
+
+    Attributes:
+        path: the file.
+        lines: without their ends; line 1 comes first.
+        encoding: how it was written.
+        packed: ``gzip``, ``bzip2``, ``xz``, ``zip`` or ``plain``.
+    """
+
+    path: Path
+    lines: list[str]
+    encoding: str
+    packed: str
+
+
+def unpacked(path: Path) -> tuple[bytes, str]:
+    """The content of a file, and what it was packed with.
+
+    Raises:
+        UnreadableError: the packed data are cut or damaged, or a zip holds several files.
+    """
+    content = path.read_bytes()
+    kind = next((name for magic, name in _PACKED.items() if content.startswith(magic)), "plain")
+    if kind == "plain" or is_workbook(content):
+        return content, "plain"
+    try:
+        if kind == "zip":
+            return _only_member(path, content), kind
+        opened = {"gzip": gzip.decompress, "bzip2": bz2.decompress, "xz": lzma.decompress}[kind]
+        return opened(content), kind
+    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        raise UnreadableError(f"{path}: its {kind} data are cut or damaged ({error})", "Fetch it again") from error
+
+
+def is_workbook(content: bytes) -> bool:
+    """Whether it is an Excel workbook (.xlsx), whatever its name says."""
+    if not content.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
+
+
+def _only_member(path: Path, content: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+        if "content.xml" in names and "mimetype" in names:
+            raise UnreadableError(f"{path} is an OpenDocument sheet", "Save it as CSV (UTF-8) or as .xlsx")
+        if len(names) != 1:
+            what = f"{path} is a zip of {len(names)} files ({', '.join(names[:5])})"
+            raise UnreadableError(what, "Unpack it, and name one of them")
+        return archive.read(names[0])
+
+
+def read_text(path: Path, *, encoding: str | None = None) -> Text:
+    """A file's text.
+
+    Args:
+        path: packed or not.
+        encoding: None tells by a byte order mark, else UTF-8.
+
+    Raises:
+        UnreadableError: it is empty, no text, or not in the encoding; the message names the line.
+    """
+    content, packed = unpacked(path)
+    if not content.strip():
+        raise UnreadableError(f"{path} is empty", "Fetch or write it again", empty=True)
+    start = content[:200].lstrip().lower()
+    for magic, what, remedy in _OTHERS:
+        if start.startswith(magic.lower()):
+            raise UnreadableError(f"{path} {what}", remedy)
+    chosen = encoding or next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(chosen)
+    except LookupError as error:
+        raise UnreadableError(f"{path}: there is no encoding {chosen!r}", "Mend {key}.encoding") from error
+    except UnicodeDecodeError as error:
+        raise _not_encoded(path, content, error) from error
+    if "\0" in text:
+        what = f"{path} is no text: byte 0 stands in line {text.count(chr(10), 0, text.index(chr(0))) + 1}"
+        raise UnreadableError(what, "Write it as UTF-8; if it is UTF-16 without a mark, set {key}.encoding=utf-16-le")
+    text = text.removeprefix("\ufeff")
+    if "\n" in text:
+        lines = text.split("\n")
+        lines = [line.removesuffix("\r") for line in lines] if "\r" in text else lines
+    else:
+        lines = text.split("\r")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return Text(path=path, lines=lines, encoding=chosen, packed=packed)
+
+
+def _not_encoded(path: Path, content: bytes, error: UnicodeDecodeError) -> UnreadableError:
+    line = content.count(b"\n", 0, error.start) + 1
+    begin = content.rfind(b"\n", 0, error.start) + 1
+    end = content.find(b"\n", error.start)
+    shown = content[begin : end if end >= 0 else None].rstrip(b"\r")
+    around = shown[max(0, error.start - begin - 20) : error.start - begin + 20].decode("ascii", errors="replace")
+    what = f"{path}, line {line}: byte 0x{content[error.start]:02x} is no {error.encoding.upper()} (… {around} …)"
+    return UnreadableError(what, "Save the file as UTF-8, or set {key}.encoding, e.g. to latin-1 or cp1252")
