@@ -8,22 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from fusion.config.files import ConfigError, conf_dir
+from fusion.config.compose import composed
+from fusion.config.files import ConfigError, broken_files
 from fusion.config.help import experiments_text, groups, options
 from fusion.config.schema import problems, schema
 
-_NEEDS_EXPERIMENT = {"train"}
+_TRAINS = {"train"}
 
 
 def check_command(overrides: Sequence[str], config_name: str, user_dir: Path | None, *, multirun: bool) -> list[str]:
@@ -39,8 +35,11 @@ def check_command(overrides: Sequence[str], config_name: str, user_dir: Path | N
     parsed = [_parse(text) for text in corrected]
     for override in parsed:
         _check_choice(override, user_dir)
-    if config_name in _NEEDS_EXPERIMENT and not any(item.key_or_group == "experiment" for item in parsed):
-        raise ConfigError(f"Choose an experiment with +experiment=<name>:\n{experiments_text(user_dir)}")
+    if config_name in _TRAINS and not {"experiment", "cohort"} & {item.key_or_group for item in parsed}:
+        raise ConfigError(
+            f"Choose a cohort with cohort=<name> ({', '.join(options('cohort', user_dir))}) or an experiment with "
+            f"+experiment=<name>:\n{experiments_text(user_dir)}"
+        )
     for job in _jobs(parsed, multirun=multirun):
         config = _compose(job, config_name, user_dir)
         check_config(config, config_name, user_dir)
@@ -83,9 +82,12 @@ def _parse(text: str) -> Override:
         )
     try:
         return OverridesParser.create().parse_override(text)
-    except OverrideParseException as error:
+    except HydraException as error:
+        key, _, value = text.partition("=")
+        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
         raise ConfigError(
-            f"{text!r} cannot be read: {error.message}\nQuote special characters: 'key=\"a value\"'."
+            f"{text!r} cannot be read, for its value has characters that mean something here. Write (quotes of both "
+            f"kinds):\n  '{key}=\"{quoted}\"'"
         ) from error
 
 
@@ -140,26 +142,17 @@ def _compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -
         ConfigError: in our words, for what Hydra refuses.
     """
     try:
-        return _hydra_compose(job, config_name, user_dir)
+        return composed(config_name, [str(item.input_line) for item in job], user_dir)
     except MissingConfigException as error:
         wanted = str(error.missing_cfg_file or "")
         hint = _suggest(wanted.rpartition("/")[2], {str(item): "" for item in error.options or ()})
         raise ConfigError(f"{error}{hint}") from error
     except ConfigCompositionException as error:
         raise ConfigError(_unknown_keys(job, config_name, user_dir) or _with_cause(error)) from error
-    except (OmegaConfBaseException, yaml.YAMLError) as error:
+    except OmegaConfBaseException as error:
         raise ConfigError(str(error)) from error
-
-
-def _hydra_compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -> DictConfig:
-    path = create_config_search_path(str(conf_dir()))
-    if user_dir is not None:
-        path.prepend("command-line", f"file://{user_dir}", anchor=SearchPathQuery(provider="schema"))
-    Hydra.create_main_hydra2(task_name=config_name, config_search_path=path)
-    try:
-        return compose(config_name, [str(item.input_line) for item in job], return_hydra_config=True)
-    finally:
-        GlobalHydra.instance().clear()
+    except yaml.YAMLError as error:
+        raise ConfigError("\n".join(broken_files(user_dir)) or str(error)) from error
 
 
 def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | None) -> str:
@@ -169,7 +162,7 @@ def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | No
     if len(chosen) == len(job):
         return ""
     try:
-        config = _hydra_compose(chosen, config_name, user_dir)
+        config = composed(config_name, [str(item.input_line) for item in chosen], user_dir)
     except ConfigCompositionException:
         return ""  # something else is wrong, and is said instead
     keys = {key: "" for key, _ in _dotted(OmegaConf.to_container(config)) if not key.startswith("hydra.")}

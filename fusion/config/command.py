@@ -12,10 +12,11 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fusion.config.files import ConfigError, conf_dir
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 MENDABLE = 2
+_TAKES_CHOICES_FROM_RUN = {"predict"}
 
 
 class _MendableError(BaseException):
@@ -73,6 +75,9 @@ class _Jobs:
 
     task: Task
     output: Path | None = None
+    user_dir: Path | None = None
+    copied: TemporaryDirectory[str] | None = None
+    advised: set[str] = field(default_factory=set)
     overrides: list[str] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
 
@@ -87,13 +92,15 @@ class _Jobs:
 
     def run(self, config: DictConfig) -> float | None:
         from hydra.core.hydra_config import HydraConfig
-        from omegaconf import open_dict
+
+        from fusion.config.compose import completed
 
         hydra = HydraConfig.get()
         self.output = Path(hydra.runtime.output_dir)
         self.overrides = list(hydra.overrides.hydra)
-        with open_dict(config):
-            config.output = str(self.output)
+        self._advise(hydra.runtime.choices)
+        config = completed(config, self.user_dir)
+        config.output = str(self.output)
         try:
             score = self.task(config)
         except Exception as error:
@@ -103,6 +110,33 @@ class _Jobs:
             raise _MendableError(str(mendable)) from error
         self.scores.append({"job": self.output.name, "overrides": list(hydra.overrides.task), "score": score})
         return score
+
+    def _advise(self, choices: Mapping[str, Any]) -> None:
+        """Say once which cohort file holds choices that belong into a preset."""
+        from fusion.config.declared import advice
+
+        line = advice(str(choices["cohort"]), self.user_dir) if "preset" in choices else None
+        if line is not None and line not in self.advised:
+            self.advised.add(line)
+            sys.stderr.write(f"{line}\n")
+
+    def data_alone(self, user_dir: Path | None) -> Path | None:
+        """The user's YAML without the choices that cohort files may hold: a copy, where they hold any."""
+        from fusion.config.declared import overlay
+
+        if user_dir is None:
+            return None
+        self.copied = TemporaryDirectory(prefix="oncofusion_conf_")
+        if not overlay(user_dir, Path(self.copied.name)):
+            return user_dir
+        kept = [argument for argument in sys.argv if not argument.startswith(("--config-dir=", "-cd="))]
+        for flag in ("--config-dir", "-cd"):
+            if flag in kept:
+                at = kept.index(flag)
+                del kept[at : at + 2]
+        sys.argv[:] = [*kept, "--config-dir", self.copied.name]
+        self.user_dir = Path(self.copied.name)
+        return self.user_dir
 
     def tidy(self) -> None:
         """Remove the folder of a run that never began, and those above it that were made for it alone."""
@@ -152,10 +186,12 @@ def _command(jobs: _Jobs, config_name: str) -> None:
     user_dir = None if arguments.config_dir is None else Path(arguments.config_dir).absolute()
     if user_dir is not None and not user_dir.is_dir():
         raise ConfigError(f"--config-dir {arguments.config_dir}: no such folder.")
+    jobs.user_dir = user_dir
     name = arguments.config_name or config_name
     if arguments.help:
         sys.stdout.write(help_text(_program(), sys.modules[jobs.task.__module__].__doc__ or "", name, user_dir))
         return
+    user_dir = jobs.data_alone(user_dir) if name in _TAKES_CHOICES_FROM_RUN else user_dir
     if not (arguments.hydra_help or arguments.info or arguments.shell_completion):
         corrected = check_command(arguments.overrides, name, user_dir, multirun=arguments.multirun)
         _replace_in_argv(arguments.overrides, corrected)

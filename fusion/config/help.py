@@ -9,17 +9,12 @@ import re
 import textwrap
 from pathlib import Path
 
-from fusion.config.files import conf_dir
+from fusion.config.files import roots
 
 _NOT_CHOICES = {"hydra"}
 _TAKES_EXPERIMENTS = {"train"}
 _IGNORED = "# ignored"
 """Marks, in a primary configuration, what must be there for cohorts' sake and changes nothing."""
-
-
-def roots(user_dir: Path | None) -> list[Path]:
-    """Folders that configuration is read from, the package's first, as Hydra searches them."""
-    return [conf_dir()] if user_dir is None else [conf_dir(), user_dir]
 
 
 def options(group: str, user_dir: Path | None) -> dict[str, str]:

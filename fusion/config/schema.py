@@ -13,10 +13,11 @@ from typing import Any
 
 import yaml
 
-from fusion.config.help import roots
+from fusion.config.files import ConfigError, read, roots
 from fusion.config.signature import NoTargetError, Parameter, signature_of
 
 _HYDRAS_OWN = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
+_CHOSEN_BY_PRESET = ("model/fuser", "model/head")
 _KIND = {
     int: "a whole number",
     float: "a number",
@@ -36,16 +37,21 @@ def schema(config_name: str, user_dir: Path | None) -> dict[str, Any]:
     for entry in defaults:
         if isinstance(entry, Mapping):
             group = str(next(iter(entry))).removeprefix("override ").lstrip("/")
-            for root in roots(user_dir):
-                for file in sorted((root / group).glob("*.yaml")):
-                    _add_group_file(known, group, file)
+            for part in _CHOSEN_BY_PRESET if group == "preset" else (group,):
+                for root in roots(user_dir):
+                    for file in sorted((root / part).glob("*.yaml")):
+                        _add_group_file(known, part, file)
+            if group == "preset":
+                known["preset"] = ""
     return known
 
 
 def _add_group_file(known: dict[str, Any], group: str, file: Path) -> None:
     text = file.read_text(encoding="utf-8")
-    content = yaml.safe_load(text) or {}
-    content.pop("defaults", None)
+    try:
+        content = {key: value for key, value in read(file).items() if key != "defaults"}
+    except ConfigError:
+        return  # where it is chosen, composing says what is wrong with it
     place = known
     if text.startswith("# @package _global_"):
         # Such a file sets keys of others; only nodes that are objects are its own.

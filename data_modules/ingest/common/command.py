@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import fusion.contract
 from fusion.contract import FusionError
 
 MENDABLE = 2
+_COMPOSE = "fusion.config.compose.composed"
+"""What composes a configuration; by its name, as Hydra joins the wings."""
 M = TypeVar("M", bound=Any)
 
 
@@ -59,17 +60,13 @@ def run_command(
 
 def _modalities(overrides: Sequence[str], config_dir: Path | None, *, kind: type[M], lacking: str) -> list[M]:
     """Modalities of this kind in the configuration, with their cohort written where it is simulated."""
-    from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
-    from hydra.utils import instantiate
+    from hydra.utils import get_method, instantiate
     from omegaconf.errors import OmegaConfBaseException
 
-    package = Path(fusion.contract.__file__).resolve().parent.parent
-    conf = package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
-    own = [] if config_dir is None else [f"hydra.searchpath=[file://{config_dir.resolve()}]"]
+    compose = get_method(_COMPOSE)
     try:
-        with initialize_config_dir(str(conf), version_base="1.3"):
-            config: Any = compose("train", [*own, *overrides])
+        config: Any = compose("train", list(overrides), None if config_dir is None else config_dir.resolve())
         source = instantiate(config.cohort)
         source.prepare(_silent)
         every = [instantiate(node, name=str(name), source=source) for name, node in config.modality.items()]

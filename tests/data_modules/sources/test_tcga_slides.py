@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+
+from fusion.config.compose import composed
 
 ROOT = Path(__file__).parents[3]
 SLIDE = ROOT.parent / "shared" / "data" / "histology" / "cmu_small_region.svs"
@@ -25,8 +26,7 @@ def test_svs_files_replace_the_table_of_slide_features(tmp_path: Path) -> None:
     (tmp_path / "slides").mkdir()
     for name in names:
         (tmp_path / "slides" / name).symlink_to(SLIDE)
-    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        config = compose("train", [*LINE, f"cohort.root={tmp_path}", f"cache={tmp_path / 'cache'}", "output=none"])
+    config = composed("train", [*LINE, f"cohort.root={tmp_path}", f"cache={tmp_path / 'cache'}", "output=none"], None)
     assert config.model.fuser._target_.endswith("CrossAttentionFuser")
 
     source = instantiate(config.cohort, endpoint=None)

@@ -1,0 +1,49 @@
+"""Every documented line resolves to the configuration that it had before cohorts and presets were told apart.
+
+`resolved_2c33775.json` was written by commit 2c33775 with Hydra alone: of each line the resolved configuration, flat,
+as a difference to an earlier line.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from fusion.config.compose import composed
+from fusion.contract.places import current
+
+STORED = json.loads(Path(__file__).with_name("resolved_2c33775.json").read_text(encoding="utf-8"))
+ADDED: set[str] = set()
+"""Keys that have been added to the configuration since, whatever their value."""
+
+
+def flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key, value in node.items():
+        made |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value}
+    return made
+
+
+def then(line: str) -> dict[str, Any]:
+    stored = next(one for one in STORED if one["line"] == line)
+    base = then(stored["like"]) if "like" in stored else {}
+    whole = {key: value for key, value in base.items() if key not in stored.get("unset", ())} | stored["set"]
+    return {key: current(value) if key.endswith("_target_") else value for key, value in whole.items()}
+
+
+@pytest.mark.parametrize("line", [one["line"] for one in STORED])
+def test_a_documented_line_resolves_as_before(line: str) -> None:
+    config = composed("train", line.split(), None)
+    config.output = "run"
+    plain = OmegaConf.to_container(
+        OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), resolve=True
+    )
+    assert isinstance(plain, dict)
+    preset = plain.pop("preset")
+    assert preset == ("seed_cnn" if "seed_cnn" in line else plain["cohort"]["name"])
+    now = {key: value for key, value in flat(plain).items() if key not in ADDED}
+    assert now == then(line)
