@@ -17,7 +17,7 @@ from fusion.config.compose import composed
 from fusion.contract.places import current
 
 STORED = json.loads(Path(__file__).with_name("resolved_2c33775.json").read_text(encoding="utf-8"))
-ADDED: set[str] = set()
+ADDED = {"folds.allow", "evaluation.margin", "verify", "trust"}
 """Keys that have been added to the configuration since, whatever their value."""
 
 
