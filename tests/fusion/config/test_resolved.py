@@ -17,7 +17,7 @@ from fusion.config.compose import composed
 from fusion.contract.places import current
 
 STORED = json.loads(Path(__file__).with_name("resolved_2c33775.json").read_text(encoding="utf-8"))
-ADDED = {"folds.allow", "evaluation.margin", "verify", "trust"}
+ADDED = {"folds.allow", "evaluation.margin", "verify", "trust", "modality.slides.objective_power"}
 """Keys that have been added to the configuration since, whatever their value."""
 
 
