@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 
 from fusion.apply.matching import Matching, match_all
-from fusion.apply.trained import load_members, score
+from fusion.apply.trained import load_members, member_logits, score
 from fusion.arms.classical import features
 from fusion.contract import Progress
 from fusion.evaluation.outcome import outcome_of
@@ -86,7 +86,8 @@ def apply(
             models[name], name, arm=arm, config=config, endpoint=endpoint, modalities=setup.modalities
         )
         if unseen:
-            mine = score(list(members), unseen, make_data)
+            ensemble = list(members)
+            mine = score(ensemble, member_logits(ensemble, unseen, make_data))
             scores.append(np.full((len(patients), *mine.shape[1:]), np.nan))
             scores[-1][[patient not in trained for patient in patients]] = mine
             distances.loc[unseen, name] = _distance(models[name], setup, unseen)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from fusion.arms.base import MEAN_LOGIT
 from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec, State
 from fusion.evaluation.outcome import Calibrator, outcome_of
 from fusion.network.fitting import load_weights, predict_scores
@@ -32,6 +33,9 @@ class Member:
         model: in evaluation mode.
         fitted: modality → as fitted on the member's training patients.
         calibrator: logits → calibrated probabilities, learned in its fold.
+        averages_logits: whether the fold's score is the calibrated mean of its members' logits; else, in runs of
+            earlier versions, the mean of their calibrated scores.
+        single: the calibrator of one member, which late fusion takes; None where none is needed.
     """
 
     fold: str
@@ -39,6 +43,8 @@ class Member:
     model: FusionModel
     fitted: Mapping[str, FittedModality]
     calibrator: Calibrator
+    averages_logits: bool = True
+    single: Calibrator | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +115,10 @@ def load_members(
     except OSError as error:
         arms = sorted(path.parent.name for path in folder.glob("*/member0.safetensors"))
         raise FusionError(f"{folder}: keeps no network arm {arm!r}; there are {', '.join(arms) or 'none'}.") from error
-    calibrator = outcome_of(endpoint).restore_calibrator(kept["calibration"])
+    stored, outcome = kept["calibration"], outcome_of(endpoint)
+    calibrator = outcome.restore_calibrator(stored)
+    single = outcome.restore_calibrator(stored.get("member", stored))
+    averages_logits = stored.get("of") == MEAN_LOGIT
     for path in sorted((folder / arm).glob("member*.safetensors")):
         index = int(path.stem.removeprefix("member"))
         specs = {
@@ -126,7 +135,15 @@ def load_members(
             else Lacking(spec=spec)
             for name, spec in specs.items()
         }
-        yield Member(fold=fold, index=index, model=model.eval(), fitted=fitted, calibrator=calibrator)
+        yield Member(
+            fold=fold,
+            index=index,
+            model=model.eval(),
+            fitted=fitted,
+            calibrator=calibrator,
+            averages_logits=averages_logits,
+            single=single,
+        )
 
 
 def _without_pretraining(model: Any) -> Any:
@@ -138,16 +155,30 @@ def _without_pretraining(model: Any) -> Any:
     return made
 
 
-def score(members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any]) -> NDArray[np.float64]:
-    """Calibrated scores by one fold: the mean over its members, ``(patient,)`` or ``(patient, class)``.
-
-    The same sum in the same order as in training, so that out-of-fold scores come out equal to the last bit.
-    """
+def member_logits(
+    members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any]
+) -> NDArray[np.float64]:
+    """Logits by every member of a fold, ``(member, patient)`` or ``(member, patient, class)``."""
     import pandas as pd
 
     unknown: pd.Series[int] = pd.Series(-1, index=list(patient_ids))
-    scores = []
+    logits = []
     for member in members:
         data = make_data(fitted=member.fitted, train_ids=[], val_ids=[], labels=unknown, seed=0)
-        scores.append(member.calibrator(predict_scores(member.model, data.predict_loader(list(patient_ids)))))
-    return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
+        logits.append(predict_scores(member.model, data.predict_loader(list(patient_ids))))
+    return np.stack(logits)
+
+
+def score(members: Sequence[Member], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Calibrated scores by one fold's ensemble, ``(patient,)`` or ``(patient, class)``.
+
+    The same sum in the same order as in training, so that out-of-fold scores come out equal to the last bit.
+
+    Args:
+        members: of the fold.
+        logits: their `member_logits`.
+    """
+    calibrator = members[0].calibrator
+    if members[0].averages_logits:
+        return np.asarray(calibrator(np.mean(logits, axis=0)), dtype=np.float64)
+    return np.asarray(np.mean([calibrator(part) for part in logits], axis=0), dtype=np.float64)

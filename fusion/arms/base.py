@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import EndpointSpec, FittedModality, Fold
+from fusion.evaluation.ensemble import agreement, steepness
 from fusion.evaluation.outcome import Calibrator, Outcome, outcome_of
 
 Fitted = Mapping[str, FittedModality]
@@ -58,6 +59,30 @@ class FoldData:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Members:
+    """What each member of an ensemble says of everybody: logits, or scores calibrated for a single member.
+
+    Attributes:
+        train: ``(member, patient)`` or ``(member, patient, class)``, in the order of `fold.train`.
+        unseen: ``(member, patient)``: whom the member did not train on; every patient has one such member.
+        test: as `train`, in the order of `fold.test`.
+    """
+
+    train: NDArray[np.float64]
+    unseen: NDArray[np.bool_]
+    test: NDArray[np.float64]
+
+    def map(self, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Members:
+        """The same with `change` applied to each member's part."""
+        train, test = (np.stack([change(part) for part in several]) for several in (self.train, self.test))
+        return Members(train=train, unseen=self.unseen, test=test)
+
+    def out_of_fold(self, patient_ids: Sequence[str]) -> Table:
+        """Of each training patient, what the member says that did not train on that patient."""
+        return table(self.train[self.unseen.argmax(axis=0), np.arange(self.train.shape[1])], patient_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArmScores:
     """What one arm says of one outer fold.
 
@@ -67,6 +92,7 @@ class ArmScores:
         test: calibrated scores of `fold.test`; index patient_id.
         threshold: probability above which the arm calls a responder, chosen on `inner`; NaN with several classes.
         curves: one row an epoch and member, for arms that are trained by epochs.
+        members: each member's scores, calibrated for a single member; None where the arm is no ensemble.
     """
 
     arm: str
@@ -74,6 +100,7 @@ class ArmScores:
     test: Table
     threshold: float
     curves: list[dict[str, Any]] = field(default_factory=list)
+    members: Members | None = None
 
 
 class Arm(Protocol):
@@ -98,21 +125,32 @@ class Arm(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Calibration and threshold of one arm in one fold, learned from inner out-of-fold logits only.
+    """Calibration and threshold of one arm in one fold, learned from logits of its training patients only.
 
     Attributes:
         inner: the calibrated inner scores; index patient_id.
         threshold: chosen on `inner`; NaN with several classes.
-        calibrator: logits → scores.
+        calibrator: logits → scores, of what scores new patients: a model, or the mean of an ensemble's logits.
+        single: the same for one member of an ensemble; None where there is none.
+        agreement: share of a member's variance that the others share; None where there is no ensemble.
     """
 
     inner: Table
     threshold: float
     calibrator: Calibrator
+    single: Calibrator | None = None
+    agreement: float | None = None
 
-    def state(self) -> dict[str, float | None]:
+    def state(self) -> dict[str, Any]:
         """JSON has no NaN: no threshold is null."""
-        return {**self.calibrator.state(), "threshold": None if np.isnan(self.threshold) else self.threshold}
+        state = {**self.calibrator.state(), "threshold": None if np.isnan(self.threshold) else self.threshold}
+        if self.single is not None:
+            state |= {"of": MEAN_LOGIT, "member": self.single.state(), "agreement": self.agreement}
+        return state
+
+
+MEAN_LOGIT = "mean logit"
+"""What a calibrator of an ensemble takes; in runs of versions that did not say so it takes one member's logit."""
 
 
 def calibrate(inner_logits: Table, data: FoldData) -> Calibration:
@@ -124,6 +162,21 @@ def calibrate(inner_logits: Table, data: FoldData) -> Calibration:
     return Calibration(
         inner=table(inner, list(inner_logits.index)), threshold=outcome.threshold(truth, inner), calibrator=calibrator
     )
+
+
+def calibrate_ensemble(logits: Members, data: FoldData) -> Calibration:
+    """Calibrate the mean of the members' logits from training patients alone.
+
+    A training patient is unseen by one member, never by all. So a calibrator of single members is fitted first, on the
+    logits of patients they did not see, and its slope then made that of the mean: `fusion.evaluation.ensemble` tells by
+    how much from how far members agree. Scores of the inner folds stay those of single members.
+    """
+    patients = list(data.fold.train)
+    out_of_fold = logits.out_of_fold(patients)
+    first = calibrate(out_of_fold, data)
+    share = agreement(logits.train, logits.unseen, data.truth(out_of_fold))
+    ensemble = first.calibrator.steeper(steepness(share, len(logits.train)), out_of_fold.to_numpy())
+    return replace(first, calibrator=ensemble, single=first.calibrator, agreement=share)
 
 
 def inner_quality(inner: Table, data: FoldData) -> float:

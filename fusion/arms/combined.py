@@ -3,38 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.arms.base import ArmScores, FoldData, calibrate, inner_quality, table
+from fusion.arms.base import ArmScores, FoldData, Members, calibrate_ensemble, inner_quality, table
+from fusion.evaluation.outcome import Outcome
+from fusion.run.state import save_json
+
+Floats = NDArray[np.float64]
 
 
-def late_fusion(singles: Mapping[str, ArmScores], data: FoldData) -> ArmScores:
-    """Mean of the calibrated probabilities of the single-modality arms, over the modalities a patient has.
+def late_fusion(singles: Mapping[str, ArmScores], data: FoldData, folder: Path | None = None) -> ArmScores:
+    """Mean of the probabilities of the single-modality arms, over the modalities a patient has.
+
+    An ensemble as they are: its member *k* averages their members *k*, each calibrated for a single member; the mean
+    of its members' logits is calibrated as theirs is.
 
     Args:
         singles: modality → its arm's scores.
         data: the fold, for who has what.
+        folder: where the calibration is kept for `predict`; None keeps nothing.
     """
 
-    def mean(patients: Sequence[str], part: str) -> NDArray[np.float64]:
-        scores = np.stack([getattr(arm, part).loc[list(patients)].to_numpy() for arm in singles.values()])
-        has = [[data.whole[name].load(patient) is not None for patient in patients] for name in singles]
-        weight = np.array(has, dtype=np.float64).reshape(*scores.shape[:2], *[1] * (scores.ndim - 2))
-        averaged: NDArray[np.float64] = (scores * weight).sum(axis=0) / weight.sum(axis=0)
-        return data.outcome.logits(averaged.clip(1e-6, 1 - 1e-6))
+    def together(part: str, patients: Sequence[str]) -> Floats:
+        has = np.array([[data.whole[name].load(patient) is not None for patient in patients] for name in singles])
+        scores = np.stack([getattr(_members(arm), part) for arm in singles.values()])
+        return np.stack([average(of_member, has, data.outcome) for of_member in np.moveaxis(scores, 1, 0)])
 
-    calibration = calibrate(table(mean(data.fold.train, "inner"), data.fold.train), data)
+    logits = Members(
+        train=together("train", data.fold.train),
+        unseen=_members(next(iter(singles.values()))).unseen,
+        test=together("test", data.fold.test),
+    )
+    calibration = calibrate_ensemble(logits, data)
+    if folder is not None:
+        save_json(folder / "arm.json", {"modalities": list(singles), "calibration": calibration.state()})
     return ArmScores(
         arm="late",
         inner=calibration.inner,
-        test=table(calibration.calibrator(mean(data.fold.test, "test")), data.fold.test),
+        test=table(calibration.calibrator(logits.test.mean(axis=0)), data.fold.test),
         threshold=calibration.threshold,
     )
 
 
-def chosen_classical(candidates: Sequence[ArmScores], data: FoldData) -> ArmScores:
-    """The classical arm that does better on inner folds in this fold, under the name ``classical``."""
+def average(scores: Floats, has: NDArray[np.bool_], outcome: Outcome) -> Floats:
+    """One member's late logits ``(patient[, class])``: of the mean score over the modalities that a patient has.
+
+    Args:
+        scores: ``(modality, patient[, class])``, each calibrated for a single member.
+        has: ``(modality, patient)``; everybody one at least.
+        outcome: of the endpoint.
+    """
+    weight = has.astype(np.float64).reshape(*has.shape, *[1] * (scores.ndim - 2))
+    mean: Floats = (np.where(weight > 0, scores, 0.0)).sum(axis=0) / weight.sum(axis=0)
+    return outcome.logits(mean.clip(1e-6, 1 - 1e-6))
+
+
+def chosen_classical(candidates: Sequence[ArmScores], data: FoldData, folder: Path | None = None) -> ArmScores:
+    """The classical arm that does better on inner folds in this fold, under the name ``classical``.
+
+    Args:
+        candidates: the classical arms' scores.
+        data: the fold.
+        folder: where the choice is kept for `predict`; None keeps nothing.
+    """
     best = max(candidates, key=lambda scores: inner_quality(scores.inner, data))
+    if folder is not None:
+        save_json(folder / "arm.json", {"chosen": best.arm})
     return ArmScores(arm="classical", inner=best.inner, test=best.test, threshold=best.threshold)
+
+
+def _members(arm: ArmScores) -> Members:
+    assert arm.members is not None, "single-modality arms are ensembles"
+    return arm.members

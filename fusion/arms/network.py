@@ -1,8 +1,9 @@
 """The fused network and its single-modality ablations: an ensemble of one member per inner fold.
 
 Each member trains on the training part of an inner fold, with modalities fitted on that part, and stops early on the
-other part. So every training patient gets a score from a member that did not train on him: these scores calibrate.
-A test patient's score is the mean over members.
+other part. So every training patient gets a logit from a member that did not train on that patient. A test patient's
+score is the calibrated mean of the members' logits; its calibration is learned from the training patients' logits, see
+`fusion.arms.base.calibrate_ensemble`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from fusion.arms.base import ArmScores, FoldData, calibrate, table
+from fusion.arms.base import ArmScores, FoldData, Members, calibrate_ensemble, table
 from fusion.network.fitting import fit_network, predict_scores, save_weights
 from fusion.network.model import build_model
 from fusion.run.state import save_json
@@ -45,9 +45,9 @@ class NetworkArm:
         return inner_folds
 
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
-        """Train one member an inner fold, calibrate on their validation scores, score the test patients."""
-        inner_logits, test_logits, curves = [], [], []
-        test = list(data.fold.test)
+        """Train one member an inner fold, calibrate on training patients, score the test patients."""
+        train, test = list(data.fold.train), list(data.fold.test)
+        train_logits, test_logits, unseen, curves = [], [], [], []
         for member, inner in enumerate(data.fold.inner):
             fitted = {name: data.members[member][name] for name in self.modalities}
             specs = {name: part.spec for name, part in fitted.items()}
@@ -62,20 +62,23 @@ class NetworkArm:
             )
             result = fit_network(model, loaders, self._trainer, seed=seed)
             curves += [{"member": member, **row} for row in result.curves]
-            inner_logits.append(table(predict_scores(model, loaders.predict_loader(inner.val)), inner.val))
+            train_logits.append(predict_scores(model, loaders.predict_loader(train)))
             test_logits.append(predict_scores(model, loaders.predict_loader(test)))
+            unseen.append(np.isin(train, inner.val))
             if folder is not None:
                 save_weights(model, folder / f"member{member}.safetensors")
                 save_json(folder / f"member{member}.json", {name: asdict(spec) for name, spec in specs.items()})
             step()
-        calibration = calibrate(pd.concat(inner_logits), data)
-        scores = np.asarray(np.mean([calibration.calibrator(logits) for logits in test_logits], axis=0))
+        logits = Members(train=np.stack(train_logits), unseen=np.stack(unseen), test=np.stack(test_logits))
+        calibration = calibrate_ensemble(logits, data)
+        assert calibration.single is not None
         if folder is not None:
             save_json(folder / "arm.json", {"modalities": self.modalities, "calibration": calibration.state()})
         return ArmScores(
             arm=self.name,
             inner=calibration.inner,
-            test=table(scores, test),
+            test=table(calibration.calibrator(np.mean(test_logits, axis=0)), test),
             threshold=calibration.threshold,
             curves=curves,
+            members=logits.map(calibration.single),
         )

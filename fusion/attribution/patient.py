@@ -76,7 +76,7 @@ def explain_patient(members: Sequence[ExplainedMember], patient: str, settings: 
     outputs = np.array([part.output for part in found])
     delta = float(np.mean([part.delta for part in found]))
     facts: dict[str, Any] = {
-        "score": float(expit(outputs).mean()),
+        "score": float(expit(outputs.mean()) if members[0].member.averages_logits else expit(outputs).mean()),
         "members": outputs.tolist(),
         "log_odds": float(outputs.mean()),
         "reference": float(np.mean([part.reference for part in found])),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_softmax
 
 Floats = NDArray[np.float64]
@@ -24,6 +24,16 @@ class Platt:
         """Calibrated probabilities of ``(patient,)`` logits, strictly between 0 and 1."""
         scores = expit(self.slope * np.asarray(logits, dtype=np.float64) + self.intercept)
         return np.clip(np.asarray(scores, dtype=np.float64), 1e-9, 1 - 1e-9)
+
+    def steeper(self, factor: float, logits: ArrayLike) -> Platt:
+        """The same with `factor` times the slope, for logits whose variance is smaller by `factor`.
+
+        The intercept keeps the mean score over `logits`, ``(patient,)``, that were calibrated so far.
+        """
+        narrow = _narrowed(logits, factor)
+        slope, wanted = factor * self.slope, float(self(logits).mean())
+        intercept = brentq(lambda value: float(expit(slope * narrow + value).mean()) - wanted, -1e3, 1e3)
+        return Platt(slope=slope, intercept=float(intercept))
 
     def state(self) -> dict[str, float]:
         """For JSON; ``Platt(**state)`` restores it."""
@@ -73,26 +83,59 @@ def fit_platt(logits: ArrayLike, labels: ArrayLike, *, strength: float = 1.0, st
 
 @dataclass(frozen=True, kw_only=True)
 class Temperature:
-    """Probabilities of classes = softmax(logits / temperature), after Guo et al. (ICML 2017), section 4.2."""
+    """Probabilities of classes = softmax(logits / temperature + bias).
+
+    Guo et al. (ICML 2017), section 4.2, with the bias of their vector scaling: a temperature alone cannot undo a prior
+    that a weighted loss has shifted.
+
+    Attributes:
+        temperature: above 0; above 1 it flattens.
+        bias: one a class, sum 0; empty in runs of versions that had none.
+    """
 
     temperature: float
+    bias: tuple[float, ...] = ()
 
     def __call__(self, logits: ArrayLike) -> Floats:
         """Calibrated probabilities of ``(patient, class)`` logits; rows sum to 1."""
-        scores = np.exp(log_softmax(np.asarray(logits, dtype=np.float64) / self.temperature, axis=1))
+        scaled = np.asarray(logits, dtype=np.float64) / self.temperature
+        scores = np.exp(log_softmax(scaled + np.array(self.bias) if self.bias else scaled, axis=1))
         return np.asarray(scores / scores.sum(axis=1, keepdims=True), dtype=np.float64)
 
-    def state(self) -> dict[str, float]:
+    def steeper(self, factor: float, logits: ArrayLike) -> Temperature:
+        """As `Platt.steeper`: the temperature over `factor`, with the bias that keeps every class's mean score."""
+        narrow, wanted = _narrowed(logits, factor), self(logits).mean(axis=0)
+        found = Temperature(temperature=self.temperature / factor, bias=self.bias or (0.0,) * len(wanted))
+        for _ in range(200):
+            step = np.log(wanted) - np.log(found(narrow).mean(axis=0))
+            bias = np.array(found.bias) + step - step.mean()
+            found = replace(found, bias=tuple(bias.tolist()))
+            if np.abs(step).max() < 1e-10:
+                break
+        return found
+
+    def state(self) -> dict[str, Any]:
         """For JSON; ``Temperature(**state)`` restores it."""
         return asdict(self)
 
 
-def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> Temperature:
-    """The temperature of least log loss, between 1/20 and 20; it changes no call.
+def _narrowed(logits: ArrayLike, factor: float) -> Floats:
+    """Logits drawn together about their mean until their variance is one `factor`-th."""
+    values = np.asarray(logits, dtype=np.float64)
+    center = values.mean(axis=0)
+    return np.asarray(center + (values - center) / np.sqrt(factor), dtype=np.float64)
+
+
+def fit_temperature(logits: ArrayLike, labels: ArrayLike, *, strength: float = 0.1) -> Temperature:
+    """The temperature, between 1/20 and 20, and the bias of least log loss.
+
+    A Gaussian prior of precision `strength` on each bias, worth a fraction of a patient, keeps the bias of a class that
+    nobody is of finite. But for it, the mean score of a class is the class's share of the patients.
 
     Args:
         logits: ``(patient, class)`` finite.
         labels: ``(patient,)`` ints, positions of columns.
+        strength: of the prior.
 
     Raises:
         ValueError: shapes differ, a logit is not finite, or a label is no column.
@@ -104,12 +147,21 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> Temperature:
         raise ValueError(f"{int((~np.isfinite(x)).sum())} of {x.size} logits are not finite")
     if len(y) == 0 or y.min() < 0 or y.max() >= x.shape[1]:
         raise ValueError(f"labels must be 0 to {x.shape[1] - 1}")
+    x = x - x.mean(axis=1, keepdims=True)
+    observed = np.eye(x.shape[1])[y]
 
-    def log_loss(log_temperature: float) -> float:
-        return -float(log_softmax(x / np.exp(log_temperature), axis=1)[np.arange(len(y)), y].mean())
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        """Log loss with its prior, and its gradient in (log inverse temperature, bias)."""
+        slope, bias = np.exp(parameters[0]), parameters[1:]
+        logs = log_softmax(slope * x + bias, axis=1)
+        excess = np.exp(logs) - observed
+        gradient = [slope * float((excess * x).sum()), *(excess.sum(axis=0) + strength * bias)]
+        return -float((logs * observed).sum()) + strength * float(bias @ bias) / 2, np.array(gradient)
 
-    best = minimize_scalar(log_loss, bounds=(-np.log(20), np.log(20)), method="bounded")
-    return Temperature(temperature=float(np.exp(best.x)))
+    bounds = [(-np.log(20), np.log(20)), *[(None, None)] * x.shape[1]]
+    found = minimize(loss, np.zeros(1 + x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    bias = found[1:] - found[1:].mean()
+    return Temperature(temperature=float(np.exp(-found[0])), bias=tuple(bias.tolist()))
 
 
 def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Literal["youden", "f1"] = "youden") -> float:

@@ -30,7 +30,9 @@ class Calibrator(Protocol):
 
     def __call__(self, logits: Any) -> Floats: ...
 
-    def state(self) -> dict[str, float]: ...
+    def steeper(self, factor: float, logits: Any) -> Calibrator: ...
+
+    def state(self) -> dict[str, Any]: ...
 
 
 class Outcome(ABC):
@@ -62,7 +64,7 @@ class Outcome(ABC):
         """Learn it from inner out-of-fold logits."""
 
     @abstractmethod
-    def restore_calibrator(self, state: Mapping[str, float]) -> Calibrator:
+    def restore_calibrator(self, state: Mapping[str, Any]) -> Calibrator:
         """From what its `state` gave; other keys are ignored."""
 
     @abstractmethod
@@ -117,7 +119,7 @@ class BinaryOutcome(Outcome):
     def fit_calibrator(self, logits: Floats, labels: NDArray[np.int64]) -> Calibrator:
         return fit_platt(logits, labels)
 
-    def restore_calibrator(self, state: Mapping[str, float]) -> Calibrator:
+    def restore_calibrator(self, state: Mapping[str, Any]) -> Calibrator:
         return Platt(slope=state["slope"], intercept=state["intercept"])
 
     def threshold(self, labels: NDArray[np.int64], scores: Floats) -> float:
@@ -141,7 +143,7 @@ class BinaryOutcome(Outcome):
 
 
 class MulticlassOutcome(Outcome):
-    """One of several classes: temperature scaling, the likeliest class, balanced accuracy."""
+    """One of several classes: temperature and bias, the likeliest class, balanced accuracy."""
 
     chosen = "balanced_accuracy"
     label = "balanced accuracy"
@@ -155,8 +157,8 @@ class MulticlassOutcome(Outcome):
     def fit_calibrator(self, logits: Floats, labels: NDArray[np.int64]) -> Calibrator:
         return fit_temperature(logits, labels)
 
-    def restore_calibrator(self, state: Mapping[str, float]) -> Calibrator:
-        return Temperature(temperature=state["temperature"])
+    def restore_calibrator(self, state: Mapping[str, Any]) -> Calibrator:
+        return Temperature(temperature=state["temperature"], bias=tuple(state.get("bias", ())))
 
     def threshold(self, labels: NDArray[np.int64], scores: Floats) -> float:
         return float("nan")

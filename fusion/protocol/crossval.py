@@ -38,7 +38,7 @@ def fit_fold(config: Any, setup: Setup, fold: Fold, folder: Path, step: Callable
     scores: dict[str, ArmScores] = {}
     for arm in make_arms(config, setup.modalities, make_data):
         scores[arm.name] = arm.fit(data, folder / arm.name, step)
-    scores |= _combined(config, data, scores, list(setup.modalities))
+    scores |= _combined(config, data, scores, list(setup.modalities), folder)
     _save_state(data, folder)
 
     where = {"repeat": fold.repeat, "fold": fold.index}
@@ -85,16 +85,16 @@ def _fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
 
 
 def _combined(
-    config: Any, data: FoldData, scores: Mapping[str, ArmScores], modalities: Sequence[str]
+    config: Any, data: FoldData, scores: Mapping[str, ArmScores], modalities: Sequence[str], folder: Path
 ) -> dict[str, ArmScores]:
     from fusion.arms.combined import chosen_classical, late_fusion
 
     made: dict[str, ArmScores] = {}
     if "late" in config.arms:
-        made["late"] = late_fusion({name: scores[f"only_{name}"] for name in modalities}, data)
+        made["late"] = late_fusion({name: scores[f"only_{name}"] for name in modalities}, data, folder / "late")
     candidates = [arm for name, arm in scores.items() if name.startswith("classical_")]
     if candidates:
-        made["classical"] = chosen_classical(candidates, data)
+        made["classical"] = chosen_classical(candidates, data, folder / "classical")
     return made
 
 

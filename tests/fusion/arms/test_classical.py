@@ -13,7 +13,6 @@ from sklearn.metrics import roc_auc_score
 
 from fusion.arms.base import FoldData, inner_quality
 from fusion.arms.classical import ClassicalArm, features
-from fusion.arms.combined import late_fusion
 from fusion.contract import EndpointSpec
 from fusion.run.state import load_estimator
 
@@ -90,6 +89,3 @@ def test_several_classes(name: str, raw: Raw, fold_of: Callable[..., FoldData]) 
     called = scores.test.to_numpy().argmax(axis=1)
     assert (called == labels.loc[scores.test.index]).mean() > 0.7
     assert inner_quality(scores.inner, data) > 0.6
-    both = late_fusion({"clinical": scores, "blood": scores}, data)
-    assert (both.test.to_numpy().argmax(axis=1) == called).all()
-    assert both.test.sum(axis=1).to_numpy() == pytest.approx(np.ones(20))
