@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -98,8 +98,8 @@ class FusionDataModule(pl.LightningDataModule):
         val_ids: for early stopping.
         labels: index patient_id; those it lacks are -1.
         batch_size: patients.
-        tiles_per_patient: tiles or embeddings drawn per training patient and epoch; None for all. Validation and
-            prediction use all.
+        tiles_per_patient: tiles or embeddings drawn per training patient and epoch: a number; ``auto``, by how many the
+            patient has (`data_modules.batches.sampling`); None for all. Validation and prediction use all.
         stratified: give training batches equal shares of each class.
         cache_bytes: of items kept in memory between epochs.
         seed: of order and draws.
@@ -114,7 +114,7 @@ class FusionDataModule(pl.LightningDataModule):
         val_ids: Sequence[str],
         labels: pd.Series[int],
         batch_size: int = 16,
-        tiles_per_patient: int | None = None,
+        tiles_per_patient: int | Literal["auto"] | None = "auto",
         stratified: bool = False,
         cache_bytes: int = 1 << 30,
         seed: int = 0,
@@ -135,6 +135,10 @@ class FusionDataModule(pl.LightningDataModule):
     def train_labels(self) -> NDArray[np.int64]:
         """(patient,) of the training patients."""
         return self._train.labels
+
+    def sampling(self) -> dict[str, dict[str, float | int]]:
+        """Modality → how much of the training patients' bags an epoch sees."""
+        return self._train.sampling()
 
     def train_dataloader(self) -> DataLoader[Batch]:
         batches = EpochBatches(

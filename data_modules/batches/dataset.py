@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from data_modules.batches.bags import Bag, resident
+from data_modules.batches.sampling import Tiles, check_tiles, drawn, sampling
 from fusion.contract import Batch, FittedModality, Item, ModalityBatch, ModalitySpec
 
 BAG_KINDS = ("tiles", "embeddings")
@@ -81,8 +82,8 @@ class PatientDataset(Dataset[Batch]):
         fitted: name → fitted modality.
         patient_ids: whom; `Batch.index` points into it.
         labels: index patient_id; patients it lacks have label -1.
-        tiles: tokens drawn per patient and epoch of the kinds ``tiles`` and ``embeddings``, None for all. Draws without
-            an epoch (evaluation) always get all.
+        tiles: tokens drawn per patient and epoch of the kinds ``tiles`` and ``embeddings``; ``auto``, by how many there
+            are; None for all. Draws without an epoch (evaluation) always get all.
         seed: of these draws.
         cache: of loaded items, shared by datasets over the same `fitted`.
     """
@@ -93,7 +94,7 @@ class PatientDataset(Dataset[Batch]):
         patient_ids: Sequence[str],
         labels: pd.Series[int],
         *,
-        tiles: int | None = None,
+        tiles: Tiles = None,
         seed: int = 0,
         cache: ItemCache | None = None,
     ) -> None:
@@ -102,7 +103,7 @@ class PatientDataset(Dataset[Batch]):
         known = labels.reindex(list(self.patient_ids)).fillna(-1)
         self.labels: NDArray[np.int64] = np.asarray(known, dtype=np.int64)
         self.specs = {name: part.spec for name, part in self.fitted.items()}
-        self._tiles = tiles
+        self._tiles = check_tiles(tiles)
         self._seed = seed
         self._cache = cache or ItemCache(1 << 30)
 
@@ -119,16 +120,31 @@ class PatientDataset(Dataset[Batch]):
         items = [self._cache.get(name, patient, self.fitted[name].load) for name in bags]
         return sum(int(item.values.nbytes) for item in items if item is not None)  # noqa: PD011
 
+    def sampling(self) -> dict[str, dict[str, float | int]]:
+        """Modality → what training sees of its bags, see `data_modules.batches.sampling.sampling`."""
+        found = {}
+        for name, spec in self.specs.items():
+            if spec.kind in BAG_KINDS:
+                items = [self._cache.get(name, patient, self.fitted[name].load) for patient in self.patient_ids]
+                sizes = [len(item.mask) for item in items if item is not None and len(item.mask)]
+                if sizes:
+                    found[name] = sampling(sizes, self._tiles, kind=spec.kind)
+        return found
+
     def sample(self, draw: Draw) -> Sample:
         """One patient's items, with tiles drawn where the draw has an epoch."""
         patient = self.patient_ids[draw.position]
         items = {name: self._cache.get(name, patient, part.load) for name, part in self.fitted.items()}
         if self._tiles is not None and draw.epoch is not None:
             for name, item in items.items():
-                if item is not None and self.specs[name].kind in BAG_KINDS and len(item.mask) > self._tiles:
-                    # Of the patient's id, not of his position: other patients in the list change no draw.
+                kind = self.specs[name].kind
+                if item is None or kind not in BAG_KINDS:
+                    continue
+                number = drawn(len(item.mask), self._tiles, kind=kind)
+                if number < len(item.mask):
+                    # Of the patient's id, not of the position: other patients in the list change no draw.
                     stream = [self._seed, draw.epoch, zlib.crc32(patient.encode())]
-                    items[name] = _take(item, np.random.default_rng(stream), self._tiles)
+                    items[name] = _take(item, np.random.default_rng(stream), number)
         return Sample(items=items, label=int(self.labels[draw.position]), index=draw.position)
 
 

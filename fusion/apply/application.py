@@ -152,7 +152,7 @@ def _states(models: Any) -> list[Path]:
 
 
 def _distance(models: Path, setup: Setup, patients: Sequence[str]) -> NDArray[np.float64]:
-    """Distance to the fold's training patients as a multiple of its limit, over the features that a patient has."""
+    """Distance to the fold's training patients over its limit for patients who have the same modalities."""
     novelty = Novelty.from_state(load_state(models, "novelty"))
     whole = {
         name: modality.restore(load_state(models / "modalities" / "whole", name))
@@ -161,7 +161,7 @@ def _distance(models: Path, setup: Setup, patients: Sequence[str]) -> NDArray[np
     table = features(whole, patients)
     # Of modalities without any file nothing is known.
     lacking = [name for name in novelty.columns if name.split(":", 1)[0] in setup.absent]
-    return novelty.distance(table.reindex(columns=[*table.columns, *lacking])) / novelty.limit
+    return novelty.relative(table.reindex(columns=[*table.columns, *lacking]))
 
 
 def _notes(folder: RunFolder, setup: Setup, matches: Mapping[str, Matching], *, trained: int) -> list[str]:

@@ -48,6 +48,7 @@ class NetworkArm:
         """Train one member an inner fold, calibrate on training patients, score the test patients."""
         train, test = list(data.fold.train), list(data.fold.test)
         train_logits, test_logits, unseen, curves = [], [], [], []
+        seen: dict[str, Any] = {}
         for member, inner in enumerate(data.fold.inner):
             fitted = {name: data.members[member][name] for name in self.modalities}
             specs = {name: part.spec for name, part in fitted.items()}
@@ -60,6 +61,7 @@ class NetworkArm:
                 labels=data.labels,
                 seed=seed,
             )
+            seen = seen or loaders.sampling()
             result = fit_network(model, loaders, self._trainer, seed=seed)
             curves += [{"member": member, **row} for row in result.curves]
             train_logits.append(predict_scores(model, loaders.predict_loader(train)))
@@ -73,7 +75,8 @@ class NetworkArm:
         calibration = calibrate_ensemble(logits, data)
         assert calibration.single is not None
         if folder is not None:
-            save_json(folder / "arm.json", {"modalities": self.modalities, "calibration": calibration.state()})
+            state = {"modalities": self.modalities, "calibration": calibration.state(), "sampling": seen}
+            save_json(folder / "arm.json", state)
         return ArmScores(
             arm=self.name,
             inner=calibration.inner,

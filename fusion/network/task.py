@@ -89,11 +89,20 @@ class FusionTask(pl.LightningModule):
         output, label = torch.cat(self.val_outputs), torch.cat(self.val_labels)
         row = {
             "train_loss": float(torch.stack(self.train_losses).mean()),
-            "val_loss": float(self.model.head.loss(output, label)),
+            "val_loss": self._validation_loss(output, label),
             **{f"val_{name}": value for name, value in self.model.head.metrics(output, label).items()},
         }
         self.train_losses, self.val_outputs, self.val_labels = [], [], []
         return row
+
+    def _validation_loss(self, output: Tensor, label: Tensor) -> float:
+        """Of the labels as they are: Lightning has put the model back into training, where heads may smooth them."""
+        head = self.model.head
+        training = head.training
+        head.eval()
+        loss = float(head.loss(output, label))
+        head.train(training)
+        return loss
 
     def configure_optimizers(self) -> Any:
         """Two learning rates, with and without weight decay."""

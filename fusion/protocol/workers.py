@@ -97,9 +97,12 @@ def end_with_parent() -> None:
 
 
 def _one_thread() -> None:
+    import sklearn.linear_model  # noqa: F401 — loads the libraries whose thread pools are limited below
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
+    threadpool_limits(1)  # BLAS and OpenMP too: a pool a core in a worker a core would fight over them
 
 
 def _fold_in_worker(plain: Any, fold: Fold, folder: str) -> FoldResult:
