@@ -182,7 +182,7 @@ def test_a_patient_is_called_new_above_the_limit_of_most_folds() -> None:
     from fusion.apply.application import _table
 
     patients = ["a", "b", "c"]
-    setup = SimpleNamespace(modalities={"clinical": SimpleNamespace(patients=set(patients))})
+    setup = SimpleNamespace(modalities={"clinical": SimpleNamespace(patients=set(patients), failed={})})
     distances = pd.DataFrame({"f0": [0.9, 1.6, 1.0], "f1": [1.0, 0.6, 1.0]}, index=patients)
     scores = [np.array([0.1, 0.2, 0.3])] * 2
     found = _table(setup, {"score": scores[0]}, scores, distances, trained=set())  # type: ignore[arg-type]
