@@ -1,9 +1,9 @@
-"""What explaining a patient takes in memory, by the number of his tiles and of the steps of integration.
+"""What explaining a patient takes in memory, by the number of their tiles and of the steps of integration.
 
     python benchmarks/explain_memory.py
 
 Each case runs in a process of its own: a network of random weights explains one patient, whose tiles are noise, with
-everything that `fusion.explain` does of him: integrated gradients of tokens and of pixels, Shapley values, deletion.
+everything that `fusion.explain` does of them: integrated gradients of tokens and of pixels, Shapley values, deletion.
 Prints the peak resident memory above that of the process before, and the bytes of the patient's own tiles and tokens.
 """
 

@@ -1,6 +1,6 @@
 """Say per patient and over a cohort what a trained run's scores rest on, and how far that can be believed.
 
-Every patient is explained by the models of the fold that left him out. Written are attributions.parquet and
+Every patient is explained by the models of the fold that left them out. Written are attributions.parquet and
 attribution_report.html with a page a patient; an interrupted command goes on where it stopped.
 
   attributions.parquet       patient, arm, endpoint, modality, feature, value, baseline, attribution (signed log-odds),

@@ -1,7 +1,7 @@
 """Apply a trained run to patients: new ones, an external cohort, or its own patients out of fold.
 
 Every fold's models score every new patient; a patient's score is their mean. A patient whom the run trained on is
-scored only by the models of the folds that left him out. New patients need no outcome and may lack any modality.
+scored only by the models of the folds that left them out. New patients need no outcome and may lack any modality.
 
   predictions.csv         patient_id, score, low, high (the lowest and highest of the fold models: no confidence
                           interval), modalities, out_of_distribution; then distance, fold_models, in_training

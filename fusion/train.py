@@ -1,7 +1,7 @@
 """Train an attention-fusion model on a cohort, and compare it honestly with what is simpler.
 
 Every arm (the fused model, each modality alone, late fusion, classical models) is trained on the same folds; each
-patient is scored by models that never saw him. The run folder holds all of it, with a report.
+patient is scored by models that never saw them. The run folder holds all of it, with a report.
 """
 
 # What happens, as the method section of a paper would tell it, is `train`. The protocol of one fold is in

@@ -111,7 +111,7 @@ def _table(
     *,
     trained: set[str],
 ) -> pd.DataFrame:
-    """predictions.csv; `scores`, of a fold: ``(patient,)`` or ``(patient, class)``, NaN where it trained on him."""
+    """predictions.csv; `scores`, of a fold: ``(patient,)`` or ``(patient, class)``, NaN where it trained on them."""
     patients = list(distances.index)
     first = np.stack(scores).reshape(len(scores), len(patients), -1)[..., 0]
     # Distances are relative to each fold's limit; unlike in most folds means unlike.

@@ -28,8 +28,8 @@ COLUMNS = {
     "modalities": "which of the run's modalities the patient has, joined by +; the score is made of these",
     "out_of_distribution": "true where distance is above 1: unlike the patients that the run trained on",
     "distance": "Mahalanobis distance to the training patients over the limit of their own fold; above 1 is unusual",
-    "fold_models": "how many folds' models scored the patient: all, or those that did not train on him",
-    "in_training": "true where some fold trained on the patient; his score is then out of fold",
+    "fold_models": "how many folds' models scored the patient: all, or those that did not train on them",
+    "in_training": "true where some fold trained on the patient; the score is then out of fold",
     "simulated": "true: run or cohort is simulated, and the score says nothing of a real patient",
 }
 """Column of predictions.csv → what it means, for predictions.json and the report."""

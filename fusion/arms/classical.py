@@ -109,7 +109,7 @@ class ClassicalArm:
         return features(seen, patient_ids)
 
     def _inner_logits(self, data: FoldData, value: float) -> Table:
-        """Logits of every training patient by the model of the inner fold that did not train on him."""
+        """Logits of every training patient by the model of the inner fold that did not train on them."""
         parts = []
         for fitted, inner in zip(data.members, data.fold.inner, strict=True):
             model = self._build(value, data.seed)

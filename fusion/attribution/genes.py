@@ -33,7 +33,7 @@ class GeneSum:
     row: dict[str, int]
 
     def of(self, patient: str) -> Floats | None:
-        """``(gene,)`` of a patient; None where he is not in it."""
+        """``(gene,)`` of a patient; None where they are not in it."""
         at = self.row.get(patient)
         return None if at is None else self.burdens[at]
 

@@ -54,7 +54,7 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """One patient as a member sees him; a batch of one.
+    """One patient as a member sees them; a batch of one.
 
     Attributes:
         tokens: modality → ``(1, feature)`` numbers or ``(1, tile, width)`` encoded tokens.
@@ -105,7 +105,7 @@ class ExplainedMember:
         return self.model.encoders[name]  # type: ignore[return-value]  # ModuleDict holds what it was given
 
     def load(self, patient: str) -> Inputs:
-        """Read a patient and encode his tiles, once for everything that follows."""
+        """Read a patient and encode their tiles, once for everything that follows."""
         items = {name: part.load(patient) for name, part in self.member.fitted.items()}
         values, masks = {}, {}
         for name, item in items.items():

@@ -1,4 +1,4 @@
-"""One patient, explained by the members of the fold that left him out: rows of the table, facts, and pictures."""
+"""One patient, explained by the members of the fold that left them out: rows of the table, facts, and pictures."""
 
 from __future__ import annotations
 

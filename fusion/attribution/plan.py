@@ -22,7 +22,7 @@ class Patient:
     Attributes:
         id: in the cohort.
         name: in the output; the id, or its hash.
-        fold: the place, in folds.json, of the fold that left him out.
+        fold: the place, in folds.json, of the fold that left them out.
         label: 0/1, -1 unknown.
         score: of the run, out of fold.
     """
@@ -35,7 +35,7 @@ class Patient:
 
 
 def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
-    """The patients that `config` asks for, each with the fold in which he was tested.
+    """The patients that `config` asks for, each with the fold in which they were tested.
 
     Raises:
         FusionError: an arm, repeat or patient that the run does not have.

@@ -4,7 +4,7 @@ Only this module reads the truth, and only after every patient is explained.
 
 Definitions, fixed on a cohort of another seed than those reported:
 
-- *Variants*: per patient with driving variants, each gene that was a candidate in his fold is a case; it is positive
+- *Variants*: per patient with driving variants, each gene that was a candidate in their fold is a case; it is positive
   where the patient carries a driving variant in it. The score of a gene is the size of its attribution, 0 where no
   member selected it. The figure is the mean over patients of the AUROC within a patient. The *strict* figure beside it
   leaves out all genes that no member selected, but not the driving ones: each of these is then below all others.

@@ -1,4 +1,4 @@
-"""What a patient's page shows of his volumes: planes through the patch that counts most, and what their voxels say."""
+"""A patient's page shows their volumes: planes through the patch that counts most, and what its voxels say."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def volume_pictures(
 
     Args:
         members: of the fold.
-        inputs: the patient as each of them sees him.
+        inputs: the patient as each of them sees them.
         name: a modality of kind ``volume``.
         table: a row a patch of the modality's spec, with ``attribution`` and ``attention``.
         pictures: to be added to.

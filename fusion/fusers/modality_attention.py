@@ -1,4 +1,4 @@
-"""Attention over modalities: a patient is the weighted mean of what each modality says of him."""
+"""Attention over modalities: a patient is the weighted mean of what each modality says of them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from fusion.report.theme import INK
 
 _POSITIVE, _NEGATIVE, _UNKNOWN = "#0072b2", "#d58a00", "#7f8792"
 ONE_BY_ONE = 400
-"""Patients up to whom each gets a line of his own."""
+"""Patients up to whom each gets a line of their own."""
 
 
 def scores(table: pd.DataFrame, labels: pd.Series[int], *, classes: tuple[str, str]) -> Figure:

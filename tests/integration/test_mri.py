@@ -43,7 +43,7 @@ def test_all_arms_score_everyone_and_all_is_stamped(mri: Path) -> None:
     assert json.loads((mri / "metrics.json").read_text())["simulated"] is True
     assert "SIMULATED" in (mri / "report.html").read_text()
     cohort = pd.read_csv(mri / "cohort.csv").set_index("patient_id")
-    assert cohort["mri"].sum() == 23  # one lacks the volumes, and is kept for his table
+    assert cohort["mri"].sum() == 23  # one lacks the volumes, and is kept for their table
 
 
 def test_prediction_repeats_out_of_fold_scores_and_takes_new_patients(mri: Path, workplace: Workplace) -> None:

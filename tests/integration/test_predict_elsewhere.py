@@ -20,7 +20,7 @@ COLUMNS = ["patient_id", "score", "low", "high", "modalities", "out_of_distribut
 
 
 def _renamed(text: str) -> str:
-    """SIM-BR-0007 → SIM-BR-9007, so that no fold trained on him."""
+    """SIM-BR-0007 → SIM-BR-9007, so that no fold trained on them."""
     return re.sub(r"SIM-BR-0(\d\d\d)", r"SIM-BR-9\1", text)
 
 

@@ -14,7 +14,7 @@ class MafVariants(Variants):
     """Variants from MAF files of the GDC, TCGA/Firehose or cBioPortal; arguments as in conf/modality/variants.yaml.
 
     `annotation` is not needed: a MAF names genes and consequences in columns. A patient whom the files do not name at
-    all may be free of mutations or not sequenced; he counts as without variants.
+    all may be free of mutations or not sequenced; they count as without variants.
     """
 
     def __init__(self, **settings: Any) -> None:

@@ -210,7 +210,7 @@ def test_pixels_are_complete_and_leave_the_weights_alone(members: list[Explained
     inputs = member.load("x")
     found = attribute_pixels(member, inputs, "slides", [1, 4], steps=32)
     assert found.scores.shape == (2, 16, 16)
-    # Independently: what the model says of the patient as he is, less what it says with both tiles blank.
+    # Independently: what the model says of the patient as they are, less what it says with both tiles blank.
     assert inputs.items["slides"] is not None
     whole = torch.from_numpy(inputs.items["slides"].values)
     center, _ = member.moments("slides", whole)

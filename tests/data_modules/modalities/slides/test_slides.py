@@ -330,7 +330,7 @@ def test_stains_are_brought_to_the_training_patients_average(stained: SimpleName
     before = np.abs(plain["SIM-2"].astype(int).mean(axis=(0, 2, 3)) - plain["SIM-1"].mean(axis=(0, 2, 3))).max()
     after = np.abs(values["SIM-2"].mean(axis=(0, 2, 3)) - values["SIM-1"].mean(axis=(0, 2, 3))).max()
     assert before > 20 and after < 3
-    # The only training patient is his own reference.
+    # The only training patient is their own reference.
     assert np.abs(values["SIM-1"] - plain["SIM-1"]).max() <= 3
     # Another training patient, another reference; nobody else's slide has a part in it.
     strong = slides.fit(["SIM-3"], NOBODY).load("SIM-2")

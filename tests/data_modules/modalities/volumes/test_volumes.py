@@ -51,7 +51,7 @@ def test_planes_through_a_patch_as_radiologists_look(volumes: Make, cohort: Path
     values = 100 * x + 10 * y + z  # to the right, to anterior, to superior
     # The sixth of eight patches of 4 voxels: right, posterior, superior half; its middle is voxel (6, 2, 6).
     axial, coronal, sagittal = fitted.planes(to_patches(values, (4, 4, 4)), through=5)
-    # RAS: index 0 is the patient's left. His right is on the left, so the first column has the largest x.
+    # RAS: index 0 is the patient's left. The patient's right is on the left, so the first column has the largest x.
     assert axial[0].tolist() == [100 * x + 70 + 6 for x in range(7, -1, -1)]  # front up
     assert coronal[:, 0].tolist() == [700 + 20 + z for z in range(7, -1, -1)]  # head up
     assert sagittal[0].tolist() == [600 + 10 * y + 7 for y in range(7, -1, -1)]
