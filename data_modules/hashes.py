@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from data_modules.files import replace_file
 
@@ -72,3 +72,27 @@ def content_hash(files: Sequence[Path], settings: Mapping[str, Any], *, memo: Pa
         digest.update(file_hash(path, memo=memo).encode())
     digest.update(json.dumps(settings, sort_keys=True, separators=(",", ":")).encode())
     return digest.hexdigest()
+
+
+Thing = TypeVar("Thing")
+
+
+def same_content(
+    files: Mapping[Thing, Sequence[Path]], owners: Mapping[Thing, str], *, memo: Path
+) -> list[list[Thing]]:
+    """Things of several owners whose files hold the same bytes; only those of equal size are hashed.
+
+    Args:
+        files: thing → its files.
+        owners: thing → whose it is.
+        memo: cache folder in which hashes are remembered.
+    """
+    sizes: dict[tuple[int, ...], list[Thing]] = {}
+    for thing, paths in files.items():
+        sizes.setdefault(tuple(path.stat().st_size for path in paths), []).append(thing)
+    contents: dict[str, list[Thing]] = {}
+    for alike in sizes.values():
+        if len({owners[thing] for thing in alike}) > 1:
+            for thing in alike:
+                contents.setdefault(content_hash(files[thing], {}, memo=memo), []).append(thing)
+    return [same for same in contents.values() if len({owners[thing] for thing in same}) > 1]

@@ -67,6 +67,8 @@ def train(config: DictConfig) -> float:
         # Ingest decides per genotype or per tile, so it runs once for all folds. Who has a modality is known after it.
         with progress.timed("ingest"):
             setup = setup.prepare(progress)
+            for line in (line for modality in setup.modalities.values() for line in modality.outliers):
+                progress.say(f"Note: {line}")
             cohort = setup.cohort
             folder.write_spec(cohort.spec)
             folder.write_cohort(cohort.reconciliation)

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 IN_MEMORY = 32 << 20
-"""Bytes up to which a bag is read whole, once, and may be kept: small bags are drawn from every epoch."""
+"""Bytes up to which a bag is read whole where it is kept: it is drawn from every epoch."""
+AT_ONCE = 1 << 20
+"""Bytes up to which a bag is read whole in any case: reading a part of it is no faster."""
 
 _CHUNK = 4096  # rows converted at a time where a whole bag is copied
 
@@ -92,7 +94,11 @@ class Bag:
 
     def settled(self) -> Any:
         """This bag, or, where it is small, its rows in memory."""
-        return np.asarray(self) if self.nbytes <= IN_MEMORY else self
+        return np.asarray(self) if self.nbytes <= min(AT_ONCE, IN_MEMORY) else self
+
+    def kept(self, room: int) -> Any:
+        """This bag, or, where memory of `room` bytes holds it and it is not large, its rows."""
+        return np.asarray(self) if self.nbytes <= min(IN_MEMORY, room) else self
 
 
 def resident(values: Any) -> int:

@@ -68,6 +68,10 @@ class ItemCache:
         if key in self._kept:
             return self._kept[key]
         item = load(patient)
+        values: Any = None if item is None else item.values  # noqa: PD011
+        if item is not None and isinstance(values, Bag):
+            # Read whole only where it stays: else every epoch would read megabytes for a few dozen tiles.
+            item = replace(item, values=values.kept(self._limit - self.bytes))
         size = 0 if item is None else resident(item.values) + item.mask.nbytes
         if self.bytes + size <= self._limit:
             self._kept[key] = item

@@ -59,7 +59,7 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
         wrong = [problem for problem in modality.check() if problem not in problems]
         problems += wrong
         account = None if wrong else getattr(modality, "account", None)
-        if account is not None and (account.used < account.found or account.remarks):
+        if account is not None and account.notable:
             notes.append(str(account))
         if not wrong:
             witness = getattr(modality, "of_table", None) is None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from data_modules.errors import some
 from data_modules.files import Listing, list_files
-from data_modules.hashes import content_hash
+from data_modules.hashes import same_content
 from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseModality, no_files, stray_problem
 from data_modules.patient_ids import PatientIds, below
@@ -80,6 +80,7 @@ class FileModality(BaseModality):
             noun="files",
             found=len(self._listing.found) + len(self._listing.hidden) + len(self._dead[1]),
             left_out={why: [below(root, path) for path in them] for why, them in left_out.items() if them},
+            doubles=self.doubles,
         )
 
     def is_wanted(self, name: str) -> bool:
@@ -170,31 +171,15 @@ class FileModality(BaseModality):
                 f"{self.same_name}. Rename them, narrow {self.key}.files to one folder, or let patient_pattern find "
                 "the patient in the path."
             )
-        return problems + ([] if problems else self._check_doubles())
+        return problems
 
     def parts(self, path: Path) -> list[Path]:
         """All files that hold the content of one."""
         return [path]
 
-    def _check_doubles(self) -> list[str]:
-        """One content under two patients: one of them has another's file. Only files of equal size are hashed."""
-        sizes: dict[tuple[int, ...], list[tuple[str, Path]]] = {}
-        for patient, bag in self.by_patient.items():
-            for path in bag:
-                sizes.setdefault(tuple(one.stat().st_size for one in self.parts(path)), []).append((patient, path))
-        cache, told = Path(self.source.cache), []
-        for alike in sizes.values():
-            if len({patient for patient, _ in alike}) < 2:
-                continue
-            contents: dict[str, list[tuple[str, Path]]] = {}
-            for patient, path in alike:
-                contents.setdefault(content_hash(self.parts(path), {}, memo=cache), []).append((patient, path))
-            for same in contents.values():
-                if len({patient for patient, _ in same}) > 1:
-                    told.append(" = ".join(f"{self.names[path]} of {patient}" for patient, path in same))
-        if not told:
-            return []
-        return [
-            f"{self.key}: {len(told)} {self.noun} are those of several patients, byte for byte ({some(told, 3)}). "
-            f"One of them has another's: put the right file in its place, or leave both out of {self.key}.files."
-        ]
+    @cached_property
+    def doubles(self) -> tuple[str, ...]:
+        """One content under two patients, as clauses; only files of equal size are hashed."""
+        owned = {path: patient for patient, bag in self.by_patient.items() for path in bag}
+        same = same_content({path: self.parts(path) for path in owned}, owned, memo=Path(self.source.cache))
+        return tuple(" = ".join(f"{self.names[path]} of {owned[path]}" for path in paths) for paths in same)

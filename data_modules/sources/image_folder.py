@@ -17,7 +17,6 @@ from data_modules.cohort.reconcile import ReconciledCohort
 from data_modules.cohort.source import CohortSource
 from data_modules.errors import CohortError, Problem, some
 from data_modules.files import list_files
-from data_modules.ingest.slides.image_files import is_uniform
 from data_modules.patient_ids import PatientIds, below
 from fusion.contract import Modality
 
@@ -196,11 +195,15 @@ class ImageFolder(CohortSource):
         copies = sum(len(same) - 1 for same in self._copies.values()) if require_labels else 0
         if not copies:
             return cohort
+        groups, _ = self._groups.map(self.images) if self._grouped else ({name: name for name in self.images}, [])
+        apart = [same for same in self._copies.values() if len({groups.get(one) for one in same} - {None}) > 1]
         note = f"{copies} of {len(self.images)} images are copies of another of their class, byte for byte"
-        told = (
-            note if self._grouped else f"{note}; one may be in training and its copy in test, so figures are optimistic"
-        )
-        return replace(cohort, notes=(*cohort.notes, f"{told}."))
+        if apart:
+            note += (
+                f"; of {len(apart)} images, copies may be in training and in test, so figures are optimistic "
+                f"({some([' = '.join(same) for same in apart], 2)})"
+            )
+        return replace(cohort, notes=(*cohort.notes, f"{note}."))
 
     @cached_property
     def _copies(self) -> dict[str, list[str]]:
@@ -211,7 +214,7 @@ class ImageFolder(CohortSource):
         return {content: names for content, names in found.items() if len(names) > 1}
 
     def _doubled(self) -> list[Problem]:
-        """One image in two classes, or of two groups."""
+        """One image in two classes."""
         label = self.endpoint.label
         classes = [names for names in self._copies.values() if len({label(folder_of(one)) for one in names} - {-1}) > 1]
         problems = []
@@ -224,24 +227,6 @@ class ImageFolder(CohortSource):
                     examples=tuple(" = ".join(names) for names in classes),
                 )
             )
-        if self._grouped:
-            groups, _ = self._groups.map(self.images)
-            several = [
-                names
-                for names in self._copies.values()
-                if names not in classes and len({groups.get(one) for one in names} - {None}) > 1
-            ]
-            # Tiles of one colour (empty glass) are equal by chance.
-            several = [names for names in several if not is_uniform(self.root / names[0])]
-            if several:
-                remedy = "One of them has another's: mend cohort.group_pattern or group_sheet, or take these images out"
-                problems.append(
-                    Problem(
-                        what="images are of several groups, byte for byte the same",
-                        remedy=remedy,
-                        examples=tuple(" = ".join(names) for names in several),
-                    )
-                )
         return problems
 
     def _training_problems(self) -> list[Problem]:

@@ -11,7 +11,7 @@ STAMP       `feats`     corners in microns (``unit`` = um)     ``tile_size_um``,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import h5py
 
 _NAMES = ("features", "feats")
+_SAME_SIZE = 1.25
+FEATURE_ENDINGS = (".h5", ".hdf5", ".hdf")
 _CHUNK = 8192  # rows in memory at a time
 
 
@@ -47,6 +49,8 @@ class FeatureFile:
         has_coords: whether it says where its tiles lie.
         unit: of the coordinates: ``px`` (level 0) or ``um``.
         side: of a tile, in that unit; None where the file does not say.
+        microns: side of a tile in the tissue, by STAMP's size in microns or by the magnification that TRIDENT aimed at
+            (10 microns a pixel at 1×); None where pixels alone are said.
         encoder: what the file says made its features; None where it does not.
     """
 
@@ -58,6 +62,7 @@ class FeatureFile:
     has_coords: bool
     unit: str
     side: float | None
+    microns: float | None
     encoder: str | None
 
     def part(self) -> Part:
@@ -132,6 +137,8 @@ def read_header(path: Path) -> FeatureFile:
             )
         attributes = {**dict(file.attrs), **dict(file[key].attrs), **({} if coords is None else dict(coords.attrs))}
         side = next((attributes[name] for name in _SIDES if name in attributes), None)
+        if side is not None and "patch_size_level0" not in attributes and "downsample" in attributes:
+            side = _number(side) * _number(attributes["downsample"])  # CLAM's patch_size is of the level it read
         encoder = next((attributes[name] for name in ("encoder", "extractor") if name in attributes), None)
         return FeatureFile(
             path=path,
@@ -141,12 +148,40 @@ def read_header(path: Path) -> FeatureFile:
             leading=leading,
             has_coords=coords is not None,
             unit="um" if _text(attributes.get("unit", "")) in ("um", "µm") else "px",
-            side=None if side is None else float(np.ravel(side)[0]),
+            side=None if side is None else _number(side),
+            microns=_microns(attributes),
             encoder=None if encoder is None else _text(encoder),
         )
 
 
 _SIDES = ("tile_size_um", "patch_size_level0", "tile_size", "patch_size")
+
+
+def _microns(attributes: Mapping[str, Any]) -> float | None:
+    """Side of a tile in microns, from what says it for certain."""
+    if "tile_size_um" in attributes:
+        return _number(attributes["tile_size_um"])
+    for size, power in (("patch_size", "target_magnification"), ("patch_size_level0", "level0_magnification")):
+        if size in attributes and power in attributes and _number(attributes[power]) > 0:
+            return _number(attributes[size]) * 10 / _number(attributes[power])
+    return None
+
+
+def same_size(one: float, other: float) -> bool:
+    """Whether tiles are of one size in the tissue; scanners' 20× are some per cent apart."""
+    return max(one, other) <= _SAME_SIZE * min(one, other)
+
+
+def _number(value: Any) -> float:
+    return float(np.ravel(value)[0])
+
+
+def is_feature_file(path: Path) -> bool:
+    """By its ending, else by its first bytes."""
+    if path.suffix.lower() in FEATURE_ENDINGS:
+        return True
+    with path.open("rb") as stream:
+        return stream.read(8) == b"\x89HDF\r\n\x1a\n"
 
 
 def _text(value: Any) -> str:

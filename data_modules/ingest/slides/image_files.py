@@ -55,15 +55,6 @@ def read_image(path: Path, *, size: int | None = None) -> NDArray[np.uint8]:
         raise ImageError(f"{path} is truncated or damaged ({error})") from error
 
 
-def is_uniform(path: Path) -> bool:
-    """Whether an image is of one colour throughout."""
-    try:
-        pixels = read_image(path)
-    except ImageError:
-        return False
-    return bool((pixels == pixels[:, :1, :1]).all())
-
-
 def _opened(path: Path) -> Image:
     from PIL import Image
 

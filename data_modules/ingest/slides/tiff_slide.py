@@ -6,6 +6,7 @@ Of several images in a file (label, macro, slide) the one of the most pixels is 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ class TiffSlide:
     def __init__(self, path: Path) -> None:
         import tifffile
 
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # of damaged tags; what matters is raised
         try:
             self._file = tifffile.TiffFile(path)
         except (tifffile.TiffFileError, OSError, IndexError, ValueError) as error:
@@ -215,9 +217,7 @@ def refuse_cut(file: Any) -> None:
         if len(offsets) and len(offsets) == len(counts):
             needed = max(needed, int(np.max(np.asarray(offsets, dtype=np.int64) + np.asarray(counts, dtype=np.int64))))
     if needed > size:
-        raise ValueError(
-            f"cut short: it has {size:,} bytes, and its index tells of pixels up to {needed:,}. Copy it again"
-        )
+        raise ValueError(f"cut short: it has {size:,} bytes, and its index tells of pixels up to {needed:,}")
 
 
 def _refuse_others(page: Any, *, axes: str) -> None:

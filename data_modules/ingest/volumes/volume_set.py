@@ -16,7 +16,7 @@ from data_modules.errors import some
 from data_modules.files import replace_file
 from data_modules.hashes import content_hash, write_text_atomic
 from data_modules.ingest.common.cache import CacheEntry
-from data_modules.ingest.volumes.files import VolumeError, VolumeFile, volume_hash
+from data_modules.ingest.volumes.files import VolumeError
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeEntry, VolumeSettings, entry_for, ingest_patient
 from fusion.contract import FusionError
 
@@ -122,36 +122,6 @@ def _load(places: Mapping[str, CacheEntry], *, cache: Path, simulated: bool) -> 
 def _set_folder(places: Mapping[str, CacheEntry], *, cache: Path, simulated: bool) -> Path:
     rules = {"simulated": simulated, "entries": [[patient, place.key] for patient, place in places.items()]}
     return CacheEntry(root=cache, kind="volume_sets", key=content_hash([], rules)).folder
-
-
-def doubled(requests: Sequence[PatientVolumes], *, key: str, cache: Path) -> list[str]:
-    """One volume under two patients, as a sentence for `check`; only files of equal size are hashed.
-
-    Args:
-        requests: of all patients.
-        key: of the modality in the configuration.
-        cache: where hashes are remembered.
-    """
-    sizes: dict[tuple[int, ...], list[tuple[str, VolumeFile]]] = {}
-    for request in requests:
-        for file in request.files.values():
-            sizes.setdefault(tuple(path.stat().st_size for path in file.paths), []).append((request.patient, file))
-    contents: dict[str, list[tuple[str, VolumeFile]]] = {}
-    for alike in sizes.values():
-        if len({patient for patient, _ in alike}) > 1:
-            for patient, file in alike:
-                contents.setdefault(volume_hash(file, memo=cache), []).append((patient, file))
-    told = [
-        " = ".join(f"{file.name} of {patient}" for patient, file in same)
-        for same in contents.values()
-        if len({patient for patient, _ in same}) > 1
-    ]
-    if not told:
-        return []
-    return [
-        f"{key}: {len(told)} volumes are those of several patients, byte for byte ({some(told, 3)}). One of them has "
-        f"another's: put the right file in its place, or leave both out of {key}.files."
-    ]
 
 
 def _too_many(errors: dict[str, str], *, total: int, max_failed: float, name: str) -> FusionError:

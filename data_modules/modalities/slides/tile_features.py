@@ -14,11 +14,19 @@ from data_modules.batches.bags import Bag
 from data_modules.errors import some
 from data_modules.hashes import content_hash
 from data_modules.ingest.common.cache import CacheEntry
-from data_modules.ingest.slides.embed.known_encoders import known
-from data_modules.ingest.slides.feature_files import FeatureFile, FeatureFileError, read_header, summarise
+from data_modules.ingest.slides.embed.known_encoders import known, same_encoder
+from data_modules.ingest.slides.feature_files import (
+    FEATURE_ENDINGS,
+    FeatureFile,
+    FeatureFileError,
+    is_feature_file,
+    read_header,
+    same_size,
+    summarise,
+)
 from data_modules.modalities.base import BaseFitted
 from data_modules.modalities.files import FileModality
-from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, State
+from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +71,19 @@ class TileFeatures(FileModality):
         self._encoder = encoder
         self._width = width
 
+    def sort_out(self, found: list[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
+        """HDF5 files alone: CLAM and TRIDENT leave pickles, pictures and tables beside them."""
+        kept = [path for path in found if is_feature_file(path)]
+        rest = [path for path in found if path not in set(kept)]
+        return kept, {"that are no HDF5": rest} if rest else {}
+
+    def is_wanted(self, name: str) -> bool:
+        return Path(name).suffix.lower() in FEATURE_ENDINGS
+
+    def quality(self) -> Sequence[Quality]:
+        """Files found, used and left out."""
+        return [Quality(title="tile features", counts={"files": self.account.counts}, folder=Path(self.source.cache))]
+
     @cached_property
     def _headers(self) -> tuple[dict[Path, FeatureFile], list[str]]:
         """Headers of the files of patients, and what is wrong with those that have none."""
@@ -90,6 +111,12 @@ class TileFeatures(FileModality):
             raise FusionError(f"{self.key}.files: there are no features to read.")
         return self._expected_width or widths.most_common(1)[0][0]
 
+    @cached_property
+    def microns(self) -> float | None:
+        """Side of most files' tiles in the tissue; None where no file says it."""
+        said = Counter(one.microns for one in self._headers[0].values() if one.microns is not None)
+        return said.most_common(1)[0][0] if said else None
+
     @property
     def _expected_width(self) -> int | None:
         """What the configuration demands."""
@@ -112,7 +139,7 @@ class TileFeatures(FileModality):
     def _check_alike(self, headers: Sequence[FeatureFile]) -> list[str]:
         """Widths and encoders agree with one another and with the configuration."""
         problems = []
-        odd = [f"{one.path.name} has {one.width}" for one in headers if one.width != self.width]
+        odd = [f"{self.names[one.path]} has {one.width}" for one in headers if one.width != self.width]
         if odd:
             wanted = (
                 f"{self.key}.{'width' if self._width else 'encoder'} wants"
@@ -126,14 +153,27 @@ class TileFeatures(FileModality):
         said = Counter(one.encoder for one in headers if one.encoder is not None)
         allowed = self._encoder or (said.most_common(1)[0][0] if said else None)
         others = [
-            f"{one.path.name} says {one.encoder}"
+            f"{self.names[one.path]} says {one.encoder}"
             for one in headers
-            if one.encoder is not None and allowed is not None and not _same_encoder(one.encoder, allowed)
+            if one.encoder is not None and allowed is not None and not same_encoder(one.encoder, allowed)
         ]
         if others:
             problems.append(
                 f"{self.key}: the features are to be {allowed}'s, but {some(others)}. Set {self.key}.encoder to what "
                 f"made them, and leave the others out of {self.key}.files."
+            )
+        sizes = [one for one in headers if one.microns is not None]
+        usual = self.microns
+        other = [
+            f"{self.names[one.path]} has {one.microns:g} µm"
+            for one in sizes
+            if one.microns is not None and usual is not None and not same_size(one.microns, usual)
+        ]
+        if other:
+            problems.append(
+                f"{self.key}: tiles of {len(sizes) - len(other)} of {len(sizes)} files are {usual:g} µm wide, but "
+                f"{some(other)}: features of two magnifications. Extract all at one, or leave the others out of "
+                f"{self.key}.files."
             )
         units = Counter(one.unit for one in headers if one.has_coords)
         if len(units) > 1:
@@ -184,9 +224,9 @@ class TileFeatures(FileModality):
         mine = self.identity()
         for key, trained in state.config.items():
             here = mine.get(key)
-            same = here == trained or (
-                key == "encoder" and None not in (here, trained) and _same_encoder(here, trained)
-            )
+            same = here == trained or (key == "encoder" and None not in (here, trained) and same_encoder(here, trained))
+            if key == "microns":  # what one of them does not say cannot be compared
+                same = here is None or trained is None or same_size(here, trained)
             if not same:
                 raise FusionError(
                     f"{self.key}: the {key} of the features is {here!r} here, but the run was trained with {trained!r}."
@@ -197,7 +237,11 @@ class TileFeatures(FileModality):
     def identity(self) -> dict[str, Any]:
         """What must agree between the features a model was trained on and those it is applied to."""
         said = sorted({one.encoder for one in self._headers[0].values() if one.encoder is not None})
-        return {"width": self.width, "encoder": self._encoder or (said[0] if said else None)}
+        return {
+            "width": self.width,
+            "encoder": self._encoder or (said[0] if said else None),
+            "microns": self.microns,
+        }
 
     def summaries(self, patient_id: str) -> NDArray[np.float64] | None:
         """Mean, then standard deviation over the patient's tiles, ``(2 · feature,)``."""
@@ -210,13 +254,6 @@ class TileFeatures(FileModality):
         # The spread of a mixture: the mean of the squares less the square of the mean.
         square = share @ (parts[:, 1] ** 2 + parts[:, 0] ** 2)
         return np.concatenate([mean, np.sqrt(np.maximum(square - mean**2, 0))])
-
-
-def _same_encoder(one: str | None, other: str | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    first, second = known(one), known(other)
-    return one.lower() == other.lower() or (first is not None and first is second)
 
 
 class FittedTileFeatures(BaseFitted):
@@ -238,7 +275,7 @@ class FittedTileFeatures(BaseFitted):
             mask=np.ones(len(bag), dtype=np.bool_),
             coords=np.concatenate(known_places) if len(known_places) == len(places) else None,
             source=np.repeat(np.arange(len(headers)), [header.rows for header in headers]),
-            files=tuple(header.path.name for header in headers),
+            files=tuple(self._features.names[header.path] for header in headers),
         )
 
     def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:

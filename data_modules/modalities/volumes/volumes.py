@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_modules.errors import some
+from data_modules.hashes import same_content
 from data_modules.ingest.volumes.find import Found, find_all
 from data_modules.ingest.volumes.grid import Crop, GridSettings, Scalar, from_patches
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeSettings
 from data_modules.ingest.volumes.panel import grey, planes
-from data_modules.ingest.volumes.volume_set import VolumeSet, doubled, ingest_volumes, load_set
+from data_modules.ingest.volumes.volume_set import VolumeSet, ingest_volumes, load_set
 from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseFitted, BaseModality, require_same
+from data_modules.modalities.outliers import VOLUME_FACTS, outlier_line
 from data_modules.modalities.quality import volume_quality
 from data_modules.modalities.volumes.naming import Sorted, parse_sequences
 from data_modules.patient_ids import PatientIds
@@ -106,8 +108,21 @@ class Volumes(BaseModality):
             noun="volumes and other files",
             found=total + len(left_out.get("links to nothing that no sequence matches", [])),
             left_out=left_out,
+            doubles=self.doubles,
             remarks=named.remarks,
         )
+
+    @cached_property
+    def doubles(self) -> tuple[str, ...]:
+        """One volume under two patients, as clauses."""
+        owned = {file: one.patient for one in self.requests for file in one.files.values()}
+        same = same_content({file: file.paths for file in owned}, owned, memo=Path(self.source.cache))
+        return tuple(" = ".join(f"{file.name} of {owned[file]}" for file in files) for files in same)
+
+    @property
+    def outliers(self) -> tuple[str, ...]:
+        """Volumes unlike the rest of the cohort, in one line."""
+        return outlier_line(self.ingested.folder, VOLUME_FACTS, key=self.key)
 
     def _matches(self, name: str) -> bool:
         mask = self.sequences.mask
@@ -157,8 +172,7 @@ class Volumes(BaseModality):
                 f"{self.key}: {len(dead)} volumes are links to nothing ({some(dead, 3)}). Fetch what they lead to (of "
                 "DataLad: datalad get), or remove these links."
             )
-        problems += self._named.problems(len(found.volumes), needs_mask=self.settings.grid.crop == "mask")
-        return problems + ([] if problems else doubled(self.requests, key=self.key, cache=Path(self.source.cache)))
+        return problems + self._named.problems(len(found.volumes), needs_mask=self.settings.grid.crop == "mask")
 
     def prepare(self, progress: Progress) -> None:
         ingest_volumes(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data_modules.batches.bags import Bag, Part, resident
-from data_modules.batches.dataset import Draw, PatientDataset
+from data_modules.batches.dataset import Draw, ItemCache, PatientDataset
 from fusion.contract import Item, ModalitySpec
 
 
@@ -80,7 +81,17 @@ def test_training_reads_the_drawn_tokens_and_evaluation_all(pieces: list[np.ndar
         def load(self, patient: str) -> Item:
             return Item(values=bag_of(pieces, seen), mask=np.ones(13, dtype=bool))  # type: ignore[arg-type]
 
-    dataset = PatientDataset({"slides": Fitted()}, ["a"], pd.Series({"a": 1}), tiles=4)  # type: ignore[dict-item]
+    def dataset_of(room: int) -> PatientDataset:
+        fitted: Any = {"slides": Fitted()}
+        return PatientDataset(fitted, ["a"], pd.Series({"a": 1}), tiles=4, cache=ItemCache(room))
+
+    # Where memory has room the bag is read whole, once; else no more than what is drawn, each time.
+    roomy = dataset_of(10_000)
+    for epoch in range(3):
+        roomy[[Draw(position=0, epoch=epoch)]]
+    assert sum(seen) == 13
+    seen.clear()
+    dataset = dataset_of(13)
     drawn = dataset[[Draw(position=0, epoch=0)]].modalities["slides"]
     assert sum(seen) == 4 and drawn.values.shape == (1, 4, 3)
     assert all(any(np.array_equal(row, other) for other in whole) for row in drawn.values[0].numpy())

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_modules.hashes import file_hash
-from data_modules.ingest.slides.embed.frozen_encoders import HUB, build_encoder, facts_of, hub_file
+from data_modules.ingest.slides.embed.frozen_encoders import (
+    HUB,
+    build_encoder,
+    facts_of,
+    hub_file,
+    own_code,
+    own_weights,
+)
 from data_modules.ingest.slides.embed.known_encoders import KnownEncoder
 from data_modules.ingest.slides.embed.run_weights import RunWeights, find_run, is_run
 from fusion.contract import FusionError
@@ -110,8 +117,15 @@ class EmbeddingSettings:
 
     @cached_property
     def weights_name(self) -> str:
-        """What identifies the weights: a hash of their bytes, or the hub's name."""
+        """What identifies the weights: a hash of their bytes, or the hub's name; of your own class, its code too.
+
+        Its code is the file of the class, not what that imports. Weights that it brings itself are hashed as it builds
+        them; where it draws them at random they are others each time, and so is the entry.
+        """
         file = self.weights_file
+        if self.facts.source == "own":
+            weights = own_weights(self.encoder) if file is None else file_hash(file)
+            return f"{own_code(self.encoder)[:16]}:{weights[:16]}"
         return f"{HUB}{self.facts.hub}" if file is None else file_hash(file)[:16]
 
     def identity(self) -> dict[str, Any]:

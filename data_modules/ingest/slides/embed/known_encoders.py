@@ -169,3 +169,11 @@ def known(name: str) -> KnownEncoder | None:
     """The encoder of this name, in our spelling or in a peer's; None for others."""
     key = name.strip().lower()
     return KNOWN_ENCODERS.get(ALIASES.get(key, key))
+
+
+def same_encoder(one: str | None, other: str | None) -> bool:
+    """Whether two names are one encoder's."""
+    if one is None or other is None:
+        return one is other
+    first, second = known(one), known(other)
+    return one.lower() == other.lower() or (first is not None and first is second)
