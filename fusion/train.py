@@ -53,8 +53,6 @@ def train(config: DictConfig) -> float:
         with progress.timed("cohort"):
             setup = open_setup(config, progress)
             cohort = setup.cohort
-            for note in cohort.notes:
-                progress.say(f"Note: {note}")
             # Folds that cannot be are refused before the long work; whom ingest leaves is not known yet.
             instantiate(config.folds, cohort, path=None, seed=config.seed)
             folder.begin(
@@ -67,8 +65,6 @@ def train(config: DictConfig) -> float:
         # Ingest decides per genotype or per tile, so it runs once for all folds. Who has a modality is known after it.
         with progress.timed("ingest"):
             setup = setup.prepare(progress)
-            for line in (line for modality in setup.modalities.values() for line in modality.outliers):
-                progress.say(f"Note: {line}")
             cohort = setup.cohort
             folder.write_spec(cohort.spec)
             folder.write_cohort(cohort.reconciliation)

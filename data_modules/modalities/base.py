@@ -63,11 +63,6 @@ class BaseModality(ABC):
         """What became of the files or samples that were found, for the console; None where nothing is sorted out."""
         return None
 
-    @property
-    def outliers(self) -> tuple[str, ...]:
-        """What is unlike the rest of the cohort after `prepare`, each a line for the console; by default nothing."""
-        return ()
-
     @abstractmethod
     def check(self) -> list[str]:
         """Problems that can be seen from headers and listings alone."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from data_modules.modalities.outliers import SLIDE_FACTS, VOLUME_FACTS, outlier_line
 from fusion.contract import Quality
 
 if TYPE_CHECKING:
@@ -52,7 +53,13 @@ def slide_quality(folder: Path, account: Account) -> Quality:
         "slides": {"read": len(read), "failed": len(table) - len(read)},
         "tiles": {"possible": _total(read, "tiles_possible"), "kept": _total(read, "tiles_kept")},
     }
-    return Quality(title="slides", counts=counts, notes=notes, folder=folder)
+    return Quality(
+        title="slides",
+        counts=counts,
+        notes=notes,
+        folder=folder,
+        said=outlier_line(folder, SLIDE_FACTS, key=account.key),
+    )
 
 
 def volume_quality(folder: Path, account: Account) -> Quality:
@@ -64,7 +71,8 @@ def volume_quality(folder: Path, account: Account) -> Quality:
         "volumes": {"read": len(table) - failed},
         "patients": {"failed": failed},
     }
-    return Quality(title="volumes", counts=counts, folder=folder)
+    said = outlier_line(folder, VOLUME_FACTS, key=account.key)
+    return Quality(title="volumes", counts=counts, folder=folder, said=said)
 
 
 def _table(folder: Path) -> pd.DataFrame:

@@ -128,11 +128,6 @@ class Modality(Protocol):
         """Patient → why nothing of theirs could be used, of patients whom files name; empty before `prepare`."""
         ...
 
-    @property
-    def outliers(self) -> Sequence[str]:
-        """What is unlike the rest of the cohort after `prepare`, each a line for the console."""
-        ...
-
     def quality(self) -> Sequence[Quality]:
         """What `prepare` found in the files and dropped of them; empty where nothing is ingested."""
         ...

@@ -52,8 +52,6 @@ def run_command(
             sys.stdout.write(summary(modality))
             for part in modality.quality():
                 sys.stdout.write("".join(f"Note: {sentence}\n" for sentence in part.said))
-            for line in modality.outliers:
-                sys.stdout.write(f"  {line}\n")
     except FusionError as error:
         sys.stderr.write(f"{error}\n")
         return MENDABLE

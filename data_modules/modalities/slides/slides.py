@@ -20,7 +20,6 @@ from data_modules.ingest.slides.tiles import TileSettings
 from data_modules.ingest.slides.tissue import settings_from
 from data_modules.modalities.base import require_same
 from data_modules.modalities.files import FileModality
-from data_modules.modalities.outliers import SLIDE_FACTS, outlier_line
 from data_modules.modalities.quality import slide_quality
 from data_modules.modalities.slides.fitted import FittedSlides
 from data_modules.modalities.slides.opening import opening_problems
@@ -169,11 +168,6 @@ class Slides(FileModality):
             simulated=self.source.simulated,
         )
         self.__dict__.pop("ingested", None)
-
-    @property
-    def outliers(self) -> tuple[str, ...]:
-        """Slides unlike the rest of the cohort, in one line."""
-        return outlier_line(self.ingested.folder, SLIDE_FACTS, key=self.key)
 
     def quality(self) -> Sequence[Quality]:
         """Slides read and failed, tiles kept, and on how many slides there was pen, a fold, blur or a bubble."""

@@ -20,7 +20,6 @@ from data_modules.ingest.volumes.panel import grey, planes
 from data_modules.ingest.volumes.volume_set import VolumeSet, ingest_volumes, load_set
 from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseFitted, BaseModality, require_same
-from data_modules.modalities.outliers import VOLUME_FACTS, outlier_line
 from data_modules.modalities.quality import volume_quality
 from data_modules.modalities.volumes.naming import Sorted, parse_sequences
 from data_modules.patient_ids import PatientIds
@@ -118,11 +117,6 @@ class Volumes(BaseModality):
         owned = {file: one.patient for one in self.requests for file in one.files.values()}
         same = same_content({file: file.paths for file in owned}, owned, memo=Path(self.source.cache))
         return tuple(" = ".join(f"{file.name} of {owned[file]}" for file in files) for files in same)
-
-    @property
-    def outliers(self) -> tuple[str, ...]:
-        """Volumes unlike the rest of the cohort, in one line."""
-        return outlier_line(self.ingested.folder, VOLUME_FACTS, key=self.key)
 
     def _matches(self, name: str) -> bool:
         mask = self.sequences.mask
