@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,10 @@ import pandas as pd
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 
+from fusion.apply.arms import FoldArms, kept_arms
 from fusion.apply.matching import Matching, match_all
-from fusion.apply.trained import load_members, member_logits, score
-from fusion.arms.classical import features
 from fusion.contract import Progress
-from fusion.evaluation.outcome import outcome_of
+from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.protocol.novelty import Novelty
 from fusion.run.state import load_state
 
@@ -36,6 +34,7 @@ class Application:
         matches: modality → features matched, missing and extra, where features are matched by name.
         arm: which was applied.
         notes: what a reader of the scores must know, each a sentence.
+        compared: the other arms that the run kept, where labels allow to compare them: their scores and threshold.
     """
 
     table: pd.DataFrame
@@ -43,6 +42,20 @@ class Application:
     matches: dict[str, Matching]
     arm: str
     notes: tuple[str, ...]
+    compared: Mapping[str, Compared] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Another arm's mean scores over the folds.
+
+    Attributes:
+        columns: name → ``(patient,)``, in the order of the table: score, and one a class where there are several.
+        threshold: mean of the folds' thresholds.
+    """
+
+    columns: Mapping[str, Any]
+    threshold: float
 
 
 def apply(
@@ -61,7 +74,7 @@ def apply(
         folder: the run.
         config: the run's configuration, reading the new cohort.
         setup: the new cohort.
-        arm: ``fusion`` or ``only_<modality>``.
+        arm: any that the run kept; fusion is compared with all others where enough patients are labelled.
         patients: whom to score.
         min_match: see `fusion.apply.matching.match_all`.
         progress: of the folds.
@@ -74,33 +87,61 @@ def apply(
     matches = match_all(_states(models.values()), setup.modalities, min_match=min_match)
     make_data = instantiate(config.datamodule)
     endpoint = folder.cohort_spec().endpoint
-    scores: list[NDArray[np.float64]] = []
+    outcome = outcome_of(endpoint)
+    wanted = [arm]
+    if arm == "fusion" and enough(labels_of(setup, outcome, patients)):
+        wanted += [one for one in kept_arms(list(models.values()), list(setup.modalities)) if one != arm]
+    scores: dict[str, list[NDArray[np.float64]]] = {one: [] for one in wanted}
+    thresholds: dict[str, list[float]] = {one: [] for one in wanted}
     distances = pd.DataFrame(np.nan, index=list(patients), columns=list(models))
-    thresholds = []
     for done, fold in enumerate(folds):
         progress("Scoring by fold models", done, len(folds))
         name = _name(fold)
         trained = set(fold["train"])
         unseen = [patient for patient in patients if patient not in trained]
-        members = load_members(
-            models[name], name, arm=arm, config=config, endpoint=endpoint, modalities=setup.modalities
+        arms = FoldArms(
+            models[name],
+            config=config,
+            endpoint=endpoint,
+            modalities=setup.modalities,
+            patients=unseen,
+            make_data=make_data,
         )
+        for one in wanted:
+            thresholds[one].append(arms.threshold(one))
+            if unseen:
+                mine = arms.score(one)
+                scores[one].append(np.full((len(patients), *mine.shape[1:]), np.nan))
+                scores[one][-1][[patient not in trained for patient in patients]] = mine
         if unseen:
-            ensemble = list(members)
-            mine = score(ensemble, member_logits(ensemble, unseen, make_data))
-            scores.append(np.full((len(patients), *mine.shape[1:]), np.nan))
-            scores[-1][[patient not in trained for patient in patients]] = mine
-            distances.loc[unseen, name] = _distance(models[name], setup, unseen)
-        thresholds.append(json.loads((models[name] / arm / "arm.json").read_text())["calibration"]["threshold"])
+            distances.loc[unseen, name] = _distance(models[name], arms.table, setup)
     progress("Scoring by fold models", len(folds), len(folds))
     trained_on = {patient for fold in folds for patient in fold["train"]}
+    summaries = {one: outcome.summary(np.stack(found)) for one, found in scores.items()}
     return Application(
-        table=_table(setup, outcome_of(endpoint).summary(np.stack(scores)), scores, distances, trained=trained_on),
-        threshold=float(np.mean(np.array(thresholds, dtype=np.float64))),
+        table=_table(setup, summaries[arm], scores[arm], distances, trained=trained_on),
+        threshold=float(np.mean(thresholds[arm])),
         matches=matches,
         arm=arm,
         notes=tuple(_notes(folder, setup, matches, trained=sum(one in trained_on for one in patients))),
+        compared={
+            one: Compared(
+                columns={key: found for key, found in summaries[one].items() if key.startswith("score")},
+                threshold=float(np.mean(thresholds[one])),
+            )
+            for one in wanted[1:]
+        },
     )
+
+
+def labels_of(setup: Setup, outcome: Outcome, patients: Sequence[str]) -> pd.Series[int]:
+    """The patients' labels as positions in the run's classes, −1 where unknown."""
+    return outcome.align(setup.cohort.labels, setup.cohort.spec.endpoint.classes).loc[list(patients)]
+
+
+def enough(labels: pd.Series[int]) -> bool:
+    """Whether two patients of two classes are labelled: a draw of a class of one is mostly that patient or nobody."""
+    return bool((labels[labels >= 0].value_counts() > 1).sum() >= 2)
 
 
 def _table(
@@ -151,14 +192,9 @@ def _states(models: Any) -> list[Path]:
     return [path for folder in models for path in sorted((folder / "modalities").glob("member*"))]
 
 
-def _distance(models: Path, setup: Setup, patients: Sequence[str]) -> NDArray[np.float64]:
+def _distance(models: Path, table: pd.DataFrame, setup: Setup) -> NDArray[np.float64]:
     """Distance to the fold's training patients over its limit for patients who have the same modalities."""
     novelty = Novelty.from_state(load_state(models, "novelty"))
-    whole = {
-        name: modality.restore(load_state(models / "modalities" / "whole", name))
-        for name, modality in setup.modalities.items()
-    }
-    table = features(whole, patients)
     # Of modalities without any file nothing is known.
     lacking = [name for name in novelty.columns if name.split(":", 1)[0] in setup.absent]
     return novelty.relative(table.reindex(columns=[*table.columns, *lacking]))

@@ -74,7 +74,7 @@ def write_results(result: Application, output: Path, folder: RunFolder, setup: S
     simulated = spec.simulated or folder.cohort_spec().simulated
     table = result.table.assign(simulated=True) if simulated else result.table
     output.mkdir(parents=True, exist_ok=True)
-    for stale in ("predictions.csv", "metrics.json"):
+    for stale in ("predictions.csv", "metrics.json", "arms.csv"):
         (output / stale).unlink(missing_ok=True)
     replace_file(output / "cohort.csv", lambda path: setup.cohort.reconciliation.to_csv(path, index=False))
     save_json(output / "matches.json", {name: match.record() for name, match in result.matches.items()})
@@ -93,8 +93,18 @@ def write_results(result: Application, output: Path, folder: RunFolder, setup: S
     rows = labelled(result, setup, outcome)
     metrics = None
     if rows is not None:
-        metrics = _evaluate(rows, result.arm, outcome, evaluation, simulated=simulated)
+        metrics = _evaluate(
+            rows,
+            result.arm,
+            outcome,
+            evaluation,
+            simulated=simulated,
+            modalities=len(folder.config()["modality"]),
+        )
         save_json(output / "metrics.json", metrics)
+        by_arm = _by_arm(rows)
+        replace_file(output / "arms.csv", lambda path: by_arm.to_csv(path, index=False))
+        rows = rows[rows["arm"] == result.arm]
     return Applied(facts=facts, table=table, rows=rows, metrics=metrics, outcome=outcome)
 
 
@@ -115,35 +125,57 @@ def _meaning(column: str, endpoint: EndpointSpec) -> str:
     return f"mean of the fold models' calibrated probabilities of {column.removeprefix('score_')}"
 
 
+def _by_arm(rows: pd.DataFrame) -> pd.DataFrame:
+    """arms.csv: the labelled patients' scores by every arm that was compared."""
+    columns = [name for name in rows.columns if name.startswith("score")]
+    return rows[["patient_id", "arm", "label", *columns]]
+
+
 def labelled(result: Application, setup: Setup, outcome: Outcome) -> pd.DataFrame | None:
-    """Scored patients with a label, as `fusion.evaluation.evaluate` takes them; None without two of two classes.
+    """Scored patients with a label, every arm's, as `fusion.evaluation.evaluate` takes them; None where too few are."""
+    import pandas as pd
 
-    Two, for a bootstrap draw of a class of one is mostly that patient or nobody.
-    """
-    classes = setup.cohort.spec.endpoint.classes
-    labels = outcome.align(setup.cohort.labels, classes).loc[list(result.table["patient_id"])]
-    known = (labels >= 0).to_numpy()
-    if (labels[known].value_counts() > 1).sum() < 2:
+    from fusion.apply.application import enough, labels_of
+
+    labels = labels_of(setup, outcome, list(result.table["patient_id"]))
+    if not enough(labels):
         return None
-    return result.table[known].assign(
-        arm=result.arm,
-        repeat=0,
-        fold=0,
-        endpoint=setup.cohort.spec.endpoint.name,
-        label=labels[known].to_numpy(),
-        threshold=result.threshold,
+    known = (labels >= 0).to_numpy()
+    own: dict[str, Any] = {
+        "repeat": 0,
+        "fold": 0,
+        "endpoint": setup.cohort.spec.endpoint.name,
+        "label": labels.to_numpy(),
+    }
+    parts = [result.table.assign(arm=result.arm, threshold=result.threshold, **own)]
+    parts += [
+        result.table.assign(**other.columns, arm=arm, threshold=other.threshold, **own)
+        for arm, other in result.compared.items()
+    ]
+    return pd.concat([part[known] for part in parts], ignore_index=True)
+
+
+def _evaluate(
+    rows: pd.DataFrame, arm: str, outcome: Outcome, evaluation: Any, *, simulated: bool, modalities: int
+) -> dict[str, Any]:
+    """metrics.json; comparisons and a verdict for this cohort where other arms were scored too."""
+    metrics = outcome.evaluate(
+        rows, draws=evaluation.draws, seed=evaluation.seed, reference=arm, simulated=simulated, modalities=modalities
     )
-
-
-def _evaluate(rows: pd.DataFrame, arm: str, outcome: Outcome, evaluation: Any, *, simulated: bool) -> dict[str, Any]:
-    metrics = outcome.evaluate(rows, draws=evaluation.draws, seed=evaluation.seed, reference=arm, simulated=simulated)
-    # No arms are compared here, and nobody's fold is another's: these would say what nobody measured.
-    for key in ("comparisons", "verdict"):
-        metrics.pop(key)
-    metrics["arms"][arm].pop("auroc_fold_mean", None)
+    if (rows["arm"] == arm).all():
+        for key in ("comparisons", "verdict"):
+            metrics.pop(key)
+    else:
+        metrics["comparisons"] = [row for row in metrics["comparisons"] if row["metric"] != _OF_FOLDS]
+    # Nobody's fold is another's: this would say what nobody measured.
+    for values in metrics["arms"].values():
+        values.pop(_OF_FOLDS, None)
     threshold = float(rows["threshold"].iloc[0])
     cut = {} if threshold != threshold else {"threshold": threshold}  # NaN: the likeliest class is called
     return {**metrics, "scores": "mean of the fold models", **cut}
+
+
+_OF_FOLDS = "auroc_fold_mean"
 
 
 def _answer(facts: dict[str, Any], metrics: dict[str, Any] | None, outcome: Outcome, output: Path) -> list[str]:
@@ -167,4 +199,6 @@ def _answer(facts: dict[str, Any], metrics: dict[str, Any] | None, outcome: Outc
                 f"intercept {interval('calibration_intercept')}"
             )
         lines.append(f"{told}: {output / 'metrics.json'}")
+        if "verdict" in metrics:
+            lines.append(f"{stamp}On this cohort, {metrics['verdict']['status']}: {metrics['verdict']['text']}")
     return lines

@@ -148,18 +148,18 @@ def chosen(known: Sequence[str], asked: Sequence[str] | None) -> list[str]:
 
 
 def refuse_arm(folder: RunFolder, arm: str, have: Sequence[str]) -> None:
-    """The run must keep the arm's networks, and the cohort have something that they read.
+    """The run must keep the arm, and the cohort have something that it reads.
 
     Raises:
         FusionError: naming the arms there are, or what the arm reads.
     """
     found = sorted(folder.path.glob("models/*/*/arm.json"))
-    kept = {path.parent.name for path in found if (path.parent / "member0.safetensors").is_file()}
+    kept = {path.parent.name for path in found}
     if arm not in kept:
-        raise FusionError(f"arm: the run keeps no network arm {arm!r}; there are {', '.join(sorted(kept)) or 'none'}.")
+        raise FusionError(f"arm: the run keeps no arm {arm!r}; there are {', '.join(sorted(kept)) or 'none'}.")
     first = next(path for path in found if path.parent.name == arm)
-    reads = json.loads(first.read_text(encoding="utf-8"))["modalities"]
-    if not set(reads) & set(have):
+    reads = json.loads(first.read_text(encoding="utf-8")).get("modalities")  # classical models read all of them
+    if reads is not None and not set(reads) & set(have):
         raise FusionError(f"arm: {arm!r} reads {', '.join(reads)}, of which the cohort has no file.")
 
 

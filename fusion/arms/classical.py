@@ -59,7 +59,7 @@ GRIDS: dict[str, tuple[Build, tuple[float, ...]]] = {
 }
 
 
-def _logits(model: Pipeline, rows: pd.DataFrame, outcome: Outcome) -> NDArray[np.float64]:
+def model_logits(model: Pipeline, rows: pd.DataFrame, outcome: Outcome) -> NDArray[np.float64]:
     """Finite logits, as `outcome` shapes them: a forest may be unanimous."""
     probability = np.asarray(model.predict_proba(rows), dtype=np.float64)
     return outcome.logits(np.clip(outcome.scores(probability), 1e-3, 1 - 1e-3))
@@ -92,7 +92,7 @@ class ClassicalArm:
         train, test = list(data.fold.train), list(data.fold.test)
         model = self._build(chosen, data.seed)
         model.fit(self._features(data.whole, train), truth.to_numpy())
-        scores = calibration.calibrator(_logits(model, self._features(data.whole, test), data.outcome))
+        scores = calibration.calibrator(model_logits(model, self._features(data.whole, test), data.outcome))
         if folder is not None:
             save_estimator(folder / "model.skops", model)
             save_json(folder / "arm.json", {"hyperparameter": chosen, "calibration": calibration.state()})
@@ -114,5 +114,5 @@ class ClassicalArm:
         for fitted, inner in zip(data.members, data.fold.inner, strict=True):
             model = self._build(value, data.seed)
             model.fit(self._features(fitted, inner.train), data.labels.loc[list(inner.train)].to_numpy())
-            parts.append(table(_logits(model, self._features(fitted, inner.val), data.outcome), inner.val))
+            parts.append(table(model_logits(model, self._features(fitted, inner.val), data.outcome), inner.val))
         return pd.concat(parts)

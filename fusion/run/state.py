@@ -9,8 +9,9 @@ from typing import Any
 from fusion.contract import FusionError, State
 from fusion.run.files import replace_file
 
-TRUSTED = ("numpy.dtype",)
-"""What scikit-learn's own estimators hold beyond the types that skops trusts by default; data, not code."""
+TRUSTED = ("numpy.dtype", "sklearn.tree._tree.Tree")
+"""What scikit-learn's own estimators hold beyond the types that skops trusts by default; data, not code. A tree is a
+table of nodes that its compiled code follows without looking, so `_check_tree` looks first."""
 
 
 def save_json(path: Path, content: Any) -> None:
@@ -75,4 +76,24 @@ def load_estimator(path: Path) -> Any:
         raise FusionError(
             f"{path}: holds types that are not scikit-learn's ({', '.join(strangers)}); refusing to load it."
         )
-    return skops.io.load(path, trusted=list(TRUSTED))
+    estimator = skops.io.load(path, trusted=list(TRUSTED))
+    for _, step in getattr(estimator, "steps", [("", estimator)]):
+        for part in getattr(step, "estimators_", ()):
+            _check_tree(path, part.tree_)
+    return estimator
+
+
+def _check_tree(path: Path, tree: Any) -> None:
+    """Every node leads to later nodes of the same tree, or nowhere, and asks a feature that there is.
+
+    Raises:
+        FusionError: the file was altered: following it would leave the tree's memory.
+    """
+    import numpy as np
+
+    left, right = np.asarray(tree.children_left), np.asarray(tree.children_right)
+    place, leaf = np.arange(len(left)), left == -1
+    inside = (left > place) & (left < len(left)) & (right > place) & (right < len(left))
+    known = (np.asarray(tree.feature) >= 0) & (np.asarray(tree.feature) < tree.n_features)
+    if not len(left) or not (np.where(leaf, right == -1, inside & known)).all():
+        raise FusionError(f"{path}: holds a decision tree that is none; refusing to load it. Restore it from the run.")

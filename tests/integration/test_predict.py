@@ -30,8 +30,38 @@ def test_training_patients_get_their_out_of_fold_scores_bit_for_bit(trained: Pat
     assert scores["in_training"].all()
     assert (scores["fold_models"] == 1).all()
     metrics = json.loads((workplace.folder / "predictions" / "metrics.json").read_text())
+    assert "On this cohort, " in done.stdout
     assert metrics["simulated"] is True
     assert metrics["patients"] == len(trained_scores)
+
+
+def test_every_stored_arm_gives_its_out_of_fold_scores_and_is_compared(trained: Path, workplace: Workplace) -> None:
+    """Classical models from skops, late fusion and the chosen arm too: bit for bit, and a verdict for the cohort."""
+    folder = workplace.folder / "predictions"
+    if not folder.exists():
+        pytest.skip("the test before this one predicts")
+    by_arm = pd.read_csv(folder / "arms.csv", float_precision="round_trip")
+    expected = pd.read_parquet(trained / "predictions.parquet")
+    assert set(by_arm["arm"]) == set(expected["arm"])
+    for arm, rows in by_arm.groupby("arm"):
+        there = expected[expected["arm"] == arm].set_index("patient_id")["score"]
+        assert rows.set_index("patient_id")["score"].loc[there.index].tolist() == there.tolist(), arm
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert {row["arm"] for row in metrics["comparisons"]} == set(expected["arm"]) - {"fusion"}
+    assert set(metrics["verdict"]["against"]) == {"only_slides", "only_variants", "only_clinical", "late", "classical"}
+    assert "auroc_fold_mean" not in metrics["arms"]["late"]
+
+
+def test_a_classical_arm_is_applied_by_itself(trained: Path, workplace: Workplace) -> None:
+    done = workplace(
+        "predict", "run=run", "cohort=tcga_brca_simulated", "cohort.patients=40", "arm=classical", "output=classical",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    scores = read(workplace.folder / "classical" / "predictions.csv")["score"]
+    expected = pd.read_parquet(trained / "predictions.parquet").set_index("patient_id")
+    expected = expected.loc[expected["arm"] == "classical", "score"]
+    assert scores.loc[expected.index].tolist() == expected.tolist()
+    assert "verdict" not in json.loads((workplace.folder / "classical" / "metrics.json").read_text())
 
 
 def test_altered_weights_are_refused(trained: Path, workplace: Workplace, refused: Check) -> None:

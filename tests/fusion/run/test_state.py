@@ -64,3 +64,30 @@ def test_an_estimator_of_a_stranger_is_refused(tmp_path: Path) -> None:
             archive.writestr(name, schema if name == "schema.json" else data)
     with pytest.raises(FusionError, match=r"subprocess\.Popen"):
         load_estimator(path)
+
+
+def test_a_forest_comes_back_and_an_altered_tree_is_refused(tmp_path: Path) -> None:
+    """A tree whose node points beyond the tree would be followed into foreign memory."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    from fusion.run import state
+
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(60, 4)), np.arange(60) % 2
+    forest = RandomForestClassifier(n_estimators=3, random_state=0).fit(X, y)
+    save_estimator(tmp_path / "model.skops", forest)
+    assert np.array_equal(load_estimator(tmp_path / "model.skops").predict_proba(X), forest.predict_proba(X))
+
+    class Altered:
+        children_left = np.array([1, -1, 7])
+        children_right = np.array([2, -1, -1])
+        feature = np.array([0, -2, 1])
+        n_features = 4
+
+    with pytest.raises(FusionError, match="decision tree that is none"):
+        state._check_tree(tmp_path, Altered())
+    Altered.children_left = np.array([1, -1, -1])
+    state._check_tree(tmp_path, Altered())
+    Altered.feature = np.array([9, -2, -2])
+    with pytest.raises(FusionError, match="decision tree that is none"):
+        state._check_tree(tmp_path, Altered())

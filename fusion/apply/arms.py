@@ -1,0 +1,159 @@
+"""Every arm that a run kept, applied to new patients: so that another cohort says whether fusion is worth its trouble.
+
+Networks score as ever. A classical model is read from its skops file; late fusion is made of the single modalities'
+members, and the chosen classical arm is the one that the fold's inner folds chose: all as in training.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.apply.trained import Member, load_members, member_logits, score
+from fusion.arms.classical import features, model_logits
+from fusion.arms.combined import average
+from fusion.contract import EndpointSpec, FittedModality, FusionError, Modality
+from fusion.evaluation.outcome import outcome_of
+from fusion.run.state import load_estimator, load_state
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+
+def kept_arms(models: Sequence[Path], have: Sequence[str]) -> list[str]:
+    """Arms that every fold kept and that can be scored by the modalities there are, in the order of reports.
+
+    Args:
+        models: ``models/<fold>`` of each fold.
+        have: modalities of which the cohort has files.
+    """
+    found: list[set[str]] = []
+    for folder in models:
+        names = {path.parent.name for path in folder.glob("*/arm.json")}
+        reads = {name: _kept(folder, name).get("modalities") for name in names}
+        found.append({name for name, seen in reads.items() if seen is None or set(seen) & set(have)})
+    every = set.intersection(*found) if found else set()
+    first = ("fusion", *sorted(name for name in every if name.startswith("only_")))
+    last = ("classical_lr", "classical_forest", "handcrafted", "late", "classical")
+    return [name for name in (*first, *last) if name in every]
+
+
+class FoldArms:
+    """The arms of one fold and some patients.
+
+    Args:
+        models: ``models/<fold>`` of the run.
+        config: the run's configuration.
+        endpoint: the run's.
+        modalities: bound to the cohort that is read.
+        patients: whom to score.
+        make_data: builds loaders (the run's `datamodule`).
+    """
+
+    def __init__(
+        self,
+        models: Path,
+        *,
+        config: Any,
+        endpoint: EndpointSpec,
+        modalities: Mapping[str, Modality],
+        patients: Sequence[str],
+        make_data: Callable[..., Any],
+    ) -> None:
+        self._models = models
+        self._config = config
+        self._endpoint = endpoint
+        self._modalities = modalities
+        self._patients = list(patients)
+        self._make_data = make_data
+        self._networks: dict[str, tuple[list[Member], Floats]] = {}
+
+    def threshold(self, arm: str) -> float:
+        """Of the arm's decision, as the fold chose it; NaN where the likeliest class is called."""
+        kept = _kept(self._models, arm)
+        found = self.threshold(kept["chosen"]) if "chosen" in kept else kept["calibration"]["threshold"]
+        return float("nan") if found is None else float(found)
+
+    def score(self, arm: str) -> Floats:
+        """Calibrated scores ``(patient,)`` or ``(patient, class)``, as the arm gives its test patients in training.
+
+        Raises:
+            FusionError: the run did not keep the arm, or a file of it cannot be read.
+        """
+        kept = _kept(self._models, arm)
+        if "chosen" in kept:
+            return self.score(kept["chosen"])
+        if (self._models / arm / "model.skops").is_file():
+            return self._classical(arm, kept)
+        if (self._models / arm / "member0.safetensors").is_file():
+            return score(*self._network(arm))
+        return self._late(kept)
+
+    @cached_property
+    def whole(self) -> dict[str, FittedModality]:
+        """Modalities as fitted on all training patients of the fold."""
+        folder = self._models / "modalities" / "whole"
+        return {name: modality.restore(load_state(folder, name)) for name, modality in self._modalities.items()}
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """``(patient, feature)`` of all of them."""
+        return features(self.whole, self._patients)
+
+    def _network(self, arm: str) -> tuple[list[Member], Floats]:
+        if arm not in self._networks:
+            members = list(
+                load_members(
+                    self._models,
+                    self._models.name,
+                    arm=arm,
+                    config=self._config,
+                    endpoint=self._endpoint,
+                    modalities=self._modalities,
+                )
+            )
+            self._networks[arm] = members, member_logits(members, self._patients, self._make_data)
+        return self._networks[arm]
+
+    def _classical(self, arm: str, kept: Mapping[str, Any]) -> Floats:
+        outcome = outcome_of(self._endpoint)
+        model = load_estimator(self._models / arm / "model.skops")
+        # What the cohort has no file of is missing, and imputed as the model does it.
+        rows = self.table.reindex(columns=list(model.feature_names_in_))
+        calibrator = outcome.restore_calibrator(kept["calibration"])
+        return np.asarray(calibrator(model_logits(model, rows, outcome)), dtype=np.float64)
+
+    def _late(self, kept: Mapping[str, Any]) -> Floats:
+        outcome = outcome_of(self._endpoint)
+        present = [name for name in kept["modalities"] if name in self._modalities]
+        has = np.array([[self.whole[name].load(one) is not None for one in self._patients] for name in present])
+        by_modality = []
+        for name in present:
+            members, logits = self._network(f"only_{name}")
+            single = members[0].single or members[0].calibrator
+            by_modality.append(np.stack([single(part) for part in logits]))
+        by_member = np.moveaxis(np.stack(by_modality), 1, 0)
+        logits = np.stack([average(scores, has, outcome) for scores in by_member])
+        calibrator = outcome.restore_calibrator(kept["calibration"])
+        return np.asarray(calibrator(logits.mean(axis=0)), dtype=np.float64)
+
+
+def _kept(folder: Path, arm: str) -> dict[str, Any]:
+    """The arm's own record.
+
+    Raises:
+        FusionError: there is none, or it cannot be read.
+    """
+    try:
+        return dict(json.loads((folder / arm / "arm.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        arms = ", ".join(sorted(path.parent.name for path in folder.glob("*/arm.json"))) or "none"
+        raise FusionError(f"{folder}: keeps no arm {arm!r} that can be read ({error}); there are {arms}.") from error
