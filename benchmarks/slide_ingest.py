@@ -93,8 +93,8 @@ def _tiles(chosen: np.ndarray, pieces: list[np.ndarray], *, factor: int, count: 
 def settings(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
     from data_modules.ingest.slides.ingest import IngestSettings
+    from data_modules.ingest.slides.settings import TileSettings
     from data_modules.ingest.slides.slide_facts import SlideRequest
-    from data_modules.ingest.slides.tiles import TileSettings
 
     embedding = EmbeddingSettings(encoder=options.encoder, weights=options.weights, batch=32)
     tile = TileSettings(size=224, mpp=MPP, max_tiles=options.tiles or None)

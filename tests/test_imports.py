@@ -58,6 +58,12 @@ def test_entries_contract_and_configuration_are_light() -> None:
     assert not imported_by(*light) & (HEAVY | BEHIND_THE_WALL)
 
 
+def test_settings_are_light_so_that_the_configuration_is_checked_at_once() -> None:
+    found = [name for name in modules() if name.endswith(".settings") and name.startswith("data_modules.")]
+    assert len(found) >= 9
+    assert not imported_by(*found) & (HEAVY | BEHIND_THE_WALL | {"omegaconf"})
+
+
 def test_no_pickle_and_no_shell() -> None:
     forbidden = re.compile(
         r"from pickle import (?!UnpicklingError$)|[Pp]ickle\.(load|dump|Unpickler|Pickler)|joblib\.(load|dump)"

@@ -11,20 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modules.learned.scaling import varies
+from data_modules.learned.settings import ReductionSettings
 from fusion.contract import FeatureSpec, State
 
 Floats = NDArray[np.float64]
 _NAMED = 2
 """Columns named in the label of a principal component."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReductionSettings:
-    """See `data_modules.modalities.tables.features.Features`."""
-
-    clip: float | None
-    screen: int | None
-    components: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

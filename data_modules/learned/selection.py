@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from data_modules.learned import selection_methods as methods
+from data_modules.learned.settings import SelectorSettings
 from fusion.contract import FusionError
 
 Floats = NDArray[np.float64]
-METHODS = ("rfe", "rfecv", "l1", "mutual_information", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,75 +33,17 @@ class Selection:
         return tuple(self.table.loc[self.table["selected"], "feature"])
 
 
-class Selector:
+class Selector(SelectorSettings):
     """Prevalence and variance filters, an optional univariate filter, then one of the methods below.
 
     What is learned sees features standardised by the same training patients. By gene, the features of a gene that pass
     the first filters are screened, kept or dropped together; features without a gene stand for themselves.
 
-    Args:
-        min_prevalence: keep features that are non-zero in at least this share of training patients,
-        min_carriers: and in at least this many.
-        min_variance: keep features of variance above this, on the raw scale.
-        univariate: keep this many features (by gene: genes, by their best feature) by ANOVA F; null keeps all.
-        method: ``rfe``, recursive feature elimination; ``rfecv``, which chooses the number of features by inner
-            cross-validated AUROC; ``l1``, the first to enter a logistic regression as its L1 penalty falls;
-            ``mutual_information``; ``none``. See `data_modules.learned.selection_methods`.
-        estimator: of ``rfe`` and ``rfecv``: ``logistic`` (L2), ``svm`` (linear) or ``forest``; each weighs classes
-            inversely to their frequency.
-        features: how many features (by gene: genes) to keep; with ``rfecv`` the fewest.
-        by_gene: keep or drop a gene's features together.
-        step: share of the features dropped per round (at least one).
-        strength: inverse L2 penalty (scikit-learn's C) of the linear estimators.
-        folds: of ``rfecv``.
-        seed: of the forest, of the folds of ``rfecv`` and of what else draws numbers.
-
     Raises:
-        FusionError: an argument is outside its range.
+        SettingsError: a setting is outside its range.
     """
 
-    def __init__(
-        self,
-        *,
-        min_prevalence: float = 0.0,
-        min_carriers: int = 1,
-        min_variance: float = 0.0,
-        univariate: int | None = None,
-        method: Literal["rfe", "rfecv", "l1", "mutual_information", "none"] = "rfe",
-        estimator: Literal["logistic", "svm", "forest"] = "logistic",
-        features: int = 64,
-        by_gene: bool = False,
-        step: float = 0.1,
-        strength: float = 0.1,
-        folds: int = 3,
-        seed: int = 0,
-    ) -> None:
-        for key, value, valid in (
-            ("min_prevalence", min_prevalence, 0 <= min_prevalence <= 1),
-            ("min_carriers", min_carriers, min_carriers >= 0),
-            ("min_variance", min_variance, min_variance >= 0),
-            ("univariate", univariate, univariate is None or univariate >= 1),
-            ("method", method, method in METHODS),
-            ("estimator", estimator, estimator in ("logistic", "svm", "forest")),
-            ("features", features, features >= 1),
-            ("step", step, 0 < step < 1),
-            ("strength", strength, strength > 0),
-            ("folds", folds, folds >= 2),
-        ):
-            if not valid:
-                raise FusionError(f"selector.{key}={value!r} is outside its range. See the comments of its YAML.")
-        self.min_prevalence = min_prevalence
-        self.min_carriers = min_carriers
-        self.min_variance = min_variance
-        self.univariate = univariate
-        self.method = method
-        self.estimator = estimator
-        self.features = features
-        self.by_gene = by_gene
-        self.step = step
-        self.strength = strength
-        self.folds = folds
-        self.seed = seed
+    settings_class: ClassVar = SelectorSettings
 
     def fit(self, X: pd.DataFrame, y: NDArray[np.int64], genes: Mapping[str, str | None] | None = None) -> Selection:
         """Select columns of `X` by training patients alone.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -13,10 +12,11 @@ from data_modules.files import Listing, list_files
 from data_modules.hashes import same_content
 from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseModality, no_files, stray_problem
-from data_modules.patient_ids import PatientIds, below
+from data_modules.patient_ids import below
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
+    from data_modules.modalities.settings import FileSettings
 
 
 class FileModality(BaseModality):
@@ -25,11 +25,7 @@ class FileModality(BaseModality):
     Args:
         name: the modality's key.
         source: the cohort it belongs to; relative files start at its root.
-        files: paths or globs; links are followed, hidden files left out.
-        patient_pattern: regular expression that finds the patient id in a file name, else in its path below the
-            cohort's root; group ``patient`` or the first.
-        sample_sheet: ``{file, key, patient}`` instead: columns with file names or paths, and patient ids. Without
-            either, the file's name less its endings is the patient.
+        settings: which files, and how their names or paths tell their patient.
     """
 
     noun: ClassVar[str] = "files"
@@ -38,18 +34,10 @@ class FileModality(BaseModality):
     same_name: ClassVar[str] = "patients and results could be mixed up"
     """What is to be feared where two folders hold a file of the same name of one patient."""
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        source: CohortSource,
-        files: str | Sequence[str],
-        patient_pattern: str | None,
-        sample_sheet: Mapping[str, str] | None,
-    ) -> None:
+    def __init__(self, *, name: str, source: CohortSource, settings: FileSettings) -> None:
         super().__init__(name=name, source=source)
-        self._files = files
-        self._ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=Path(source.root))
+        self._files = settings.files
+        self._ids = settings.patient_ids(source.root)
 
     @cached_property
     def _listing(self) -> Listing:

@@ -1,12 +1,12 @@
 """Which keys a configuration may have, and what they may hold.
 
 Plain nodes: the keys of the primary file (conf/train.yaml) and of the files of its groups. Nodes with a `_target_`:
-the target's parameters. A node that is ``{}`` in the primary file is open: its members must be targets.
+the target's parameters, and the fields of its settings with their ranges, at any depth. A node that is ``{}`` in the
+primary file is open: its members must be targets.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,12 @@ from typing import Any
 import yaml
 
 from fusion.config.files import ConfigError, read, roots
-from fusion.config.signature import NoTargetError, Parameter, signature_of
+from fusion.config.signature import NoTargetError, signature_of
+from fusion.contract.reading import settings_problems, suggest
+from fusion.contract.settings import KINDS, not_one_of
 
 _HYDRAS_OWN = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 _CHOSEN_BY_PRESET = ("model/fuser", "model/head")
-_KIND = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "text",
-    list: "a list",
-    dict: "a mapping",
-}
 
 
 def schema(config_name: str, user_dir: Path | None) -> dict[str, Any]:
@@ -74,7 +68,7 @@ def _member(path: str, key: Any, value: Any, known: Mapping[str, Any]) -> Iterab
         if isinstance(value, Mapping) and "_target_" in value:
             return _target_problems(path, value)
         prefix = path.rpartition(".")[0]
-        return [f"Unknown key {path!r}.{_suggest(str(key), known, prefix)}"]
+        return [f"Unknown key {path!r}.{suggest(str(key), known, prefix)}"]
     example = known[key]
     if isinstance(value, Mapping) and "_target_" in value:
         return _target_problems(path, value)
@@ -91,7 +85,7 @@ def _open_member(path: str, node: Any, siblings: Mapping[str, Any]) -> Iterable[
     if isinstance(node, Mapping) and "_target_" in node:
         return _target_problems(path, node)
     whole = {name: "" for name, other in siblings.items() if isinstance(other, Mapping) and "_target_" in other}
-    hint = _suggest(path.rpartition(".")[2], whole, path.rpartition(".")[0])
+    hint = suggest(path.rpartition(".")[2], whole, path.rpartition(".")[0])
     return [f"{path} has no _target_, so nothing can be made of it.{hint}"]
 
 
@@ -100,22 +94,25 @@ def _target_problems(path: str, node: Mapping[str, Any]) -> Iterable[str]:
     try:
         signature = signature_of(target)
     except NoTargetError as error:
-        hint = _suggest(target.rpartition(".")[2], dict.fromkeys(error.names, ""))
+        hint = suggest(target.rpartition(".")[2], dict.fromkeys(error.names, ""))
         return [f"{path}._target_ is {target}, but {error}.{hint}"]
     found: list[str] = []
+    told: dict[str, Any] = {}
     for key, value in node.items():
         place = f"{path}.{key}"
         if key in _HYDRAS_OWN:
             continue
-        if key in signature.parameters:
+        if signature.settings is not None and key not in signature.parameters:
+            told[key] = value
+        elif key in signature.parameters:
             parameter = signature.parameters[key]
             found += _kind_problems(place, value, parameter.types, parameter.choices)
         elif not signature.open:
-            found.append(
-                f"Unknown key {place!r}.{_suggest(key, signature.parameters, path)} ({target} takes no {key}.)"
-            )
+            found.append(f"Unknown key {place!r}.{suggest(key, signature.parameters, path)} ({target} takes no {key}.)")
         if isinstance(value, Mapping):
             found += _nested_targets(place, value)
+    if signature.settings is not None:
+        found += settings_problems(signature.settings, told, at=path, beside=signature.parameters)
     return found
 
 
@@ -145,20 +142,10 @@ def _kind_problems(path: str, value: Any, types: frozenset[type | None], choices
     if kind not in types and not (isinstance(value, Mapping) and "_target_" in value):
         wanted = " or ".join(
             sorted(
-                {_KIND.get(item, "null") if item else "null" for item in types - ({int} if float in types else set())}
+                {KINDS.get(item, "null") if item else "null" for item in types - ({int} if float in types else set())}
             )
         )
         return [f"{path} must be {wanted}, not {value!r}."]
     if choices and value not in choices:
-        listing = ", ".join(map(str, choices))
-        near = difflib.get_close_matches(str(value), [str(item) for item in choices], n=1)
-        return [f"{path} must be one of {listing}, not {value!r}." + (f" Did you mean {near[0]}?" if near else "")]
+        return [f"{path} {not_one_of(value, choices)}"]
     return []
-
-
-def _suggest(word: str, known: Mapping[str, Any] | Mapping[str, Parameter], prefix: str = "") -> str:
-    near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
-    dot = f"{prefix}." if prefix else ""
-    if near:
-        return f" Did you mean {' or '.join(dot + name for name in near)}?"
-    return f" Known here: {', '.join(map(str, known))}." if known and len(known) <= 30 else ""

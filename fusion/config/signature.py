@@ -1,12 +1,19 @@
-"""What a `_target_` accepts, read from its source without importing it (imports of torch or hail take seconds)."""
+"""What a `_target_` accepts, read from its source without importing it (imports of torch or hail take seconds).
+
+A class that takes ``**given`` and names its ``settings_class`` accepts the fields of that class. Modules of settings
+import nothing heavy, so these classes are imported, and judge values themselves.
+"""
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+
+from fusion.contract.settings import Settings
 
 _OURS = ("fusion", "data_modules")
 
@@ -27,10 +34,11 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """Parameters by name; `open` where ``**kwargs`` takes any other name too."""
+    """Parameters by name; `open` where ``**kwargs`` takes any other too; `settings` takes what is no parameter."""
 
     parameters: dict[str, Parameter] = field(default_factory=dict)
     open: bool = False
+    settings: type[Settings] | None = None
 
 
 _ANYTHING = Signature(open=True)
@@ -116,7 +124,35 @@ def _signature(source: _Source, name: str) -> Signature:
     source, definition = found
     if isinstance(definition, ast.FunctionDef):
         return _of_function(source, definition, skip_first=False)
-    return _of_class(source, definition)
+    accepted, settings = _of_class(source, definition), _settings_of(source, definition)
+    if settings is None:
+        return accepted
+    own = {key: value for key, value in accepted.parameters.items() if key not in _names(settings)}
+    return Signature(parameters=own, settings=settings)
+
+
+def _names(settings: type[Settings]) -> set[str]:
+    return {one.name for one in fields(settings)}
+
+
+def _settings_of(source: _Source, node: ast.ClassDef) -> type[Settings] | None:
+    """What the class, or else a base of it, names as ``settings_class``."""
+    for item in node.body:
+        if not (isinstance(item, ast.AnnAssign) and ast.unparse(item.target) == "settings_class" and item.value):
+            continue
+        name = ast.unparse(item.value)
+        module, original = source.imports.get(name, (source.module, name))
+        found = getattr(import_module(module), original)
+        if isinstance(found, type) and issubclass(found, Settings):
+            return found
+    for base in node.bases:
+        above = _lookup(source, ast.unparse(base.value if isinstance(base, ast.Subscript) else base))
+        if above is None or not isinstance(above[1], ast.ClassDef):
+            continue
+        settings = _settings_of(above[0], above[1])
+        if settings is not None:
+            return settings
+    return None
 
 
 def _of_class(source: _Source, node: ast.ClassDef) -> Signature:
@@ -124,8 +160,8 @@ def _of_class(source: _Source, node: ast.ClassDef) -> Signature:
     init = next((item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"), None)
     if init is not None:
         own = _of_function(source, init, skip_first=True)
-        if not own.open or not bases:
-            return own
+        if not own.open or not bases or _settings_of(source, node) is not None:
+            return own  # what ``**given`` takes is settings
         inherited = _merge(bases)
         return Signature(parameters=inherited.parameters | own.parameters, open=inherited.open)
     if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):

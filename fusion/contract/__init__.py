@@ -19,12 +19,25 @@ from fusion.contract.cohort import Cohort
 from fusion.contract.errors import FusionError
 from fusion.contract.folds import Fold, InnerFold
 from fusion.contract.modality import FittedModality, Match, Modality, Progress, Quality, State
+from fusion.contract.reading import read_settings
+from fusion.contract.settings import (
+    Count,
+    NotNegative,
+    Pattern,
+    Positive,
+    Range,
+    Settings,
+    SettingsError,
+    Share,
+    Whole,
+)  # fmt: skip
 from fusion.contract.specs import CohortSpec, EndpointSpec, FeatureKind, FeatureSpec, ModalityKind, ModalitySpec
 
 __all__ = [
     "Batch",
     "Cohort",
     "CohortSpec",
+    "Count",
     "EndpointSpec",
     "FeatureKind",
     "FeatureSpec",
@@ -38,8 +51,17 @@ __all__ = [
     "ModalityBatch",
     "ModalityKind",
     "ModalitySpec",
+    "NotNegative",
+    "Pattern",
+    "Positive",
     "Progress",
     "Quality",
+    "Range",
+    "Settings",
+    "SettingsError",
+    "Share",
     "State",
     "Tokens",
+    "Whole",
+    "read_settings",
 ]

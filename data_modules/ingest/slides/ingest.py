@@ -14,17 +14,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data_modules.hashes import content_hash, file_hash, remembered_hash
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.slides.contact_sheet import PANEL, draw_panel
+from data_modules.ingest.slides.settings import Stain, TileSettings, TissueSettings
 from data_modules.ingest.slides.slide_facts import SlideError, SlideFacts, SlideRequest, refuse_enlarging
 from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail, refuse_grey
-from data_modules.ingest.slides.tiles import Grid, TileSettings, choose_tiles, read_tiles, tile_grid
-from data_modules.ingest.slides.tissue import TissueMask, TissueSettings, find_tissue
+from data_modules.ingest.slides.tiles import Grid, choose_tiles, read_tiles, tile_grid
+from data_modules.ingest.slides.tissue import TissueMask, find_tissue
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class IngestSettings:
 
     tile: TileSettings = field(default_factory=TileSettings)
     tissue: TissueSettings = field(default_factory=TissueSettings)
-    stain: Literal["none", "macenko", "fold"] = "none"
+    stain: Stain = "none"
     embed: Mapping[str, Any] | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from data_modules.ingest.slides.dicom_slide import is_dicom, series_files
 from data_modules.ingest.slides.ome import UNKNOWN_UNIT
-from data_modules.ingest.slides.tiles import TileSettings
+from data_modules.ingest.slides.settings import TileSettings
 from fusion.contract import FusionError
 
 _MPP_RANGE = (0.05, 20.0)  # outside, a resolution tag is a default (72 dpi is 353) or a slip

@@ -15,41 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from data_modules.ingest.slides.settings import TileSettings
     from data_modules.ingest.slides.tissue import TissueMask
-
-
-@dataclass(frozen=True, kw_only=True)
-class TileSettings:
-    """What a tile is.
-
-    Attributes:
-        size: side in pixels.
-        mpp: microns per pixel of a tile.
-        overlap: pixels that neighbouring tiles share.
-        min_tissue: smallest share of a tile's area that is tissue.
-        max_tiles: most tiles taken of one slide, spread over its tissue; None takes all.
-    """
-
-    size: int = 64
-    mpp: float = 1.0
-    overlap: int = 0
-    min_tissue: float = 0.5
-    max_tiles: int | None = 32
-
-    def problems(self) -> list[str]:
-        """What cannot be, each with the config key below the modality."""
-        found = []
-        if self.size < 1:
-            found.append(f"tile.size={self.size}: a tile has at least one pixel")
-        if not self.mpp > 0:
-            found.append(f"tile.mpp={self.mpp}: microns per pixel are above 0")
-        if not 0 <= self.overlap < self.size:
-            found.append(f"tile.overlap={self.overlap}: must be at least 0 and below tile.size={self.size}")
-        if not 0 <= self.min_tissue <= 1:
-            found.append(f"tile.min_tissue={self.min_tissue}: a share between 0 and 1")
-        if self.max_tiles is not None and self.max_tiles < 1:
-            found.append(f"tile.max_tiles={self.max_tiles}: at least 1, or null for all")
-        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ Fixed thresholds stand beside what they were read from; each rejection can be sw
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Artefact = Literal["pen", "fold", "blur", "bubble"]
-ARTEFACTS: tuple[Artefact, ...] = ("pen", "fold", "blur", "bubble")
+    from data_modules.ingest.slides.settings import TissueSettings
 
 # Otsu splits light from dark tissue where a slide has hardly any glass, and noise where it has hardly any tissue;
 # glass has saturations below 0.05 and pale stroma above 0.1, so its answer counts between these only.
@@ -30,29 +29,6 @@ _RED_SATURATION = 0.60
 _RED_BLUE_TO_GREEN = 0.75
 # Ink spans more than a few cells: what survives an opening of this radius.
 _INK_RADIUS = 5.0  # microns
-
-
-@dataclass(frozen=True, kw_only=True)
-class TissueSettings:
-    """How tissue is told from glass and artefacts.
-
-    Attributes:
-        mpp: microns per pixel of the thumbnail that is masked.
-        saturation: HSV saturation from which a pixel is tissue, or ``otsu`` to choose it on each slide.
-        min_area: smallest piece of tissue kept, in square microns.
-        max_hole: largest hole in tissue that is filled (lumina, fat cells), in square microns.
-        reject: artefacts taken out of the mask.
-        fold: saturation minus brightness from which tissue lies double (Bautista and Yagi 2009).
-        blur: lowest local root mean square of the Laplacian, in grey levels of 0–255, of tissue in focus.
-    """
-
-    mpp: float = 4.0
-    saturation: float | Literal["otsu"] = "otsu"
-    min_area: float = 2_500.0
-    max_hole: float = 2_500.0
-    reject: tuple[Artefact, ...] = ARTEFACTS
-    fold: float = 0.35
-    blur: float = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +82,7 @@ def find_tissue(thumbnail: NDArray[np.uint8], *, mpp: float, settings: TissueSet
     """
     hue, saturation, value = _hsv(thumbnail)
     threshold = _saturation_threshold(saturation, settings.saturation)
-    wanted = settings.reject
+    wanted = settings.reject or ()
     pen = _pen(hue, saturation, value, mpp=mpp)
     found = (saturation > threshold) & ~(pen & ("pen" in wanted))
     found = _fill_holes(_drop_small(found, settings.min_area / mpp**2), settings.max_hole / mpp**2)
@@ -230,11 +206,3 @@ def _fill_holes(mask: NDArray[np.bool_], pixels: float) -> NDArray[np.bool_]:
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         small[edge] = False
     return np.asarray(mask | small[labels])
-
-
-def settings_from(node: Any) -> TissueSettings:
-    """`TissueSettings` of a config mapping."""
-    values = dict(node or {})
-    if "reject" in values:
-        values["reject"] = tuple(values["reject"] or ())
-    return TissueSettings(**values)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Literal, get_args
 
-CLASSES = (
+Consequence = Literal[
     "stopgain", "frameshift", "splicing", "startloss", "stoploss", "nonsynonymous", "inframe", "splice_region",
     "synonymous", "utr", "ncrna", "upstream", "downstream", "intronic", "intergenic", "other",
-)  # fmt: skip
+]  # fmt: skip
+CLASSES: tuple[Consequence, ...] = get_args(Consequence)
 """Consequence classes, worst first."""
 
 _TERMS = {

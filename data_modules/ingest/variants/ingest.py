@@ -33,13 +33,12 @@ from data_modules.ingest.variants.settings import (
     Origin,
     SparkSettings,
     VcfFile,
-    parse_files,
 )
 from data_modules.ingest.variants.store import FORMAT, VariantStore
 from fusion.contract import FusionError, Progress
 
 __all__ = [
-    "ORIGINS", "GenotypeFilters", "InputSettings", "Origin", "SparkSettings", "VariantIngest", "VcfFile", "parse_files",
+    "ORIGINS", "GenotypeFilters", "InputSettings", "Origin", "SparkSettings", "VariantIngest", "VcfFile",
 ]  # fmt: skip
 
 _JOB = "data_modules.ingest.variants.hail.job"

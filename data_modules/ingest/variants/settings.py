@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fusion.contract import FusionError
+from fusion.contract import Count, Positive, Range, Settings, Whole
 
 Origin = Literal["somatic", "germline"]
 ORIGINS: tuple[Origin, ...] = ("somatic", "germline")
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenotypeFilters:
+class GenotypeFilters(Settings):
     """What is decided per genotype or by the caller, and so may be applied before folds are made.
 
     Attributes:
@@ -28,9 +28,9 @@ class GenotypeFilters:
     """
 
     accept: tuple[str, ...] = ("PASS",)
-    min_gq: int | None = None
-    min_dp: int | None = None
-    min_balance: float | None = None
+    min_gq: Whole | None = None
+    min_dp: Whole | None = None
+    min_balance: Annotated[float, Range(low=0, high=0.5)] | None = None
 
     def passes(self, reasons: str) -> bool:
         """Whether a FILTER value as the file writes it is accepted."""
@@ -38,7 +38,7 @@ class GenotypeFilters:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparkSettings:
+class SparkSettings(Settings):
     """Where and with what Hail runs; see conf/spark/.
 
     Attributes:
@@ -55,16 +55,39 @@ class SparkSettings:
     master: str = "local[*]"
     driver_memory: str = "3g"
     executor_memory: str | None = None
-    executor_cores: int | None = None
-    start_timeout: float = 60
-    timeout: float = 7200
+    executor_cores: Count | None = None
+    start_timeout: Positive = 60
+    timeout: Positive = 7200
     scratch: str | None = None
-    conf: Mapping[str, str] = field(default_factory=dict)
+    conf: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFiles(Settings):
+    """`modality.variants.inputs`: what files need that do not say everything themselves, as a user writes it.
+
+    Attributes:
+        chain: see `InputSettings`; relative to the cohort's root.
+        genes: the same.
+        tumour: sample names, or one.
+    """
+
+    chain: str | None = None
+    genes: str | None = None
+    tumour: str | tuple[str, ...] = ()
+
+    def within(self, root: Path, *, fasta: Path | None) -> InputSettings:
+        """Where these files lie."""
+        chain, genes = (root / Path(name).expanduser() if name else None for name in (self.chain, self.genes))
+        tumour = self.tumour or ()
+        return InputSettings(
+            fasta=fasta, chain=chain, genes=genes, tumour=(tumour,) if isinstance(tumour, str) else tumour
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputSettings:
-    """What files need that do not say everything themselves.
+    """`InputFiles` beside the genome, where they lie.
 
     Attributes:
         fasta: the genome of cohort.build, with its .fai: indels are left-aligned, and a reference base that differs
@@ -79,15 +102,6 @@ class InputSettings:
     genes: Path | None = None
     tumour: tuple[str, ...] = ()
 
-    @classmethod
-    def parse(cls, given: Mapping[str, Any], root: Path) -> InputSettings:
-        """From config; relative paths start at `root`."""
-        paths = {
-            key: root / Path(str(given[key])).expanduser() for key in ("fasta", "chain", "genes") if given.get(key)
-        }
-        tumour = given.get("tumour") or ()
-        return cls(**paths, tumour=(tumour,) if isinstance(tumour, str) else tuple(map(str, tumour)))
-
     @property
     def paths(self) -> dict[str, Path]:
         """The files that are set, by key."""
@@ -96,24 +110,21 @@ class InputSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VariantFiles(Settings):
+    """An entry of `modality.variants.files`.
+
+    Attributes:
+        path: or glob, relative to the cohort's root.
+        origin: whose mutations the files list.
+    """
+
+    path: str
+    origin: Origin = "somatic"
+
+
+@dataclass(frozen=True, kw_only=True)
 class VcfFile:
     """A VCF, BCF or MatrixTable and whose mutations it lists."""
 
     path: Path
     origin: Origin
-
-
-def parse_files(files: Sequence[Any]) -> list[tuple[str, Origin]]:
-    """Config entries, each a path or ``{path, origin}``, as pattern and origin.
-
-    Raises:
-        FusionError: another shape, or another origin.
-    """
-    parsed: list[tuple[str, Origin]] = []
-    for item in [files] if isinstance(files, str | Mapping) else files:
-        given = {"path": item} if isinstance(item, str) else dict(item)
-        origin = given.get("origin", "somatic")
-        if set(given) - {"path", "origin"} or "path" not in given or origin not in ORIGINS:
-            raise FusionError(f"files: {item!r} is neither a path nor {{path, origin: {' | '.join(ORIGINS)}}}.")
-        parsed.append((str(given["path"]), origin))
-    return parsed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from scipy import ndimage
@@ -19,71 +19,16 @@ from data_modules.ingest.volumes.files import Volume, VolumeError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Triple = tuple[int, int, int]
+    from data_modules.ingest.volumes.settings import Crop, GridSettings, Intensity, Scanner, Triple
+
 Scalar = TypeVar("Scalar", bound=np.generic)
-Crop = Literal["foreground", "mask", "brightest", "none"]
-CROPS = ("foreground", "mask", "brightest", "none")
 AIR_HU = -500.0
 """Hounsfield units above which a voxel is body and not air."""
 _BRIGHT = 0.98
 """Quantile of the foreground above which tissue counts as bright."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class GridSettings:
-    """The grid that every patient's volumes are brought to.
-
-    Attributes:
-        spacing: millimetres between voxels: to the right, to anterior, to superior.
-        size: voxels along each axis.
-        patch: voxels of a patch; divides `size`.
-        crop: what the grid is centred on: the box of the ``mask``, of the ``foreground``, of the ``brightest``
-            connected piece of the reference sequence (after contrast: the enhancing lesion, more often than not), or
-            the middle of the volume (``none``).
-    """
-
-    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    size: Triple = (64, 64, 64)
-    patch: Triple = (16, 16, 16)
-    crop: Crop = "foreground"
-
-    @property
-    def patches(self) -> Triple:
-        """Patches along each axis."""
-        x, y, z = (size // patch for size, patch in zip(self.size, self.patch, strict=True))
-        return x, y, z
-
-    def problems(self) -> list[str]:
-        """What cannot be, as clauses that begin with the key."""
-        found = []
-        if not all(0.1 <= length <= 20 for length in self.spacing):
-            found.append(f"spacing is {list(self.spacing)}; give millimetres between 0.1 and 20")
-        if any(length < 1 for length in (*self.size, *self.patch)):
-            found.append(f"size is {list(self.size)} and patch {list(self.patch)}; give voxels, at least 1")
-        elif any(size % patch for size, patch in zip(self.size, self.patch, strict=True)):
-            found.append(f"size {list(self.size)} is no multiple of patch {list(self.patch)}")
-        if self.crop not in CROPS:
-            found.append(f"crop is {self.crop!r}; choose {', '.join(CROPS)}")
-        return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class Intensity:
-    """How numbers of a scanner become numbers for a network.
-
-    Attributes:
-        kind: ``ct``: Hounsfield units from `window` to [0, 1]. ``mr``: (x - mean) / standard deviation of the
-            foreground, cut at ±`clip`; MR has no unit.
-        window: lowest and highest Hounsfield unit.
-        clip: in standard deviations.
-    """
-
-    kind: Literal["mr", "ct"]
-    window: tuple[float, float] = (-160.0, 240.0)
-    clip: float = 5.0
-
-
-def find_foreground(values: NDArray[np.float32], kind: Literal["mr", "ct"]) -> NDArray[np.bool_]:
+def find_foreground(values: NDArray[np.float32], kind: Scanner) -> NDArray[np.bool_]:
     """The patient: the largest connected piece above air (CT) or above Otsu's threshold (MR), holes filled."""
     if kind == "ct":
         above = values > AIR_HU

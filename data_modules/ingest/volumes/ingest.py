@@ -19,8 +19,6 @@ from data_modules.hashes import content_hash
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.volumes.files import Volume, VolumeError, VolumeFile, volume_hash
 from data_modules.ingest.volumes.grid import (
-    GridSettings,
-    Intensity,
     box_center,
     center_of,
     find_foreground,
@@ -30,6 +28,7 @@ from data_modules.ingest.volumes.grid import (
     to_patches,
 )
 from data_modules.ingest.volumes.read import read_volume
+from data_modules.ingest.volumes.settings import GridSettings, Intensity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +37,7 @@ _FORMAT = 2  # raise when what an entry holds changes
 
 
 @dataclass(frozen=True, kw_only=True)
-class VolumeSettings:
+class VolumeRules:
     """Everything but the files that decides what an entry holds.
 
     Attributes:
@@ -97,7 +96,7 @@ class VolumeEntry:
         return np.asarray(tokens, dtype=np.float32), np.asarray(known.any(axis=(1, 2, 3)), dtype=np.bool_)
 
 
-def entry_for(request: PatientVolumes, settings: VolumeSettings, *, cache: Path) -> CacheEntry:
+def entry_for(request: PatientVolumes, settings: VolumeRules, *, cache: Path) -> CacheEntry:
     """Where this patient's entry lies, or will lie."""
     named = [*request.files.items(), *([] if request.mask is None else [("(mask)", request.mask)])]
     rules = {
@@ -111,7 +110,7 @@ def entry_for(request: PatientVolumes, settings: VolumeSettings, *, cache: Path)
     return CacheEntry(root=cache, kind="volumes", key=content_hash([], rules))
 
 
-def ingest_patient(request: PatientVolumes, settings: VolumeSettings, *, cache: Path) -> VolumeEntry:
+def ingest_patient(request: PatientVolumes, settings: VolumeRules, *, cache: Path) -> VolumeEntry:
     """Make one patient's entry, or find it.
 
     Raises:
@@ -131,7 +130,7 @@ class _Read:
     scaled: NDArray[np.float32]
 
 
-def _write(folder: Path, request: PatientVolumes, settings: VolumeSettings) -> None:
+def _write(folder: Path, request: PatientVolumes, settings: VolumeRules) -> None:
     from data_modules.ingest.volumes.features import describe
     from data_modules.ingest.volumes.panel import draw_panel
 
@@ -199,7 +198,7 @@ def _read_mask(file: VolumeFile, labels: tuple[float, ...]) -> Volume:
 
 
 def _origin(
-    request: PatientVolumes, reference: _Read, mask: Volume | None, settings: VolumeSettings
+    request: PatientVolumes, reference: _Read, mask: Volume | None, settings: VolumeRules
 ) -> NDArray[np.float64]:
     grid = settings.grid
     if grid.crop != "mask":

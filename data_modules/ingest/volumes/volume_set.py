@@ -17,7 +17,7 @@ from data_modules.files import replace_file
 from data_modules.hashes import content_hash, write_text_atomic
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.volumes.files import VolumeError
-from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeEntry, VolumeSettings, entry_for, ingest_patient
+from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeEntry, VolumeRules, entry_for, ingest_patient
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class VolumeSet:
 
 def ingest_volumes(
     requests: Sequence[PatientVolumes],
-    settings: VolumeSettings,
+    settings: VolumeRules,
     *,
     cache: Path,
     progress: Progress,
@@ -100,7 +100,7 @@ def ingest_volumes(
 
 
 def load_set(
-    requests: Sequence[PatientVolumes], settings: VolumeSettings, *, cache: Path, simulated: bool = False
+    requests: Sequence[PatientVolumes], settings: VolumeRules, *, cache: Path, simulated: bool = False
 ) -> VolumeSet | None:
     """The set as `ingest_volumes` left it, or None where it has not run to its end or entries are gone."""
     places = {request.patient: entry_for(request, settings, cache=cache) for request in requests}
@@ -132,9 +132,7 @@ def _too_many(errors: dict[str, str], *, total: int, max_failed: float, name: st
     )
 
 
-def _describe(
-    result: VolumeSet, requests: Sequence[PatientVolumes], settings: VolumeSettings, *, simulated: bool
-) -> None:
+def _describe(result: VolumeSet, requests: Sequence[PatientVolumes], settings: VolumeRules, *, simulated: bool) -> None:
     import pandas as pd
 
     from data_modules.ingest.slides.contact_sheet import write_contact_sheets

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,9 @@ from data_modules.errors import some
 from data_modules.genes.places import first_of_each_symbol, read_gene_places
 from data_modules.modalities.base import BaseModality
 from data_modules.modalities.copy_number.segments import SCORES, at_genes, instability, read_segments
+from data_modules.modalities.copy_number.settings import CopyNumberSettings
 from data_modules.modalities.selected import FittedSelected, choose, features_of, ranking_of
-from data_modules.patient_ids import PatientIds
-from fusion.contract import FeatureSpec, FusionError, ModalitySpec, Quality, State
+from fusion.contract import FeatureSpec, FusionError, ModalitySpec, Quality, State, read_settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,32 +27,29 @@ if TYPE_CHECKING:
 
 
 class CopyNumber(BaseModality):
-    """Copy-number segments of ASCAT or SEG files; every argument is explained in conf/modality/copy_number.yaml."""
+    """Copy-number segments of ASCAT or SEG files.
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        source: CohortSource,
-        file: str,
-        selector: Selector,
-        columns: Mapping[str, str],
-        patient_pattern: str | None = None,
-        sample_sheet: Mapping[str, str] | None = None,
-        genes: str | None = None,
-        keep: Sequence[str] = ("cna:*",),
-    ) -> None:
+    Args:
+        name: the modality's key.
+        source: the cohort; relative files start at its root.
+        selector: chooses among features.
+        given: fields of `CopyNumberSettings`.
+
+    Raises:
+        SettingsError: settings that cannot be.
+    """
+
+    settings_class: ClassVar = CopyNumberSettings
+
+    def __init__(self, *, name: str, source: CohortSource, selector: Selector, **given: Any) -> None:
         super().__init__(name=name, source=source)
-        self.path = source.root / Path(file).expanduser()
-        self.columns = {key: value for key, value in columns.items() if value is not None}
-        self.patient_ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=source.root)
-        self.genes = None if genes is None else source.root / Path(genes).expanduser()
-        self.keep = tuple(keep)
+        self.settings = read_settings(CopyNumberSettings, given, at=self.key)
+        root, genes = Path(source.root), self.settings.genes
+        self.path = root / Path(self.settings.file).expanduser()
+        self.columns = self.settings.columns.named
+        self.patient_ids = self.settings.patient_ids(root)
+        self.genes = None if genes is None else root / Path(genes).expanduser()
         self.selector = selector
-
-    @property
-    def key(self) -> str:
-        return f"modality.{self.name}"
 
     @cached_property
     def _table(self) -> pd.DataFrame:
@@ -150,7 +147,7 @@ class CopyNumber(BaseModality):
             raise FusionError(f"{self.key}: none of {len(train_ids)} training patients has copy-number segments.")
         measured = self.frame.loc[[train_ids[at] for at in rows]]
         features, ranking = choose(
-            measured, np.asarray(labels)[rows], keep=self.keep, selector=self.selector, describe=self._describe
+            measured, np.asarray(labels)[rows], keep=self.settings.keep, selector=self.selector, describe=self._describe
         )
         return self._fitted(features, ranking)
 

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
-    from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry
+    from data_modules.ingest.slides.ingest import SlideEntry
     from data_modules.ingest.slides.slide_facts import SlideRequest
     from data_modules.ingest.slides.slide_set import SlideSet
+    from data_modules.modalities.slides.settings import SlideSettings
 
 
 class IngestedSlides(Protocol):
@@ -32,7 +33,7 @@ class IngestedSlides(Protocol):
     def name(self) -> str: ...
 
     @property
-    def settings(self) -> IngestSettings: ...
+    def settings(self) -> SlideSettings: ...
 
     @property
     def embedding(self) -> EmbeddingSettings | None: ...

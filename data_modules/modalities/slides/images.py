@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,8 +19,9 @@ from data_modules.ingest.slides.image_features import PIXEL_FEATURES, SCALED_FEA
 from data_modules.ingest.slides.image_files import ImageError, image_facts, read_image
 from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseFitted, BaseModality
+from data_modules.modalities.slides.settings import ImageSettings
 from data_modules.sources.image_folder import ImageFolder
-from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State
+from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State, read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,26 +36,19 @@ class Images(BaseModality):
     Args:
         name: the modality's key.
         source: the cohort, an `ImageFolder`.
-        size: side in pixels to which images are resized; None takes them as they are, all of one size.
-        mpp: microns per pixel of the resized images, for the hand-crafted features of nuclei; None leaves those out.
-        workers: processes that compute hand-crafted features.
+        given: fields of `ImageSettings`.
+
+    Raises:
+        SettingsError: settings that cannot be.
     """
 
+    settings_class: ClassVar = ImageSettings
     handcrafted = True
 
-    def __init__(
-        self, *, name: str, source: ImageFolder, size: int | None = None, mpp: float | None = None, workers: int = 2
-    ) -> None:
+    def __init__(self, *, name: str, source: ImageFolder, **given: Any) -> None:
         super().__init__(name=name, source=source)
+        self.settings = read_settings(ImageSettings, given, at=self.key)
         self._folder = source
-        self._size = size
-        self._mpp = mpp
-        self._workers = workers
-
-    @property
-    def key(self) -> str:
-        """Where this modality stands in the configuration."""
-        return f"modality.{self.name}"
 
     @property
     def patients(self) -> frozenset[str]:
@@ -76,15 +70,13 @@ class Images(BaseModality):
         return {name: image_facts(self._folder.root / name) for name in self._folder.images}
 
     def check(self) -> list[str]:
-        if self._size is not None and self._size < 16:
-            return [f"{self.key}.size={self._size}: encoders need images of 16 pixels or more."]
         broken = [str(fact) for fact in self.facts.values() if isinstance(fact, ImageError)]
         if broken:
             return [self._unreadable(broken)]
         sizes: dict[Any, str] = {}
         for name, fact in self.facts.items():
             sizes.setdefault(fact, name)
-        if self._size is None and len(sizes) > 1:
+        if self.settings.size is None and len(sizes) > 1:
             named = some([f"{name} {size[0]}×{size[1]}" for size, name in sizes.items()])
             return [f"{self.key}: images are of {len(sizes)} sizes ({named}). Set {self.key}.size to one side for all."]
         return []
@@ -98,8 +90,8 @@ class Images(BaseModality):
     @cached_property
     def shape(self) -> tuple[int, int, int]:
         """``(3, H, W)`` of every image as encoders see it."""
-        if self._size is not None:
-            return (3, self._size, self._size)
+        if self.settings.size is not None:
+            return (3, self.settings.size, self.settings.size)
         width, height = next(fact for fact in self.facts.values() if not isinstance(fact, ImageError))
         return (3, height, width)
 
@@ -110,13 +102,13 @@ class Images(BaseModality):
             FusionError: it cannot be read.
         """
         try:
-            return read_image(self._folder.root / name, size=self._size)
+            return read_image(self._folder.root / name, size=self.settings.size)
         except ImageError as error:
             raise FusionError(f"{self.key}: {error}.") from error
 
     @cached_property
     def _place(self) -> CacheEntry:
-        settings = f"1:{self._size}:{self._mpp}:".encode()
+        settings = f"1:{self.settings.size}:{self.settings.mpp}:".encode()
         key = self._folder.hashes()["images"]
         import hashlib
 
@@ -127,7 +119,7 @@ class Images(BaseModality):
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Of the hand-crafted features."""
-        return PIXEL_FEATURES if self._mpp is None else SCALED_FEATURES
+        return PIXEL_FEATURES if self.settings.mpp is None else SCALED_FEATURES
 
     def prepare(self, progress: Progress) -> None:
         """Compute the hand-crafted features of every image, once."""
@@ -141,9 +133,9 @@ class Images(BaseModality):
             rows: list[NDArray[np.float32]] = []
             broken: list[str] = []
             batches = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
-            work = [(self._folder.root, batch, self._size, self._mpp) for batch in batches]
-            if self._workers > 1 and len(batches) > 4:
-                with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
+            work = [(self._folder.root, batch, self.settings.size, self.settings.mpp) for batch in batches]
+            if self.settings.workers > 1 and len(batches) > 4:
+                with ProcessPoolExecutor(self.settings.workers, mp_context=get_context("spawn")) as pool:
                     for part, errors in pool.map(image_features, *zip(*work, strict=True)):
                         rows.append(part)
                         broken += errors

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from data_modules.errors import some
 from data_modules.ingest.slides.dicom_slide import header, is_dicom
@@ -16,14 +16,13 @@ from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest, ref
 from data_modules.ingest.slides.slide_files import SLIDE_ENDINGS, open_slide, sort_out_slides
 from data_modules.ingest.slides.slide_set import SlideSet, ingest_slides, load_set
 from data_modules.ingest.slides.stain import StainFit, average_stains
-from data_modules.ingest.slides.tiles import TileSettings
-from data_modules.ingest.slides.tissue import settings_from
 from data_modules.modalities.base import require_same
 from data_modules.modalities.files import FileModality
 from data_modules.modalities.quality import slide_quality
 from data_modules.modalities.slides.fitted import FittedSlides
 from data_modules.modalities.slides.opening import opening_problems
-from fusion.contract import FittedModality, FusionError, Progress, Quality, State
+from data_modules.modalities.slides.settings import SlideSettings
+from fusion.contract import FittedModality, FusionError, Progress, Quality, State, read_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from data_modules.cohort.source import CohortSource
     from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
+    from data_modules.ingest.slides.settings import TileSettings
 
 _NOT_INGESTED = "the slides have not been ingested, or the cache was emptied since: run prepare first"
 
@@ -41,63 +41,39 @@ class Slides(FileModality):
     Args:
         name: the modality's key.
         source: the cohort it belongs to; relative files start at its root.
-        files: paths or globs.
-        patient_pattern: regular expression that finds the patient id in a file name; group ``patient`` or the first.
-        sample_sheet: ``{file, key, patient}`` instead: columns with file names and patient ids.
-        mpp: microns per pixel of slides that do not say theirs, or a mapping of file name to microns per pixel, which
-            overrules the slide.
-        objective_power: whether a slide that says its objective's power alone has 10 / power microns per pixel.
-        tile: fields of `TileSettings`.
-        tissue: fields of `TissueSettings`.
-        stain: ``none``; ``macenko`` to a fixed published reference; or ``fold`` to the average of the training
-            patients' slides, for pixels.
-        embed: None for pixels, or fields of `EmbeddingSettings`.
-        workers: processes that read slides; threads, where they are embedded.
-        max_failed: share of slides that may fail.
+        given: fields of `SlideSettings`.
+
+    Raises:
+        SettingsError: settings that cannot be.
     """
 
+    settings_class: ClassVar = SlideSettings
     handcrafted = True
     noun = "slides"
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        source: CohortSource,
-        files: str | Sequence[str],
-        patient_pattern: str | None = None,
-        sample_sheet: Mapping[str, str] | None = None,
-        mpp: float | Mapping[str, float] | None = None,
-        objective_power: bool = False,
-        tile: Mapping[str, Any] | None = None,
-        tissue: Mapping[str, Any] | None = None,
-        stain: Literal["none", "macenko", "fold"] = "none",
-        embed: Mapping[str, Any] | None = None,
-        workers: int = 2,
-        max_failed: float = 0.05,
-    ) -> None:
-        super().__init__(
-            name=name, source=source, files=files, patient_pattern=patient_pattern, sample_sheet=sample_sheet
-        )
-        self._mpp = dict(mpp) if isinstance(mpp, Mapping) else mpp
-        self._by_objective = objective_power
-        self._rules = IngestSettings(tile=TileSettings(**dict(tile or {})), tissue=settings_from(tissue), stain=stain)
-        self._embed = embed
-        self._workers = workers
-        self._max_failed = max_failed
+    def __init__(self, *, name: str, source: CohortSource, **given: Any) -> None:
+        settings = read_settings(SlideSettings, given, at=f"modality.{name}")
+        super().__init__(name=name, source=source, settings=settings)
+        self.settings = settings
 
     @cached_property
     def embedding(self) -> EmbeddingSettings | None:
-        if self._embed is None:
+        if self.settings.embed is None:
             return None
         from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
 
-        return EmbeddingSettings(**dict(self._embed))
+        return EmbeddingSettings(**asdict(self.settings.embed))
 
     @cached_property
-    def settings(self) -> IngestSettings:
+    def rules(self) -> IngestSettings:
         """What decides an entry; with an encoder, its weights' hash among it."""
-        return self._rules if self.embedding is None else replace(self._rules, embed=self.embedding.key())
+        chosen, embedding = self.settings, self.embedding
+        return IngestSettings(
+            tile=chosen.tile,
+            tissue=chosen.tissue,
+            stain=chosen.stain,
+            embed=None if embedding is None else embedding.key(),
+        )
 
     def sort_out(self, found: list[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
         """Of a slide of many files, one; no file that is no slide."""
@@ -120,29 +96,23 @@ class Slides(FileModality):
         return [self._request(path) for bag in self.by_patient.values() for path in bag]
 
     def _request(self, path: Path) -> SlideRequest:
-        made = SlideRequest(path=path, name=self.names[path], by_objective=self._by_objective)
-        if isinstance(self._mpp, Mapping):
-            told = self._mpp.get(self.names[path], self._mpp.get(path.name))
+        mpp = self.settings.mpp
+        made = SlideRequest(path=path, name=self.names[path], by_objective=self.settings.objective_power)
+        if isinstance(mpp, Mapping):
+            told = mpp.get(self.names[path], mpp.get(path.name))
             return replace(made, mpp=None if told is None else float(told))
-        return replace(made, default_mpp=None if self._mpp is None else float(self._mpp))
+        return replace(made, default_mpp=None if mpp is None else float(mpp))
 
     def check(self) -> list[str]:
-        problems = self.check_mapping() + [f"{self.key}.{problem}." for problem in self._rules.tile.problems()]
-        if self._rules.stain not in ("none", "macenko", "fold"):
-            problems.append(f"{self.key}.stain={self._rules.stain!r}: set it to none, macenko or fold.")
-        if self._rules.stain == "fold" and self.embedding is not None:
-            problems.append(
-                f"{self.key}.stain=fold needs pixels, but {self.key}.embed keeps embeddings, which are made once for "
-                "all folds. Set one of them to null or macenko."
-            )
+        problems = self.check_mapping()
         if self.embedding is not None:
             problems += [f"{self.key}.embed.{problem}" for problem in self.embedding.problems()]
         return problems or self.check_names() + self._check_slides()
 
     def check_names(self) -> list[str]:
         problems = super().check_names()
-        if isinstance(self._mpp, Mapping):
-            unknown = sorted(set(self._mpp) - {path.name for path in self.paths} - set(self.names.values()))
+        if isinstance(self.settings.mpp, Mapping):
+            unknown = sorted(set(self.settings.mpp) - {path.name for path in self.paths} - set(self.names.values()))
             if unknown:
                 problems.append(f"{self.key}.mpp names slides that are not there ({some(unknown)}). Correct the names.")
         return problems
@@ -150,20 +120,20 @@ class Slides(FileModality):
     def _check_slides(self) -> list[str]:
         cache = Path(self.source.cache)
         # An ingested slide has been opened before, and is needed no more: a cached cohort starts at once.
-        new = [request for request in self.requests if not has_entry(request, self.settings, cache=cache)]
+        new = [request for request in self.requests if not has_entry(request, self.rules, cache=cache)]
         with ThreadPoolExecutor(8) as pool:
-            errors = [error for error in pool.map(partial(_opening_error, tile=self._rules.tile), new) if error]
+            errors = [error for error in pool.map(partial(_opening_error, tile=self.settings.tile), new) if error]
         return opening_problems(errors, total=len(self.requests), key=self.key)
 
     def prepare(self, progress: Progress) -> None:
         ingest_slides(
             self.requests,
-            self.settings,
+            self.rules,
             cache=Path(self.source.cache),
             progress=progress,
             embedding=self.embedding,
-            workers=self._workers,
-            max_failed=self._max_failed,
+            workers=self.settings.workers,
+            max_failed=self.settings.max_failed,
             name=self.name,
             simulated=self.source.simulated,
         )
@@ -195,7 +165,7 @@ class Slides(FileModality):
             FusionError: `prepare` has not run.
         """
         cache, simulated = Path(self.source.cache), self.source.simulated
-        found = load_set(self.requests, self.settings, cache=cache, simulated=simulated)
+        found = load_set(self.requests, self.rules, cache=cache, simulated=simulated)
         if found is None:
             raise FusionError(f"{self.key}: {_NOT_INGESTED}.")
         return found
@@ -208,7 +178,7 @@ class Slides(FileModality):
         Raises:
             FusionError: no training slide shows its stains.
         """
-        if self._rules.stain != "fold":
+        if self.settings.stain != "fold":
             return FittedSlides(self)
         mine = [self.names[path] for patient in sorted(set(train_ids)) for path in self.by_patient.get(patient, [])]
         found = [entry.stains() for name in mine if (entry := self.ingested.entries.get(name)) is not None]
@@ -234,8 +204,8 @@ class Slides(FileModality):
 
     def identity(self) -> dict[str, Any]:
         """What must agree between the slides a model was trained on and those it is applied to."""
-        tile = self._rules.tile
-        facts: dict[str, Any] = {"tile.size": tile.size, "tile.mpp": float(tile.mpp), "stain": self._rules.stain}
+        tile = self.settings.tile
+        facts: dict[str, Any] = {"tile.size": tile.size, "tile.mpp": float(tile.mpp), "stain": self.settings.stain}
         return facts | ({} if self.embedding is None else self.embedding.identity())
 
 

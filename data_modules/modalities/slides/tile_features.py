@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -26,7 +26,8 @@ from data_modules.ingest.slides.feature_files import (
 )
 from data_modules.modalities.base import BaseFitted
 from data_modules.modalities.files import FileModality
-from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State
+from data_modules.modalities.slides.settings import TileFeatureSettings
+from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State, read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,33 +44,20 @@ class TileFeatures(FileModality):
     Args:
         name: the modality's key.
         source: the cohort it belongs to; relative files start at its root.
-        files: paths or globs.
-        patient_pattern: regular expression that finds the patient id in a file name; group ``patient`` or the first.
-        sample_sheet: ``{file, key, patient}`` instead: columns with file names and patient ids.
-        encoder: what made the features, a name of `data_modules.ingest.slides.embed.known_encoders` or any other; files
-            that say something else are refused. None takes what the files say, if they agree.
-        width: features of a tile; None takes the encoder's, or what the files agree on.
+        given: fields of `TileFeatureSettings`.
+
+    Raises:
+        SettingsError: settings that cannot be.
     """
 
+    settings_class: ClassVar = TileFeatureSettings
     noun = "feature files"
     same_name = "features of two encoders or magnifications?"
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        source: CohortSource,
-        files: str | Sequence[str],
-        patient_pattern: str | None = None,
-        sample_sheet: Mapping[str, str] | None = None,
-        encoder: str | None = None,
-        width: int | None = None,
-    ) -> None:
-        super().__init__(
-            name=name, source=source, files=files, patient_pattern=patient_pattern, sample_sheet=sample_sheet
-        )
-        self._encoder = encoder
-        self._width = width
+    def __init__(self, *, name: str, source: CohortSource, **given: Any) -> None:
+        settings = read_settings(TileFeatureSettings, given, at=f"modality.{name}")
+        super().__init__(name=name, source=source, settings=settings)
+        self.settings = settings
 
     def sort_out(self, found: list[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
         """HDF5 files alone: CLAM and TRIDENT leave pickles, pictures and tables beside them."""
@@ -120,8 +108,8 @@ class TileFeatures(FileModality):
     @property
     def _expected_width(self) -> int | None:
         """What the configuration demands."""
-        encoder = None if self._encoder is None else known(self._encoder)
-        return self._width or (None if encoder is None else encoder.width)
+        encoder = None if self.settings.encoder is None else known(self.settings.encoder)
+        return self.settings.width or (None if encoder is None else encoder.width)
 
     def check(self) -> list[str]:
         problems = self.check_mapping()
@@ -142,7 +130,7 @@ class TileFeatures(FileModality):
         odd = [f"{self.names[one.path]} has {one.width}" for one in headers if one.width != self.width]
         if odd:
             wanted = (
-                f"{self.key}.{'width' if self._width else 'encoder'} wants"
+                f"{self.key}.{'width' if self.settings.width else 'encoder'} wants"
                 if self._expected_width
                 else f"{len(headers) - len(odd)} of {len(headers)} files have"
             )
@@ -151,7 +139,7 @@ class TileFeatures(FileModality):
                 f"leave them out of {self.key}.files, or set {self.key}.encoder or {self.key}.width."
             )
         said = Counter(one.encoder for one in headers if one.encoder is not None)
-        allowed = self._encoder or (said.most_common(1)[0][0] if said else None)
+        allowed = self.settings.encoder or (said.most_common(1)[0][0] if said else None)
         others = [
             f"{self.names[one.path]} says {one.encoder}"
             for one in headers
@@ -239,7 +227,7 @@ class TileFeatures(FileModality):
         said = sorted({one.encoder for one in self._headers[0].values() if one.encoder is not None})
         return {
             "width": self.width,
-            "encoder": self._encoder or (said[0] if said else None),
+            "encoder": self.settings.encoder or (said[0] if said else None),
             "microns": self.microns,
         }
 

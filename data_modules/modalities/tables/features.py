@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from data_modules.cohort.known import known_ids
 from data_modules.errors import CohortError, some
-from data_modules.learned.reduction import Reduction, ReductionSettings, fit_reduction
+from data_modules.learned.reduction import Reduction, fit_reduction
 from data_modules.modalities.base import BaseFitted, BaseModality
+from data_modules.modalities.tables.settings import FeatureFileSettings
 from data_modules.patient_ids import PatientIds
 from data_modules.readers.content import UnreadableError
 from data_modules.readers.tables import TableFormat
 from data_modules.readers.wide import WideTable, read_wide
-from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State
+from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State, read_settings
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
@@ -36,53 +37,23 @@ class Features(BaseModality):
     Args:
         name: key in `modality`.
         source: the cohort.
-        file: relative to its root.
-        id: column of the patient id or barcode.
-        id_pattern: regular expression whose group is the patient id.
-        time: when the columns are known; only ``baseline`` is accepted.
-        exclude: columns to leave out.
-        clip: training standard deviations beyond which values are cut; None cuts none.
-        screen: keep this many columns by ANOVA F in the training patients; None keeps all.
-        components: then project on this many principal components; None keeps columns.
-        transpose: a row is a feature, named in `id`, and a column is a patient.
-        separator: between cells; None finds it.
-        decimal: sign of numbers, ``.`` or ``,``; None finds it.
-        encoding: of the file; None is UTF-8, or what its mark says.
-        sheet: of an Excel workbook; None takes the only one.
+        given: fields of `FeatureFileSettings`.
+
+    Raises:
+        SettingsError: settings that cannot be.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        source: CohortSource,
-        file: str,
-        id: str = "patient_id",  # noqa: A002 — as in cohort.tables
-        id_pattern: str | None = None,
-        time: str | None = None,
-        exclude: Sequence[str] = (),
-        clip: float | None = 3.0,
-        screen: int | None = None,
-        components: int | None = None,
-        transpose: bool = False,
-        separator: str | None = None,
-        decimal: str | None = None,
-        encoding: str | None = None,
-        sheet: str | None = None,
-    ) -> None:
-        super().__init__(name=name, source=source)
-        self.path = source.root / Path(file).expanduser()
-        self._id = id
-        self._ids = PatientIds(pattern=id_pattern)
-        self._time = time
-        self._exclude = set(exclude)
-        self._transpose = transpose
-        self._format = TableFormat(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
-        self._settings = ReductionSettings(clip=clip, screen=screen, components=components)
+    settings_class: ClassVar = FeatureFileSettings
 
-    @property
-    def key(self) -> str:
-        return f"modality.{self.name}"
+    def __init__(self, *, name: str, source: CohortSource, **given: Any) -> None:
+        super().__init__(name=name, source=source)
+        self.settings = read_settings(FeatureFileSettings, given, at=self.key)
+        chosen = self.settings
+        self.path = Path(source.root) / Path(chosen.file).expanduser()
+        self._ids = PatientIds(pattern=chosen.id_pattern)
+        self._format = TableFormat(
+            separator=chosen.separator, decimal=chosen.decimal, encoding=chosen.encoding, sheet=chosen.sheet
+        )
 
     @property
     def absent(self) -> str | None:
@@ -107,12 +78,12 @@ class Features(BaseModality):
         Raises:
             UnreadableError: it cannot be read with certainty.
         """
-        return read_wide(self.path, self._format, key=self._id, exclude=self._exclude)
+        return read_wide(self.path, self._format, key=self.settings.id, exclude=set(self.settings.exclude))
 
     def _read(self) -> pd.DataFrame:
         """A row a patient, None where a row is nobody's."""
         wide = self._wide
-        if self._transpose:
+        if self.settings.transpose:
             ids, columns, values = wide.names, wide.ids, wide.numbers.T
         else:
             ids, columns, values = wide.ids, wide.names, wide.numbers
@@ -142,7 +113,7 @@ class Features(BaseModality):
             nobody = [f"line {line}: {one!r}" for one, line in self._nobody(table)]
             problems.append(
                 f"{self.key}.file: {self.path.name} has {len(nobody)} rows without a patient in "
-                f"{self._id!r} ({some(nobody)}). Mend them or {self.key}.id_pattern."
+                f"{self.settings.id!r} ({some(nobody)}). Mend them or {self.key}.id_pattern."
             )
         same = sorted(set(table.columns[table.columns.duplicated()]))
         if same:
@@ -154,7 +125,7 @@ class Features(BaseModality):
     def _nobody(self, table: pd.DataFrame) -> list[tuple[str, int]]:
         named = (
             zip(self._wide.ids, self._wide.lines, strict=True)
-            if not self._transpose
+            if not self.settings.transpose
             else ((name, 1) for name in self._wide.names)
         )
         return [one for one, patient in zip(named, table.index, strict=True) if patient is None]
@@ -191,7 +162,7 @@ class Features(BaseModality):
         if len(inside) < 2 or known & set(table.index) or len(inside) < len(table.columns) / 2:
             return []
         others = [name for name in table.columns if name not in inside]
-        if self._transpose:
+        if self.settings.transpose:
             return [
                 f"{self.key}: the patients are in the rows of {self.path.name}. Set {self.key}.transpose=false and "
                 f"{self.key}.id to their column."
@@ -215,11 +186,6 @@ class Features(BaseModality):
         return [Quality(title=self.name, counts=counts, folder=self.path.parent, said=self.notes)]
 
     def check(self) -> list[str]:
-        if self._time != "baseline":
-            return [
-                f"{self.key}.time is {self._time!r}: only columns known at baseline may be inputs. "
-                f"Set {self.key}.time=baseline if they are."
-            ]
         return self._file_problems()
 
     @property
@@ -238,7 +204,7 @@ class Features(BaseModality):
             raise FusionError(f"{self.key}: {len(rows)} of {len(train_ids)} training patients are in {self.path.name}.")
         y = np.asarray(labels)[[position[patient] for patient in rows]]
         return FittedFeatures(
-            self.name, frame=self.frame, learned=fit_reduction(self.frame.loc[rows], y, self._settings)
+            self.name, frame=self.frame, learned=fit_reduction(self.frame.loc[rows], y, self.settings)
         )
 
     def restore(self, state: State) -> FittedFeatures:

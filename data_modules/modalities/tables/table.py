@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modules.cohort.columns import Column, plain
+from data_modules.cohort.columns import Column
 from data_modules.errors import CohortError, some
 from data_modules.learned.preprocess import TablePreprocessor
 from data_modules.modalities.base import BaseFitted, BaseModality
-from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State
+from data_modules.modalities.tables.settings import TableSettings
+from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State, read_settings
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
@@ -28,15 +29,18 @@ class Table(BaseModality):
     Args:
         name: of the modality.
         source: the cohort.
-        table: key in ``cohort.tables``.
-        columns: which columns; None takes all that are known at baseline, the endpoint and the site excepted.
+        given: fields of `TableSettings`.
+
+    Raises:
+        SettingsError: settings that cannot be.
     """
 
-    def __init__(self, *, name: str, source: CohortSource, table: str, columns: Sequence[str] | None = None) -> None:
+    settings_class: ClassVar = TableSettings
+
+    def __init__(self, *, name: str, source: CohortSource, **given: Any) -> None:
         super().__init__(name=name, source=source)
-        self.of_table = table
-        self._table = table
-        self._columns: list[str] | None = plain(columns)
+        self.settings = read_settings(TableSettings, given, at=self.key)
+        self.of_table = self._table = self.settings.table
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -45,7 +49,7 @@ class Table(BaseModality):
         Raises:
             CohortError: one of them cannot be an input.
         """
-        columns, problems = self.source.inputs(self._table, self._columns, key=f"modality.{self.name}")
+        columns, problems = self.source.inputs(self._table, self.settings.columns, key=f"modality.{self.name}")
         if problems:
             raise CohortError(self.source.name, problems)
         return columns
@@ -59,7 +63,7 @@ class Table(BaseModality):
 
     def check(self) -> list[str]:
         key = f"modality.{self.name}"
-        columns, problems = self.source.inputs(self._table, self._columns, key=key)
+        columns, problems = self.source.inputs(self._table, self.settings.columns, key=key)
         if not problems and not columns:
             return [f"{key}: table {self._table!r} declares no baseline column. Declare one with time: baseline."]
         return [str(problem) for problem in problems]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ class VariantTable:
             excluded[origin] = tuple(part.names[out & damaging])
             carriers = (dosage > 0).sum(axis=0)
             common = (carriers >= self.settings.min_carriers) & ~rare_call
-            chosen = "dosage" in self.settings.kinds and origin in self.settings.dosage_origins
+            chosen = "dosage" in self.settings.features and origin in self.settings.dosage_origins
             recurrent[origin] = tuple(part.names[common]) if chosen else ()
             hit = np.asarray(hits[np.flatnonzero(~out & (carriers > 0))].sum(axis=0)).ravel() > 0
             genes |= {symbol for symbol, is_hit in zip(symbols, hit, strict=True) if is_hit}
@@ -76,21 +77,21 @@ class VariantTable:
     def features(self, rules: Rules) -> pd.DataFrame:
         """(patient, feature) raw values of every patient, NaN where unknown."""
         parts: list[pd.DataFrame] = []
-        if "burden" in self.settings.kinds:
+        if "burden" in self.settings.features:
             parts.append(self._burdens(rules))
         primary = self.primary
         if primary.origin == "somatic":
             parts += self._profiles(primary)
-            if "vaf" in self.settings.kinds:
+            if "vaf" in self.settings.features:
                 parts.append(primary.allele_fractions(rules.genes))
-        if "dosage" in self.settings.kinds:
+        if "dosage" in self.settings.features:
             parts += [self._dosages(origin, names) for origin, names in rules.recurrent.items() if names]
         index = list(self.patients)
         return pd.concat([part.reindex(index) for part in parts], axis=1) if parts else pd.DataFrame(index=index)
 
     def _profiles(self, primary: OriginVariants) -> list[pd.DataFrame]:
         """Of what a patient's somatic variants say together, the kinds that are asked for."""
-        kinds, parts = self.settings.kinds, []
+        kinds, parts = self.settings.features, []
         for kind in ("count", "length", "fraction"):
             if kind in kinds:
                 named = [name for name in primary.profile.columns if name.startswith(kind)]
@@ -102,7 +103,7 @@ class VariantTable:
             burden = np.log1p(burden) if self.settings.log_counts else burden
             parts.append(burden.rename("tmb:per_megabase" if size else "tmb:count").to_frame())
         if "context" in kinds and self.settings.fasta is not None:
-            parts.append(primary.contexts(self.settings.fasta))
+            parts.append(primary.contexts(Path(self.settings.fasta)))
         return parts
 
     def _burdens(self, rules: Rules) -> pd.DataFrame:

@@ -143,7 +143,7 @@ class OriginVariants:
         excluded: Sequence[str],
         genes: Sequence[str],
         *,
-        weights: Mapping[str, float] | None = None,
+        weights: Mapping[Any, float] | None = None,
         frequencies: Mapping[str, float] | None = None,
     ) -> NDArray[np.float64]:
         """(patient, gene): damaging variants carried in each of `genes`, weighted; missing calls count as none.

@@ -212,12 +212,12 @@ class StoredVariants(BaseModality):
         damaging = {origin: tuple(classes) for origin, classes in config["damaging"].items()}
         settings = replace(
             self.settings,
-            kinds=KINDS,
+            features=tuple(kind for kind in KINDS if kind != "context" or self.settings.fasta is not None),
             gene_sets={name: tuple(genes) for name, genes in config["gene_sets"].items()},
             damaging=damaging,
             log_counts=bool(config["log_counts"]),
             weights=dict(config.get("weights", {})),
-            germline_frequency=str(config.get("germline_frequency", "none")),
+            germline_frequency=config.get("germline_frequency", "none"),
         )
         table = self.variants
         origins = {

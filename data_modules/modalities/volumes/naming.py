@@ -9,33 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_modules.errors import some
 from data_modules.ingest.volumes.dicom_headers import looks_like_dicom
 from data_modules.ingest.volumes.geometry import mask_problem, overlap
-from data_modules.ingest.volumes.grid import Intensity
 from data_modules.modalities.base import stray_problem
 from data_modules.patient_ids import bare_name
 
 if TYPE_CHECKING:
     from data_modules.ingest.volumes.files import VolumeFile
+    from data_modules.modalities.volumes.settings import MaskSettings, SequenceSettings
     from data_modules.patient_ids import PatientIds
 
 _APART = 0.05
 """Share of the smaller of two volumes that lies in the other, below which they show different places."""
 _DICOM = (".dcm", ".ima", ".dicom", ".nii", ".gz", ".nrrd", ".nhdr", ".mha", ".mhd", "")
 """Endings of files that are volumes or parts of one, even where they do not open."""
-_KEYS = {"match", "time", "intensity", "window", "clip"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mask:
-    """Mask files: `match` in their names; drawn on the sequence `of`; `labels` of it that count, all without any."""
-
-    match: str
-    of: str
-    labels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +47,7 @@ class Sorted:
 
     key: str
     names: tuple[str, ...]
-    mask: Mask | None
+    mask: MaskSettings | None
     volumes: dict[str, dict[str, list[VolumeFile]]] = field(default_factory=dict)
     masks: dict[str, list[VolumeFile]] = field(default_factory=dict)
     stray: list[str] = field(default_factory=list)
@@ -164,46 +154,47 @@ class Sorted:
         return problems
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sequences:
-    """Declared sequences, in order, and what is wrong with the declarations."""
+def sort_volumes(
+    files: Sequence[VolumeFile],
+    ids: PatientIds,
+    *,
+    sequences: Mapping[str, SequenceSettings],
+    mask: MaskSettings | None,
+    key: str,
+) -> Sorted:
+    """Give every volume its patient and sequence.
 
-    key: str
-    matches: Mapping[str, str]
-    intensities: Mapping[str, Intensity]
-    mask: Mask | None
-    problems: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.matches)
-
-    def sort(self, files: Sequence[VolumeFile], ids: PatientIds) -> Sorted:
-        """Give every volume its patient and sequence."""
-        owners = volume_owners(files, ids)
-        found = Sorted(key=self.key, names=self.names, mask=self.mask)
-        for file in files:
-            fits = [name for name, match in self.matches.items() if re.search(match, file.name)]
-            is_mask = self.mask is not None and re.search(self.mask.match, file.name) is not None
-            if file.problem and not file.shape:
-                strange = file.paths[0].suffix.lower() not in _DICOM and not looks_like_dicom(file.paths[0])
-                if strange and not (is_mask or fits):
-                    found.unknown.append(file.name)
-                else:
-                    found.unopened.append(file.problem)
-            elif is_mask or fits:
-                patient = owners.get(file)
-                if patient is None:
-                    found.stray.append(file.name)
-                elif is_mask:
-                    found.masks.setdefault(patient, []).append(file)
-                elif len(fits) > 1:
-                    found.several.append(f"{file.name} ({', '.join(fits)})")
-                else:
-                    found.volumes.setdefault(patient, {}).setdefault(fits[0], []).append(file)
+    Args:
+        files: what was found.
+        ids: a volume's name → patient.
+        sequences: as declared, by name.
+        mask: as declared.
+        key: of the modality in the configuration.
+    """
+    owners = volume_owners(files, ids)
+    found = Sorted(key=key, names=tuple(sequences), mask=mask)
+    for file in files:
+        fits = [name for name, one in sequences.items() if re.search(one.match, file.name)]
+        is_mask = mask is not None and re.search(mask.match, file.name) is not None
+        if file.problem and not file.shape:
+            strange = file.paths[0].suffix.lower() not in _DICOM and not looks_like_dicom(file.paths[0])
+            if strange and not (is_mask or fits):
+                found.unknown.append(file.name)
             else:
-                found.unused.append(file.name)
-        return found
+                found.unopened.append(file.problem)
+        elif is_mask or fits:
+            patient = owners.get(file)
+            if patient is None:
+                found.stray.append(file.name)
+            elif is_mask:
+                found.masks.setdefault(patient, []).append(file)
+            elif len(fits) > 1:
+                found.several.append(f"{file.name} ({', '.join(fits)})")
+            else:
+                found.volumes.setdefault(patient, {}).setdefault(fits[0], []).append(file)
+        else:
+            found.unused.append(file.name)
+    return found
 
 
 def volume_owners(files: Sequence[VolumeFile], ids: PatientIds) -> dict[VolumeFile, str]:
@@ -215,71 +206,3 @@ def volume_owners(files: Sequence[VolumeFile], ids: PatientIds) -> dict[VolumeFi
     by_path, _ = ids.map_files([file.paths[0] for file in files if file.name not in named and file.kind != "dicom"])
     found = {file: named.get(file.name) or by_path.get(file.paths[0]) for file in files}
     return {file: patient for file, patient in found.items() if patient}
-
-
-def parse_sequences(sequences: Mapping[str, Any], mask: Mapping[str, Any] | None, *, key: str) -> Sequences:
-    """Read the declarations; what cannot be is kept for `check`."""
-    problems: list[str] = []
-    if not sequences:
-        problems.append(f"{key}.sequences is empty. Declare at least one, with match, time and intensity.")
-    matches, intensities = {}, {}
-    for name, declared in sequences.items():
-        where = f"{key}.sequences.{name}"
-        unknown = sorted(set(declared) - _KEYS)
-        if unknown:
-            problems.append(f"{where} has the keys {some(unknown)}. It takes {', '.join(sorted(_KEYS))}.")
-        if declared.get("time") != "baseline":
-            problems.append(
-                f"{where}.time is {declared.get('time')!r}: only volumes taken at baseline may be inputs. "
-                f"Set it to baseline if they are, or take {name} out."
-            )
-        matches[name] = _pattern(declared.get("match"), f"{where}.match", problems)
-        intensities[name] = _intensity(declared, where, problems)
-    made = None
-    if mask is not None:
-        if not {"match", "of"} <= set(mask) <= {"match", "of", "label"} or mask.get("of") not in sequences:
-            problems.append(
-                f"{key}.mask is {dict(mask)}. It takes match, of (a name of {key}.sequences) and, where one of several "
-                "labels counts, label (a number or a list of them)."
-            )
-        labels = _labels(mask.get("label"), f"{key}.mask.label", problems)
-        made = Mask(
-            match=_pattern(mask.get("match"), f"{key}.mask.match", problems), of=str(mask.get("of")), labels=labels
-        )
-    return Sequences(key=key, matches=matches, intensities=intensities, mask=made, problems=tuple(problems))
-
-
-def _pattern(text: Any, where: str, problems: list[str]) -> str:
-    try:
-        re.compile(str(text))
-    except re.error as error:
-        problems.append(f"{where}={text!r} is no regular expression ({error}). Mend it.")
-        return "(?!)"
-    if text is None:
-        problems.append(f"{where} is missing: a regular expression that is found in the names of its volumes.")
-        return "(?!)"
-    return str(text)
-
-
-def _labels(given: Any, where: str, problems: list[str]) -> tuple[float, ...]:
-    values = (
-        [] if given is None else list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
-    )
-    try:
-        return tuple(float(value) for value in values)
-    except (TypeError, ValueError):
-        problems.append(f"{where} is {given!r}. Set it to a number, or to a list of them.")
-        return ()
-
-
-def _intensity(declared: Mapping[str, Any], where: str, problems: list[str]) -> Intensity:
-    kind, window = declared.get("intensity"), declared.get("window", (-160.0, 240.0))
-    if kind not in ("mr", "ct"):
-        problems.append(
-            f"{where}.intensity is {kind!r}. Set it to mr (z-score in the foreground) or ct (a window in HU)."
-        )
-        return Intensity(kind="mr")
-    if len(window) != 2 or not float(window[0]) < float(window[1]):
-        problems.append(f"{where}.window is {list(window)}. Give the lowest and the highest Hounsfield unit.")
-        window = (-160.0, 240.0)
-    return Intensity(kind=kind, window=(float(window[0]), float(window[1])), clip=float(declared.get("clip", 5.0)))

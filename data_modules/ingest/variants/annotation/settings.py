@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from data_modules.ingest.variants.files.vcf import VcfFacts
+from fusion.contract import Settings
 
 Kind = Literal["annovar", "vep", "snpeff", "info", "none"]
+Score = Literal["sift", "polyphen", "cadd"]
 
-SCORE_TAGS = {
+SCORE_TAGS: Mapping[Score, tuple[str, ...]] = {
     "sift": ("SIFT_score", "SIFT"),
     "polyphen": ("Polyphen2_HDIV_score", "Polyphen2_HVAR_score", "PolyPhen", "POLYPHEN"),
     "cadd": ("CADD_phred", "CADD_PHRED", "CADD"),
@@ -19,7 +21,7 @@ SCORE_TAGS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnnotationSettings:
+class AnnotationSettings(Settings):
     """Where gene and consequence stand in INFO.
 
     Attributes:
@@ -39,7 +41,7 @@ class AnnotationSettings:
     gene: str | None = None
     consequence: str | None = None
     aachange: str | None = None
-    scores: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[Score, str] = field(default_factory=dict)
     unresolved: Literal["refuse", "unannotated"] = "refuse"
 
     def resolved(self, facts: VcfFacts) -> Kind:

@@ -87,7 +87,7 @@ def test_it_ingests_lists_failures_and_finds_its_work_again(mine: Path) -> None:
         (["modality.slides.max_failed=0.1"], "1 of 3 slides failed, above modality.slides.max_failed=0.1: P3.tif"),
         (["modality.slides.files=none/*"], "modality.slides.files: no file matches none/*"),
         (["modality.slides.mpp={P2.tif: 300}"], "P2.tif has 300 microns per pixel"),
-        (["modality.slides.tile.overlap=64"], "modality.slides.tile.overlap=64"),
+        (["modality.slides.tile.overlap=64"], "modality.slides.tile.overlap is 64"),
         (["cohort=nobody"], "nobody"),
         (["modality.slides.colour=red"], "The configuration cannot be composed"),
         (["~modality.slides"], "cohort 'mine' has no slides to ingest"),

@@ -12,10 +12,10 @@ import tifffile
 from PIL import Image
 
 from data_modules.ingest.slides.ingest import IngestSettings, entry_for, ingest_slide
+from data_modules.ingest.slides.settings import TileSettings, TissueSettings
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail, sort_out_slides
-from data_modules.ingest.slides.tiles import TileSettings, to_rgb
-from data_modules.ingest.slides.tissue import TissueSettings
+from data_modules.ingest.slides.tiles import to_rgb
 
 Draw = Callable[..., np.ndarray]
 SETTINGS = IngestSettings(tissue=TissueSettings(reject=("pen",)))

@@ -15,11 +15,10 @@ import pytest
 from PIL import Image
 
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for, ingest_slide
+from data_modules.ingest.slides.settings import TileSettings, TissueSettings
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail
 from data_modules.ingest.slides.slide_set import SlideSet, ingest_slides, load_set
-from data_modules.ingest.slides.tiles import TileSettings
-from data_modules.ingest.slides.tissue import TissueSettings
 from fusion.contract import FusionError
 
 # Flat rectangles are drawn: what is in focus cannot be told from them.
@@ -158,7 +157,7 @@ from pathlib import Path
 from data_modules.ingest.slides.slide_set import ingest_slides
 from data_modules.ingest.slides.slide_facts import SlideRequest
 from data_modules.ingest.slides.ingest import IngestSettings
-from data_modules.ingest.slides.tissue import TissueSettings
+from data_modules.ingest.slides.settings import TissueSettings
 
 if __name__ == "__main__":
     folder, cache = map(Path, sys.argv[1:])

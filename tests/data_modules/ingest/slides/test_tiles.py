@@ -8,7 +8,8 @@ import openslide
 import pytest
 from PIL import Image
 
-from data_modules.ingest.slides.tiles import Grid, TileSettings, choose_tiles, read_tiles, tile_grid, to_rgb
+from data_modules.ingest.slides.settings import TileSettings
+from data_modules.ingest.slides.tiles import Grid, choose_tiles, read_tiles, tile_grid, to_rgb
 from data_modules.ingest.slides.tissue import TissueMask
 
 
@@ -67,18 +68,6 @@ def test_no_tile_reaches_beyond_the_slide() -> None:
         assert len(grid.coords) == int((1000 + 0.5) // grid.side) ** 2
         assert (grid.coords + grid.side <= 1001).all()
     assert not len(tile_grid(full, dimensions=(100, 100), mpp=0.5, settings=TileSettings()).coords)
-
-
-def test_impossible_settings_are_named() -> None:
-    assert TileSettings().problems() == []
-    wrong = TileSettings(size=0, mpp=0.0, overlap=64, min_tissue=2.0, max_tiles=0).problems()
-    assert [problem.split("=")[0] for problem in wrong] == [
-        "tile.size",
-        "tile.mpp",
-        "tile.overlap",
-        "tile.min_tissue",
-        "tile.max_tiles",
-    ]
 
 
 def whole_grid(columns: int = 40, rows: int = 30) -> Grid:

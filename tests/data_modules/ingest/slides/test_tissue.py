@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from data_modules.ingest.slides.tissue import TissueSettings, find_tissue, settings_from
+from data_modules.ingest.slides.settings import TissueSettings
+from data_modules.ingest.slides.tissue import find_tissue
 
 MPP = 4.0
 
@@ -98,12 +99,6 @@ def test_dust_goes_and_small_holes_close(pixels: np.ndarray) -> None:
 def test_a_fixed_threshold_is_used_as_given(pixels: np.ndarray) -> None:
     assert find_tissue(pixels, mpp=MPP, settings=TissueSettings(saturation=0.9)).tissue_mm2 == 0
     assert find_tissue(pixels, mpp=MPP, settings=TissueSettings(saturation=0.2)).threshold == 0.2
-
-
-def test_settings_come_from_config() -> None:
-    assert settings_from(None) == TissueSettings()
-    assert settings_from({"reject": ["pen"], "mpp": 8.0}) == TissueSettings(reject=("pen",), mpp=8.0)
-    assert settings_from({"reject": None}).reject == ()
 
 
 @pytest.mark.parametrize("name", ["TCGA-A7-A13E-01Z-00-DX1", "TCGA-AR-A1AS-01Z-00-DX1"])

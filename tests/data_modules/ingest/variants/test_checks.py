@@ -20,7 +20,6 @@ from data_modules.ingest.variants.ingest import (
     SparkSettings,
     VariantIngest,
     VcfFile,
-    parse_files,
 )
 from fusion.contract import FusionError
 
@@ -177,16 +176,6 @@ def test_the_facts_are_remembered_by_content(tmp_path: Path) -> None:
     assert read_facts(path, cache=cache) == first
 
 
-def test_files_are_paths_or_name_their_origin() -> None:
-    assert parse_files("a.vcf") == [("a.vcf", "somatic")]
-    assert parse_files(["a.vcf", {"path": "b.vcf", "origin": "germline"}]) == [
-        ("a.vcf", "somatic"),
-        ("b.vcf", "germline"),
-    ]
-    with pytest.raises(FusionError, match=r"origin: somatic \| germline"):
-        parse_files([{"path": "b.vcf", "origin": "tumour"}])
-
-
 def test_positions_out_of_order(tmp_path: Path) -> None:
     (one,) = problems(tmp_path, HEADER + COLUMNS + LINE + LINE.replace("100", "99"))
     assert "calls.vcf is not sorted: line 8, chr1:99, comes after 100. Use `bcftools sort`" in one
@@ -237,7 +226,7 @@ def test_normals_of_pairs_are_known_by_header_or_config(tmp_path: Path) -> None:
 def test_input_files_that_are_not_there(tmp_path: Path) -> None:
     path = tmp_path / "calls.vcf"
     path.write_text(HEADER + COLUMNS + LINE)
-    (one,) = replace(ingest(tmp_path, path), inputs=InputSettings.parse({"fasta": "hg38.fa"}, tmp_path)).check()
+    (one,) = replace(ingest(tmp_path, path), inputs=InputSettings(fasta=tmp_path / "hg38.fa")).check()
     assert one == f"modality.variants.fasta={tmp_path / 'hg38.fa'} does not exist. Fetch it, or set it to null."
 
 

@@ -9,8 +9,6 @@ from nibabel.processing import resample_from_to
 
 from data_modules.ingest.volumes.files import Volume, VolumeError
 from data_modules.ingest.volumes.grid import (
-    GridSettings,
-    Intensity,
     box_center,
     center_of,
     find_foreground,
@@ -21,6 +19,7 @@ from data_modules.ingest.volumes.grid import (
     resample,
     to_patches,
 )
+from data_modules.ingest.volumes.settings import GridSettings, Intensity
 
 
 def on_grid(values: np.ndarray, affine: np.ndarray, grid: GridSettings) -> np.ndarray:
@@ -160,16 +159,3 @@ def test_patches_by_hand() -> None:
 def test_patches_put_together_again() -> None:
     values = np.arange(2 * 6 * 4, dtype=np.float32).reshape(2, 6, 4)
     np.testing.assert_array_equal(from_patches(to_patches(values, (1, 2, 4)), (2, 3, 1)), values)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"size": (10, 8, 8), "patch": (4, 4, 4)}, "no multiple of patch"),
-        ({"spacing": (0.0, 1.0, 1.0)}, "spacing"),
-        ({"size": (0, 8, 8)}, "at least 1"),
-        ({"crop": "tumour"}, "crop is 'tumour'"),
-    ],
-)
-def test_grids_that_cannot_be(options: dict[str, object], words: str) -> None:
-    assert words in " ".join(GridSettings(**options).problems())  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from data_modules.ingest.slides.handcrafted import pool, pooled_names
 from data_modules.modalities.slides.slides import FittedSlides, Slides
-from fusion.contract import FusionError
+from fusion.contract import FusionError, SettingsError
 from fusion.run.state import load_state, save_state
 
 WriteSlide = Callable[..., Path]
@@ -162,14 +162,10 @@ def test_normalised_tiles_are_other_tiles(cohort: SimpleNamespace, fitted: Fitte
             {"patient_pattern": r"(?P<patient>XX-\d+)"},
             r"3 of 3 slides belong to no patient \(slides/SIM-1_a\.tif, .*pat",
         ),
-        ({"patient_pattern": "(SIM"}, r"modality\.slides\.patient_pattern='\(SIM' is no regular expression"),
-        ({"sample_sheet": {"file": "sheet.tsv"}}, r"patient_pattern and sample_sheet are both set"),
         (
             {"patient_pattern": None, "sample_sheet": {"file": "no.tsv", "key": "a", "patient": "b"}},
             r"modality\.slides\.sample_sheet=.*cannot be used",
         ),
-        ({"tile": {"size": 64, "overlap": 64}}, r"modality\.slides\.tile\.overlap=64: .* below tile\.size=64"),
-        ({"stain": "reinhard"}, r"modality\.slides\.stain='reinhard': set it to none, macenko or fold"),
         ({"mpp": {"gone.tif": 0.5}}, r"modality\.slides\.mpp names slides that are not there \(gone\.tif\)"),
         ({"mpp": {"SIM-2_a.tif": 200.0}}, r"SIM-2_a\.tif has 200 microns per pixel.*Set modality\.slides\.mpp"),
         ({"embed": {"encoder": "resnet99"}}, r"modality\.slides\.embed\.encoder='resnet99' is not known"),
@@ -181,6 +177,34 @@ def test_problems_name_the_key_that_mends_them(cohort: SimpleNamespace, changes:
     problems = slides_of(cohort, **changes).check()
     assert len(problems) == 1
     assert re.search(message, problems[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"patient_pattern": "(SIM"}, "modality.slides.patient_pattern is no regular expression: '(SIM'"),
+        (
+            {"sample_sheet": {"file": "sheet.tsv", "key": "a", "patient": "b"}},
+            "patient_pattern and sample_sheet are both",
+        ),
+        ({"sample_sheet": {"file": "sheet.tsv", "kee": "a"}}, "Did you mean modality.slides.sample_sheet.key?"),
+        (
+            {"tile": {"size": 64, "overlap": 64}},
+            "modality.slides.tile.overlap is 64 and size 64: neighbours share less",
+        ),
+        ({"tile": {"sise": 64}}, "Unknown key 'modality.slides.tile.sise'. Did you mean modality.slides.tile.size?"),
+        ({"tissue": {"saturation": "otzu"}}, "must be a number or one of otsu, not 'otzu'. Did you mean otsu?"),
+        ({"stain": "macenk"}, "modality.slides.stain must be one of none, macenko, fold, not 'macenk'"),
+        ({"stain": "fold", "embed": {"encoder": "resnet18"}}, "modality.slides.stain is fold, which needs pixels"),
+        ({"embed": {"input_size": 16}}, "modality.slides.embed.input_size must be at least 32, not 16."),
+        ({"max_failed": 3}, "modality.slides.max_failed must be at least 0 and at most 1, not 3."),
+        ({"mpp": {"SIM-2_a.tif": -1}}, "modality.slides.mpp.SIM-2_a.tif must be above 0, not -1."),
+    ],
+)
+def test_settings_that_cannot_be(cohort: SimpleNamespace, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        slides_of(cohort, **changes)
+    assert message in told.value.problems[0]
 
 
 def test_slides_that_cannot_be_used_are_all_named(
@@ -361,11 +385,6 @@ def test_other_patients_slides_have_no_part_in_the_fold_reference(
     changed.prepare(silent)
     again = changed.fit(["SIM-1", "SIM-2"], NOBODY).state()
     assert all(np.array_equal(state.arrays[key], again.arrays[key]) for key in ("stain_matrix", "stain_most"))
-
-
-def test_fold_stains_need_pixels(stained: SimpleNamespace, resnet_weights: Path) -> None:
-    (problem,) = slides_of(stained, stain="fold", embed={"encoder": "resnet18", "weights": str(resnet_weights)}).check()
-    assert "modality.slides.stain=fold needs pixels" in problem
 
 
 def test_a_large_bag_is_not_read_whole(cohort: SimpleNamespace, fitted: FittedSlides, monkeypatch: Any) -> None:

@@ -13,9 +13,10 @@ from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest, f_classif
 
 from data_modules.errors import CohortError
-from data_modules.learned.reduction import ReductionSettings, fit_reduction, readable
+from data_modules.learned.reduction import fit_reduction, readable
+from data_modules.learned.settings import ReductionSettings
 from data_modules.modalities.tables.features import Features
-from fusion.contract import FusionError
+from fusion.contract import FusionError, SettingsError
 from fusion.run.state import load_state, save_state
 
 IDS = [f"P{i:02d}" for i in range(40)]
@@ -103,8 +104,12 @@ def test_names_for_people(root: Path) -> None:
 
 
 def test_refused(root: Path) -> None:
-    assert "modality.slides.time is None" in modality(root, time=None).check()[0]
-    assert "only columns known at baseline" in modality(root, time="outcome").check()[0]
+    with pytest.raises(SettingsError, match=r"modality\.slides\.time is None: only columns known at baseline"):
+        modality(root, time=None)
+    with pytest.raises(SettingsError, match="time is 'outcome'"):
+        modality(root, time="outcome")
+    with pytest.raises(SettingsError, match=r"modality\.slides\.components must be at least 1, not 0"):
+        modality(root, components=0)
     assert "there is no file" in modality(root, file="absent.csv").check()[0]
     assert "has no column 'nobody' for the patient" in modality(root, id="nobody").check()[0]
     table = wide().assign(note="text")

@@ -49,7 +49,7 @@ def table_of(**settings: Any) -> VariantTable:
 
 
 def test_burdens_weighted_by_consequence() -> None:
-    table = table_of(kinds=("burden",), weights={"nonsynonymous": 0.5, "frameshift": 2.0})
+    table = table_of(features=("burden",), weights={"nonsynonymous": 0.5, "frameshift": 2.0})
     raw = table.features(table.fit_rules(PATIENTS))
     assert raw["burden:TP53"].to_list() == [1.5, 0, 0.5, 0]  # 0.5 + a stopgain, which is not named, of 1
     assert raw["burden:BRCA2"].to_list() == [0, 4, 2, 0]  # somatic and germline frameshift
@@ -69,24 +69,24 @@ def test_each_gene_has_its_own_consequence() -> None:
 
 def test_burdens_weighted_by_germline_frequency() -> None:
     """P2 and P3 carry one allele each: p = 2/8 among all four, 1/4 in P1 and P2; somatic variants weigh 1."""
-    table = table_of(kinds=("burden",), germline_frequency="beta")
+    table = table_of(features=("burden",), germline_frequency="beta")
     rules = table.fit_rules(PATIENTS)
     assert rules.frequencies == {"13:5:GT>G": 0.25}
     np.testing.assert_allclose(table.features(rules)["burden:BRCA2"], [0, 1 + 0.75**24, 0.75**24, 0])
     assert table.fit_rules(["P1", "P4", "P3"]).frequencies == {"13:5:GT>G": pytest.approx(1 / 6)}
     assert table.fit_rules(["P1", "P4"]).frequencies == {}
-    assert table_of(kinds=("burden",)).fit_rules(PATIENTS).frequencies == {}
+    assert table_of(features=("burden",)).fit_rules(PATIENTS).frequencies == {}
 
 
 def test_mutational_burden_says_whether_it_is_per_megabase() -> None:
-    plain = table_of(kinds=("tmb",))
+    plain = table_of(features=("tmb",))
     raw = plain.features(plain.fit_rules(PATIENTS))
     assert raw.to_dict("list") == {"tmb:count": [3, 2, 1, 0]}
     assert plain.describe("tmb:count").label == "Mutational burden (mutations; callable megabases unknown)"
-    known = table_of(kinds=("tmb",), callable_mb=0.5)
+    known = table_of(features=("tmb",), callable_mb=0.5)
     assert known.features(known.fit_rules(PATIENTS)).to_dict("list") == {"tmb:per_megabase": [6, 4, 2, 0]}
     assert known.describe("tmb:per_megabase").unit == "n / Mb"
-    logged = table_of(kinds=("tmb",), callable_mb=0.5, log_counts=True)
+    logged = table_of(features=("tmb",), callable_mb=0.5, log_counts=True)
     np.testing.assert_allclose(logged.features(logged.fit_rules(PATIENTS))["tmb:per_megabase"], np.log1p([6, 4, 2, 0]))
 
 
@@ -99,7 +99,7 @@ def test_allele_fractions_by_hand() -> None:
     known = patient_shares(shares, ["P1-a", "P2-a", "P3-a", "P4-a", "P1-b"], row_of)
     part = replace(origin_of("somatic", SOMATIC), shares=known)
     table = VariantTable(
-        origins={"somatic": part}, settings=FeatureSettings(kinds=("burden", "vaf")), absent_is="reference"
+        origins={"somatic": part}, settings=FeatureSettings(features=("burden", "vaf")), absent_is="reference"
     )
     raw = table.features(table.fit_rules(PATIENTS))
     np.testing.assert_equal(raw["vaf:TP53"].to_list(), [0.3, 0.0, np.nan, 0.0])
@@ -110,7 +110,7 @@ def test_allele_fractions_by_hand() -> None:
 
 
 def test_without_depths_allele_fractions_are_unknown() -> None:
-    table = table_of(kinds=("vaf",))
+    table = table_of(features=("vaf",))
     raw = table.features(table.fit_rules(PATIENTS))
     np.testing.assert_equal(raw["vaf:TP53"].to_list(), [np.nan, 0.0, np.nan, 0.0])
     assert raw["vaf:median"].isna().all()
@@ -170,7 +170,7 @@ def test_gene_sets_from_a_file(tmp_path: Path) -> None:
     node = {"file": "sets.gmt", "source": "invented", "licence": "CC0"}
     sets = read_gene_sets(node, key="modality.variants.gene_sets_file", root=tmp_path)
     assert sets == {"REPAIR": ("BRCA1", "BRCA2"), "CYCLE": ("TP53",)}
-    table = table_of(kinds=("burden",), gene_sets=sets)
+    table = table_of(features=("burden",), gene_sets=sets)
     raw = table.features(table.fit_rules(PATIENTS))
     assert raw["burden:SET:REPAIR"].to_list() == [0, 2, 1, 0]
     assert raw["burden:SET:CYCLE"].to_list() == [2, 0, 1, 0]

@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 
 from data_modules.cohort.source import CohortSource
+from data_modules.ingest.variants.ingest import VariantIngest
 from data_modules.ingest.variants.store import COLUMNS, MISSING, NOT_LISTED, VariantStore, write_store
 from data_modules.learned.selection import Selector
 from data_modules.modalities.variants.settings import FeatureSettings
 from data_modules.modalities.variants.stored import StoredVariants
 from data_modules.modalities.variants.vcf import Variants
 from data_modules.patient_ids import PatientIds
-from fusion.contract import FusionError
+from fusion.contract import FusionError, SettingsError
 from fusion.run.state import load_state, save_state
 
 SOMATIC_CLASSES = ("nonsynonymous", "stopgain", "frameshift", "splicing")
@@ -314,7 +315,7 @@ def test_another_cohort_is_matched_by_name(tmp_path: Path) -> None:
     shelve(tmp_path / "a", "somatic", ["P1-T", "P2-T", "P3-T", "P4-T"], SOMATIC)
     kinds = ("burden", "dosage")
     state = (
-        modality_of(tmp_path / "a", IDS, origins=("somatic",), keep=("*",), kinds=kinds, min_call_rate=0.7)
+        modality_of(tmp_path / "a", IDS, origins=("somatic",), keep=("*",), features=kinds, min_call_rate=0.7)
         .fit(IDS, LABELS)
         .state()
     )
@@ -414,32 +415,70 @@ def test_absence_has_no_default(tmp_path: Path) -> None:
     assert variants_of(tmp_path, ["P1", "P2"], {"absent_is": None}, absent_is="unknown").check() == []
 
 
-def test_settings_out_of_their_set(tmp_path: Path) -> None:
-    told = variants_of(
-        tmp_path, ["P1"], features=["burdens"], damaging={"somatic": ["missense"]}, dosage_origins=["tumour"]
-    ).check()
-    assert [one.split(":")[0] for one in told] == [
-        "modality.variants.features",
-        "modality.variants.damaging",
-        "modality.variants.dosage_origins",
+def refused(root: Path, **settings: Any) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as told:
+        variants_of(root, ["P1"], **settings)
+    return told.value.problems
+
+
+def test_settings_out_of_their_set_are_told_at_once(tmp_path: Path) -> None:
+    told = refused(tmp_path, features=["burdens"], damaging={"somatic": ["missense"]}, dosage_origins=["tumour"])
+    assert [one.split(" must be")[0] for one in told] == [
+        "modality.variants.features[0]",
+        "modality.variants.damaging.somatic[0]",
+        "modality.variants.dosage_origins[0]",
     ]
-    assert "missense is none of stopgain, frameshift" in told[1]
+    assert "must be one of burden, dosage" in told[0] and "not 'burdens'. Did you mean burden?" in told[0]
+    assert "stopgain, frameshift" in told[1] and "not 'missense'" in told[1]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"features": ["context"]}, "lists context, which needs the reference genome. Set modality.variants.fasta"),
-        ({"fasta": "gone.fa"}, "modality.variants.fasta: there is no file"),
-        ({"callable_mb": 0}, "modality.variants.callable_mb=0 is not above 0"),
-        ({"weights": {"missense": 1.0}}, "modality.variants.weights: missense is none of"),
-        ({"weights": {"stopgain": -1.0}}, "the weight of stopgain is not 0 or more"),
-        ({"gene_sets_file": {"file": "a.gmt"}}, "modality.variants.gene_sets_file: source, licence missing"),
+        ({"features": ["context"]}, "features lists context, which needs the reference genome. Set fasta."),
+        ({"callable_mb": 0}, "modality.variants.callable_mb must be above 0, not 0."),
+        ({"weights": {"missense": 1.0}}, "Unknown key 'modality.variants.weights.missense'."),
+        ({"weights": {"stopgain": -1.0}}, "modality.variants.weights.stopgain must be at least 0, not -1.0."),
+        ({"gene_sets_file": {"file": "a.gmt"}}, "modality.variants.gene_sets_file.source is needed"),
+        (
+            {"files": [{"path": "b.vcf", "origin": "tumour"}]},
+            "modality.variants.files[0].origin must be one of somatic",
+        ),
+        ({"filters": {"germlin": {}}}, "Did you mean modality.variants.filters.germline?"),
+        ({"filters": {"somatic": {"min_balance": 0.6}}}, "min_balance must be at least 0 and at most 0.5, not 0.6."),
+        ({"annotation": {"modell": "ensGene"}}, "Did you mean modality.variants.annotation.model?"),
+        ({"min_call_rate": 80}, "modality.variants.min_call_rate must be at least 0 and at most 1, not 80."),
     ],
 )
-def test_settings_of_features_that_cannot_be(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+def test_settings_that_cannot_be(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    assert message in refused(tmp_path, **settings)[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"fasta": "gone.fa"}, "modality.variants.fasta: there is no file"),
+        (
+            {"gene_sets_file": {"file": "a.gmt", "source": "invented", "licence": "CC0"}},
+            "modality.variants.gene_sets_file.file",
+        ),
+    ],
+)
+def test_files_that_settings_name_are_looked_for(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
     (one,) = variants_of(tmp_path, ["P1"], **settings).check()
     assert message in one
+
+
+def test_files_are_paths_or_name_their_origin(tmp_path: Path) -> None:
+    made = variants_of(tmp_path, ["P1"], files=["calls.vcf", {"path": "calls.vcf", "origin": "germline"}])
+    assert isinstance(made.ingest, VariantIngest)
+    assert [(file.path.name, file.origin) for file in made.ingest.files] == [
+        ("calls.vcf", "somatic"),
+        ("calls.vcf", "germline"),
+    ]
+    alone = variants_of(tmp_path, ["P1"], files="calls.vcf")
+    assert isinstance(alone.ingest, VariantIngest)
+    assert [(file.path.name, file.origin) for file in alone.ingest.files] == [("calls.vcf", "somatic")]
 
 
 def test_weights_and_frequencies_survive_the_disk(tmp_path: Path) -> None:
@@ -458,7 +497,7 @@ def test_weights_and_frequencies_survive_the_disk(tmp_path: Path) -> None:
 
 def test_a_model_with_contexts_needs_a_genome(tmp_path: Path) -> None:
     shelve(tmp_path, "somatic", ["P1-T", "P2-T", "P3-T", "P4-T"], SOMATIC)
-    settings = {"origins": ("somatic",), "keep": ("*",), "kinds": ("tmb",), "callable_mb": 30.0}
+    settings = {"origins": ("somatic",), "keep": ("*",), "features": ("tmb",), "callable_mb": 30.0}
     state = modality_of(tmp_path, IDS, **settings).fit(IDS, LABELS).state()
     with pytest.raises(FusionError, match=r"modality\.variants\.callable_mb is not set"):
         modality_of(tmp_path, IDS, origins=("somatic",)).restore(state)
@@ -475,7 +514,7 @@ def test_a_gene_set_is_the_sum_of_its_genes_and_patients_carry_what_burdens_coun
     shelve(tmp_path, "germline", ["P1-N", "P2-N", "P3-N"], GERMLINE)
     sets = {"repair": ("TP53", "BRCA2", "NOWHERE")}
     modality = modality_of(
-        tmp_path, IDS, keep=("*",), kinds=("burden",), gene_sets=sets, min_call_rate=0.7, max_germline_frequency=0.2
+        tmp_path, IDS, keep=("*",), features=("burden",), gene_sets=sets, min_call_rate=0.7, max_germline_frequency=0.2
     )
     fitted = modality.fit(IDS, LABELS)
     parts = fitted.summands("burden:SET:repair")

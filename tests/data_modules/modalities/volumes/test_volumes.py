@@ -17,7 +17,7 @@ from data_modules.batches.dataset import Draw, PatientDataset
 from data_modules.ingest.volumes.features import feature_names
 from data_modules.ingest.volumes.grid import to_patches
 from data_modules.modalities.volumes.volumes import Volumes
-from fusion.contract import FusionError
+from fusion.contract import FusionError, SettingsError
 from fusion.run.state import load_state, save_state
 
 Make = Callable[..., Volumes]
@@ -181,31 +181,47 @@ def problems(made: Volumes) -> str:
     return "\n".join(made.check())
 
 
+def refused(volumes: Make, **settings: Any) -> str:
+    with pytest.raises(SettingsError) as told:
+        volumes(**settings)
+    return str(told.value)
+
+
 @pytest.mark.parametrize(
     ("declared", "words"),
     [
         ({"match": "pre", "intensity": "mr"}, "only volumes taken at baseline may be inputs"),
         ({"match": "pre", "intensity": "mr", "time": "post_baseline"}, "sequences.t.time is 'post_baseline'"),
-        ({"match": "pre", "time": "baseline", "intensity": "pet"}, "sequences.t.intensity is 'pet'"),
+        (
+            {"match": "pre", "time": "baseline", "intensity": "pet"},
+            "sequences.t.intensity must be one of mr, ct, not 'pet'",
+        ),
         ({"match": "pre(", "time": "baseline", "intensity": "mr"}, "no regular expression"),
-        ({"time": "baseline", "intensity": "mr"}, "sequences.t.match is missing"),
-        ({"match": "pre", "time": "baseline", "intensity": "ct", "window": [3, 1]}, "sequences.t.window is [3, 1]"),
-        ({"match": "pre", "time": "baseline", "intensity": "mr", "windw": 3}, "windw"),
-        ({"match": "flair", "time": "baseline", "intensity": "mr"}, "finds none of 6 volumes"),
+        ({"time": "baseline", "intensity": "mr"}, "sequences.t.match is needed"),
+        ({"match": "pre", "time": "baseline", "intensity": "ct", "window": [3, 1]}, "sequences.t.window is [3.0, 1.0]"),
+        (
+            {"match": "pre", "time": "baseline", "intensity": "mr", "windw": 3},
+            "Did you mean modality.mri.sequences.t.window?",
+        ),
     ],
 )
 def test_declarations_that_cannot_be(cohort: Path, volumes: Make, declared: dict[str, Any], words: str) -> None:
-    assert words in problems(volumes(sequences={"t": declared}))
+    assert words in refused(volumes, sequences={"t": declared})
+
+
+def test_a_sequence_that_finds_nothing(cohort: Path, volumes: Make) -> None:
+    declared = {"match": "flair", "time": "baseline", "intensity": "mr"}
+    assert "finds none of 6 volumes" in problems(volumes(sequences={"t": declared}))
 
 
 def test_no_files_no_sequences_no_patient(cohort: Path, volumes: Make) -> None:
     assert "modality.mri.files: no file matches nowhere" in problems(volumes(sequences=TWO, files="nowhere"))
-    assert "sequences is empty" in problems(volumes(sequences={}))
+    assert "sequences is empty" in refused(volumes, sequences={})
     assert "belong to no patient (P1_post.nii.gz" in problems(volumes(sequences=TWO, patient_pattern="(Q1)"))
-    assert "no multiple of patch" in problems(volumes(sequences=TWO, patch=3))
-    assert "centre names t2" in problems(volumes(sequences=TWO, centre=["t2"]))
-    with pytest.raises(FusionError, match="3 axes"):
-        volumes(sequences=TWO, size=[8, 8])
+    assert "no multiple of patch" in refused(volumes, sequences=TWO, patch=3)
+    assert "centre names t2" in refused(volumes, sequences=TWO, centre=["t2"])
+    assert "modality.mri.size must be a list of 3, not [8, 8]" in refused(volumes, sequences=TWO, size=[8, 8])
+    assert "modality.mri.max_failed must be at least 0 and at most 1" in refused(volumes, sequences=TWO, max_failed=3)
 
 
 def test_two_volumes_of_one_sequence(cohort: Path, volumes: Make, files: Any) -> None:
@@ -314,8 +330,8 @@ def test_masks_that_do_not_fit(cohort: Path, volumes: Make, files: Any) -> None:
     assert "1 masks are not drawn on the sequence pre" in found
     assert "P1_mask.nii.gz has 4×4×4 voxels, P1_pre.nii.gz 12×10×8" in found
     assert "1 of 2 patients have none (P3)" in found
-    assert "mask is null" in problems(volumes(sequences=TWO, crop="mask"))
-    assert "modality.mri.mask is" in problems(volumes(sequences=TWO, mask={"match": "m", "of": "t2"}))
+    assert "mask is null" in refused(volumes, sequences=TWO, crop="mask")
+    assert "modality.mri.mask.of is 't2'" in refused(volumes, sequences=TWO, mask={"match": "m", "of": "t2"})
 
 
 def test_an_empty_mask(cohort: Path, volumes: Make, files: Any) -> None:

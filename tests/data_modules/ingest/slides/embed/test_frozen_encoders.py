@@ -217,8 +217,6 @@ def test_tokens_are_pooled_as_the_table_says() -> None:
         ({"encoder": "torch.nn.ReLU"}, r"the class needs an attribute embedding_width"),
         ({"encoder": "resnet50"}, r"weights=null, but resnet50 comes with none"),
         ({"encoder": "resnet50", "weights": "/no/file.pth"}, r"weights='/no/file\.pth' is no file"),
-        ({"encoder": "uni", "batch": 0}, r"batch=0: at least one tile"),
-        ({"encoder": "uni", "input_size": 16}, r"input_size=16"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, object], message: str) -> None:

@@ -19,10 +19,9 @@ import pytest
 from data_modules.ingest.common.ahead import ahead
 from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for
+from data_modules.ingest.slides.settings import TileSettings, TissueSettings
 from data_modules.ingest.slides.slide_facts import SlideRequest
 from data_modules.ingest.slides.slide_set import SlideSet, ingest_slides, load_set
-from data_modules.ingest.slides.tiles import TileSettings
-from data_modules.ingest.slides.tissue import TissueSettings
 from fusion.contract import FusionError
 
 # An encoder of one's own, whose numbers can be worked out: the mean of each channel. It can be slow on demand.
@@ -146,8 +145,8 @@ from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
 from data_modules.ingest.slides.slide_facts import SlideRequest
 from data_modules.ingest.slides.slide_set import ingest_slides
 from data_modules.ingest.slides.ingest import IngestSettings
-from data_modules.ingest.slides.tiles import TileSettings
-from data_modules.ingest.slides.tissue import TissueSettings
+from data_modules.ingest.slides.settings import TileSettings
+from data_modules.ingest.slides.settings import TissueSettings
 import data_modules.ingest.slides.embed.run
 
 data_modules.ingest.slides.embed.run._SAFE = 20

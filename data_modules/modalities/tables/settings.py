@@ -1,0 +1,57 @@
+"""What a user may set about tables and files of columns; explained in conf/modality/table.yaml and features.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from data_modules.learned.settings import ReductionSettings
+from fusion.contract import Pattern, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings(Settings):
+    """Of a cohort table; see conf/modality/table.yaml.
+
+    Attributes:
+        table: key in ``cohort.tables``.
+        columns: which columns; None takes all that are known at baseline, the endpoint and the site excepted.
+    """
+
+    table: str
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureFileSettings(ReductionSettings):
+    """Of a file of many numeric columns; see conf/modality/features.yaml.
+
+    Attributes:
+        file: CSV or TSV, relative to the cohort's root.
+        id: column of the patient id or barcode.
+        id_pattern: regular expression whose group is the patient id.
+        time: when the columns are known; only ``baseline`` may be inputs.
+        exclude: columns to leave out.
+        transpose: a row is a feature, named in `id`, and a column is a patient.
+        separator: between cells, ``tab`` for a tab; None finds it.
+        decimal: sign of numbers, ``.`` or ``,``; None finds it.
+        encoding: of the file; None is UTF-8, or what its mark says.
+        sheet: of an Excel workbook; None takes the only one.
+    """
+
+    file: str
+    id: str = "patient_id"
+    id_pattern: Pattern | None = None
+    time: str | None = None
+    exclude: tuple[str, ...] = ()
+    transpose: bool = False
+    separator: str | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+
+    def conflicts(self) -> list[str]:
+        """Columns that are not known at baseline."""
+        if self.time == "baseline":
+            return []
+        return [f"time is {self.time!r}: only columns known at baseline may be inputs. Set time=baseline if they are."]
