@@ -45,11 +45,6 @@ def test_held_out_patients_change_nothing(
     assert not np.array_equal(first.test.to_numpy(), second.test.to_numpy())
 
 
-def test_test_labels_are_withheld(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
-    data = fold_of(raw, labels)
-    assert not set(data.labels.index) & set(data.fold.test)
-
-
 def test_a_patient_without_a_modality_is_scored(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
     raw["blood"].iloc[::7] = np.nan
     scores = ClassicalArm("classical_lr").fit(fold_of(raw, labels), None, lambda: None)

@@ -1,0 +1,170 @@
+"""Change the code at random places, one at a time, and see whether a test notices.
+
+    python benchmarks/mutants.py --seed 1 --number 60 [--integration] [--only data_modules/folds]
+
+Both packages are copied to a temporary folder; there each mutant runs the tests that mirror its file (``a/b.py`` →
+``tests/a/test_b.py``, else the nearest folder of tests above). Survivors are printed as what was and what became of it:
+each wants a test, or an argument that it changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("fusion", "data_modules")
+NO_TESTS = 5
+"""Exit code of pytest that found none."""
+COMPARED = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+}  # fmt: skip
+COUNTED = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+}  # fmt: skip
+
+
+def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, list[ast.AST]]]:
+    """Nodes of functions' bodies, each with a change that it can take and the path of its parents."""
+    stack: list[tuple[ast.AST, list[ast.AST], bool]] = [(tree, [], False)]
+    while stack:
+        node, above, inside = stack.pop()
+        if isinstance(node, ast.FunctionDef):
+            inside = True
+        for name, value in ast.iter_fields(node):
+            if name in ("annotation", "returns", "decorator_list", "exc", "msg"):
+                continue  # types; and what an error says is no behaviour to guard in every word
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr):
+                    stack.append((child, [*above, node], inside))
+        if inside:
+            yield from ((node, change, above) for change in changes(node, above))
+
+
+def changes(node: ast.AST, above: list[ast.AST]) -> Iterator[str]:
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARED:
+        yield "compare"
+    if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in COUNTED and not _text(node):
+        yield "count"
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float):
+        yield "constant"
+    if isinstance(node, ast.If | ast.IfExp | ast.While):
+        yield "not"
+    if isinstance(node, ast.BoolOp):
+        yield "and-or"
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield "remove"
+    if isinstance(node, ast.Call) and len(node.args) > 1 and not any(isinstance(one, ast.Starred) for one in node.args):
+        yield "swap"
+
+
+def _text(node: ast.AST) -> bool:
+    """Whether an operand is text, with which one cannot count."""
+    return any(isinstance(one, ast.JoinedStr) or isinstance(getattr(one, "value", None), str) for one in ast.walk(node))
+
+
+def apply(node: ast.AST, change: str, sign: int) -> ast.AST:
+    """A changed copy of a node."""
+    made = copy.deepcopy(node)
+    if change == "compare":
+        made.ops = [COMPARED[type(made.ops[0])]()]
+    elif change == "count":
+        made.op = COUNTED[type(made.op)]()
+    elif change == "constant":
+        made.value = not made.value if isinstance(made.value, bool) else made.value + sign
+    elif change == "not":
+        made.test = ast.UnaryOp(op=ast.Not(), operand=made.test)
+    elif change == "and-or":
+        made.op = ast.Or() if isinstance(made.op, ast.And) else ast.And()
+    elif change == "remove":
+        return ast.copy_location(ast.Pass(), node)
+    elif change == "swap":
+        made.args[0], made.args[1] = made.args[1], made.args[0]
+    return made
+
+
+def replaced(tree: ast.Module, node: ast.AST, made: ast.AST, above: list[ast.AST]) -> str:
+    """The source of the module with one node replaced; the tree is left as it was."""
+    parent = above[-1]
+    for name, value in ast.iter_fields(parent):
+        if value is node:
+            setattr(parent, name, made)
+        elif isinstance(value, list) and any(one is node for one in value):
+            setattr(parent, name, [made if one is node else one for one in value])
+        else:
+            continue
+        text = ast.unparse(ast.fix_missing_locations(tree))
+        setattr(parent, name, value)
+        return text
+    raise ValueError("the node is not where it was found")
+
+
+def tests_of(path: Path, root: Path, *, integration: bool) -> list[str]:
+    """The tests that mirror a file."""
+    folder = root / "tests" / path.parent
+    named = folder / f"test_{path.stem}.py"
+    while not named.is_file() and not any(folder.glob("test_*.py")):
+        folder = folder.parent
+    found = [named] if named.is_file() else sorted(folder.glob("test_*.py"))
+    return [*map(str, found), *([str(root / "tests" / "integration")] if integration else [])]
+
+
+def run(command: list[str], root: Path, timeout: float) -> int:
+    """Exit code of the tests; 1 for those that never end."""
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    try:
+        return subprocess.run(
+            command, cwd=root, env=environment, timeout=timeout, capture_output=True, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--number", type=int, default=60)
+    parser.add_argument("--only", default="", help="a folder or file")
+    parser.add_argument("--integration", action="store_true", help="run tests/integration as well: minutes a mutant")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds; a mutant that takes longer is killed")
+    options = parser.parse_args()
+    files = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py") if path.stem[:2] != "__")
+    files = [path for path in files if str(path.relative_to(ROOT)).startswith(options.only)]
+    drawn = []
+    for path in files:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        drawn += [(path.relative_to(ROOT), tree, *place) for place in places(tree)]
+    generator = random.Random(options.seed)
+    chosen = generator.sample(drawn, min(options.number, len(drawn)))
+    survivors = 0
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "copy"
+        shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "runs", "data", "multirun"))
+        (root.parent / "shared").symlink_to(ROOT.parent / "shared")
+        for number, (path, tree, node, change, above) in enumerate(chosen, start=1):
+            made = apply(node, change, generator.choice((-1, 1)))
+            original = (root / path).read_text(encoding="utf-8")
+            (root / path).write_text(replaced(tree, node, made, above), encoding="utf-8")
+            tests = tests_of(path, root, integration=options.integration)
+            code = run([sys.executable, "-m", "pytest", "-x", "-q", *tests], root, options.timeout)
+            (root / path).write_text(original, encoding="utf-8")
+            survivors += code in (0, NO_TESTS)
+            word = "SURVIVED" if code == 0 else "NO TESTS" if code == NO_TESTS else "killed"
+            what = f"{ast.unparse(node)[:100]!r} → {ast.unparse(ast.fix_missing_locations(made))[:100]!r}"
+            print(f"{number:3} {word:8} {path}:{getattr(node, 'lineno', 0)} {change}: {what}", flush=True)
+    print(f"{survivors} of {len(chosen)} mutants of {len(drawn)} possible ones survived (seed {options.seed}).")
+
+
+if __name__ == "__main__":
+    main()
