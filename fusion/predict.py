@@ -8,7 +8,9 @@ scored only by the models of the folds that left them out. New patients need no 
   predictions.json        what each column means, the run, the endpoint, and what the scores were made without
   matches.json            features matched, missing and extra, by modality
   prediction_report.html  the same for the eye; with labels also discrimination and calibration
-  metrics.json            where at least two patients of both classes are labelled
+  metrics.json            where at least two patients of both classes are labelled: fusion's metrics, and its paired
+                          gains over every other arm that the run kept, with a verdict for this cohort
+  arms.csv                the labelled patients' scores by each of these arms
 
 Examples:
   python -m fusion.predict run=<run folder> cohort=tcga_brca cohort.root=<folder of the new patients' files>
@@ -67,7 +69,7 @@ def predict(config: DictConfig) -> None:
             min_match=config.min_match,
             progress=progress,
         )
-    applied = write_results(result, output, folder, setup, evaluation=config.evaluation)
+    applied = write_results(result, output, folder, setup, evaluation=config.evaluation, update=config.recalibrate)
     binary = trained.endpoint.kind == "binary"
     finish(applied, output, write_applied_report(output, applied, result.matches, folder) if binary else None)
 

@@ -94,7 +94,7 @@ class FoldArms:
         if (self._models / arm / "model.skops").is_file():
             return self._classical(arm, kept)
         if (self._models / arm / "member0.safetensors").is_file():
-            return score(*self._network(arm))
+            return score(*self.network(arm))
         return self._late(kept)
 
     @cached_property
@@ -108,7 +108,8 @@ class FoldArms:
         """``(patient, feature)`` of all of them."""
         return features(self.whole, self._patients)
 
-    def _network(self, arm: str) -> tuple[list[Member], Floats]:
+    def network(self, arm: str) -> tuple[list[Member], Floats]:
+        """The members of a network arm and their logits of the patients, ``(member, patient[, class])``."""
         if arm not in self._networks:
             members = list(
                 load_members(
@@ -137,7 +138,7 @@ class FoldArms:
         has = np.array([[self.whole[name].load(one) is not None for one in self._patients] for name in present])
         by_modality = []
         for name in present:
-            members, logits = self._network(f"only_{name}")
+            members, logits = self.network(f"only_{name}")
             single = members[0].single or members[0].calibrator
             by_modality.append(np.stack([single(part) for part in logits]))
         by_member = np.moveaxis(np.stack(by_modality), 1, 0)

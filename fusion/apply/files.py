@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusion.apply.recalibration import recalibrate
 from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.run.files import replace_file
@@ -30,6 +31,7 @@ COLUMNS = {
     "distance": "Mahalanobis distance to the training patients over the limit of their own fold; above 1 is unusual",
     "fold_models": "how many folds' models scored the patient: all, or those that did not train on them",
     "in_training": "true where some fold trained on the patient; the score is then out of fold",
+    "recalibrated": "score updated on this cohort's labels, see metrics.json; of a labelled patient, on the others'",
     "simulated": "true: run or cohort is simulated, and the score says nothing of a real patient",
 }
 """Column of predictions.csv → what it means, for predictions.json and the report."""
@@ -67,12 +69,28 @@ class Applied:
     outcome: Outcome
 
 
-def write_results(result: Application, output: Path, folder: RunFolder, setup: Setup, *, evaluation: Any) -> Applied:
-    """Write everything but predictions.csv and the report; predictions.csv of an earlier call goes first."""
+def write_results(
+    result: Application, output: Path, folder: RunFolder, setup: Setup, *, evaluation: Any, update: object = None
+) -> Applied:
+    """Write everything but predictions.csv and the report; predictions.csv of an earlier call goes first.
+
+    Args:
+        result: what the run says of the cohort.
+        output: where to.
+        folder: the run.
+        setup: the cohort.
+        evaluation: draws and seed of the bootstrap.
+        update: the key `recalibrate`, see `fusion.apply.recalibration.recalibrate`.
+    """
     spec, trained = setup.cohort.spec, folder.cohort_spec().endpoint
     outcome = outcome_of(trained)
     simulated = spec.simulated or folder.cohort_spec().simulated
+    rows = labelled(result, setup, outcome)
+    own = None if rows is None else rows[rows["arm"] == result.arm]
+    updated = recalibrate(update, result.table, own, outcome, evaluation)
     table = result.table.assign(simulated=True) if simulated else result.table
+    if updated is not None:
+        table = table.assign(recalibrated=updated.scores.loc[list(table["patient_id"])].to_numpy())
     output.mkdir(parents=True, exist_ok=True)
     for stale in ("predictions.csv", "metrics.json", "arms.csv"):
         (output / stale).unlink(missing_ok=True)
@@ -90,7 +108,6 @@ def write_results(result: Application, output: Path, folder: RunFolder, setup: S
         "notes": list(result.notes),
     }
     save_json(output / "predictions.json", facts)
-    rows = labelled(result, setup, outcome)
     metrics = None
     if rows is not None:
         metrics = _evaluate(
@@ -101,11 +118,12 @@ def write_results(result: Application, output: Path, folder: RunFolder, setup: S
             simulated=simulated,
             modalities=len(folder.config()["modality"]),
         )
+        if updated is not None:
+            metrics["recalibration"] = updated.record
         save_json(output / "metrics.json", metrics)
         by_arm = _by_arm(rows)
         replace_file(output / "arms.csv", lambda path: by_arm.to_csv(path, index=False))
-        rows = rows[rows["arm"] == result.arm]
-    return Applied(facts=facts, table=table, rows=rows, metrics=metrics, outcome=outcome)
+    return Applied(facts=facts, table=table, rows=own, metrics=metrics, outcome=outcome)
 
 
 def finish(applied: Applied, output: Path, report: Path | None) -> None:
@@ -199,6 +217,21 @@ def _answer(facts: dict[str, Any], metrics: dict[str, Any] | None, outcome: Outc
                 f"intercept {interval('calibration_intercept')}"
             )
         lines.append(f"{told}: {output / 'metrics.json'}")
+        if "recalibration" in metrics:
+            lines.append(f"{stamp}{_update(metrics['recalibration'])}")
         if "verdict" in metrics:
             lines.append(f"{stamp}On this cohort, {metrics['verdict']['status']}: {metrics['verdict']['text']}")
     return lines
+
+
+def _update(record: dict[str, Any]) -> str:
+    """What recalibration did, in a line."""
+
+    def change(name: str) -> str:
+        then, now = (record[when][name]["value"] for when in ("before", "after"))
+        return " → ".join("undefined" if value is None else f"{value:.3f}" for value in (then, now))
+
+    return (
+        f"Recalibrated ({record['updated']}, cross-fitted on {record['patients']} patients): calibration slope "
+        f"{change('calibration_slope')}, intercept {change('calibration_intercept')}, Brier score {change('brier')}"
+    )
