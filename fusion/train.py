@@ -94,6 +94,7 @@ def train(config: DictConfig) -> float:
                 seed=config.seed,
                 simulated=cohort.spec.simulated,
                 modalities=len(setup.modalities),
+                margin=config.evaluation.get("margin"),
             )
             folder.write_metrics(metrics)
             folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
@@ -110,14 +111,17 @@ def check(config: DictConfig) -> None:
     """Refuse what can be refused before anything is read or written.
 
     Raises:
-        FusionError: arms or gene files that do not exist, a logger that would fail at the end, too little space.
+        FusionError: arms or gene files that do not exist, a margin that is not above 0, a logger that would fail at the
+            end, too little space.
     """
     from fusion.arms.plan import check_arms
     from fusion.encoders.variants.gene_files import check_gene_files
+    from fusion.evaluation.verdict import check_margin
     from fusion.report.loggers import check_logger
     from fusion.run.files import require_space
 
     check_arms(config.arms)
+    check_margin(config.evaluation.get("margin"))
     check_logger(config)
     check_gene_files(config)
     require_space(Path(config.cache), SPACE, key="cache")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fusion.apply.recalibration import recalibrate
 from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import Outcome, outcome_of
+from fusion.evaluation.units import held_together
 from fusion.run.files import replace_file
 from fusion.run.state import save_json
 
@@ -164,6 +165,7 @@ def labelled(result: Application, setup: Setup, outcome: Outcome) -> pd.DataFram
         "fold": 0,
         "endpoint": setup.cohort.spec.endpoint.name,
         "label": labels.to_numpy(),
+        "group": held_together(list(result.table["patient_id"]), setup.cohort.groups).array,
     }
     parts = [result.table.assign(arm=result.arm, threshold=result.threshold, **own)]
     parts += [

@@ -74,7 +74,8 @@ def explain_patient(members: Sequence[ExplainedMember], patient: str, settings: 
     game = average([play(member, one) for member, one in zip(members, inputs, strict=True)])
     values = shapley(game, inputs[0].present)
     outputs = np.array([part.output for part in found])
-    delta = float(np.mean([part.delta for part in found]))
+    # Without signs: what one member misses does not make up for another's.
+    delta = float(np.mean([abs(part.delta) for part in found]))
     facts: dict[str, Any] = {
         "score": float(expit(outputs.mean()) if members[0].member.averages_logits else expit(outputs).mean()),
         "members": outputs.tolist(),
@@ -296,7 +297,7 @@ def _pixels(
         attribute_pixels(member, one, name, top, steps=settings.steps)
         for member, one in zip(members, inputs, strict=True)
     ]
-    facts["pixel_delta"] = float(np.mean([part.delta for part in parts]))
+    facts["pixel_delta"] = float(np.mean([abs(part.delta) for part in parts]))
     mean = torch.stack([part.scores for part in parts]).mean(dim=0).numpy().astype(np.float32)
     for place, tile in enumerate(top):
         pictures[f"tile_{name}_{place}"] = np.moveaxis(item.values[tile], 0, -1)  # noqa: PD011

@@ -55,7 +55,7 @@ def volume_pictures(
             for member, one in zip(members, inputs, strict=True)
         ]
         voxels[facts["explained"]] = torch.stack([part.scores for part in parts]).mean(dim=0).numpy()
-        facts["voxel_delta"] = float(np.mean([part.delta for part in parts]))
+        facts["voxel_delta"] = float(np.mean([abs(part.delta) for part in parts]))
     for number, sequence in enumerate(spec.sequences):
         rows = slice(number * count, (number + 1) * count)
         if not item.mask[rows].any():

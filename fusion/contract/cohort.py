@@ -30,6 +30,14 @@ class Cohort(Protocol):
         ...
 
     @property
+    def groups(self) -> pd.Series[str] | None:
+        """Index patient_id: what stays whole in folds, e.g. a family or the patient of a slide; not everyone is in one.
+
+        None where nothing is declared.
+        """
+        ...
+
+    @property
     def reconciliation(self) -> pd.DataFrame:
         """cohort.csv: patient_id, kept, dropped_at, reason, then one bool column a source file and modality."""
         ...

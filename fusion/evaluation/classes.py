@@ -14,10 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import FusionError
-from fusion.evaluation.comparison import CLASSICAL, KINDS, compare, judge
-from fusion.evaluation.evaluate import check_predictions, finite
-from fusion.evaluation.intervals import LEVEL, bootstrap_counts, percentile
+from fusion.evaluation.evaluate import check_predictions
+from fusion.evaluation.intervals import LEVEL, Resampling, resample
+from fusion.evaluation.judgement import Judgement, finite
 from fusion.evaluation.metrics import auroc
+from fusion.evaluation.units import units_of
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,7 @@ METRICS: Mapping[str, str] = {
     "f1": "Macro F1",
     "log_loss": "Log loss",
     "brier": "Brier score",
+    "brier_skill": "Brier skill",
 }
 """Key in metrics.json → what reports call it."""
 
@@ -59,34 +61,39 @@ def evaluate_classes(
     reference: str = "fusion",
     simulated: bool = False,
     modalities: int = 2,
+    margin: float | None = None,
 ) -> dict[str, Any]:
     """The content of metrics.json.
 
     Args:
-        predictions: one row a patient, arm and repeat, with a column ``score_<class>`` for each of `classes`.
+        predictions: one row a patient, arm and repeat, with a column ``score_<class>`` for each of `classes`, and
+            `group` where folds keep patients together.
         classes: in the order of the labels 0, 1, …
         draws: of the bootstrap.
         seed: of the bootstrap.
         reference: the arm that is compared with every other.
         simulated: whether the cohort is simulated; it stamps the result.
         modalities: how many there are; with one there is nothing to fuse, and the verdict is over the classical model.
+        margin: of non-inferiority in balanced accuracy, declared before the run; None: nothing is called so.
 
     Raises:
-        FusionError: a patient lacks a prediction or has two in a repeat, or a score or label is out of range.
+        FusionError: a patient lacks a prediction or has two in a repeat, a score or label is out of range, or the
+            margin is not above 0.
     """
     columns = [f"{SCORE}{name}" for name in classes]
     patients = check_predictions(predictions, labels=range(len(classes)), scores=columns)
-    counts = bootstrap_counts(len(patients), draws, seed=seed)
-    parts: dict[str, list[Draws]] = {}
+    units = units_of(predictions, patients)
+    plan = resample(units.of, draws, seed=seed)
+    by_repeat: dict[str, list[Draws]] = {}
     for (arm, _), rows in predictions.groupby(["arm", "repeat"], sort=False):
         table = rows.set_index("patient_id").loc[patients]
-        values = _draws(table["label"].to_numpy(np.int64), table[columns].to_numpy(np.float64), counts)
-        parts.setdefault(str(arm), []).append(values)
-    by_arm = {arm: {name: np.mean([one[name] for one in repeats], axis=0) for name in repeats[0]}
-              for arm, repeats in parts.items()}  # fmt: skip
-    comparisons = compare(by_arm, reference=reference, metrics=COMPARED) if reference in by_arm else []
-    kinds = KINDS if modalities > 1 else CLASSICAL
-    verdict = judge(comparisons, reference=reference, metric=COMPARED[0], label="balanced accuracy", kinds=kinds)
+        values = _draws(table["label"].to_numpy(np.int64), table[columns].to_numpy(np.float64), plan.counts)
+        by_repeat.setdefault(str(arm), []).append(values)
+    judgement = Judgement(
+        by_repeat=by_repeat, plan=plan, units=units, reference=reference, metrics=COMPARED, label="balanced accuracy",
+        modalities=modalities, margin=margin,
+    )  # fmt: skip
+    by_arm = judgement.draws
     labels = predictions.drop_duplicates("patient_id")["label"]
     return {
         "simulated": simulated,
@@ -99,26 +106,26 @@ def evaluate_classes(
         "draws": draws,
         "seed": seed,
         "level": LEVEL,
-        "arms": {arm: {name: _interval(values[name]) for name in METRICS} for arm, values in by_arm.items()},
-        "per_class": {arm: _per_class(values, classes) for arm, values in by_arm.items()},
-        "confusion": {arm: _confusion(values) for arm, values in by_arm.items()},
-        "comparisons": [finite(row.record()) for row in comparisons],
-        "verdict": {"reference": reference, "metric": COMPARED[0], **asdict(verdict)},
+        "units": units.record(),
+        "arms": {arm: {name: _interval(values[name], plan) for name in METRICS} for arm, values in by_arm.items()},
+        "per_class": {arm: _per_class(values, classes, plan) for arm, values in by_arm.items()},
+        "confusion": {arm: _confusion(values, plan) for arm, values in by_arm.items()},
+        **judgement.record(),
     }
 
 
-def _interval(values: Floats) -> dict[str, Any]:
-    return finite(asdict(percentile(values)))
+def _interval(values: Floats, plan: Resampling) -> dict[str, Any]:
+    return finite(asdict(plan.value(values)))
 
 
-def _per_class(values: Draws, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _per_class(values: Draws, classes: Sequence[str], plan: Resampling) -> dict[str, dict[str, Any]]:
     return {
-        name: {metric: _interval(values[f"class_{metric}"][:, place]) for metric in PER_CLASS}
+        name: {metric: _interval(values[f"class_{metric}"][:, place], plan) for metric in PER_CLASS}
         for place, name in enumerate(classes)
     }
 
 
-def _confusion(values: Draws) -> dict[str, Any]:
+def _confusion(values: Draws, plan: Resampling) -> dict[str, Any]:
     """Counts (mean over repeats) by true and called class, and the share of each row with its interval."""
     table = values["confusion"]
     rows = table.sum(axis=2, keepdims=True)
@@ -126,7 +133,7 @@ def _confusion(values: Draws) -> dict[str, Any]:
     number = table.shape[1]
     return {
         "matrix": table[0].tolist(),
-        "share": [[_interval(share[:, true, called]) for called in range(number)] for true in range(number)],
+        "share": [[_interval(share[:, true, called], plan) for called in range(number)] for true in range(number)],
     }
 
 
@@ -145,30 +152,28 @@ def _draws(labels: NDArray[np.int64], scores: Floats, counts: Floats) -> Draws:
     both = confusion.sum(axis=2) + called_times
     f1 = np.where(np.isfinite(recall), np.divide(2 * right, both, out=np.zeros_like(right), where=both > 0), np.nan)
     one_rest = np.stack(
-        [_auroc_draws((labels == place).astype(np.float64), scores[:, place], counts) for place in range(number)],
+        [auroc((labels == place).astype(np.float64), scores[:, place], counts) for place in range(number)],
         axis=1,
     )
     truth = np.eye(number)[labels]
     total = counts.sum(axis=1)
+    brier = counts @ ((scores - truth) ** 2).sum(axis=1) / total
+    shares = (counts @ truth) / total[:, None]
     return {
         "accuracy": right.sum(axis=1) / total,
         "balanced_accuracy": _mean(recall),
         "auroc": _mean(one_rest),
         "f1": _mean(f1),
         "log_loss": counts @ -np.log(np.clip(scores[np.arange(patients), labels], 1e-12, 1.0)) / total,
-        "brier": counts @ ((scores - truth) ** 2).sum(axis=1) / total,
+        "brier": brier,
+        # Of giving everyone the draw's shares of classes p: Σ p (1 - p).
+        "brier_skill": 1 - _ratio(brier, (shares * (1 - shares)).sum(axis=1)),
         "class_precision": precision,
         "class_recall": recall,
         "class_f1": f1,
         "class_auroc": one_rest,
         "confusion": confusion,
     }
-
-
-def _auroc_draws(labels: Floats, scores: Floats, counts: Floats) -> Floats:
-    size = max(1, 50_000 // counts.shape[1])
-    return np.concatenate([auroc(labels, scores, counts[start : start + size])
-                           for start in range(0, len(counts), size)])  # fmt: skip
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

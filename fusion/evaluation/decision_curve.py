@@ -13,10 +13,22 @@ def net_benefit(labels: Floats, scores: Floats, thresholds: Floats) -> Floats:
 
     Vickers & Elkin 2006: TP/n - FP/n · p/(1 - p).
     """
-    called = scores[None, :] >= thresholds[:, None]
-    true_positive = (called * labels).mean(axis=1)
-    false_positive = (called * (1 - labels)).mean(axis=1)
-    return np.asarray(true_positive - false_positive * thresholds / (1 - thresholds), dtype=np.float64)
+    benefit: Floats = net_benefit_draws(labels, scores, thresholds, np.ones((1, len(labels))))[0]
+    return benefit
+
+
+def net_benefit_draws(labels: Floats, scores: Floats, thresholds: Floats, counts: Floats) -> Floats:
+    """`net_benefit` for every draw, ``(draw, threshold)``.
+
+    Args:
+        labels: ``(patient,)`` 0/1.
+        scores: ``(patient,)``.
+        thresholds: ``(threshold,)`` below 1.
+        counts: ``(draw, patient)`` how often each patient is drawn.
+    """
+    odds = thresholds / (1 - thresholds)
+    worth = (scores[:, None] >= thresholds) * (labels[:, None] - (1 - labels[:, None]) * odds)
+    return np.asarray(counts @ worth / counts.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def treat_all(labels: Floats, thresholds: Floats) -> Floats:

@@ -1,8 +1,9 @@
 """From out-of-fold predictions to metrics.json.
 
 In each repeat every patient has one out-of-fold prediction; a metric is computed on that complete vector and averaged
-over repeats. Scores are never averaged over repeats before scoring. Intervals are percentiles over patient-level
-bootstrap draws in which a drawn patient carries all its repeats; they are over patients, given the trained models.
+over repeats. Scores are never averaged over repeats before scoring. Intervals are over draws of the units that folds
+keep whole (patients, or groups of them); a drawn unit carries all its patients and repeats. They are over units, given
+the trained models.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import FusionError
-from fusion.evaluation.comparison import CLASSICAL, KINDS, compare, judge
-from fusion.evaluation.intervals import LEVEL, bootstrap_counts, delong_components, percentile
+from fusion.evaluation.comparison import COMPARED
+from fusion.evaluation.curves import curves
+from fusion.evaluation.delong import delong_components, delong_gain
+from fusion.evaluation.intervals import LEVEL, Interval, resample
+from fusion.evaluation.judgement import Judgement, finite
 from fusion.evaluation.metrics import METRICS, Scored, metric_draws
+from fusion.evaluation.units import units_of
 
 Floats = NDArray[np.float64]
 
@@ -33,37 +38,47 @@ def evaluate(
     reference: str = "fusion",
     simulated: bool = False,
     modalities: int = 2,
+    margin: float | None = None,
 ) -> dict[str, Any]:
     """The content of metrics.json.
 
     Args:
-        predictions: columns `COLUMNS`, one row a patient, arm and repeat. A threshold of NaN means 0.5.
+        predictions: columns `COLUMNS`, one row a patient, arm and repeat, and `group` where folds keep patients
+            together (see `units_of`). A threshold of NaN means 0.5.
         draws: of the bootstrap.
         seed: of the bootstrap.
         reference: the arm that is compared with every other.
         simulated: whether the cohort is simulated; it stamps the result.
         modalities: how many there are; with one there is nothing to fuse, and the verdict is over the classical model.
+        margin: of non-inferiority, declared before the run; None: nothing is called non-inferior.
 
     Raises:
-        FusionError: a patient lacks a prediction or has two in a repeat, or a score or label is out of range.
+        FusionError: a patient lacks a prediction or has two in a repeat, a score or label is out of range, or the
+            margin is not above 0.
     """
     patients = check_predictions(predictions)
-    counts = bootstrap_counts(len(patients), draws, seed=seed)
+    units = units_of(predictions, patients)
+    plan = resample(units.of, draws, seed=seed)
     labels = (
         predictions.drop_duplicates("patient_id").set_index("patient_id")["label"].loc[patients].to_numpy(np.float64)
     )
-    by_arm: dict[str, dict[str, Floats]] = {}
-    components: dict[str, Floats] = {}
-    for arm, rows in predictions.groupby("arm", sort=False):
-        repeats = [scored(part, patients) for _, part in rows.groupby("repeat")]
-        values = [metric_draws(part, counts) for part in repeats]
-        by_arm[str(arm)] = {name: np.mean([value[name] for value in values], axis=0) for name in METRICS}
-        components[str(arm)] = np.mean([delong_components(part.labels, part.scores) for part in repeats], axis=0)
+    vectors = {
+        str(arm): [scored(part, patients) for _, part in rows.groupby("repeat")]
+        for arm, rows in predictions.groupby("arm", sort=False)
+    }
+    by_repeat = {arm: [metric_draws(one, plan.counts) for one in repeats] for arm, repeats in vectors.items()}
+    components = {
+        arm: [delong_components(one.labels, one.scores) for one in repeats] for arm, repeats in vectors.items()
+    }
 
-    comparisons = (
-        compare(by_arm, reference=reference, labels=labels, components=components) if reference in by_arm else []
-    )
-    verdict = judge(comparisons, reference=reference, kinds=KINDS if modalities > 1 else CLASSICAL)
+    def delong(arm: str) -> Interval:
+        first, second = np.mean(components[reference], axis=0), np.mean(components[arm], axis=0)
+        return delong_gain(labels, first, second, units.grouped)
+
+    judgement = Judgement(
+        by_repeat=by_repeat, plan=plan, units=units, reference=reference, metrics=COMPARED, label="AUROC",
+        modalities=modalities, margin=margin, delong=delong,
+    )  # fmt: skip
     return {
         "simulated": simulated,
         "endpoint": str(predictions["endpoint"].iloc[0]),
@@ -74,11 +89,13 @@ def evaluate(
         "draws": draws,
         "seed": seed,
         "level": LEVEL,
+        "units": units.record(),
         "arms": {
-            arm: {name: finite(asdict(percentile(values[name]))) for name in METRICS} for arm, values in by_arm.items()
+            arm: {name: finite(asdict(plan.value(values[name]))) for name in METRICS}
+            for arm, values in judgement.draws.items()
         },
-        "comparisons": [finite(row.record()) for row in comparisons],
-        "verdict": {"reference": reference, "metric": "auroc", **asdict(verdict)},
+        "curves": curves(vectors[reference], plan) if reference in vectors else {},
+        **judgement.record(),
     }
 
 
@@ -130,10 +147,3 @@ def scored(rows: pd.DataFrame, patients: list[str]) -> Scored:
         thresholds=table["threshold"].fillna(0.5).to_numpy(np.float64),
         folds=table["fold"].to_numpy(np.int64),
     )
-
-
-def finite(record: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN: undefined values are null."""
-    return {
-        key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in record.items()
-    }

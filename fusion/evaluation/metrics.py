@@ -1,6 +1,6 @@
 """Metrics of one complete out-of-fold vector, for all bootstrap draws at once.
 
-A draw is a row of patient counts (`intervals.bootstrap_counts`), and every metric is written for weighted patients. So
+A draw is a row of patient counts (`intervals.resample`), and every metric is written for weighted patients. So
 2,000 draws cost a few matrix products, not 2,000 sorts. With counts of one the values are scikit-learn's.
 """
 
@@ -25,6 +25,7 @@ METRICS: Mapping[str, str] = {
     "specificity": "Specificity",
     "f1": "F1",
     "brier": "Brier score",
+    "brier_skill": "Brier skill",
     "calibration_slope": "Calibration slope",
     "calibration_intercept": "Calibration intercept",
     "auroc_fold_mean": "AUROC, mean of folds",
@@ -32,6 +33,9 @@ METRICS: Mapping[str, str] = {
 """Key in metrics.json → what reports call it."""
 
 LOWER_IS_BETTER = frozenset({"brier"})
+
+EDGE = 1e-9
+"""Scores are kept this far from 0 and 1 before their logit is taken."""
 
 _CHUNK = 50_000
 """Cells of a (draw, patient) block: small enough for the processor's cache."""
@@ -70,8 +74,9 @@ def _chunk(data: Scored, counts: Floats) -> dict[str, Floats]:
         "auroc": auroc(data.labels, data.scores, counts),
         "auprc": average_precision(data.labels, data.scores, counts),
         **at_threshold(data.labels, data.scores, data.thresholds, counts),
-        "brier": counts @ (data.scores - data.labels) ** 2 / counts.sum(axis=1),
-        "calibration_slope": calibration_slope(data.labels, data.scores, counts),
+        "brier": brier(data.labels, data.scores, counts),
+        "brier_skill": brier_skill(data.labels, data.scores, counts),
+        "calibration_slope": calibration_line(data.labels, data.scores, counts)[:, 0],
         "calibration_intercept": calibration_in_the_large(data.labels, data.scores, counts),
         "auroc_fold_mean": fold_mean_auroc(data, counts),
     }
@@ -79,10 +84,13 @@ def _chunk(data: Scored, counts: Floats) -> dict[str, Floats]:
 
 def auroc(labels: Floats, scores: Floats, counts: Floats) -> Floats:
     """Area under the ROC curve, ``(draw,)``: the chance that a positive outranks a negative, ties one half."""
-    positive, negative = _by_score(labels, scores, counts)
-    below = np.cumsum(negative, axis=1) - negative
-    wins = np.einsum("dg,dg->d", positive, below + 0.5 * negative)
-    return _ratio(wins, positive.sum(axis=1) * negative.sum(axis=1))
+    made = []
+    for block in _blocks(counts):
+        positive, negative = _by_score(labels, scores, block)
+        below = np.cumsum(negative, axis=1) - negative
+        wins = np.einsum("dg,dg->d", positive, below + 0.5 * negative)
+        made.append(_ratio(wins, positive.sum(axis=1) * negative.sum(axis=1)))
+    return np.concatenate(made)
 
 
 def average_precision(labels: Floats, scores: Floats, counts: Floats) -> Floats:
@@ -121,20 +129,33 @@ def at_threshold(labels: Floats, scores: Floats, thresholds: Floats, counts: Flo
     }
 
 
-def calibration_slope(labels: Floats, scores: Floats, counts: Floats, *, steps: int = 25) -> Floats:
-    """Slope of the logistic regression of the label on logit(score), ``(draw,)``.
+def brier(labels: Floats, scores: Floats, counts: Floats) -> Floats:
+    """Mean squared difference of score and label, ``(draw,)``."""
+    return np.asarray(counts @ (scores - labels) ** 2 / counts.sum(axis=1), dtype=np.float64)
+
+
+def brier_skill(labels: Floats, scores: Floats, counts: Floats) -> Floats:
+    """1 - Brier / Brier of giving everyone the prevalence of the draw, ``(draw,)``; 0 is no better than that.
+
+    The scaled Brier score of Steyerberg et al. (Epidemiology 21:128–138, 2010); the prevalence's is p(1 - p).
+    """
+    prevalence = counts @ labels / counts.sum(axis=1)
+    return 1 - _ratio(brier(labels, scores, counts), prevalence * (1 - prevalence))
+
+
+def calibration_line(labels: Floats, scores: Floats, counts: Floats, *, steps: int = 25) -> Floats:
+    """Slope and intercept of the logistic regression of the label on logit(score), ``(draw, 2)``.
 
     Cox 1958; 1 and 0 are perfect, a slope below 1 means scores too extreme. Newton's method runs for all draws
     together. NaN where scores separate the labels (no finite slope) or where one class is drawn.
     """
-    x = logit(np.clip(scores, 1e-9, 1 - 1e-9))
+    x = logit(np.clip(scores, EDGE, 1 - EDGE))
     if np.ptp(x) < 1e-9:
-        return np.full(len(counts), np.nan)
+        return np.full((len(counts), 2), np.nan)
     both = np.stack([np.ones_like(x), x, x * x], axis=1)
     slope, intercept = np.ones(len(counts)), np.zeros(len(counts))
     drawn_positives = counts @ labels
     usable = (drawn_positives > 0) & (drawn_positives < counts.sum(axis=1))
-    slope[~usable] = np.nan
     active = np.flatnonzero(usable)
     for _ in range(steps):
         if not len(active):
@@ -151,13 +172,15 @@ def calibration_slope(labels: Floats, scores: Floats, counts: Floats, *, steps: 
         intercept[active] += np.clip(step_intercept, -2, 2)
         size = np.maximum(np.abs(step_slope), np.abs(step_intercept))
         active = active[~(size < 1e-7)]
-    slope[active] = np.nan
-    return slope
+    line = np.stack([slope, intercept], axis=1)
+    line[~usable] = np.nan
+    line[active] = np.nan
+    return line
 
 
 def calibration_in_the_large(labels: Floats, scores: Floats, counts: Floats, *, steps: int = 25) -> Floats:
     """Intercept of the logistic regression with logit(score) as offset, ``(draw,)``: above 0, risks are too low."""
-    x = logit(np.clip(scores, 1e-9, 1 - 1e-9))
+    x = logit(np.clip(scores, EDGE, 1 - EDGE))
     drawn_positives = counts @ labels
     usable = (drawn_positives > 0) & (drawn_positives < counts.sum(axis=1))
     intercept = np.where(usable, 0.0, np.nan)

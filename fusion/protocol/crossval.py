@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion.contract import FittedModality, Fold
+from fusion.contract import Cohort, FittedModality, Fold
 from fusion.run.result import FoldResult
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def fit_fold(config: Any, setup: Setup, fold: Fold, folder: Path, step: Callable
 
     where = {"repeat": fold.repeat, "fold": fold.index}
     return FoldResult(
-        predictions=_predictions(setup.cohort.labels, data, scores),
+        predictions=_predictions(config, setup.cohort, data, scores),
         inner=_inner(data, scores),
         selected=_selected(data),
         curves=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.curves]),
@@ -98,10 +98,14 @@ def _combined(
     return made
 
 
-def _predictions(labels: pd.Series[int], data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
+def _predictions(config: Any, cohort: Cohort, data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
     """The out-of-fold table; test labels are joined here, after every arm has spoken."""
     import pandas as pd
 
+    from fusion.evaluation.units import held_together
+
+    labels, sites = cohort.labels, cohort.sites if config.folds.get("site") == "group" else None
+    groups = held_together(cohort.patient_ids, cohort.groups, sites)
     fold = data.fold
     test = list(fold.test)
     parts = [
@@ -115,6 +119,7 @@ def _predictions(labels: pd.Series[int], data: FoldData, scores: Mapping[str, Ar
                 "label": labels.loc[test].to_numpy(),
                 **data.outcome.columns(arm.test.loc[test].to_numpy()),
                 "threshold": arm.threshold,
+                "group": groups.loc[test].array,
             }
         )
         for name, arm in scores.items()

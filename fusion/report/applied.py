@@ -10,6 +10,7 @@ import pandas as pd
 
 from fusion.evaluation.metrics import METRICS
 from fusion.report.page import environment
+from fusion.report.sections import drawn
 from fusion.report.theme import save_figure, stamp, style
 from fusion.run.files import replace_file
 
@@ -43,11 +44,12 @@ def write_applied_report(output: Path, applied: Applied, matches: Mapping[str, M
             endpoint=folder.cohort_spec().endpoint,
             summary=summary(table),
             metrics=metrics,
+            drawn=None if metrics is None else drawn(metrics),
             values=values,
             metric_labels=METRICS,
             verdict=None if values is None else calibration_verdict(values),
             matches=matches,
-            figures=_figures(output, facts, table, rows),
+            figures=_figures(output, facts, table, rows, bands=(metrics or {}).get("curves", {})),
         )
     )
     replace_file(output / FILE, lambda partial: partial.write_text(html, encoding="utf-8"))
@@ -92,7 +94,9 @@ def _within(entry: Mapping[str, float | None], *, above: float | None = None, be
     return (above is not None and low > above) or (below is not None and high < below)
 
 
-def _figures(output: Path, facts: Mapping[str, Any], table: pd.DataFrame, rows: pd.DataFrame | None) -> dict[str, Any]:
+def _figures(
+    output: Path, facts: Mapping[str, Any], table: pd.DataFrame, rows: pd.DataFrame | None, *, bands: Mapping[str, Any]
+) -> dict[str, Any]:
     """SVG of each figure as safe markup."""
     from markupsafe import Markup
 
@@ -105,7 +109,7 @@ def _figures(output: Path, facts: Mapping[str, Any], table: pd.DataFrame, rows: 
         plots = {"scores": scores(table, labels, classes=tuple(facts["classes"]))}
         if rows is not None:
             plots["roc"] = draw.roc(rows, title="ROC, mean of the fold models")
-            plots["calibration"] = draw.calibration(rows, reference=facts["arm"])
+            plots["calibration"] = draw.calibration(rows, reference=facts["arm"], band=bands.get("calibration"))
         for name, figure in plots.items():
             if facts["simulated"]:
                 stamp(figure)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
 from fusion.evaluation.comparison import arm_label
+from fusion.report import sections
 from fusion.report.kinds import kind_of
 from fusion.report.sections import duration, number
 from fusion.run.folder import RunFolder
 
-_STYLES = {"supported": "green", "worse": "red", "not shown": "yellow"}
+_STYLES = {"supported": "green", "worse": "red", "non-inferior": "cyan", "not shown": "yellow"}
 
 
 def print_summary(run: RunFolder, console: Console | None = None) -> None:
@@ -31,7 +35,7 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
         caption=escape(
             f"{kind.patients(metrics)}; {metrics['folds']} folds × "
             f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}, "
-            "out of fold; 95 % intervals over patients"
+            f"out of fold; 95 % intervals over {sections.drawn(metrics)}"
         ),
         title_justify="left",
         caption_justify="left",
@@ -59,7 +63,7 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
     console.print(table)
     console.print(
         Panel(
-            escape(f"{stamp}{verdict['text']}"),
+            escape(f"{stamp}{verdict['text']}{_repeated(verdict)}"),
             title=f"Verdict: {verdict['status']}",
             border_style=_STYLES[verdict["status"]],
             title_align="left",
@@ -67,3 +71,9 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
     )
     seconds = f" · {duration(record['seconds'])}" if "seconds" in record else ""
     console.print(escape(f"{stamp}Report: {run.report_path}{seconds}"), soft_wrap=True, highlight=False)
+
+
+def _repeated(verdict: Mapping[str, Any]) -> str:
+    """In how many repeats it holds; nothing where there is one."""
+    told = sections.repeated(verdict)
+    return f" {told}" if told and len(verdict["by_repeat"]) > 1 else ""

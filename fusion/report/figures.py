@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fusion.evaluation.calibration import reliability
 from fusion.evaluation.comparison import arm_label, arm_phrase
+from fusion.evaluation.curves import THRESHOLDS
 from fusion.evaluation.decision_curve import net_benefit, treat_all
 from fusion.report.theme import INK, arm_colours
 
@@ -37,7 +38,10 @@ def gains(
     metric: str = "auroc",
     label: str = "AUROC",
 ) -> Figure:
-    """Paired gains of the reference arm in a metric with 95 % intervals; deciding arms filled, others hollow."""
+    """Paired gains of the reference arm in a metric with 95 % intervals; deciding arms filled, others hollow.
+
+    Thin lines are the deciding arms' intervals that hold together.
+    """
     rows = [row for row in comparisons if row["metric"] == metric and row["gain"] is not None]
     rows = sorted(rows, key=lambda row: (row["arm"] not in deciding, -row["gain"]))
     figure = Figure(figsize=(7.2, 0.9 + 0.36 * max(1, len(rows))), layout="constrained")
@@ -45,7 +49,11 @@ def gains(
     axes.axvline(0, color=INK, linewidth=0.9)
     for place, row in enumerate(rows):
         low, high = row["low"], row["high"]
-        colour = "#009e73" if low is not None and low > 0 else "#d55e00" if high is not None and high < 0 else "#7f8792"
+        # Worse is what the interval for all deciding arms together says; runs of older versions have none.
+        most = row.get("corrected_high", high)
+        colour = "#009e73" if low is not None and low > 0 else "#d55e00" if most is not None and most < 0 else "#7f8792"
+        if row.get("corrected_low") is not None:
+            axes.plot([row["corrected_low"], row["corrected_high"]], [place, place], color=colour, linewidth=0.9)
         if low is not None:
             axes.plot([low, high], [place, place], color=colour, linewidth=2.4, solid_capstyle="butt")
         filled = row["arm"] in deciding
@@ -85,8 +93,16 @@ def roc(predictions: pd.DataFrame, *, title: str = "ROC, out of fold") -> Figure
     return figure
 
 
-def calibration(predictions: pd.DataFrame, *, reference: str) -> Figure:
-    """Observed against predicted response with Wilson intervals, and where the scores lie."""
+def calibration(
+    predictions: pd.DataFrame, *, reference: str, band: Mapping[str, Sequence[float]] | None = None
+) -> Figure:
+    """Observed against predicted response in bins and as logistic curve with its band, and where the scores lie.
+
+    Args:
+        predictions: out of fold, or labelled ones.
+        reference: the arm that is judged.
+        band: of metrics.json, the reference's calibration curve; None leaves it out.
+    """
     figure = Figure(figsize=(4.4, 4.4), layout="constrained")
     axes, below = figure.subplots(2, 1, height_ratios=[5, 1], sharex=True)
     axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=0.8, linestyle=(0, (2, 3)))
@@ -94,11 +110,14 @@ def calibration(predictions: pd.DataFrame, *, reference: str) -> Figure:
     for arm in [name for name in ("classical", reference) if name in colours]:
         rows = predictions[predictions["arm"] == arm]
         curve = reliability(rows["label"], rows["score"], repeats=int(rows["repeat"].nunique()))
-        if arm == reference:
+        line = _line(arm, colours)
+        if arm == reference and band is not None:
+            axes.fill_between(band["x"], band["low"], band["high"], color=colours[arm], alpha=0.18, linewidth=0)
+            axes.plot(band["x"], band["value"], **line)
+            line["linestyle"] = "none"
+        elif arm == reference:
             axes.vlines(curve.predicted, curve.low, curve.high, color=colours[arm], linewidth=1.2, alpha=0.6)
-        axes.plot(
-            curve.predicted, curve.observed, marker="o", markersize=4, label=arm_label(arm), **_line(arm, colours)
-        )
+        axes.plot(curve.predicted, curve.observed, marker="o", markersize=4, label=arm_label(arm), **line)
     rows = predictions[predictions["arm"] == reference]
     edges = np.linspace(0, 1, 31)
     for label, colour in ((1, colours[reference]), (0, "#7f8792")):
@@ -114,11 +133,13 @@ def calibration(predictions: pd.DataFrame, *, reference: str) -> Figure:
     return figure
 
 
-def decision(predictions: pd.DataFrame) -> Figure:
-    """Net benefit over threshold probabilities (Vickers & Elkin 2006), mean over repeats."""
+def decision(
+    predictions: pd.DataFrame, *, reference: str = "fusion", band: Mapping[str, Sequence[float]] | None = None
+) -> Figure:
+    """Net benefit over threshold probabilities (Vickers & Elkin 2006), mean over repeats; `band` is the reference's."""
     arms = drawn_arms(list(predictions["arm"].unique()))
     colours = arm_colours(arms)
-    thresholds = np.linspace(0.05, 0.8, 76)
+    thresholds = THRESHOLDS
     figure, axes = _square()
     labels = predictions.drop_duplicates("patient_id")["label"].to_numpy(np.float64)
     everyone = treat_all(labels, thresholds)
@@ -130,6 +151,8 @@ def decision(predictions: pd.DataFrame) -> Figure:
             net_benefit(part["label"].to_numpy(np.float64), part["score"].to_numpy(np.float64), thresholds)
             for _, part in parts
         ]
+        if arm == reference and band is not None:
+            axes.fill_between(band["x"], band["low"], band["high"], color=colours[arm], alpha=0.18, linewidth=0)
         axes.plot(thresholds, np.mean(curves, axis=0), label=arm_label(arm), **_line(arm, colours))
     top = float(labels.mean())
     axes.set(

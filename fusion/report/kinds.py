@@ -43,10 +43,11 @@ class Kind:
 def _binary_figures(content: Content, predictions: Any) -> dict[str, Callable[[], Any]]:
     from fusion.report import figures as draw
 
+    reference, bands = content["verdict"]["reference"], content.get("curves", {})
     return {
         "roc": lambda: draw.roc(predictions),
-        "calibration": lambda: draw.calibration(predictions, reference=content["verdict"]["reference"]),
-        "decision": lambda: draw.decision(predictions),
+        "calibration": lambda: draw.calibration(predictions, reference=reference, band=bands.get("calibration")),
+        "decision": lambda: draw.decision(predictions, reference=reference, band=bands.get("decision")),
     }
 
 

@@ -40,6 +40,7 @@ def write_report(run: RunFolder) -> Any:
     record = run.record()
     metrics, predictions = run.metrics(), run.predictions()
     kind = kind_of(record)
+    measured = metrics["arms"][metrics["verdict"]["reference"]]  # older versions had fewer metrics
     html = (
         environment()
         .get_template(kind.template)
@@ -50,8 +51,8 @@ def write_report(run: RunFolder) -> Any:
             metrics=metrics,
             verdict=metrics["verdict"],
             metric_labels=kind.labels,
-            shown=kind.shown,
-            more=kind.more,
+            shown=[name for name in kind.shown if name in measured],
+            more={name: label for name, label in kind.more.items() if name in measured},
             figures=figures(run, kind, metrics, predictions, simulated=bool(record["simulated"])),
             config=(run.path / "config.yaml").read_text(encoding="utf-8"),
             **_tables(run, metrics, predictions),
@@ -99,6 +100,9 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
     return {
         "arms": sections.arms(metrics, metrics["verdict"]["against"]),
+        "drawn": sections.drawn(metrics),
+        "repeated": sections.repeated(metrics["verdict"]),
+        "undefined": sections.undefined(metrics, kind_of(run.record()).labels),
         "flow": sections.cohort_flow(cohort),
         "overlap": sections.overlap(cohort, list(config.get("modality", {})), labels),
         "folds": sections.folds(folds, labels),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
@@ -10,12 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusion.evaluation.comparison import arm_label
+from fusion.evaluation.comparison import arm_label, arm_phrase
 from fusion.evaluation.stability import nogueira_stability
 
 Row = dict[str, Any]
 
-SHOWN = ("auroc", "auprc", "balanced_accuracy", "recall", "specificity", "f1", "brier", "calibration_slope")
+SHOWN = (
+    "auroc", "auprc", "balanced_accuracy", "recall", "specificity", "brier", "brier_skill", "calibration_slope",
+)  # fmt: skip
 """Metrics of the first table; all others stand in the one below it."""
 
 
@@ -27,6 +30,49 @@ def arms(metrics: Mapping[str, Any], deciding: Sequence[str]) -> list[Row]:
         {"arm": arm, "label": arm_label(arm), "values": metrics["arms"][arm], "reference": arm == reference}
         for arm in order
     ]
+
+
+def drawn(metrics: Mapping[str, Any]) -> str:
+    """What intervals are over, in words; runs of older versions drew patients."""
+    units = metrics.get("units")
+    if units is None or units["groups"] is None:
+        return "patients"
+    if units["conditional"]:
+        return f"cases, conditional on these {units['groups']} groups"
+    return f"{units['groups']:,} groups that folds keep whole"
+
+
+def repeated(verdict: Mapping[str, Any]) -> str | None:
+    """In how many repeats the verdict holds; None for runs of older versions."""
+    each = verdict.get("by_repeat")
+    if not each:
+        return None
+    if len(each) == 1:
+        return (
+            "There is one repeat, so nothing tells whether the verdict would hold with other folds and other training."
+        )
+    told = ", ".join(f"{status} in {times}" for status, times in Counter(each).most_common())
+    return f"Judged by one repeat alone, the verdict holds in {verdict['holds']} of {len(each)} ({told})."
+
+
+def undefined(metrics: Mapping[str, Any], labels: Mapping[str, str]) -> list[Row]:
+    """Arms' metrics and gains that do not exist in some draws, and in how many; their intervals are of the others."""
+    rows = [
+        {"what": f"{labels[name]} of {arm_phrase(arm)}", "draws": part["undefined"]}
+        for arm, values in metrics["arms"].items()
+        for name, part in values.items()
+        if part.get("undefined")
+    ]
+    reference = arm_phrase(metrics["verdict"]["reference"])
+    rows += [
+        {
+            "what": f"{labels[row['metric']]} gain of {reference} over {arm_phrase(row['arm'])}",
+            "draws": row["undefined"],
+        }
+        for row in metrics["comparisons"]
+        if row.get("undefined")
+    ]
+    return sorted(rows, key=lambda row: -row["draws"])
 
 
 def confusion(predictions: pd.DataFrame, arm: str) -> Row:

@@ -254,9 +254,11 @@ def test_a_patient_adds_up_in_original_units(members: list[ExplainedMember]) -> 
     explained = explain_patient(members, "x", Settings(arm="fusion", method=METHODS[0], steps=64, tiles=2))
     parts = explained.rows[explained.rows["feature"] != WHOLE]
     facts = explained.facts
-    assert parts["attribution"].sum() == pytest.approx(
-        facts["log_odds"] - facts["reference"] + facts["delta"], abs=1e-5
-    )
+    missed = abs(parts["attribution"].sum() - (facts["log_odds"] - facts["reference"]))
+    assert missed <= facts["delta"] + 1e-5  # of the mean over members
+    each = [attribute(member, member.load("x"), method=METHODS[0], steps=64).delta for member in members]
+    assert facts["delta"] == pytest.approx(np.mean(np.abs(each)), abs=1e-7)
+    assert facts["delta"] > 0
     age = parts.set_index("feature").loc["age"]
     raw = members[0].member.fitted["clinical"].load("x").values[0]  # type: ignore[union-attr]
     assert age["value"] == pytest.approx(60 + 10 * raw, abs=1e-4)

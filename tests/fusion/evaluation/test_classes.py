@@ -108,6 +108,40 @@ def test_the_verdict_reads_balanced_accuracy_and_asks_for_less_of_one_modality()
     assert {row["metric"] for row in found["comparisons"]} == {"balanced_accuracy", "accuracy", "auroc", "brier"}
 
 
+def test_the_gain_over_a_copy_is_0_in_every_draw() -> None:
+    table = predictions({"fusion": 1.0})
+    rows = evaluate_classes(pd.concat([table, table.assign(arm="late")]), classes=CLASSES, draws=100)["comparisons"]
+    assert [(row["gain"], row["low"], row["high"]) for row in rows] == [(0.0, 0.0, 0.0)] * 4
+
+
+def test_a_gain_is_paired() -> None:
+    """Both arms share most noise; unpaired draws would give the width of two intervals, √(a² + b²)."""
+    found = evaluate_classes(predictions({"fusion": 1.2, "late": 1.2}), classes=CLASSES, draws=1000)
+    gain = next(row for row in found["comparisons"] if row["metric"] == "brier")
+    widths = [part["brier"]["high"] - part["brier"]["low"] for part in found["arms"].values()]
+    assert gain["high"] - gain["low"] < 0.8 * np.hypot(*widths)
+
+
+def test_brier_skill_is_against_the_shares_of_classes() -> None:
+    table = predictions({"fusion": 1.0})
+    shares = table["label"].value_counts(normalize=True).sort_index()
+    columns = [f"score_{name}" for name in CLASSES]
+    flat = table.assign(**{column: shares[place] for place, column in enumerate(columns)})
+    assert evaluate_classes(flat, classes=CLASSES, draws=5)["arms"]["fusion"]["brier_skill"]["value"] == pytest.approx(
+        0
+    )
+    values = evaluate_classes(table, classes=CLASSES, draws=5)["arms"]["fusion"]
+    assert values["brier_skill"]["value"] == pytest.approx(1 - values["brier"]["value"] / (1 - (shares**2).sum()))
+
+
+def test_groups_are_drawn_whole() -> None:
+    table = predictions({"fusion": 1.0}, patients=60)
+    copies = [table.assign(patient_id=table["patient_id"] + end, group=table["patient_id"]) for end in ("", "-2")]
+    once, twice = (evaluate_classes(part, classes=CLASSES, draws=200) for part in (table, pd.concat(copies)))
+    assert twice["units"]["drawn"] == "groups"
+    assert twice["arms"]["fusion"]["balanced_accuracy"] == pytest.approx(once["arms"]["fusion"]["balanced_accuracy"])
+
+
 def test_repeats_are_averaged_after_scoring() -> None:
     table = predictions({"fusion": 1.0}, repeats=2)
     each = [

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
-from fusion.evaluation.intervals import bootstrap_counts, delong_components, delong_gain, percentile
+from fusion.evaluation.intervals import resample
 from fusion.evaluation.metrics import METRICS, Scored, auroc, average_precision, metric_draws
 
 
@@ -38,6 +38,7 @@ def by_sklearn(data: Scored) -> dict[str, float]:
         "specificity": sk.recall_score(1 - data.labels, ~called),
         "f1": sk.f1_score(data.labels, called),
         "brier": sk.brier_score_loss(data.labels, data.scores),
+        "brier_skill": sk.d2_brier_score(data.labels, data.scores),
         "calibration_slope": LogisticRegression(C=np.inf, tol=1e-10).fit(logits, data.labels).coef_[0, 0],
         "auroc_fold_mean": np.mean(
             [sk.roc_auc_score(data.labels[data.folds == fold], data.scores[data.folds == fold]) for fold in range(5)]
@@ -47,7 +48,7 @@ def by_sklearn(data: Scored) -> dict[str, float]:
 
 def test_values_are_scikit_learns_for_the_sample_and_for_every_draw() -> None:
     data = example()
-    counts = bootstrap_counts(len(data.labels), 5, seed=3)
+    counts = resample(np.arange(len(data.labels)), 5, seed=3).counts
     drawn = metric_draws(data, counts)
     assert list(drawn) == list(METRICS) or set(drawn) == set(METRICS)
     for draw, row in enumerate(counts):
@@ -57,7 +58,7 @@ def test_values_are_scikit_learns_for_the_sample_and_for_every_draw() -> None:
 
 def test_calibration_in_the_large_solves_its_equation() -> None:
     data = example()
-    shift = metric_draws(data, bootstrap_counts(len(data.labels), 0, seed=0))["calibration_intercept"][0]
+    shift = metric_draws(data, resample(np.arange(len(data.labels)), 0, seed=0).counts)["calibration_intercept"][0]
     recalibrated = 1 / (1 + np.exp(-(np.log(data.scores / (1 - data.scores)) + shift)))
     assert recalibrated.mean() == pytest.approx(data.labels.mean(), abs=1e-9)
 
@@ -70,23 +71,6 @@ def test_auroc_and_precision_by_hand() -> None:
     assert np.isnan(auroc(labels, scores, counts)[3])
     # From the top: 0.8 gives recall ½ at precision 1; the tie at 0.4 gives the other half at precision 2/3.
     assert average_precision(labels, scores, counts[:1])[0] == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
-
-
-def test_bootstrap_by_hand_on_three_patients() -> None:
-    counts = bootstrap_counts(3, 4000, seed=0)
-    assert (counts[0] == 1).all()
-    assert (counts.sum(axis=1) == 3).all()
-    # Each of the 27 ordered draws is equally likely: 1/27 that all three are patient 0, 6/27 that each comes once.
-    assert (counts[1:, 0] == 3).mean() == pytest.approx(1 / 27, abs=0.01)
-    assert (counts[1:] == 1).all(axis=1).mean() == pytest.approx(6 / 27, abs=0.02)
-    assert (bootstrap_counts(3, 5, seed=1) == bootstrap_counts(3, 5, seed=1)).all()
-
-
-def test_percentile_interval_leaves_undefined_draws_out() -> None:
-    interval = percentile(np.array([0.5, *np.linspace(0, 1, 41), np.nan]))
-    assert (interval.value, interval.low, interval.high) == pytest.approx((0.5, 0.025, 0.975))
-    assert np.isnan(percentile(np.array([0.5, np.nan])).low)
-    assert np.isnan(percentile(np.array([np.nan, 0.1, 0.2])).high)
 
 
 def test_undefined_metrics_are_nan_not_errors() -> None:
@@ -109,28 +93,7 @@ def test_undefined_metrics_are_nan_not_errors() -> None:
 
 def test_auroc_does_not_depend_on_a_monotone_change_of_scores() -> None:
     data = example(decimals=3)
-    counts = bootstrap_counts(len(data.labels), 50, seed=0)
+    counts = resample(np.arange(len(data.labels)), 50, seed=0).counts
     assert auroc(data.labels, data.scores, counts) == pytest.approx(
         auroc(data.labels, data.scores**3, counts), abs=1e-12
     )
-
-
-def test_delong_components_average_to_the_auroc_and_the_interval_agrees_with_the_bootstrap() -> None:
-    first, second = example(400, seed=4, decimals=2), example(400, seed=4, decimals=0)
-    components = delong_components(first.labels, first.scores)
-    area = sk.roc_auc_score(first.labels, first.scores)
-    assert components[first.labels == 1].mean() == pytest.approx(area)
-    assert components[first.labels == 0].mean() == pytest.approx(area)
-    gain = delong_gain(first.labels, components, delong_components(second.labels, second.scores))
-    counts = bootstrap_counts(400, 2000, seed=0)
-    drawn = percentile(auroc(first.labels, first.scores, counts) - auroc(second.labels, second.scores, counts))
-    assert gain.value == pytest.approx(drawn.value)
-    assert (gain.low, gain.high) == pytest.approx((drawn.low, drawn.high), abs=0.01)
-
-
-def test_delong_gain_by_hand() -> None:
-    labels = np.array([1.0, 1, 0, 0])
-    gain = delong_gain(labels, np.array([1.0, 0.5, 1.0, 0.5]), np.array([0.5, 0.5, 0.5, 0.5]))
-    # Differences (½, 0) in both classes: mean ¼, each variance ⅛ over two patients → standard error √(1/16 + 1/16).
-    assert gain.value == pytest.approx(0.25)
-    assert gain.high - gain.value == pytest.approx(1.959964 * np.sqrt(1 / 8))

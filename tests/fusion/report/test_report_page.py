@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from fusion.contract import Quality
+from fusion.evaluation.evaluate import evaluate
 from fusion.report import sections
 from fusion.report.console import print_summary
-from fusion.report.figures import gains
+from fusion.report.figures import calibration, decision, gains
 from fusion.report.page import write_report
 from fusion.report.quality import quality
 from fusion.run.folder import RunFolder
@@ -139,6 +141,81 @@ def test_print_keeps_the_stamp(hostile_run: RunFolder, browser: Any) -> None:
     assert page.locator(".simulated").is_visible()
     assert not page.locator("nav.contents").is_visible()
     page.close()
+
+
+def test_the_page_says_what_is_compared_over_what_and_in_how_many_repeats(hostile_run: RunFolder, html: str) -> None:
+    verdict = hostile_run.metrics()["verdict"]
+    assert (
+        "Compared: Fusion with slides alone, variants alone, clinical alone, classical (chosen) and late fusion."
+        in html
+    )
+    assert f"the verdict holds in {verdict['holds']} of 2 (" in html
+    assert "Intervals are conditional on the trained models." in html
+    assert "bootstrap draws of patients" in html
+    assert "no margin was declared before the run" in html
+    assert "pointwise 95 % band over patients" in html
+
+
+def test_groups_and_undefined_draws_are_told(tmp_path: Path, make_run: Callable[..., RunFolder]) -> None:
+    run = make_run(tmp_path / "run", patients=60)
+    predictions = run.predictions()
+    place = predictions["patient_id"].str[-4:].astype(int)
+    for size, told in ((2, "30 groups that folds keep whole"), (10, "cases, conditional on these 6 groups")):
+        metrics = evaluate(predictions.assign(group=(place // size).astype(str)), draws=100, margin=0.04)
+        metrics["arms"]["late"]["auroc"]["undefined"] = 7
+        run.write_metrics(metrics)
+        write_report(run)
+        html = run.report_path.read_text(encoding="utf-8")
+        assert f"bootstrap draws of {told}" in html
+        assert "AUROC of late fusion in 7" in html
+        assert "all lie above −0.04, declared before the run" in html
+        assert "There is one repeat, so nothing tells" in html
+        stream = io.StringIO()
+        print_summary(run, Console(file=stream, width=160))
+        assert f"95 % intervals over {told}" in " ".join(stream.getvalue().split())
+    assert "too few to be drawn" in html
+    assert metrics["verdict"]["status"] == "not shown"
+
+
+def test_metrics_of_an_older_version_still_read(tmp_path: Path, make_run: Callable[..., RunFolder]) -> None:
+    run = make_run(tmp_path / "run", patients=60)
+    metrics = run.metrics()
+    for key in ("units", "curves"):
+        metrics.pop(key)
+    for key in ("by_repeat", "holds", "compares", "margin"):
+        metrics["verdict"].pop(key)
+    for values in metrics["arms"].values():
+        values.pop("brier_skill")
+        for part in values.values():
+            part.pop("undefined")
+    for row in metrics["comparisons"]:
+        for key in ("undefined", "corrected_low", "corrected_high"):
+            row.pop(key, None)
+    run.write_metrics(metrics)
+    write_report(run)
+    html = run.report_path.read_text(encoding="utf-8")
+    assert "Brier skill</th>" not in html
+    assert "Wilson" in html
+    print_summary(run, Console(file=io.StringIO(), width=160))
+
+
+def test_bands_are_drawn(hostile_run: RunFolder) -> None:
+    bands, predictions = hostile_run.metrics()["curves"], hostile_run.predictions()
+    for plot, name in ((calibration, "calibration"), (decision, "decision")):
+        (band,) = plot(predictions, reference="fusion", band=bands[name]).axes[0].collections  # type: ignore[operator]
+        drawn = band.get_paths()[0].vertices
+        assert drawn[:, 1].min() == pytest.approx(min(bands[name]["low"]), abs=1e-6)
+        assert drawn[:, 1].max() == pytest.approx(max(bands[name]["high"]), abs=1e-6)
+
+
+def test_a_gain_is_red_only_where_the_corrected_interval_lies_below_0() -> None:
+    row = {"arm": "late", "metric": "auroc", "gain": -0.1, "low": -0.19, "high": -0.01}
+    for most, colour in ((0.01, "#7f8792"), (-0.001, "#d55e00")):
+        corrected = {"corrected_low": -0.21, "corrected_high": most}
+        lines = gains([row | corrected], reference="fusion", deciding=("late",)).axes[0].lines
+        ends = [np.asarray(line.get_xdata())[-1] for line in lines[1:3]]
+        assert ends == [most, -0.01]
+        assert {line.get_color() for line in lines[1:]} == {colour}
 
 
 @pytest.mark.parametrize("width", [80, 160])
