@@ -14,6 +14,8 @@ from sklearn.metrics import roc_auc_score
 from fusion.arms.base import FoldData, inner_quality
 from fusion.arms.classical import ClassicalArm, features
 from fusion.contract import EndpointSpec
+from fusion.evaluation.calibration import choose_threshold
+from fusion.protocol.crossval import _predictions
 from fusion.run.state import load_estimator
 
 Raw = dict[str, pd.DataFrame]
@@ -84,3 +86,31 @@ def test_several_classes(name: str, raw: Raw, fold_of: Callable[..., FoldData]) 
     called = scores.test.to_numpy().argmax(axis=1)
     assert (called == labels.loc[scores.test.index]).mean() > 0.7
     assert inner_quality(scores.inner, data) > 0.6
+
+
+@pytest.mark.parametrize("name", ["classical_lr", "classical_forest"])
+def test_inner_models_never_learn_from_their_validation_part(
+    name: str, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    """Labels of one inner validation part dealt out anew: the model that scores it says what it said."""
+    data = fold_of(raw, labels)
+    val = list(data.fold.inner[0].val)
+    changed = data.labels.copy()
+    changed.loc[val] = 1 - changed.loc[val]
+    arm = ClassicalArm(name)
+    before, after = (arm._inner_logits(one, arm._grid[0]) for one in (data, replace(data, labels=changed)))
+    assert np.array_equal(before.loc[val].to_numpy(), after.loc[val].to_numpy())
+    others = [patient for patient in data.fold.train if patient not in val]
+    assert not np.array_equal(before.loc[others].to_numpy(), after.loc[others].to_numpy())
+
+
+def test_the_threshold_is_chosen_on_inner_scores(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
+    """Few respond: the cut lies near their share, far from a half, and `predictions` carries it to every patient."""
+    rare = (raw["clinical"]["age"] + 0.5 * raw["blood"]["crp"] > 1.0).astype(int)
+    data = fold_of(raw, rare)
+    scores = ClassicalArm("classical_lr").fit(data, None, lambda: None)
+    assert scores.threshold == choose_threshold(data.truth(scores.inner), scores.inner.to_numpy())
+    assert abs(scores.threshold - 0.5) > 0.05
+    table = _predictions(rare, data, {"classical_lr": scores})
+    assert (table["threshold"] == scores.threshold).all()
+    assert table["label"].tolist() == rare.loc[list(data.fold.test)].tolist()

@@ -100,3 +100,19 @@ def test_net_benefit_by_hand() -> None:
     # At 0.25: 2 true, 1 false positive of 5 → 0.4 - 0.2/3; at 0.5: 1 and 1 → 0.2 - 0.2.
     assert net_benefit(labels, scores, thresholds) == pytest.approx([0.4 - 0.2 / 3, 0.0])
     assert treat_all(labels, thresholds) == pytest.approx([0.4 - 0.6 / 3, 0.4 - 0.6])
+
+
+def test_platts_prior_is_worth_one_patient_of_standardised_logits() -> None:
+    """Against scikit-learn: smoothed targets as weighted labels, C = 1 on the standardised logit."""
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(8)
+    logits = rng.normal(2.0, 3.0, 40)
+    labels = (rng.random(40) < expit(0.4 * (logits - 2))).astype(int)
+    ones, zeros = labels.sum(), (1 - labels).sum()
+    target = np.where(labels == 1, (ones + 1) / (ones + 2), 1 / (zeros + 2))
+    z = (logits - logits.mean()) / logits.std()
+    both, weights = np.repeat([1, 0], 40), np.concatenate([target, 1 - target])
+    reference = LogisticRegression(C=1.0, tol=1e-12, max_iter=1000)
+    reference.fit(np.tile(z, 2)[:, None], both, sample_weight=weights)
+    assert fit_platt(logits, labels).slope * logits.std() == pytest.approx(reference.coef_[0, 0], abs=1e-4)
