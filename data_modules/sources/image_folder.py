@@ -234,8 +234,9 @@ class ImageFolder(CohortSource):
         splits = sorted({folder_of(image) for image in self.images if folder_of(image).lower() in _SPLITS})
         if len(splits) > 1 and not set(splits) <= set(self.endpoint.ignore):
             what = f"folders of {self.root.absolute()} are named as parts of a split, not as classes"
+            first = next((name for name in splits if name.lower().startswith("train")), splits[0])
             remedy = (
-                f"Set cohort.root to one of them, e.g. {self.root / splits[0]} (folds are drawn here), or name those "
+                f"Set cohort.root to one of them, e.g. {self.root / first} (folds are drawn here), or name those "
                 "that are no classes in cohort.ignore"
             )
             problems.append(Problem(what=what, remedy=remedy, examples=tuple(splits)))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,24 +122,34 @@ def _is_whole(path: Path, slide: Any, *, name: str) -> bool:
     Raises:
         SlideError: the file ends before its pixels do.
     """
+    facts = path.stat()
+    wrong, most = _examined(path, facts.st_size, facts.st_mtime_ns)
+    if wrong is not None:
+        raise SlideError(f"{name} does not open as a slide (it is {wrong})")
+    if slide.properties.get("openslide.vendor") != "generic-tiff":
+        return True
+    return most <= int(slide.dimensions[0]) * int(slide.dimensions[1])
+
+
+@lru_cache(maxsize=65536)
+def _examined(path: Path, size: int, changed: int) -> tuple[str | None, int]:
+    """What is wrong with a TIFF, and the pixels of its largest page; remembered as long as it does not change."""
     import tifffile
 
     from data_modules.ingest.slides.tiff_slide import refuse_cut
 
+    del size, changed
     try:
         file = tifffile.TiffFile(path)
     except (tifffile.TiffFileError, OSError, ValueError):
-        return True  # OpenSlide opened it; its word counts
+        return None, 0  # OpenSlide opened it; its word counts
     with file:
         try:
             refuse_cut(file)
         except ValueError as error:
-            raise SlideError(f"{name} does not open as a slide (it is {error})") from error
-        if slide.properties.get("openslide.vendor") != "generic-tiff":
-            return True
+            return str(error), 0
         pages: list[Any] = list(file.pages)
-        most = max((int(page.imagewidth) * int(page.imagelength) for page in pages), default=0)
-    return most <= int(slide.dimensions[0]) * int(slide.dimensions[1])
+        return None, max((int(page.imagewidth) * int(page.imagelength) for page in pages), default=0)
 
 
 def _plain(path: Path, *, name: str) -> Any:

@@ -177,3 +177,53 @@ def test_features_are_computed_once_and_kept(make: Make) -> None:
     assert table["od_red"].iloc[0] == pytest.approx(
         -np.log((read_image(make().root / "fat/P0_0.png")[0] + 1.0) / 256.0).mean(), rel=1e-5
     )
+
+
+def test_folders_of_a_split_are_no_classes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part in ("train", "Val", "test"):
+        for folder in ("fat", "tumour"):
+            (tmp_path / "tiles" / part / folder).mkdir(parents=True)
+            pixels = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "tiles" / part / folder / "a.png")
+
+    def cohort(root: Path, **options: object) -> ImageFolder:
+        return ImageFolder(name="tiles", root=root, cache=tmp_path / "cache", **options)  # type: ignore[arg-type]
+
+    with pytest.raises(CohortError, match=r"named as parts of a split.*Val, test, train.*e\.g\. .*/tiles/train"):
+        cohort(tmp_path / "tiles").reconcile({})
+    mended = cohort(tmp_path / "tiles/train")
+    images = Images(name="tiles", source=mended, size=32, workers=1)
+    assert mended.reconcile({"tiles": images}).patient_ids == ("fat/a.png", "tumour/a.png")
+
+
+def test_one_image_in_two_classes_and_copies_in_one(root: Path, make: Make) -> None:
+    (root / "fat/copy.png").write_bytes((root / "fat/P0_0.png").read_bytes())
+    cohort = make()
+    made = cohort.reconcile({"tiles": Images(name="tiles", source=cohort, size=32, workers=1)})
+    assert "1 of 25 images are copies of another of their class" in made.notes[-1]
+    assert "may be in training and in test" in made.notes[-1]
+    together = make(group_pattern=r"/(.)")  # "P" and "c": two groups
+    notes = together.reconcile({"tiles": Images(name="tiles", source=together, size=32, workers=1)}).notes
+    assert "fat/P0_0.png = fat/copy.png" in notes[-1]
+    (root / "tumour/copy.png").write_bytes((root / "fat/P0_0.png").read_bytes())
+    with pytest.raises(CohortError, match=r"several classes, byte for byte.*fat/P0_0.png = fat/copy.png = tumour/copy"):
+        make().reconcile({"tiles": Images(name="tiles", source=make(), size=32, workers=1)})
+    (root / "tumour/copy.png").unlink()
+    (root / "notes.txt").write_text("x")
+    left = Images(name="tiles", source=make(), size=32, workers=1).account
+    assert str(left) == (
+        "modality.tiles: found 26 files, used 25 as images, left out 1: "
+        "1 that are no images by their ending (notes.txt)"
+    )
+
+
+def test_an_image_that_was_cut_is_named_by_prepare(root: Path, make: Make) -> None:
+    path = root / "fat/P0_0.png"
+    path.write_bytes(path.read_bytes()[:-400])
+    images = Images(name="tiles", source=make(), size=32, workers=1)
+    assert images.check() == []  # its header is whole
+    with pytest.raises(FusionError, match=r"1 of 24 images cannot be read: .*P0_0\.png is truncated.*Copy them again"):
+        images.prepare(lambda step, done, total: None)
+    path.unlink()
+    Images(name="tiles", source=make(), size=32, workers=1).prepare(lambda step, done, total: None)

@@ -14,6 +14,7 @@ from PIL import Image
 from data_modules.modalities.slides.images import Images
 from data_modules.modalities.slides.tile_features import TileFeatures
 from data_modules.sources.image_folder import ImageFolder
+from fusion.contract import FusionError
 
 NOBODY = np.zeros(0, dtype=np.int64)
 
@@ -109,3 +110,29 @@ def test_images_of_several_formats_in_a_linked_class(tmp_path: Path) -> None:
     cohort = folder.reconcile({"tiles": images})
     assert cohort.patient_ids == ("normal/c.tif", "normal/d.png", "tumour/a.png", "tumour/deep/b.jpg")
     assert cohort.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_features_of_two_magnifications(tmp_path: Path) -> None:
+    """By TRIDENT's target: 256 pixels at 20× are 128 µm, at 5× 512; the size is among what prediction compares."""
+    for number, power in ((1, 20), (2, 20), (3, 5)):
+        write(tmp_path / f"features/P{number}.h5", rows(number), patch_size=256, target_magnification=power)
+    (problem,) = features(tmp_path).check()
+    assert "tiles of 2 of 3 files are 128 µm wide, but P3.h5 has 512 µm: features of two magnifications" in problem
+    most = features(tmp_path, files="features/P[12].h5")
+    assert most.check() == []
+    state = most.fit([], NOBODY).state()
+    assert state.config["microns"] == 128
+    with pytest.raises(FusionError, match=r"the microns of the features is 512\.0 here, but .* 128\.0"):
+        features(tmp_path, files="features/P3.h5").restore(state)
+    write(tmp_path / "features/P4.h5", rows(4))  # says nothing: nothing to compare
+    assert features(tmp_path, files="features/P4.h5").restore(state).spec.token_shape == (8,)
+
+
+def test_what_is_no_hdf5_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "features/P1.h5", rows(1))
+    (tmp_path / "features/P1.pt").write_bytes(b"PK")
+    made = features(tmp_path, files="features/*")
+    assert made.check() == [] and made.patients == {"P1"}
+    assert str(made.account).endswith("used 1, left out 1: 1 that are no HDF5 (features/P1.pt)")
+    (problem,) = features(tmp_path, files="features/*.pt").check()
+    assert "found 1 files, used 0" in problem and "Point modality.slides.files to feature files" in problem

@@ -267,3 +267,20 @@ def test_embeddings_that_are_not_finite_are_refused(tmp_path: Path, resnet18: We
     loaded = EmbeddingSettings(encoder="resnet18", weights=str(tmp_path / "nan.safetensors")).load()
     with pytest.raises(FusionError, match=r"nan\.safetensors: gives embeddings that are not finite"):
         loaded.embed(np.zeros((1, 3, 32, 32), dtype=np.uint8))
+
+
+def test_your_own_encoders_code_and_weights_are_part_of_what_identifies_embeddings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import torch\n\nclass Mine(torch.nn.Module):\n    embedding_width = 2\n\n    def __init__(self):\n"
+        "        super().__init__()\n        self.weight = torch.nn.Parameter(torch.full((2,), VALUE))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    names = []
+    for number, text in enumerate((code, code.replace("VALUE", "1.0"), code.replace("VALUE", "2.0"))):
+        (tmp_path / f"mine{number}.py").write_text("VALUE = 1.0\n" + text)
+        names.append(EmbeddingSettings(encoder=f"mine{number}.Mine").key()["embed.weights"])
+    codes, weights = zip(*(name.split(":") for name in names), strict=True)
+    assert len(set(codes)) == 3
+    assert weights[0] == weights[1] != weights[2]
