@@ -34,6 +34,7 @@ def store_quality(folder: Path, origin: str) -> Quality:
         notes=notes,
         figure=figure if figure.is_file() else None,
         folder=folder,
+        said=tuple(qc.get("said", ())),
     )
 
 

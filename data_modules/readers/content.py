@@ -14,8 +14,8 @@ from pathlib import Path
 
 from fusion.contract import FusionError
 
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
-_MARKS = (
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
+MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
@@ -76,7 +76,7 @@ def unpacked(path: Path) -> tuple[bytes, str]:
         UnreadableError: the packed data are cut or damaged, or a zip holds several files.
     """
     content = path.read_bytes()
-    kind = next((name for magic, name in _PACKED.items() if content.startswith(magic)), "plain")
+    kind = next((name for magic, name in PACKED.items() if content.startswith(magic)), "plain")
     if kind == "plain" or is_workbook(content):
         return content, "plain"
     try:
@@ -127,7 +127,7 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
     for magic, what, remedy in _OTHERS:
         if start.startswith(magic.lower()):
             raise UnreadableError(f"{path} {what}", remedy)
-    chosen = encoding or next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    chosen = encoding or next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(chosen)
     except LookupError as error:

@@ -124,13 +124,14 @@ def _plain_rows(text: Text, at: int, separator: str) -> list[tuple[Row, int]]:
     rows: list[tuple[Row, int]] = []
     for number, line in enumerate(text.lines[at:], start=at + 1):
         if '"' in line:
-            rows.append(([_unquoted(cell) for cell in line.split(separator)], number))
+            rows.append(([unquoted(cell) for cell in line.split(separator)], number))
         elif line.strip(f"{separator} "):
             rows.append((line, number))
     return rows
 
 
-def _unquoted(cell: str) -> str:
+def unquoted(cell: str) -> str:
+    """A cell without the quotes around all of it; a cell with other quotes as it is."""
     bare = cell.strip()
     if len(bare) < 2 or bare[0] != '"' or bare[-1] != '"':
         return cell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,7 +12,8 @@ from typing import Any
 
 from data_modules.errors import some
 from data_modules.hashes import file_hash, write_text_atomic
-from data_modules.ingest.variants.files.maf import MafError, MafHeader, build_name, read_header
+from data_modules.ingest.variants.files.maf import MafError, MafHeader, build_known, build_name, read_header
+from data_modules.ingest.variants.files.maf_lines import FIELDS, calls_of, sequenced_samples
 from data_modules.ingest.variants.files.vcf import BUILDS
 from data_modules.ingest.variants.hail.java import find_java
 from data_modules.ingest.variants.ingest import VariantIngest
@@ -20,7 +22,7 @@ from data_modules.ingest.variants.store import FORMAT
 from fusion.contract import FusionError, Progress
 
 _JOB = "data_modules.ingest.variants.hail.maf_job"
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,8 @@ class MafFacts:
     """What one light pass over a MAF says.
 
     Attributes:
-        samples: barcodes in order of first sight.
-        builds: values of NCBI_Build, none where the column is missing.
+        samples: barcodes in order of first sight, and those that ``#sequenced_samples`` lists.
+        builds: values of NCBI_Build that say anything.
         lines: how many calls it lists.
     """
 
@@ -50,19 +52,17 @@ def read_maf_facts(header: MafHeader, *, cache: Path) -> MafFacts:
         return MafFacts(samples=tuple(content["samples"]), builds=tuple(content["builds"]), lines=content["lines"])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # absent or damaged: read again
-    import pandas as pd
-
-    columns = [header.columns[field] for field in ("barcode", "build") if field in header.columns]
-    try:
-        table = pd.read_csv(
-            header.path, sep="\t", comment="#", usecols=columns, dtype=str, keep_default_na=False, quoting=3
-        )
-    except (pd.errors.ParserError, EOFError, OSError, UnicodeDecodeError) as error:
-        raise MafError(f"{header.path} is damaged or ragged ({error}); fetch it again") from error
+    samples: dict[str, None] = {}
+    builds: Counter[str] = Counter()
+    lines = 0
+    barcode, build = FIELDS.index("barcode"), FIELDS.index("build")
+    for lines, (_, values) in enumerate(calls_of(header), start=1):  # noqa: B007 — how many there are
+        samples[values[barcode]] = None
+        builds[values[build]] += 1
     facts = MafFacts(
-        samples=tuple(name for name in table[columns[0]].unique() if name),
-        builds=tuple(sorted(table[columns[1]].unique())) if len(columns) > 1 else (),
-        lines=len(table),
+        samples=tuple(dict.fromkeys([*filter(None, samples), *sequenced_samples(header.comments)])),
+        builds=tuple(sorted(name for name in builds if build_known(name))),
+        lines=lines,
     )
     write_text_atomic(note, json.dumps(asdict(facts)))
     return facts
@@ -104,7 +104,7 @@ class MafIngest(VariantIngest):
             return [f"{self.key}.files: {error}"]
         problems = []
         for path, found in facts.items():
-            other = [name for name in found.builds if name and build_name(name) != self.build]
+            other = [name for name in found.builds if build_name(name) != self.build]
             if other:
                 problems.append(
                     f"{self.key}.files: NCBI_Build of {path.name} is {some(other)} and cohort.build is {self.build}. "

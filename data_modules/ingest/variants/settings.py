@@ -25,12 +25,15 @@ class GenotypeFilters(Settings):
         min_balance: heterozygous genotypes become missing where fewer of the reads of their two alleles (AD), as a
             share, bear the rarer one; those without AD stay. For germline variants: a somatic share says how many cells
             have the mutation.
+        max_lost: share of a file's lines that may be lost to faults (alleles, positions, contigs that cannot be read)
+            before the file is refused.
     """
 
     accept: tuple[str, ...] = ("PASS",)
     min_gq: Whole | None = None
     min_dp: Whole | None = None
     min_balance: Annotated[float, Range(low=0, high=0.5)] | None = None
+    max_lost: Annotated[float, Range(low=0, high=1)] = 0.5
 
     def passes(self, reasons: str) -> bool:
         """Whether a FILTER value as the file writes it is accepted."""

@@ -16,14 +16,19 @@ anchor base cannot be restored, so variants are keyed *without* it: see `canonic
 
 from __future__ import annotations
 
-import gzip
+import re
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_modules.errors import some
 from data_modules.genes.contigs import plain_contig
 from data_modules.ingest.variants.consequences import consequence_class
+from data_modules.readers.content import UnreadableError
+from data_modules.readers.layout import unquoted
+from data_modules.readers.numbers import is_unknown
+from data_modules.readers.stream import lines_of
 from fusion.contract import FusionError
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -43,6 +48,8 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
     "alt_count": ("t_alt_count", "i_t_alt_count"),
     "ref_count": ("t_ref_count", "i_t_ref_count"),
     "filter": ("FILTER",),
+    "vaf": ("t_vaf", "t_AF", "tumor_vaf", "i_tumor_f", "tumor_f", "t_alt_freq"),
+    "status": ("Mutation_Status",),
     "sift": ("SIFT", "SIFT_score"),
     "polyphen": ("PolyPhen", "Polyphen2_HDIV_score"),
     "cadd": ("CADD_PHRED", "CADD_phred", "CADD"),
@@ -87,31 +94,41 @@ class MafHeader:
         dialect: ``gdc``, ``firehose`` or ``cbioportal``.
         columns: field (the keys of `REQUIRED` and `OPTIONAL`) → the column's name in this file.
         names: all columns, in order.
+        line: of the header, 1-based.
+        separator: between cells; a tab, but for files that were saved as CSV.
+        comments: the lines above the header.
     """
 
     path: Path
     dialect: str
     columns: dict[str, str]
     names: tuple[str, ...]
+    line: int = 1
+    separator: str = "\t"
+    comments: tuple[str, ...] = ()
 
 
 def read_header(path: Path) -> MafHeader:
-    """Read comments and header of a MAF, gzipped or not, and tell its dialect.
+    """Read comments and header of a MAF, packed or not, and tell its dialect.
 
     Raises:
-        MafError: the file is damaged, empty, or lacks columns that every dialect has.
+        MafError: the file is damaged, empty, or lacks columns that every dialect has, or has one of them twice.
     """
     comments: list[str] = []
     names: tuple[str, ...] = ()
+    number, separator = 0, "\t"
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if _gzipped(path) else path.open(encoding="utf-8") as stream:
-            for line in stream:
-                if not line.startswith("#"):
-                    names = tuple(line.rstrip("\r\n").split("\t"))
+        with closing(lines_of(path)) as lines:
+            for line in lines:
+                number += 1
+                bare = line.lstrip('#" ').lower()
+                if line.strip() and (not line.startswith("#") or bare.startswith("hugo_symbol")):
+                    separator = next((one for one in "\t,;" if one in line), "\t")
+                    names = tuple(unquoted(name).strip().lstrip("#") for name in line.split(separator))
                     break
                 comments.append(line)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise MafError(f"{path} cannot be read as a MAF ({error}); fetch it again") from error
+    except UnreadableError as error:
+        raise MafError(f"{path} cannot be read as a MAF: {error}") from error
     columns = _columns(names)
     lacking = [aliases[0] for field, aliases in REQUIRED.items() if field not in columns]
     if lacking:
@@ -119,7 +136,16 @@ def read_header(path: Path) -> MafHeader:
             f"{path}: a MAF needs the columns {', '.join(lacking)}; its header has {some(names) or 'nothing'}. "
             "If it is a VCF, name it .vcf or .vcf.gz."
         )
-    return MafHeader(path=path, dialect=_dialect(comments, names), columns=columns, names=names)
+    twice = sorted({name for name in columns.values() if names.count(name) > 1})
+    if twice:
+        raise MafError(
+            f"{path.name}, line {number}: column {some(twice)} stands twice in the header. Take out the one that is "
+            "not meant."
+        )
+    return MafHeader(
+        path=path, dialect=_dialect(comments, names), columns=columns, names=names, line=number, separator=separator,
+        comments=tuple(comments),
+    )  # fmt: skip
 
 
 def _columns(names: Sequence[str]) -> dict[str, str]:
@@ -141,16 +167,17 @@ def _dialect(comments: Sequence[str], names: Sequence[str]) -> str:
     return "cbioportal"
 
 
-def _gzipped(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(2) == b"\x1f\x8b"
-
-
 def build_name(value: str) -> str:
-    """``37``, ``hg19`` → ``GRCh37``; ``38``, ``hg38`` → ``GRCh38``; anything else as it is."""
-    return {"37": "GRCh37", "hg19": "GRCh37", "b37": "GRCh37", "38": "GRCh38", "hg38": "GRCh38"}.get(
-        value.strip().lower().removeprefix("grch"), value
-    )
+    """``37``, ``hg19``, ``GRCh37-lite`` → ``GRCh37``; ``38``, ``hg38`` → ``GRCh38``; anything else as it is."""
+    bare = value.strip().lower()
+    if re.match(r"(grch37|hg19|b37|hs37|37(\.0)?$)", bare):
+        return "GRCh37"
+    return "GRCh38" if re.match(r"(grch38|hg38|hs38|38(\.0)?$)", bare) else value
+
+
+def build_known(value: str) -> bool:
+    """Whether an NCBI_Build says anything: ``NA`` and ``.`` do not."""
+    return not is_unknown(value)
 
 
 @dataclass(frozen=True, order=True, kw_only=True)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -26,18 +26,21 @@ from data_modules.ingest.variants.annotation.records import SCORES, score_of
 from data_modules.ingest.variants.consequences import CLASSES
 from data_modules.ingest.variants.files.maf import (
     CONSEQUENCES,
-    OPTIONAL,
     OTHER,
-    REQUIRED,
     MafError,
     MafHeader,
+    build_known,
     build_name,
     read_header,
 )
+from data_modules.ingest.variants.files.maf_lines import exported, sequenced_samples
 from data_modules.ingest.variants.hail.process import Teller, end_hail, start_hail
 from data_modules.ingest.variants.store import COLUMNS, NOT_LISTED, Shares, write_store
 
 _KEY = ("contig", "position", "ref", "alt")
+
+FAULTS = ("no barcode", "contig", "no position", "no alternate allele", "allele is not made of A, C, G, T")
+"""Reasons that are no filter but a fault of the file."""
 
 
 def main(path: Path) -> None:
@@ -59,7 +62,11 @@ def _ingest(hl: Any, origin: str, job: Mapping[str, Any]) -> None:
     """All files of an origin into one store."""
     filters = job["filters"][origin]
     settings = MafSettings(
-        origin=origin, build=job["build"], filters=tuple(filters["accept"]), min_depth=filters["min_dp"] or 0
+        origin=origin,
+        build=job["build"],
+        filters=tuple(filters["accept"]),
+        min_depth=filters["min_dp"] or 0,
+        max_lost=filters["max_lost"],
     )
     files = [Path(file["path"]) for file in job["files"] if file["origin"] == origin]
     found = read_calls(hl, files, settings, f"{job['spark'].get('scratch') or job['scratch']}/{origin}")
@@ -84,12 +91,14 @@ class MafSettings:
         build: the cohort's genome build, ``GRCh37`` or ``GRCh38``; lines of another build are refused.
         filters: values of a FILTER column that pass, ``.`` for empty ones; a file without the column passes whole.
         min_depth: reads at the site in the tumour, where the file gives them; a line without passes.
+        max_lost: share of a file's lines that may have a fault.
     """
 
     origin: str = "somatic"
     build: str = "GRCh37"
     filters: tuple[str, ...] = ("PASS",)
     min_depth: int = 0
+    max_lost: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +122,7 @@ def read_calls(hl: Any, files: Sequence[Path], settings: MafSettings, scratch: s
 
     Args:
         hl: the initialised `hail` module.
-        files: plain, gzipped or block-gzipped; dialects may differ from file to file.
+        files: packed or not; dialects may differ from file to file.
         settings: which lines count.
         scratch: folder for what Hail exports; may be a URL that the cluster sees.
 
@@ -121,9 +130,10 @@ def read_calls(hl: Any, files: Sequence[Path], settings: MafSettings, scratch: s
         MafError: a header lacks columns, a build disagrees with `MafSettings.build`, or no line is kept.
     """
     headers = [read_header(path) for path in files]
-    exported = f"{scratch}/calls.tsv"
-    _normalise(hl, hl.Table.union(*[_import(hl, header) for header in headers]), settings).export(exported)
-    lines = _read_lines(hl, exported)
+    parts = [_import(hl, header, f"{scratch}/lines_{at}.tsv", settings) for at, header in enumerate(headers)]
+    path = f"{scratch}/calls.tsv"
+    _normalise(hl, hl.Table.union(*parts), settings).export(path)
+    lines = _read_lines(hl, path)
     _check_builds(lines["build"].dropna().unique(), settings, files)
     kept = lines[lines["dropped"].isna()]
     reasons = {str(name): int(count) for name, count in lines["dropped"].value_counts().sort_index().items()}
@@ -131,26 +141,28 @@ def read_calls(hl: Any, files: Sequence[Path], settings: MafSettings, scratch: s
         raise MafError(
             f"{files[0]}: no line of the MAF is kept; dropped: {reasons}. See modality.variants and the build."
         )
+    _check_faults(lines, settings)
     calls = _merge(kept)
     sites = {"read": len(lines), "duplicate": len(kept) - len(calls), **reasons}
     qc = {"sites": sites, "dialects": {header.path.name: header.dialect for header in headers}}
-    return MafCalls(calls=calls, samples=tuple(sorted(lines["barcode"].dropna().unique())), qc=qc)
+    qc["said"] = _said(lines)
+    sequenced = [name for header in headers for name in sequenced_samples(header.comments)]
+    named = sorted({*lines["barcode"].dropna().unique(), *sequenced})
+    return MafCalls(calls=calls, samples=tuple(named), qc=qc)
 
 
-def _import(hl: Any, header: MafHeader) -> Any:
-    """Lines of one file, the fields that exist, as strings; absent fields are missing."""
-    table = hl.import_table(
-        str(header.path),
-        comment="#",
-        missing="",
-        force_bgz=_block_gzipped(header.path),
-        force=header.path.suffix == ".gz" and not _block_gzipped(header.path),
-    )
-    columns = {
-        field: table[header.columns[field]] if field in header.columns else hl.missing(hl.tstr)
-        for field in (*REQUIRED, *OPTIONAL)
-    }
-    return table.select(**columns, file=header.path.name, has_filter="filter" in header.columns)
+def _import(hl: Any, header: MafHeader, path: str, settings: MafSettings) -> Any:
+    """Lines of one file as strings, fields that the file lacks missing; written plainly first, for Hail to read."""
+    with hl.hadoop_open(path, "w") if "://" in path else _opened(Path(path)) as stream:
+        for line in exported(header, origin=settings.origin):
+            stream.write(f"{line}\n")
+    table = hl.import_table(path, missing="")
+    return table.annotate(file=header.path.name, has_filter="filter" in header.columns)
+
+
+def _opened(path: Path) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("w", encoding="utf-8")
 
 
 def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
@@ -165,13 +177,15 @@ def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
     # Counts come as "133" and as "133.0".
     alt_reads, ref_reads = hl.parse_float64(lines.alt_count), hl.parse_float64(lines.ref_count)
     depth = hl.or_else(hl.parse_float64(lines.depth), alt_reads + ref_reads)
-    share = hl.or_missing(depth > 0, alt_reads / depth)
+    told = hl.parse_float64(lines.vaf)
+    share = hl.or_else(hl.or_missing(depth > 0, alt_reads / depth), hl.or_missing((told >= 0) & (told <= 1), told))
     place = {"contig": contig, "position": change.position, "ref": change.ref, "alt": change.alt}
     lines = lines.annotate(**place, depth=depth, share=share)
     lines = lines.annotate(
         consequence=hl.literal(CONSEQUENCES).get(lines.classification, OTHER),
         dropped=hl.case()
         .when(hl.is_missing(lines.barcode), "no barcode")
+        .when(hl.is_defined(lines.reason), lines.reason)
         .when(~hl.literal(set(CONTIGS)).contains(lines.contig), "contig")
         .when(hl.is_missing(lines.position), "no position")
         .when(lines.ref == lines.alt, "no alternate allele")
@@ -224,7 +238,7 @@ def _merge(lines: pd.DataFrame) -> pd.DataFrame:
 
 def _check_builds(builds: Iterable[str], settings: MafSettings, files: Sequence[Path]) -> None:
     """Refuse lines whose NCBI_Build is not the cohort's."""
-    other = sorted(str(build) for build in builds if build and build_name(build) != settings.build)
+    other = sorted(str(build) for build in builds if build_known(build) and build_name(build) != settings.build)
     if other:
         raise MafError(
             f"{some([path.name for path in files])}: NCBI_Build is {some(other)} and cohort.build is {settings.build}. "
@@ -232,11 +246,37 @@ def _check_builds(builds: Iterable[str], settings: MafSettings, files: Sequence[
         )
 
 
-def _block_gzipped(path: Path) -> bool:
-    """BGZF has an extra field ``BC`` in its first gzip header (SAM specification, section 4.1)."""
-    with path.open("rb") as stream:
-        start = stream.read(14)
-    return start[:2] == b"\x1f\x8b" and start[12:14] == b"BC"
+def _check_faults(lines: pd.DataFrame, settings: MafSettings) -> None:
+    """Refuse a file most of whose lines have a fault: that is no detail of it.
+
+    Raises:
+        MafError: a file, its reasons and how many lines each concerns.
+    """
+    for name, part in lines.groupby("file", sort=False):
+        faults = part["dropped"].isin(FAULTS)
+        if faults.mean() > settings.max_lost:
+            reasons = part.loc[faults, "dropped"].value_counts()
+            told = some([f"{reason} ({number})" for reason, number in reasons.items()])
+            one = part[faults].iloc[0]
+            raise MafError(
+                f"{name}: {faults.sum()} of {len(part)} lines cannot be used: {told}; e.g. of {one['barcode']}, "
+                f"{one['contig']}:{one['position']} {one['ref']}>{one['alt']}. Mend the file, or set filters."
+                f"{settings.origin}.max_lost above {settings.max_lost:g} to go on without them."
+            )
+
+
+def _said(lines: pd.DataFrame) -> list[str]:
+    """Of each file, how many lines were found and used, and why others were left out."""
+    told = []
+    for name, part in lines.groupby("file", sort=False):
+        reasons = part["dropped"].value_counts()
+        if len(reasons):
+            why = some([f"{reason} ({number})" for reason, number in reasons.items()], 8)
+            told.append(
+                f"{name}: found {len(part)} lines, used {len(part) - reasons.sum()}, left out {reasons.sum()} "
+                f"because of {why}."
+            )
+    return told
 
 
 @dataclass(frozen=True, kw_only=True)
