@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
+from data_modules.ingest.variants.files.mended import TUMOURS
 from data_modules.ingest.variants.files.vcf import VcfFacts
 from data_modules.ingest.variants.settings import GenotypeFilters, InputSettings, VcfFile
 
@@ -38,14 +39,25 @@ class Pairs:
         return tuple(name for name in self.columns if name is not None)
 
     @classmethod
-    def of(cls, facts: VcfFacts, tumours: Sequence[str] | None) -> Pairs:
+    def of(cls, facts: VcfFacts, tumours: Sequence[str] | None, *, label: str = "") -> Pairs:
         """By config, else ``##tumor_sample``, else ``##normal_sample``; all columns where nothing tells.
 
         Args:
             facts: of the file.
             tumours: what config names, maybe nothing; None for files of another origin, which are no pairs.
+            label: of the file: the name of the one sample whose column says only that it is the tumour.
         """
+        found = cls._of(facts, tumours)
+        if label and len(found.kept) == 1 and found.kept[0].upper() in TUMOURS:
+            return replace(found, columns=tuple(label if name else None for name in found.columns))
+        return found
+
+    @classmethod
+    def _of(cls, facts: VcfFacts, tumours: Sequence[str] | None) -> Pairs:
         samples = facts.samples
+        if tumours is not None and {name.upper() for name in samples} in ({"NORMAL", "TUMOR"}, {"NORMAL", "TUMOUR"}):
+            # Strelka, VarScan and others name the columns by what they are.
+            facts = replace(facts, tumours=tuple(name for name in samples if name.upper() in TUMOURS))
         named = set(tumours or ()) & set(samples) or set(facts.tumours) & set(samples)
         normals = set(samples) - named if named else set(facts.normals) & set(samples)
         if tumours is None or len(normals) == len(samples):
@@ -113,10 +125,10 @@ def file_problems(
 
 def _format_problems(fields: Mapping[str, str]) -> list[str]:
     problems = []
-    if "GT" not in fields:
-        problems.append("declares no FORMAT GT in its header. Add the line with `bcftools reheader`.")
     for key, (kinds, numbers) in _FORMAT.items():
         number, _, kind = fields.get(key, ",").partition(",")
+        if key == "AD" and kind == "Integer":
+            continue  # VarScan's is the alternate reads alone; any other number is left unread
         if key in fields and (kind not in kinds.split() or number not in numbers):
             problems.append(
                 f"declares FORMAT {key} as Number={number},Type={kind} instead of Number={numbers[0]},"

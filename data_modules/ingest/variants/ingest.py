@@ -9,8 +9,10 @@ the child (`data_modules.ingest.variants.hail.job`) and ends with it, which give
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +44,15 @@ __all__ = [
 ]  # fmt: skip
 
 _JOB = "data_modules.ingest.variants.hail.job"
+
+
+def file_labels(paths: Sequence[Path]) -> dict[Path, str]:
+    """Names of files without ``.vcf``, ``.gz`` and the like; below their common folder where two have the same name."""
+    bare = {path: re.sub(r"(\.(vcf|bcf|gz|bgz|bgzf))+$", "", path.name) for path in paths}
+    if len(set(bare.values())) == len(set(paths)):
+        return bare
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    return {path: str((path.parent / name).relative_to(root)) for path, name in bare.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +99,18 @@ class VariantIngest:
     def pairs(self) -> Mapping[VcfFile, Pairs]:
         """Of each file, which columns are kept: of somatic files those of tumours, where pairs can be told."""
         return {
-            file: Pairs.of(self.facts[file.path], self.inputs.tumour if file.origin == "somatic" else None)
+            file: Pairs.of(
+                self.facts[file.path],
+                self.inputs.tumour if file.origin == "somatic" else None,
+                label=self.labels[file.path],
+            )
             for file in self.files
         }
+
+    @cached_property
+    def labels(self) -> Mapping[Path, str]:
+        """Each file's name less its endings; with its folders where two have the same."""
+        return file_labels([file.path for file in self.files])
 
     def samples(self, origin: Origin) -> tuple[str, ...]:
         """Names of the samples that are kept of the files of an origin, each once."""
@@ -165,6 +185,7 @@ class VariantIngest:
             "annotation": asdict(self.annotation),
             "inputs": {"given": sorted(self.inputs.paths), "tumour": list(self.inputs.tumour)},
             "simulated": self.simulated,
+            "names": [self.pairs[file].columns for file in self.files],
         }
 
     def _job_file(self, file: VcfFile) -> dict[str, Any]:

@@ -105,6 +105,9 @@ class StoreBuilder:
             if passes != "true":
                 self.sites["filter"] += 1
                 continue
+            if not least:  # ALT is ".": a site where nobody differs from the reference
+                self.sites["no_alternate_allele"] += 1
+                continue
             source = int(number)
             annotations = notes.get((name, int(position), ref, alts), ())
             self.sites["multi_allelic_split"] += "," in alts

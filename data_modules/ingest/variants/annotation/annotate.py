@@ -23,6 +23,7 @@ from data_modules.ingest.variants.annotation.records import (
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings, transcript_key
 from data_modules.ingest.variants.annotation.transcripts import TranscriptReader
 from data_modules.ingest.variants.consequences import consequence_class
+from data_modules.ingest.variants.files.mended import upper
 from data_modules.ingest.variants.files.vcf import VcfFacts, open_vcf
 from fusion.contract import FusionError
 
@@ -41,9 +42,11 @@ def read_annotations(facts: VcfFacts, settings: AnnotationSettings) -> Iterator[
     read = _reader(facts, settings)
     with open_vcf(path) as stream:
         for number, raw in enumerate(stream, start=1):
-            if raw[:1] == b"#" or not raw.strip():
+            if raw[:1] == b"#" or not raw.strip() or (number == 1 and facts.marked):
                 continue
             contig, place, _, ref, alt, _, _, info = raw.split(b"\t", 8)[:8]
+            if facts.lower_case:
+                ref, alt = upper(ref), upper(alt)
             base, alts = ref.decode(), tuple(alt.decode().split(","))
             try:
                 notes = read(info.decode(errors="replace"), base, alts)

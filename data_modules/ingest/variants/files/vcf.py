@@ -55,6 +55,11 @@ class VcfFacts:
         reduced_ploidy: genotypes such as Mutect2's 0/1/2, read as 1/2.
         depthless: records whose FORMAT has no DP.
         filters: FILTER value → its number of records.
+        formats: FORMAT value → its number of records.
+        half_calls: genotypes of which one allele is alternate and the other not called, such as ./1.
+        lower_case: records with bases in lower case.
+        marked: whether the file begins with a byte order mark.
+        without_genotypes: whether it has none by design (Strelka's somatic calls).
         problem: what makes the file unreadable, None where it is sound.
     """
 
@@ -74,7 +79,18 @@ class VcfFacts:
     reduced_ploidy: int = 0
     depthless: int = 0
     filters: dict[str, int] = field(default_factory=dict)
+    formats: dict[str, int] = field(default_factory=dict)
+    half_calls: int = 0
+    lower_case: int = 0
+    marked: bool = False
+    without_genotypes: bool = False
     problem: str | None = None
+
+    @property
+    def undeclared(self) -> tuple[str, ...]:
+        """Reserved FORMAT keys that records have and the header does not declare."""
+        used = {key for layout in self.formats for key in layout.split(":")}
+        return tuple(key for key in ("GT", "DP", "AD", "GQ") if key in used and key not in self.fields)
 
     @property
     def build(self) -> str | None:

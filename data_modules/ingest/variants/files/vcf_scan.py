@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from data_modules.hashes import file_hash, write_text_atomic
+from data_modules.ingest.variants.files.mended import HALF as _HALF
+from data_modules.ingest.variants.files.mended import TUMOURS, upper
 from data_modules.ingest.variants.files.vcf import VcfFacts, compression_of, open_vcf
 
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -19,7 +21,7 @@ _POLYPLOID = re.compile(rb"\t(\d+(?:[/|]\d+){2,})")
 _UNPHASED = bytes.maketrans(b"|", b"/")
 _ZERO_FIRST = re.compile(rb"0[/|]\d+[/|]\d+$")
 
-_FACTS_VERSION = 3
+_FACTS_VERSION = 4
 
 
 def read_facts(path: Path, *, cache: Path) -> VcfFacts:
@@ -59,8 +61,13 @@ def scan(path: Path) -> VcfFacts:
         contigs=reading.contigs,
         star_alleles=reading.star_alleles,
         reduced_ploidy=reading.reduced_ploidy,
-        depthless=reading.depthless,
+        depthless=sum(number for name, number in reading.formats.items() if b"DP" not in name.split(b":")),
         filters={name.decode(errors="replace"): number for name, number in reading.filters.items()},
+        formats={name.decode(errors="replace"): number for name, number in reading.formats.items()},
+        half_calls=reading.half_calls,
+        lower_case=reading.lower_case,
+        marked=reading.marked,
+        without_genotypes=reading.without_genotypes > 0,
         problem=problem,
     )
 
@@ -107,17 +114,28 @@ class _Reading:
     filters: dict[bytes, int] = field(default_factory=dict)
     star_alleles: int = 0
     reduced_ploidy: int = 0
-    depthless: int = 0
+    formats: dict[bytes, int] = field(default_factory=dict)
+    half_calls: int = 0
+    lower_case: int = 0
+    marked: bool = False
+    without_genotypes: int = 0
 
     def header(self, lines: Iterator[bytes]) -> str | None:
         """Read up to and with the #CHROM line; returns a problem."""
         for raw in lines:
             self.line += 1
             text = raw.decode("utf-8", errors="replace").rstrip("\r\n")
+            if self.line == 1 and text.startswith("\ufeff"):
+                self.marked, text = True, text[1:]
             if self.line == 1 and not text.startswith("##fileformat=VCF"):
                 return f"has no VCF header: its first line is {text[:40]!r} instead of ##fileformat=VCFv4.x"
             if text.startswith("#CHROM"):
                 columns = text.split("\t")
+                if len(columns) < 8 and len(text.split()) >= 8:
+                    return (
+                        f"is separated by spaces, not by tabs (line {self.line}, #CHROM). Write tabs, e.g. with "
+                        "sed 's/  */\\t/g' below its ## lines"
+                    )
                 self.samples = columns[9:]
                 return None if self.samples else "has no sample columns: sites only, no genotypes"
             if not text.startswith("##"):
@@ -156,7 +174,7 @@ class _Reading:
                     found = raw.count(b"\t") + 1
                     return f"is truncated or damaged: line {self.line} has {found} columns instead of {tabs + 1}"
                 continue
-            contig, place, _, _, alts, _, reasons, _, layout, calls = raw.split(b"\t", 9)
+            contig, place, _, bases, alts, _, reasons, _, layout, calls = raw.split(b"\t", 9)
             if not place.isdigit():
                 return f"has no position at line {self.line}: POS is {place.decode(errors='replace')!r}"
             position = int(place)
@@ -173,15 +191,43 @@ class _Reading:
             if b"*" in alts:
                 self.star_alleles += alts.split(b",").count(b"*")
             if layout[:2] != b"GT":
-                return f"has no genotypes (GT) at line {self.line}, {name}:{position}"
-            self.depthless += b":DP:" not in layout + b":"
+                problem = self._no_genotypes(alts, f"{name}:{position}")
+                if problem is not None:
+                    return problem
+            self.formats[layout] = self.formats.get(layout, 0) + 1
+            if not (bases.isupper() and alts.isupper()):
+                self.lower_case += upper(bases) != bases or upper(alts) != alts
             # Without its digits a call of three alleles has two separators side by side: quicker than a pattern.
-            if b"//" in calls.translate(_UNPHASED, b"0123456789"):
+            bare = calls.translate(_UNPHASED, b"0123456789")
+            if b"//" in bare:
                 problem = self._polyploid(calls, f"{name}:{position}")
                 if problem is not None:
                     return problem
+            if b"./" in bare or b"/." in bare:
+                whole = bare.count(b"./.")
+                if bare.count(b"./") > whole or bare.count(b"/.") > whole:
+                    self.half_calls += len(_HALF.findall(b"\t" + calls.rstrip(b"\r\n")))
         if ends and not raw.endswith(b"\n"):
             return f"is truncated: its last line, {self.line}, does not end"
+        return None
+
+    def _no_genotypes(self, alts: bytes, place: str) -> str | None:
+        """A record without GT is sound where Strelka wrote it for one tumour; else what is wrong with it."""
+        where = f"at line {self.line}, {place}"
+        if not ({"AU", "CU", "GU", "TU"} <= set(self.fields) or {"TAR", "TIR"} <= set(self.fields)):
+            return f"has no genotypes (GT) {where}"
+        tumours = [name for name in self.samples if name.upper() in TUMOURS]
+        if len(self.samples) > 1 and len(tumours) != 1:
+            return (
+                f"has no genotypes (GT) {where}, as Strelka writes none, and which of its columns is the tumour is not "
+                "known: name it TUMOR with `bcftools reheader -s`"
+            )
+        if b"," in alts:
+            return (
+                f"has no genotypes (GT) {where}, as Strelka writes none, and several alternate alleles. Split them "
+                "with `bcftools norm -m -any`"
+            )
+        self.without_genotypes += 1
         return None
 
     def _polyploid(self, calls: bytes, place: str) -> str | None:

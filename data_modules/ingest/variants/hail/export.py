@@ -43,6 +43,8 @@ class Query:
         filters: ``accept``, ``min_gq``, ``min_dp``, ``min_balance``.
         shares: whether to write allele fractions of carriers.
         fractions: whether the files' AF is one number an alternate allele; AD tells where it is not.
+        depths: what AD holds: the reads of each of the ``alleles``, of the ``alternate`` alone beside RD, or ``none``
+            that can be used.
     """
 
     paths: Sequence[str]
@@ -58,6 +60,7 @@ class Query:
     filters: Mapping[str, Any]
     shares: bool
     fractions: bool
+    depths: str = "alleles"
 
 
 def export(hl: Any, query: Query, path: str) -> None:
@@ -79,7 +82,7 @@ def export(hl: Any, query: Query, path: str) -> None:
         skip_invalid_loci=True,
         find_replace=_REDUCE_PLOIDY if query.reduced_ploidy else None,
     )
-    matrix = unkeyed(hl, matrix)
+    matrix = _with_depths(hl, unkeyed(hl, matrix), query.depths)
     if query.depthless and {"AD", "DP"} <= set(matrix.entry):
         matrix = matrix.annotate_rows(depthless=hl.agg.all(hl.is_missing(matrix.DP)))
     entry = _entry(hl, matrix, query)
@@ -118,6 +121,16 @@ def prepare_lift(hl: Any, query: Query, path: Path) -> None:
     if not reference.has_liftover(query.build):
         write_chain(Path(str(query.chain)), path, source=query.source_build, build=query.build)
         reference.add_liftover(path.as_uri(), query.build)
+
+
+def _with_depths(hl: Any, matrix: Any, depths: str) -> Any:
+    """AD as the reads of each allele, or without it."""
+    if "AD" not in matrix.entry or depths == "alleles":
+        return matrix
+    if depths == "alternate":
+        both = hl.or_missing(hl.len(matrix.alleles) == 2, [matrix.RD, matrix.AD])
+        return matrix.annotate_entries(AD=both)
+    return matrix.drop("AD")
 
 
 def _entry(hl: Any, matrix: Any, query: Query) -> dict[str, Any]:

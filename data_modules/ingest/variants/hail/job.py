@@ -12,13 +12,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from data_modules.genes.contigs import plain_contig
 from data_modules.ingest.variants.annotation.annotate import read_annotations
 from data_modules.ingest.variants.annotation.records import Annotation
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
 from data_modules.ingest.variants.files.bundle import bundle, groups
+from data_modules.ingest.variants.files.mended import needs_mending
+from data_modules.ingest.variants.files.placed import placed
 from data_modules.ingest.variants.files.reference import Reference
 from data_modules.ingest.variants.files.vcf import VcfFacts
 from data_modules.ingest.variants.hail.export import Query, export, prepare_lift
@@ -98,16 +100,21 @@ def _ingest(hl: Any, origin: str, job: Mapping[str, Any], notes: Future[Notes]) 
 
 def _query(group: Sequence[File], job: Mapping[str, Any], origin: str, number: int) -> Query:
     """How to read a group; files of different samples are bundled first."""
-    numbered = len({tuple(file["samples"]) for file in group}) > 1
-    paths, compression = [file["path"] for file in group], group[0]["compression"]
+    numbered = len({(*file["samples"], *map(str, file["columns"])) for file in group}) > 1
+    shared = job["spark"].get("scratch") or job["scratch"]
     if numbered:
-        bundled = Path(job["spark"].get("scratch") or job["scratch"]) / f"{origin}_{number}.vcf.gz"
+        bundled = Path(shared) / f"{origin}_{number}.vcf.gz"
         bundle(group, bundled)
         paths, compression = [str(bundled)], "bgzip"
+    else:
+        folder = Path(job["scratch"] if "://" in shared else shared) / "placed"
+        found = [placed(file, folder, f"{origin}_{number}_{at}") for at, file in enumerate(group)]
+        paths, compression = [path for path, _ in found], found[0][1]
+    facts = [VcfFacts(**file["facts"]) for file in group]
     return Query(
         paths=paths,
         compression=compression,
-        reduced_ploidy=any(file["facts"]["reduced_ploidy"] for file in group),
+        reduced_ploidy=any(one.reduced_ploidy for one in facts if not needs_mending(one)),
         depthless=any(file["facts"]["depthless"] for file in group),
         records=sum(file["records"] for file in group),
         size=sum(Path(path).stat().st_size for path in paths),
@@ -117,8 +124,22 @@ def _query(group: Sequence[File], job: Mapping[str, Any], origin: str, number: i
         numbered=numbered,
         filters=job["filters"][origin],
         shares=origin == "somatic",
-        fractions=all(file["facts"]["fields"].get("AF") == "A,Float" for file in group),
+        fractions=all(one.fields.get("AF") == "A,Float" for one in facts),
+        depths=depths_of(facts),
     )
+
+
+def depths_of(facts: Sequence[VcfFacts]) -> Literal["alleles", "alternate", "none"]:
+    """What AD says in all of the files: the reads of each allele, of the alternate alone (VarScan), or neither."""
+    kinds = set()
+    for one in facts:
+        declared = one.fields.get("AD", "R,Integer" if "AD" in one.undeclared or one.without_genotypes else "")
+        if one.without_genotypes or declared in ("R,Integer", ".,Integer", "G,Integer"):
+            kinds.add("alleles")
+        else:
+            alone = declared == "1,Integer" and one.fields.get("RD") == "1,Integer"
+            kinds.add("alternate" if alone else "none")
+    return kinds.pop() if len(kinds) == 1 else "none"  # type: ignore[return-value]
 
 
 def _joined(group: Sequence[File]) -> Source:
