@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from data_modules.readers.content import UnreadableError
+from data_modules.readers.tables import read_text_table
 
 _PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zip", ".zst")
 _TABLES = (".bed", ".csv", ".feather", ".maf", ".parquet", ".seg", ".tsv", ".txt", ".xlsx")
@@ -62,10 +64,11 @@ class PatientIds:
         if self.sheet is not None:
             try:
                 rows = self._rows()
-            except (OSError, UnicodeDecodeError, KeyError) as error:
+            except (OSError, UnreadableError, KeyError) as error:
                 return [
                     f"{key}.sample_sheet={dict(self.sheet)} cannot be used ({error}). "
-                    "It needs file, key (column of file or sample names) and patient (column of patient ids)."
+                    "It needs file, key (column of file or sample names) and patient (column of patient ids), and may "
+                    "have time (column of the sample's time point; rows of baseline count)."
                 ]
             return self._contradictions(rows, key=key)
         return []
@@ -148,6 +151,8 @@ class PatientIds:
     def _rows(self) -> list[tuple[str, str]]:
         """Name and patient of each row of the sheet."""
         sheet, path = self.sheet or {}, self._sheet_path
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter="," if path.suffix == ".csv" else "\t")
-            return [(row[sheet["key"]], row[sheet["patient"]]) for row in reader]
+        columns = [sheet[name] for name in ("key", "patient", "time") if name in sheet]
+        table = read_text_table(path, expected=columns).frame
+        if "time" in sheet:
+            table = table[table[sheet["time"]].str.lower() == "baseline"]
+        return list(zip(table[sheet["key"]], table[sheet["patient"]], strict=True))

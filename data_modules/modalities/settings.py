@@ -16,12 +16,14 @@ class SampleSheet(Settings):
     Attributes:
         file: relative to the cohort's root.
         key: its column of file or sample names,
-        patient: and that of patient ids.
+        patient: that of patient ids,
+        time: and that of time points, where samples were taken at several: rows of ``baseline`` count.
     """
 
     file: str
     key: str
     patient: str
+    time: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,11 @@ class NamedPatients(Settings):
 
     def patient_ids(self, root: Path) -> PatientIds:
         """The mapping; a relative sample sheet starts at `root`."""
-        sheet = None if self.sample_sheet is None else asdict(self.sample_sheet)
+        sheet = (
+            None
+            if self.sample_sheet is None
+            else {name: value for name, value in asdict(self.sample_sheet).items() if value is not None}
+        )
         return PatientIds(pattern=self.patient_pattern, sheet=sheet, root=Path(root))
 
 

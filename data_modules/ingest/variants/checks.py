@@ -10,7 +10,7 @@ from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
 from data_modules.ingest.variants.files.mended import TUMOURS
-from data_modules.ingest.variants.files.vcf import VcfFacts
+from data_modules.ingest.variants.files.vcf import BUILDS, VcfFacts
 from data_modules.ingest.variants.settings import GenotypeFilters, InputSettings, VcfFile
 
 _FORMAT: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -39,16 +39,17 @@ class Pairs:
         return tuple(name for name in self.columns if name is not None)
 
     @classmethod
-    def of(cls, facts: VcfFacts, tumours: Sequence[str] | None, *, label: str = "") -> Pairs:
+    def of(cls, facts: VcfFacts, tumours: Sequence[str] | None, *, label: str = "", always: bool = False) -> Pairs:
         """By config, else ``##tumor_sample``, else ``##normal_sample``; all columns where nothing tells.
 
         Args:
             facts: of the file.
             tumours: what config names, maybe nothing; None for files of another origin, which are no pairs.
             label: of the file: the name of the one sample whose column says only that it is the tumour.
+            always: whether the one sample has that name whatever its column says.
         """
         found = cls._of(facts, tumours)
-        if label and len(found.kept) == 1 and found.kept[0].upper() in TUMOURS:
+        if label and len(found.kept) == 1 and (always or found.kept[0].upper() in TUMOURS):
             return replace(found, columns=tuple(label if name else None for name in found.columns))
         return found
 
@@ -108,9 +109,22 @@ def file_problems(
             f"Set cohort.build, or lift the file over: {key}.inputs.chain takes a chain file from {facts.build} "
             f"to {build}."
         )
+    foreign = facts.foreign
+    if foreign is not None:
+        problems.append(
+            f"{where}: {name} is of another genome: {foreign}, a length of neither {' nor '.join(BUILDS)}. Align it to "
+            f"{build}, or lift it over before."
+        )
     declared = some(list(facts.info)) or "none"
     for problem in annotation.problems(facts):
         problems.append(f"{key}.annotation asks for {problem.format(name=name)}. It declares {declared}.")
+    unread = annotation.unread(facts)
+    if unread is not None:
+        problems.append(
+            f"{where}: {name} has an annotation that cannot be read: {unread}. Or set {key}.annotation: {{format: "
+            f"info, gene: …, consequence: …}} to tags that it has, or {key}.annotation.format=none to leave genes "
+            "unknown."
+        )
     problems += [f"{where}: {name} {problem}" for problem in _format_problems(facts.fields)]
     if not any(plain_contig(contig) in CONTIGS for contig in facts.contigs):
         seen = some(list(facts.contigs)) or "no records"
@@ -148,15 +162,38 @@ def set_problems(key: str, files: Sequence[tuple[VcfFile, VcfFacts, Pairs]]) -> 
                 other = seen.setdefault((file.origin, sample, contig), str(file.path))
                 if other != str(file.path):
                     found.setdefault((Path(other).name, file.path.name), []).append((sample, contig))
-    problems = []
-    for (first, second), cells in found.items():
-        samples = list(dict.fromkeys(sample for sample, _ in cells))
-        contigs = list(dict.fromkeys(contig for _, contig in cells))
-        problems.append(
-            f"{key}.files: {first} and {second} both hold sample {some(samples)}, on contig {some(contigs)}. Name one "
-            "of them only, or put them together with `bcftools concat --allow-overlaps`."
-        )
-    return problems
+    if not found:
+        return []
+    names = list(dict.fromkeys(name for pair in found for name in pair))
+    samples = list(dict.fromkeys(sample for cells in found.values() for sample, _ in cells))
+    contigs = list(dict.fromkeys(contig for cells in found.values() for _, contig in cells))
+    same = f"{key}.files: {some(names)} all hold sample {some(samples)}, on contig {some(contigs)}"
+    if len(names) == 2:
+        same = f"{key}.files: {names[0]} and {names[1]} both hold sample {some(samples)}, on contig {some(contigs)}"
+    return [
+        f"{same}. Where they are of one patient, name one of them only, or put them together with `bcftools concat "
+        f"--allow-overlaps`; where each is another patient's, set {key}.inputs.names=file (the patient from the file's "
+        "name), or rename the columns with `bcftools reheader -s`."
+    ]
+
+
+def spoken(facts: Sequence[VcfFacts]) -> list[str]:
+    """What of VCFs is read otherwise than it is declared, in sentences."""
+    told = []
+    for what, concerned in (
+        ("use FORMAT {keys}, which their headers do not declare: read as the VCF specification has them",
+         [one for one in facts if one.undeclared]),
+        ("have half calls (./1), read as one alternate allele", [one for one in facts if one.half_calls]),
+        ("have bases in lower case, read as the same in upper case", [one for one in facts if one.lower_case]),
+        ("have no GT, as Strelka writes none: their tumours carry the alternate allele of each line",
+         [one for one in facts if one.without_genotypes]),
+        ("declare AD as the reads of one allele: no allele depths are taken of it, but of RD beside it",
+         [one for one in facts if one.fields.get("AD") == "1,Integer"]),
+    ):  # fmt: skip
+        if concerned:
+            keys = ", ".join(dict.fromkeys(key for one in concerned for key in one.undeclared))
+            told.append(f"{some([Path(one.path).name for one in concerned], 3)} {what.format(keys=keys)}.")
+    return told
 
 
 def _spelling(facts: VcfFacts) -> str:

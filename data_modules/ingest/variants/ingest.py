@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,7 +21,7 @@ from data_modules.errors import some
 from data_modules.hashes import content_hash
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
-from data_modules.ingest.variants.checks import Pairs, file_problems, input_problems, set_problems
+from data_modules.ingest.variants.checks import Pairs, file_problems, input_problems, set_problems, spoken
 from data_modules.ingest.variants.files.vcf import BUILDS, VcfFacts
 from data_modules.ingest.variants.files.vcf_scan import read_facts
 from data_modules.ingest.variants.hail.converted import readable
@@ -37,6 +36,7 @@ from data_modules.ingest.variants.settings import (
     VcfFile,
 )
 from data_modules.ingest.variants.store import FORMAT, VariantStore
+from data_modules.patient_ids import bare_name
 from fusion.contract import FusionError, Progress
 
 __all__ = [
@@ -48,7 +48,7 @@ _JOB = "data_modules.ingest.variants.hail.job"
 
 def file_labels(paths: Sequence[Path]) -> dict[Path, str]:
     """Names of files without ``.vcf``, ``.gz`` and the like; below their common folder where two have the same name."""
-    bare = {path: re.sub(r"(\.(vcf|bcf|gz|bgz|bgzf))+$", "", path.name) for path in paths}
+    bare = {path: bare_name(path.name) for path in paths}
     if len(set(bare.values())) == len(set(paths)):
         return bare
     root = Path(os.path.commonpath([path.parent for path in paths]))
@@ -103,6 +103,7 @@ class VariantIngest:
                 self.facts[file.path],
                 self.inputs.tumour if file.origin == "somatic" else None,
                 label=self.labels[file.path],
+                always=self.inputs.names == "file",
             )
             for file in self.files
         }
@@ -116,6 +117,10 @@ class VariantIngest:
         """Names of the samples that are kept of the files of an origin, each once."""
         names = (name for file in self.files if file.origin == origin for name in self.pairs[file].kept)
         return tuple(dict.fromkeys(names))
+
+    def said(self, origin: Origin) -> list[str]:
+        """What was read otherwise than the files declare, in sentences."""
+        return spoken([self.facts[file.path] for file in self.files if file.origin == origin])
 
     @cached_property
     def entry(self) -> CacheEntry:

@@ -87,8 +87,15 @@ class MafIngest(VariantIngest):
         return {path: read_maf_facts(header, cache=self.cache) for path, header in self.headers.items()}
 
     def samples(self, origin: Origin) -> tuple[str, ...]:
+        if self.inputs.names == "file":
+            return tuple(self.labels[file.path] for file in self.files if file.origin == origin)
         names = (name for file in self.files if file.origin == origin for name in self.maf_facts[file.path].samples)
         return tuple(dict.fromkeys(names))
+
+    def said(self, origin: Origin) -> list[str]:
+        """Nothing: what was left out of a MAF is said by its store."""
+        del origin
+        return []
 
     def check(self) -> list[str]:
         if self.build not in BUILDS:
@@ -123,6 +130,7 @@ class MafIngest(VariantIngest):
         return {
             "format": FORMAT,
             "reader": f"maf {_VERSION}",
+            "names": [self.labels[file.path] for file in self.files] if self.inputs.names == "file" else None,
             "build": self.build,
             "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},
         }
@@ -132,7 +140,14 @@ class MafIngest(VariantIngest):
 
     def _job(self) -> dict[str, Any]:
         return {
-            "files": [{"path": str(file.path.resolve()), "origin": file.origin} for file in self.files],
+            "files": [
+                {
+                    "path": str(file.path.resolve()),
+                    "origin": file.origin,
+                    "sample": self.labels[file.path] if self.inputs.names == "file" else None,
+                }
+                for file in self.files
+            ],
             "origins": self.origins,
             "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},
             "build": self.build,

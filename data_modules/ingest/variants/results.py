@@ -11,15 +11,20 @@ from data_modules.errors import some
 from data_modules.genes.places import read_gene_places
 from data_modules.ingest.variants.annotation.by_place import check_contigs, genes_at
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
+from data_modules.ingest.variants.checks import spoken
 from data_modules.ingest.variants.files.vcf import VcfFacts
 from data_modules.ingest.variants.qc import draw, sample_table
 from data_modules.ingest.variants.store import write_store
 from data_modules.ingest.variants.store_builder import StoreBuilder
+from fusion.contract import FusionError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 File = Mapping[str, Any]
+
+_MOST = 0.5
+"""Share that a filter may leave out before it is said aloud."""
 
 
 def write_results(builder: StoreBuilder, origin: str, job: Mapping[str, Any], files: Sequence[File]) -> None:
@@ -46,6 +51,8 @@ def write_results(builder: StoreBuilder, origin: str, job: Mapping[str, Any], fi
         "filter_values": dict(filters),
         "inputs": _inputs(job, files, placed),
     }
+    refuse_empty(qc, job["filters"][origin], origin, files)
+    qc["said"] = said(qc, files)
     folder = Path(job["out"]) / origin
     write_store(
         folder,
@@ -63,6 +70,53 @@ def write_results(builder: StoreBuilder, origin: str, job: Mapping[str, Any], fi
         table["simulated"] = True
     table.to_parquet(folder / "samples.parquet", index=False)
     draw(table, qc, folder / "samples.png", stamp="SIMULATED" if job["simulated"] else "")
+
+
+def refuse_empty(qc: Mapping[str, Any], filters: Mapping[str, Any], origin: str, files: Sequence[File]) -> None:
+    """Nothing left is an error, and so is a file most of whose lines lie on contigs that no human genome has.
+
+    Raises:
+        FusionError: with what was dropped, and the key that mends it.
+    """
+    sites, genotypes = qc["sites"], qc["genotypes"]
+    names, key = some([str(file["name"]) for file in files], 3), f"filters.{origin}"
+    elsewhere = sites.get("outside_reference", 0) + sites.get("other_contig", 0)
+    if elsewhere > filters["max_lost"] * max(sites["read"], 1):
+        contigs = some([contig for file in files for contig in file["facts"]["contigs"]])
+        raise FusionError(
+            f"{names}: {elsewhere} of {sites['read']} lines lie on no chromosome or beyond its end ({contigs}). Is it "
+            f"of this genome? Rename contigs with `bcftools annotate --rename-chrs`, or set {key}.max_lost above "
+            f"{filters['max_lost']:g} to go on without them."
+        )
+    spoken_of = " ".join(spoken([VcfFacts(**file["facts"]) for file in files]))
+    if not sites["kept_variants"]:
+        told = some([f"{reason} {number}" for reason, number in sites.items() if number and reason != "read"], 8)
+        raise FusionError(f"{names}: none of {sites['read']} lines is kept ({told}). See {key}. {spoken_of}".strip())
+    if genotypes.get("read") and not genotypes.get("kept"):
+        reasons = {"low_dp": "min_dp", "low_gq": "min_gq", "low_balance": "min_balance"}
+        told = some(
+            [f"{name.replace('_', ' ')} {genotypes[name]}" for name in ("uncalled", *reasons) if genotypes.get(name)]
+        )
+        most = max(reasons, key=lambda name: genotypes.get(name, 0))
+        mend = f"Lower {key}.{reasons[most]}={filters[reasons[most]]}" if genotypes.get(most) else "Call genotypes"
+        raise FusionError(
+            f"{names}: none of {genotypes['read']} genotypes is kept ({told}). {mend}, or set it to null. "
+            f"{spoken_of}".strip()
+        )
+
+
+def said(qc: Mapping[str, Any], files: Sequence[File]) -> list[str]:
+    """What filters left out, where it is more than half."""
+    told, names = [], some([str(file["name"]) for file in files], 3)
+    for part, what in (("sites", "lines"), ("genotypes", "genotypes")):
+        counts = qc[part]
+        total = counts.get("read", 0)
+        for reason in ("filter", "uncalled", "low_gq", "low_dp", "low_balance"):
+            if counts.get(reason, 0) > _MOST * max(total, 1):
+                told.append(
+                    f"{names}: found {total} {what}, left out {counts[reason]} because of {reason.replace('_', ' ')}."
+                )
+    return told
 
 
 def _inputs(job: Mapping[str, Any], files: Sequence[File], placed: int) -> dict[str, str]:

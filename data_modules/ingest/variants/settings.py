@@ -73,19 +73,20 @@ class InputFiles(Settings):
         chain: see `InputSettings`; relative to the cohort's root.
         genes: the same.
         tumour: sample names, or one.
+        names: see `InputSettings`.
     """
 
     chain: str | None = None
     genes: str | None = None
     tumour: str | tuple[str, ...] = ()
+    names: Literal["column", "file"] = "column"
 
     def within(self, root: Path, *, fasta: Path | None) -> InputSettings:
         """Where these files lie."""
         chain, genes = (root / Path(name).expanduser() if name else None for name in (self.chain, self.genes))
         tumour = self.tumour or ()
-        return InputSettings(
-            fasta=fasta, chain=chain, genes=genes, tumour=(tumour,) if isinstance(tumour, str) else tumour
-        )
+        tumours = (tumour,) if isinstance(tumour, str) else tumour
+        return InputSettings(fasta=fasta, chain=chain, genes=genes, tumour=tumours, names=self.names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +99,15 @@ class InputSettings:
         chain: UCSC chain file from the other build to cohort.build: files of the other build are lifted over.
         genes: GTF or BED of cohort.build, for files that no annotator has seen: the gene of a variant by its place.
         tumour: sample names of tumours in files that hold pairs; empty: the header's ``##tumor_sample`` tells.
+        names: where a sample's name stands: in its ``column`` (barcode of a MAF), or, for files of one sample each, in
+            the name of the ``file`` less its endings.
     """
 
     fasta: Path | None = None
     chain: Path | None = None
     genes: Path | None = None
     tumour: tuple[str, ...] = ()
+    names: Literal["column", "file"] = "column"
 
     @property
     def paths(self) -> dict[str, Path]:

@@ -81,6 +81,7 @@ class VariantSettings(NamedPatients, FeatureSettings):
         inputs: what files need that do not say everything themselves.
         gene_sets_file: further gene sets.
         keep: patterns of features that selection does not touch.
+        several_samples: of one patient among somatic ones: ``refuse``, or ``merge`` where all were taken at baseline.
         spark: where and with what Hail runs.
     """
 
@@ -92,6 +93,7 @@ class VariantSettings(NamedPatients, FeatureSettings):
     inputs: InputFiles = field(default_factory=InputFiles)
     gene_sets_file: GeneSetFile | None = None
     keep: tuple[str, ...] = ()
+    several_samples: Literal["refuse", "merge"] = "refuse"
     spark: SparkSettings = field(default_factory=SparkSettings)
 
     def conflicts(self) -> list[str]:

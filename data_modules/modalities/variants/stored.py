@@ -21,6 +21,7 @@ from data_modules.modalities.variants.features import VariantTable
 from data_modules.modalities.variants.fitted import STATE_VERSION, FittedVariants
 from data_modules.modalities.variants.match import match_variants
 from data_modules.modalities.variants.origin import OriginVariants
+from data_modules.modalities.variants.samples import left_out, owners, several_problem
 from data_modules.modalities.variants.settings import KINDS, FeatureSettings, Rules
 from data_modules.patient_ids import PatientIds
 from fusion.contract import FeatureSpec, FusionError, Match, ModalitySpec, Progress, Quality, State
@@ -41,6 +42,8 @@ class StoreIngest(Protocol):
     def origins(self) -> tuple[Origin, ...]: ...
 
     def samples(self, origin: Origin) -> tuple[str, ...]: ...
+
+    def said(self, origin: Origin) -> Sequence[str]: ...
 
     def check(self) -> list[str]: ...
 
@@ -66,6 +69,7 @@ class StoredVariants(BaseModality):
         absent_is: what a site means that none of a patient's files lists: ``reference`` or ``unknown``.
         problems: found while building, for `check`.
         absent: why there is nothing to read, where no file is configured that exists.
+        several_samples: of one patient and origin: ``refuse``, or ``merge``.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class StoredVariants(BaseModality):
         absent_is: str | None,
         problems: Sequence[str] = (),
         absent: str | None = None,
+        several_samples: str = "refuse",
     ) -> None:
         super().__init__(name=name, source=source)
         self.ingest = ingest
@@ -89,6 +94,7 @@ class StoredVariants(BaseModality):
         self.keep = tuple(keep)
         self.selector = selector
         self.absent_is = absent_is
+        self.several_samples = several_samples
         self._problems = tuple(problems)
         self._absent = absent
 
@@ -105,8 +111,16 @@ class StoredVariants(BaseModality):
         """Who has calls of the primary origin: somatic ones where files of that origin are configured."""
         if self._problems or not self.ingest.origins:
             return frozenset()
-        matched, _ = self.patient_ids.map(self.ingest.samples(self.ingest.origins[0]))
-        return frozenset(matched.values())
+        return frozenset(self._owners(self.ingest.origins[0]).values())
+
+    def _owners(self, origin: Origin) -> dict[str, str]:
+        """Sample → patient id, of the samples of an origin that are somebody's."""
+        return owners(
+            self.ingest.samples(origin),
+            self.patient_ids,
+            labels=set(getattr(self.ingest, "labels", {}).values()),
+            known=known_ids(self.source),
+        )
 
     def check(self) -> list[str]:
         if self._problems:
@@ -125,7 +139,7 @@ class StoredVariants(BaseModality):
         known = known_ids(self.source)
         for origin in self.ingest.origins:
             samples = self.ingest.samples(origin)
-            matched, _ = self.patient_ids.map(samples)
+            matched = self._owners(origin)
             if not matched:
                 problems.append(
                     f"{self.key}: no {origin} sample ({some(samples)}) yields a patient id. "
@@ -137,6 +151,8 @@ class StoredVariants(BaseModality):
                     f"read as {some(list(matched.values()), 3)}, patients are {some(sorted(known), 3)}. "
                     f"Set {self.key}.patient_pattern or sample_sheet."
                 )
+            elif origin == "somatic" and self.several_samples != "merge":  # germline is the same at any time
+                problems += several_problem(matched, origin, key=self.key)
         return problems
 
     def prepare(self, progress: Progress) -> None:
@@ -151,7 +167,12 @@ class StoredVariants(BaseModality):
 
     def quality(self) -> Sequence[Quality]:
         """Sites, genotypes and samples that ingest read, kept and dropped, by reason, for each origin."""
-        return [store_quality(folder, origin) for origin, folder in self.ingest.folders.items()]
+        found = []
+        for origin, folder in self.ingest.folders.items():
+            part = store_quality(folder, origin)
+            said = left_out(self.ingest.samples(origin), self._owners(origin), known_ids(self.source), key=self.key)
+            found.append(replace(part, said=(*part.said, *self.ingest.said(origin), *said)))
+        return found
 
     @cached_property
     def variants(self) -> VariantTable:
@@ -160,7 +181,7 @@ class StoredVariants(BaseModality):
         origins: dict[str, OriginVariants] = {}
         failed = self.failed
         for origin, store in self.ingest.stores().items():
-            matched, _ = self.patient_ids.map(store.samples)
+            matched = self._owners(origin)
             origins[origin] = OriginVariants.of_store(
                 store,
                 {sample: patient for sample, patient in matched.items() if patient not in failed},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,7 @@ from data_modules.genes.sets import read_gene_sets
 from data_modules.ingest.variants.ingest import VariantIngest, VcfFile
 from data_modules.modalities.variants.settings import VariantSettings
 from data_modules.modalities.variants.stored import StoredVariants
-from fusion.contract import FusionError, read_settings
+from fusion.contract import FusionError, Quality, read_settings
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
@@ -73,8 +74,37 @@ class Variants(StoredVariants):
             selector=selector,
             absent_is=settings.absent_is or source.absent_is,
             problems=problems,
+            several_samples=settings.several_samples,
             absent=f"no file matches {some(nothing)} under {root}" if nothing and not files else None,
         )
+
+    def quality(self) -> Sequence[Quality]:
+        found = [*super().quality()]
+        return [
+            replace(part, said=(*part.said, *self._unknown_genes())) if not at else part
+            for at, part in enumerate(found)
+        ]
+
+    def _unknown_genes(self) -> list[str]:
+        """That burdens are asked for, and no file says what its variants hit: nobody has any."""
+        ingest = self.ingest
+        if (
+            "burden" not in self.settings.features
+            or type(ingest) is not VariantIngest
+            or ingest.inputs.genes is not None
+        ):
+            return []
+        if ingest.annotation.format != "auto" or not ingest.files:
+            return []
+        facts = [ingest.facts[file.path] for file in ingest.files]
+        if any(ingest.annotation.resolved(one) != "none" for one in facts):
+            return []
+        return [
+            f"{self.key}.features lists burden, and no gene is known, so that nobody has any: no file has an "
+            "annotation of ANNOVAR, VEP, SnpEff, Funcotator or bcftools csq (INFO has "
+            f"{some(list(facts[0].info)) or 'nothing'}). Annotate them, name the tags ({self.key}.annotation: "
+            f"{{format: info, gene: …, consequence: …}}), or set {self.key}.features without burden."
+        ]
 
 
 def _find(settings: VariantSettings, root: Path) -> tuple[list[VcfFile], list[str]]:

@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from data_modules.ingest.variants.annotation.bcsq import bcsq_annotations
+from data_modules.ingest.variants.annotation.funcotator import KEY as FUNCOTATION
+from data_modules.ingest.variants.annotation.funcotator import FuncotatorReader
 from data_modules.ingest.variants.annotation.records import (
     SCORES,
     UNANNOTATED,
@@ -85,7 +88,12 @@ def _reader(facts: VcfFacts, settings: AnnotationSettings) -> Reader:
         assert key is not None
         return TranscriptReader.of(key, facts.layouts[key], scores=scores)
     if kind == "annovar":
-        return lambda info, ref, alts: annovar_annotations(info, alts, settings.model, scores=scores)
+        model = settings.model_of(facts)
+        return lambda info, ref, alts: annovar_annotations(info, alts, model, scores=scores)
+    if kind == "funcotator":
+        return FuncotatorReader.of(facts.layouts.get(FUNCOTATION, ""))
+    if kind == "bcsq":
+        return bcsq_annotations
     if kind == "info":
         return lambda info, ref, alts: tag_annotations(info, alts, settings, scores=scores)
     return lambda info, ref, alts: [UNANNOTATED] * len(alts)

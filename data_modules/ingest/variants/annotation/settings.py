@@ -9,8 +9,17 @@ from typing import Literal
 from data_modules.ingest.variants.files.vcf import VcfFacts
 from fusion.contract import Settings
 
-Kind = Literal["annovar", "vep", "snpeff", "info", "none"]
 Score = Literal["sift", "polyphen", "cadd"]
+Kind = Literal["annovar", "vep", "snpeff", "funcotator", "bcsq", "info", "none"]
+
+_UNREAD = {
+    "EFF": "SnpEff's old EFF: annotate with a SnpEff of 4.1 or later (ANN), or name plain tags",
+    "CSQ": "a CSQ whose Description lists no Allele field: run VEP with Allele among its --fields",
+    "vep": "a CSQ whose Description lists no Allele field: run VEP with Allele among its --fields",
+    "ANN": "an ANN whose Description lists no Allele field: annotate it with SnpEff",
+    "FUNCOTATION": "a FUNCOTATION without Gencode's hugoSymbol and variantClassification: run Funcotator with Gencode",
+}
+"""INFO keys of annotators → what of them cannot be read, and what mends it."""
 
 SCORE_TAGS: Mapping[Score, tuple[str, ...]] = {
     "sift": ("SIFT_score", "SIFT"),
@@ -25,9 +34,11 @@ class AnnotationSettings(Settings):
     """Where gene and consequence stand in INFO.
 
     Attributes:
-        format: ``annovar``, ``vep``, ``snpeff``, ``info`` (the tags below), ``none``, or ``auto``: ANNOVAR where the
-            header declares its keys, else VEP, else SnpEff, else the tags where any is set, else none.
-        model: ANNOVAR's gene model, the suffix of its keys: ``refGene``, ``ensGene``, ``refGeneWithVer``.
+        format: ``annovar``, ``vep``, ``snpeff``, ``funcotator``, ``bcsq`` (bcftools csq), ``info`` (the tags below),
+            ``none``, or ``auto``: ANNOVAR where the header declares its keys, else VEP, SnpEff, Funcotator or bcftools
+            csq by theirs, else the tags where any is set, else none.
+        model: ANNOVAR's gene model, the suffix of its keys: ``refGene``, ``ensGene``, ``refGeneWithVer``; where a file
+            has another one alone, that one.
         gene: INFO tag of the gene symbol, for ``info``.
         consequence: INFO tag of the consequence, in the terms of MAF, Sequence Ontology or ANNOVAR.
         aachange: INFO tag of the protein change.
@@ -36,7 +47,7 @@ class AnnotationSettings(Settings):
             ``refuse`` the file, or leave those alleles ``unannotated``.
     """
 
-    format: Literal["auto", "annovar", "vep", "snpeff", "info", "none"] = "auto"
+    format: Literal["auto", "annovar", "vep", "snpeff", "funcotator", "bcsq", "info", "none"] = "auto"
     model: str = "refGene"
     gene: str | None = None
     consequence: str | None = None
@@ -48,19 +59,35 @@ class AnnotationSettings(Settings):
         """The format of a file, by what its header declares."""
         if self.format != "auto":
             return self.format
-        if f"Gene.{self.model}" in facts.info:
+        if f"Gene.{self.model}" in facts.info or annovar_models(facts):
             return "annovar"
         for kind in ("vep", "snpeff"):
             if transcript_key(facts, kind) is not None:
                 return kind
+        if "hugoSymbol" in facts.layouts.get("FUNCOTATION", ""):
+            return "funcotator"
+        if "BCSQ" in facts.info:
+            return "bcsq"
         return "info" if self.gene or self.consequence else "none"
+
+    def model_of(self, facts: VcfFacts) -> str:
+        """ANNOVAR's gene model in a file: the one that is set, or the only one that it has."""
+        models = annovar_models(facts)
+        return models[0] if f"Gene.{self.model}" not in facts.info and len(models) == 1 else self.model
+
+    def unread(self, facts: VcfFacts) -> str | None:
+        """An annotation that a file has and that cannot be read, with its mend; None where there is none."""
+        if self.format != "auto" or self.resolved(facts) != "none":
+            return None
+        return next((f"{key} ({why})" for key, why in _UNREAD.items() if key in facts.info), None)
 
     def problems(self, facts: VcfFacts) -> list[str]:
         """INFO keys that config asks for and the header lacks, or declares as what they cannot be."""
         kind = self.resolved(facts)
         asked: list[str | None] = list(self.scores.values())
         if kind == "annovar":
-            asked += [f"{key}.{self.model}" for key in ("Func", "Gene", "ExonicFunc")]
+            model = self.model_of(facts)
+            asked += [f"{key}.{model}" for key in ("Func", "Gene", "ExonicFunc")]
         elif kind == "info":
             asked += [self.gene, self.consequence, self.aachange]
         elif kind in ("vep", "snpeff") and transcript_key(facts, kind) is None:
@@ -82,6 +109,15 @@ class AnnotationSettings(Settings):
             name: next((tag for tag in tags if tag in facts.info), None) for name, tags in SCORE_TAGS.items()
         } | dict(self.scores)
         return {name: tag for name, tag in usual.items() if tag is not None}
+
+
+def annovar_models(facts: VcfFacts) -> list[str]:
+    """Gene models of which ANNOVAR's keys are declared."""
+    return [
+        name.removeprefix("Gene.")
+        for name in facts.info
+        if name.startswith("Gene.") and f"Func.{name[5:]}" in facts.info
+    ]
 
 
 def transcript_key(facts: VcfFacts, kind: str) -> str | None:

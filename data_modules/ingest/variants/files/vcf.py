@@ -28,6 +28,8 @@ LENGTHS = {
 
 BUILDS = tuple(LENGTHS)
 
+_MAIN = re.compile(r"(chr)?([1-9]|1\d|2[0-2]|[XY])", re.IGNORECASE)
+
 _BUILD_NAMES = {
     "GRCh37": re.compile(r"grch37|hg19|b37|v37|hs37", re.IGNORECASE),
     "GRCh38": re.compile(r"grch38|hg38|hs38", re.IGNORECASE),
@@ -85,6 +87,16 @@ class VcfFacts:
     marked: bool = False
     without_genotypes: bool = False
     problem: str | None = None
+
+    @property
+    def foreign(self) -> str | None:
+        """A chromosome whose declared length no build has that is read, where that is so of all: mouse, CHM13."""
+        known = {length for lengths in LENGTHS.values() for length in lengths}
+        main = {name: length for name, length in self.lengths.items() if length and _MAIN.fullmatch(name)}
+        if not main or any(length in known for length in main.values()):
+            return None
+        name, length = next(iter(main.items()))
+        return f"{name} has {length} bases"
 
     @property
     def undeclared(self) -> tuple[str, ...]:

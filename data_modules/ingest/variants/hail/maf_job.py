@@ -12,17 +12,14 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS
-from data_modules.ingest.variants.annotation.records import SCORES, score_of
+from data_modules.ingest.variants.annotation.records import SCORES
 from data_modules.ingest.variants.consequences import CLASSES
 from data_modules.ingest.variants.files.maf import (
     CONSEQUENCES,
@@ -35,12 +32,8 @@ from data_modules.ingest.variants.files.maf import (
 )
 from data_modules.ingest.variants.files.maf_lines import exported, sequenced_samples
 from data_modules.ingest.variants.hail.process import Teller, end_hail, start_hail
-from data_modules.ingest.variants.store import COLUMNS, NOT_LISTED, Shares, write_store
-
-_KEY = ("contig", "position", "ref", "alt")
-
-FAULTS = ("no barcode", "contig", "no position", "no alternate allele", "allele is not made of A, C, G, T")
-"""Reasons that are no filter but a fault of the file."""
+from data_modules.ingest.variants.maf_calls import KEY, MafCalls, MafSettings, refuse_faults, said, store_parts
+from data_modules.ingest.variants.store import write_store
 
 
 def main(path: Path) -> None:
@@ -69,7 +62,8 @@ def _ingest(hl: Any, origin: str, job: Mapping[str, Any]) -> None:
         max_lost=filters["max_lost"],
     )
     files = [Path(file["path"]) for file in job["files"] if file["origin"] == origin]
-    found = read_calls(hl, files, settings, f"{job['spark'].get('scratch') or job['scratch']}/{origin}")
+    samples = {Path(file["path"]): file["sample"] for file in job["files"] if file.get("sample")}
+    found = read_calls(hl, files, settings, f"{job['spark'].get('scratch') or job['scratch']}/{origin}", samples)
     parts = store_parts(found, settings)
     write_store(
         Path(job["out"]) / origin,
@@ -82,42 +76,9 @@ def _ingest(hl: Any, origin: str, job: Mapping[str, Any]) -> None:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class MafSettings:
-    """Which lines count.
-
-    Attributes:
-        origin: ``somatic`` or ``germline``.
-        build: the cohort's genome build, ``GRCh37`` or ``GRCh38``; lines of another build are refused.
-        filters: values of a FILTER column that pass, ``.`` for empty ones; a file without the column passes whole.
-        min_depth: reads at the site in the tumour, where the file gives them; a line without passes.
-        max_lost: share of a file's lines that may have a fault.
-    """
-
-    origin: str = "somatic"
-    build: str = "GRCh37"
-    filters: tuple[str, ...] = ("PASS",)
-    min_depth: int = 0
-    max_lost: float = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class MafCalls:
-    """What `read_calls` found.
-
-    Attributes:
-        calls: one row a call, by variant: barcode, contig, position, ref, alt, gene, consequence, aachange, file, the
-            scores, and share, the variant allele fraction.
-        samples: every sample with at least one line, kept or not.
-        qc: lines read, merged as duplicates and dropped by reason; the dialect of each file.
-    """
-
-    calls: pd.DataFrame
-    samples: tuple[str, ...]
-    qc: Mapping[str, Any]
-
-
-def read_calls(hl: Any, files: Sequence[Path], settings: MafSettings, scratch: str) -> MafCalls:
+def read_calls(
+    hl: Any, files: Sequence[Path], settings: MafSettings, scratch: str, samples: Mapping[Path, str] | None = None
+) -> MafCalls:
     """Import, normalise, filter and merge the lines of MAF files.
 
     Args:
@@ -125,12 +86,16 @@ def read_calls(hl: Any, files: Sequence[Path], settings: MafSettings, scratch: s
         files: packed or not; dialects may differ from file to file.
         settings: which lines count.
         scratch: folder for what Hail exports; may be a URL that the cluster sees.
+        samples: files that are one sample's → its name, whatever their barcodes say.
 
     Raises:
         MafError: a header lacks columns, a build disagrees with `MafSettings.build`, or no line is kept.
     """
     headers = [read_header(path) for path in files]
-    parts = [_import(hl, header, f"{scratch}/lines_{at}.tsv", settings) for at, header in enumerate(headers)]
+    parts = [
+        _import(hl, header, f"{scratch}/lines_{at}.tsv", settings, sample=(samples or {}).get(header.path))
+        for at, header in enumerate(headers)
+    ]
     path = f"{scratch}/calls.tsv"
     _normalise(hl, hl.Table.union(*parts), settings).export(path)
     lines = _read_lines(hl, path)
@@ -141,22 +106,24 @@ def read_calls(hl: Any, files: Sequence[Path], settings: MafSettings, scratch: s
         raise MafError(
             f"{files[0]}: no line of the MAF is kept; dropped: {reasons}. See modality.variants and the build."
         )
-    _check_faults(lines, settings)
+    refuse_faults(lines, settings)
     calls = _merge(kept)
     sites = {"read": len(lines), "duplicate": len(kept) - len(calls), **reasons}
     qc = {"sites": sites, "dialects": {header.path.name: header.dialect for header in headers}}
-    qc["said"] = _said(lines)
-    sequenced = [name for header in headers for name in sequenced_samples(header.comments)]
+    qc["said"] = said(lines)
+    sequenced = [name for header in headers for name in sequenced_samples(header.comments) if not samples]
     named = sorted({*lines["barcode"].dropna().unique(), *sequenced})
     return MafCalls(calls=calls, samples=tuple(named), qc=qc)
 
 
-def _import(hl: Any, header: MafHeader, path: str, settings: MafSettings) -> Any:
+def _import(hl: Any, header: MafHeader, path: str, settings: MafSettings, *, sample: str | None) -> Any:
     """Lines of one file as strings, fields that the file lacks missing; written plainly first, for Hail to read."""
     with hl.hadoop_open(path, "w") if "://" in path else _opened(Path(path)) as stream:
         for line in exported(header, origin=settings.origin):
             stream.write(f"{line}\n")
     table = hl.import_table(path, missing="")
+    if sample is not None:
+        table = table.annotate(barcode=sample)
     return table.annotate(file=header.path.name, has_filter="filter" in header.columns)
 
 
@@ -194,7 +161,7 @@ def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
         .when(lines.depth < settings.min_depth, "depth")
         .or_missing(),
     )
-    fields = ("barcode", *_KEY, "gene", "consequence", "file", "build", "dropped", "share", *SCORES)
+    fields = ("barcode", *KEY, "gene", "consequence", "file", "build", "dropped", "share", *SCORES)
     return lines.select(*fields, aachange=lines.protein)
 
 
@@ -232,8 +199,8 @@ def _merge(lines: pd.DataFrame) -> pd.DataFrame:
     """One row a call: lines of the same sample and variant become one, with the worst consequence of them."""
     lines = lines.astype({"position": "int32"})
     rank = lines["consequence"].map({name: rank for rank, name in enumerate(CLASSES)})
-    first = lines.assign(rank=rank).sort_values([*_KEY, "barcode", "rank"], kind="stable")
-    return first.drop_duplicates([*_KEY, "barcode"]).reset_index(drop=True)
+    first = lines.assign(rank=rank).sort_values([*KEY, "barcode", "rank"], kind="stable")
+    return first.drop_duplicates([*KEY, "barcode"]).reset_index(drop=True)
 
 
 def _check_builds(builds: Iterable[str], settings: MafSettings, files: Sequence[Path]) -> None:
@@ -244,74 +211,6 @@ def _check_builds(builds: Iterable[str], settings: MafSettings, files: Sequence[
             f"{some([path.name for path in files])}: NCBI_Build is {some(other)} and cohort.build is {settings.build}. "
             "Set cohort.build, or lift the file over."
         )
-
-
-def _check_faults(lines: pd.DataFrame, settings: MafSettings) -> None:
-    """Refuse a file most of whose lines have a fault: that is no detail of it.
-
-    Raises:
-        MafError: a file, its reasons and how many lines each concerns.
-    """
-    for name, part in lines.groupby("file", sort=False):
-        faults = part["dropped"].isin(FAULTS)
-        if faults.mean() > settings.max_lost:
-            reasons = part.loc[faults, "dropped"].value_counts()
-            told = some([f"{reason} ({number})" for reason, number in reasons.items()])
-            one = part[faults].iloc[0]
-            raise MafError(
-                f"{name}: {faults.sum()} of {len(part)} lines cannot be used: {told}; e.g. of {one['barcode']}, "
-                f"{one['contig']}:{one['position']} {one['ref']}>{one['alt']}. Mend the file, or set filters."
-                f"{settings.origin}.max_lost above {settings.max_lost:g} to go on without them."
-            )
-
-
-def _said(lines: pd.DataFrame) -> list[str]:
-    """Of each file, how many lines were found and used, and why others were left out."""
-    told = []
-    for name, part in lines.groupby("file", sort=False):
-        reasons = part["dropped"].value_counts()
-        if len(reasons):
-            why = some([f"{reason} ({number})" for reason, number in reasons.items()], 8)
-            told.append(
-                f"{name}: found {len(part)} lines, used {len(part) - reasons.sum()}, left out {reasons.sum()} "
-                f"because of {why}."
-            )
-    return told
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreParts:
-    """The arguments of `write_store` that the calls determine."""
-
-    variants: pd.DataFrame
-    dosage: NDArray[np.int8]
-    samples: tuple[str, ...]
-    vaf: Shares | None
-
-
-def store_parts(found: MafCalls, settings: MafSettings) -> StoreParts:
-    """Calls as variants × samples: 1 where listed, `NOT_LISTED` elsewhere; a MAF has neither genotypes nor coverage."""
-    calls = found.calls
-    first = calls.drop_duplicates(list(_KEY))
-    row = calls.groupby(list(_KEY), sort=False).ngroup().to_numpy()
-    column = pd.Index(found.samples).get_indexer(pd.Index(calls["barcode"]))
-    dosage = np.full((len(first), len(found.samples)), NOT_LISTED, dtype=np.int8)
-    dosage[row, column] = 1
-    scores = {name: _scores(first[name], name) for name in SCORES}
-    variants = first.assign(origin=settings.origin, **scores)[[*COLUMNS, *SCORES]].reset_index(drop=True)
-    share = calls["share"].astype("Float64").to_numpy(dtype=np.float32, na_value=np.nan)
-    known = np.isfinite(share)
-    vaf = Shares(row=row[known].astype(np.int32), column=column[known].astype(np.int32), value=share[known].clip(0, 1))
-    return StoreParts(variants=variants, dosage=dosage, samples=found.samples, vaf=vaf if known.any() else None)
-
-
-def _scores(values: pd.Series[Any], name: str) -> NDArray[np.float32]:
-    """Numbers out of ``deleterious(0.02)``; each spelling is read once."""
-    try:
-        number = {value: score_of(str(value), name) for value in values.dropna().unique()}
-    except ValueError as error:
-        raise MafError(f"a line of the MAF cannot be read: {error}. Mend or leave out its column.") from error
-    return np.array([number.get(value) if value is not pd.NA else None for value in values], dtype=np.float32)
 
 
 if __name__ == "__main__":

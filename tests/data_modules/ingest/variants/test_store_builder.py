@@ -152,7 +152,8 @@ def test_results_say_what_was_done_and_what_was_not(tmp_path: Path) -> None:
         "compression": "gzip",
     }  # fmt: skip
     job = {
-        "build": "GRCh38", "annotation": {}, "inputs": {"genes": str(genes)}, "out": str(tmp_path / "out"), "hash": "x",
+        "build": "GRCh38", "annotation": {}, "filters": {"somatic": {"max_lost": 0.5}},
+        "inputs": {"genes": str(genes)}, "out": str(tmp_path / "out"), "hash": "x",
         "settings": {}, "simulated": True,
     }  # fmt: skip
     builder = StoreBuilder(sources=[source_of(file)])
@@ -171,7 +172,7 @@ def test_results_say_what_was_done_and_what_was_not(tmp_path: Path) -> None:
 
 def test_which_files_are_read_together() -> None:
     def file(name: str, sample: str, *, records: int = 10, gq: str = "1,Integer") -> dict[str, object]:
-        facts = {"fields": {"GT": "1,String", "GQ": gq}}
+        facts = {"path": "a.vcf", "compression": "gzip", "fields": {"GT": "1,String", "GQ": gq}}
         plain = {"name": name, "samples": (sample,), "columns": (sample,), "compression": "bgzip", "build": "GRCh38"}
         return {**plain, "records": records, "facts": facts}
 
