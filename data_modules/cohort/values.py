@@ -44,7 +44,7 @@ def decimal_sign(spec: TableSpec, raw: pd.DataFrame, key: str) -> tuple[str, lis
         )
         what = f"{spec.source} has numbers with a comma that may be a decimal sign or stand between thousands"
         remedy = f"Set {key}.decimal to ',' where it is the decimal sign; else take the commas out"
-        return ".", [Problem(what=what, remedy=remedy, examples=examples)], []
+        return ",", [Problem(what=what, remedy=remedy, examples=examples)], []
     return found, [], ["the decimal sign is a comma"] if found == "," else []
 
 

@@ -1,0 +1,31 @@
+"""What is no error and yet said: numbers read as categories, values that no training patient had."""
+
+from __future__ import annotations
+
+from data_modules.modalities.tables.table import Table
+
+
+def test_numbers_whose_kind_nobody_declared(cohort):
+    columns = cohort.settings["tables"]["clinical"]["columns"]
+    columns["age"] = {"time": "baseline"}
+    cohort.clinical += [f"P{number}\t{number}\tG1\tbasal\tS0\tR0\tx" for number in (71, 72)]
+    (note,) = cohort.source().read("clinical").notes
+    assert "column 'age' is read as categories, though all 12 values are numbers" in note
+    columns["age"] = {"time": "baseline", "kind": "category"}
+    assert cohort.source().read("clinical").notes == (), "the remedy"
+    columns["age"] = {"time": "baseline", "kind": "number"}
+    assert cohort.source().read("clinical").notes == ()
+
+
+def test_values_that_no_training_patient_had(cohort):
+    source = cohort.source()
+    state = (
+        Table(name="clinical", source=source, table="clinical")
+        .fit(sorted(source.table("clinical").index), None)
+        .state()
+    )
+    cohort.clinical = [line.replace("luminal", "lum") for line in cohort.clinical]
+    match = Table(name="clinical", source=cohort.source(), table="clinical").match(state)
+    (note,) = match.notes
+    assert "subtype has values that no training patient had: 'lum' (5 patients)" in note
+    assert "the model knows basal, luminal and reads these 5 of 10 patients as none of them" in note

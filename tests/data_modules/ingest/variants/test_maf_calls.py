@@ -1,0 +1,30 @@
+"""Most of a MAF lost to faults is no detail of it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from data_modules.ingest.variants.files.maf import MafError
+from data_modules.ingest.variants.maf_calls import MafSettings, refuse_faults, said
+
+
+def lines(*dropped: str | None) -> pd.DataFrame:
+    table = pd.DataFrame({"dropped": list(dropped), "file": "a.maf", "barcode": "S1", "contig": "17"})
+    return table.assign(position=range(len(dropped)), ref="C", alt="X")
+
+
+def test_most_of_a_file_lost(tmp_path: object) -> None:
+    fault = "allele is not made of A, C, G, T"
+    found = lines(fault, fault, None, "FILTER")
+    refuse_faults(found, MafSettings())  # half
+    with pytest.raises(MafError, match=r"a\.maf: 3 of 4 lines cannot be used: allele .* \(3\); e\.g\. of S1, 17:0 C>X"):
+        refuse_faults(lines(fault, fault, fault, None), MafSettings())
+    refuse_faults(lines(fault, fault, fault, None), MafSettings(max_lost=0.8))  # the remedy
+    refuse_faults(lines("FILTER", "FILTER", "FILTER", None), MafSettings())  # what a declared filter drops is no fault
+
+
+def test_what_was_left_out_is_said() -> None:
+    (sentence,) = said(lines("FILTER", "contig", None, "FILTER"))
+    assert sentence == "a.maf: found 4 lines, used 1, left out 3 because of FILTER (2), contig (1)."
+    assert said(lines(None)) == []

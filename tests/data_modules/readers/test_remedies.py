@@ -1,0 +1,108 @@
+"""Each message's own remedy is applied, and helps."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from data_modules.cohort.source import CohortSource
+from data_modules.modalities.tables.features import Features
+
+COLUMNS: dict[str, Any] = {
+    "age": {"time": "baseline", "kind": "number"},
+    "er": {"time": "baseline"},
+    "outcome": {"time": "outcome"},
+}
+
+
+def cohort(root: Path, text: str | bytes, **table: Any) -> CohortSource:
+    (root / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return CohortSource(
+        name="c",
+        root=root,
+        cache=root / "cache",
+        tables={"t": {"file": "t.csv", "id": "id", "columns": COLUMNS, **table}},
+        endpoints={"e": {"table": "t", "column": "outcome", "positive": ["1"], "negative": ["0"]}},
+    )
+
+
+def told(source: CohortSource) -> str:
+    (problem,) = source.read("t").problems
+    return str(problem)
+
+
+def test_the_decimal_sign(tmp_path: Path) -> None:
+    text = "id;age;er;outcome\nP1;12,345;pos;1\n"
+    said = told(cohort(tmp_path, text))
+    setting = re.search(r"Set cohort\.tables\.t\.decimal to '(.)'", said)
+    assert setting and "12,345" in said and "row 2" in said
+    assert cohort(tmp_path, text, decimal=setting[1]).read("t").frame["age"].tolist() == [12.345]
+
+
+def test_the_encoding(tmp_path: Path) -> None:
+    text = "id,age,er,outcome\nP1,5,größer,1\n".encode("latin-1")
+    said = told(cohort(tmp_path, text))
+    setting = re.search(r"set cohort\.tables\.t\.encoding, e\.g\. to (\S+) or", said)
+    assert setting
+    assert cohort(tmp_path, text, encoding=setting[1]).read("t").frame["er"].tolist() == ["größer"]
+
+
+def test_words_for_missing_in_a_category(tmp_path: Path) -> None:
+    text = "id,age,er,outcome\nP1,5,None,1\nP2,6,it's,0\nP3,n/a,?,0\n"
+    said = told(cohort(tmp_path, text))
+    assert "P1, row 2: 'None'" in said and "P3, row 4: '?'" in said and "age" not in said
+    words = yaml.safe_load(re.search(r"\.missing: (\[.*?\])", said)[1])  # type: ignore[index]
+    columns = COLUMNS | {"er": {"time": "baseline", "missing": words}}
+    assert cohort(tmp_path, text, columns=columns).read("t").frame["er"].tolist() == [None, "it's", None]
+    columns = COLUMNS | {"er": {"time": "baseline", "levels": ["None", "it's", "?"]}}
+    assert cohort(tmp_path, text, columns=columns).read("t").frame["er"].tolist() == ["None", "it's", "?"]
+
+
+def test_the_row_of_a_column_twice(tmp_path: Path) -> None:
+    said = told(cohort(tmp_path, "id,age,er,age,outcome\nP1,5,pos,6,1\n"))
+    assert "'age' stands twice" in said and "Rename or take out" in said
+    assert not cohort(tmp_path, "id,age,er,old_age,outcome\nP1,5,pos,6,1\n").read("t").problems
+
+
+def wide(root: Path, **settings: Any) -> Features:
+    known = pd.DataFrame(index=pd.Index(["P1", "P2", "P3"]))
+    source = SimpleNamespace(root=root, name="c", specs={"t": None}, table=lambda name: known)
+    return Features(name="rna", source=source, file="rna.tsv", time="baseline", **settings)  # type: ignore[arg-type]
+
+
+def test_genes_in_rows(tmp_path: Path) -> None:
+    (tmp_path / "rna.tsv").write_text("Hugo\tEntrez\tP1\tP2\tP3\nTP53\t7157\t1.5\t2\t3\nESR1\t2099\t4\t5\t6\n")
+    (said,) = wide(tmp_path, id="Hugo").check()
+    assert "3 of 4 column names of rna.tsv are patients" in said
+    found = re.search(r"Set modality\.rna\.transpose=true and modality\.rna\.exclude=\[(.*)\]", said)
+    assert found
+    turned = wide(tmp_path, id="Hugo", transpose=True, exclude=found[1].split(", "))
+    assert turned.check() == []
+    assert turned.frame.loc["P1"].to_dict() == {"TP53": 1.5, "ESR1": 4.0}
+
+
+def test_cells_that_are_no_finite_numbers(tmp_path: Path) -> None:
+    text = "patient_id\ta\tb\tname\nP1\t1\tinf\tx\nP2\t2\t4\ty\nP3\tbad\t5\tz\n"
+    (tmp_path / "rna.tsv").write_text(text)
+    texts, cells = wide(tmp_path).check()
+    assert "are no numbers (name)" in texts and "modality.rna.exclude" in texts
+    assert "P1, line 2, b: 'inf'" in cells and "P3, line 4, a: 'bad'" in cells
+    (tmp_path / "rna.tsv").write_text(text.replace("inf", "").replace("bad", "n/a"))
+    mended = wide(tmp_path, exclude=["name"])
+    assert mended.check() == []
+    assert mended.frame.isna().sum().tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_in_a_wide_table(tmp_path: Path, separator: str) -> None:
+    rows = [["patient_id", "a", "b"], ["P1", "1,5", "2"], ["P2", "3", "-0,25"]]
+    (tmp_path / "rna.tsv").write_text("\n".join(separator.join(row) for row in rows))
+    table = wide(tmp_path)
+    assert table.check() == [] and table.frame.to_numpy().tolist() == [[1.5, 2.0], [3.0, -0.25]]
+    assert any("decimal sign is a comma" in note for note in table.notes)

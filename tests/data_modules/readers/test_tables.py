@@ -1,0 +1,117 @@
+"""Tables that cannot be read with certainty: each is refused by file, line and a mend."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from data_modules.readers.content import UnreadableError
+from data_modules.readers.tables import TableFormat, read_text_table
+
+HEAD = "id\tage\tnote\n"
+
+
+def refused(path: Path, content: bytes | str, *, name: str = "t.tsv", expected: tuple[str, ...] = ("id",)) -> str:
+    file = path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UnreadableError) as error:
+        read_text_table(file, expected=expected)
+    return error.value.sentence("cohort.tables.t")
+
+
+def zipped(**members: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xd0\xcf\x11\xe0rest", "old Excel workbook (.xls)"),
+        (b"PAR1....", "Parquet"),
+        (gzip.compress(b"RDX3\n"), "R data file"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (zipped(a="x", b="y"), "zip of 2 files (a, b)"),
+        (zipped(**{"content.xml": "x", "mimetype": "y"}), "OpenDocument"),
+        (b"", "t.tsv is empty"),
+        (b" \n\n", "t.tsv is empty"),
+        (gzip.compress(HEAD.encode() * 50)[:25], "gzip data are cut or damaged"),
+        ("# one\n# two\n", "every line begins with #"),
+        ("id age note\nP1 4 x\n", "line 1: the header 'id age note' has no tab"),
+        ((HEAD + "P1\t4\tx\n").encode("utf-16-le"), "set cohort.tables.t.encoding=utf-16-le"),
+    ],
+)
+def test_what_is_no_text_table(tmp_path: Path, content: bytes | str, said: str) -> None:
+    assert said in refused(tmp_path, content)
+
+
+def test_a_byte_of_another_encoding_names_its_line(tmp_path: Path) -> None:
+    content = (HEAD + "P1\t4\tx\nP2\t5\tgrö\n").encode("latin-1")
+    said = refused(tmp_path, content)
+    assert "t.tsv, line 3: byte 0xf6 is no UTF-8" in said and "cohort.tables.t.encoding, e.g. to latin-1" in said
+
+
+def test_rows_of_other_lengths(tmp_path: Path) -> None:
+    assert "line 3 has 2 fields, fewer than its header" in refused(tmp_path, HEAD + "P1\t4\tx\nP2\t5\nP3\t6\tx\n")
+    assert "copy it anew" in refused(tmp_path, HEAD + "P1\t4\tx\nP2\t5\n")
+    assert "line 2 has 4 fields and its header 3 (line 1)" in refused(tmp_path, HEAD + "P1\t4\tx\ty\nP2\t5\tx\n")
+    assert "R writes row names so" in refused(tmp_path, HEAD + "1\tP1\t4\tx\n2\tP2\t5\tx\n")
+
+
+def test_lines_are_counted_as_an_editor_shows_them(tmp_path: Path) -> None:
+    content = '# c\nid,age,note\nP1,4,"a\nb"\n\nP2,5,y,z\n'
+    assert "line 6 has 4 fields" in refused(tmp_path, content, name="t.csv")
+
+
+def test_quotes_that_swallow_rows_or_do_not_close(tmp_path: Path) -> None:
+    rows = 'P1,4,"open\nP2,5,x\nP3,6,x"\nP4,7,x\n'
+    assert "line 2: a double quote opens and closes only in line 4" in refused(
+        tmp_path, "id,age,note\n" + rows, name="t.csv"
+    )
+    said = refused(tmp_path, "id,age,note\nP1,4,x\n" + 'P2,5,"open\nP3,6\n', name="t.csv")
+    assert "line 3: a double quote opens and does not close" in said
+
+
+def test_a_tsv_has_no_quoting(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text(HEAD + 'P1\t4\t"open\nP2\t5\tx\nP3\t6\t5" wide\n')
+    table = read_text_table(tmp_path / "t.tsv", expected=["id"]).frame
+    assert table["id"].tolist() == ["P1", "P2", "P3"] and table["note"].tolist() == ['"open', "x", '5" wide']
+
+
+def test_a_column_twice(tmp_path: Path) -> None:
+    content = "id\tage\tage\nP1\t4\t5\n"
+    assert "line 1: column 'age' stands twice in the header (columns 2, 3)" in refused(
+        tmp_path, content, expected=("id", "age")
+    )
+    (tmp_path / "t.tsv").write_text(content)
+    table = read_text_table(tmp_path / "t.tsv", expected=["id"])
+    assert list(table.frame) == ["id"] and "age" in table.notes[0], "what nobody reads may stand twice"
+
+
+def test_sheets_of_a_workbook(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["id", "age"])
+    book.active.append(["P1", 59.0])
+    book.create_sheet("labs").append(["id", "crp"])
+    path = tmp_path / "t.xlsx"
+    book.save(path)
+    with pytest.raises(UnreadableError, match="2 sheets \\(Sheet, labs\\)"):
+        read_text_table(path)
+    table = read_text_table(path, TableFormat(sheet="Sheet")).frame
+    assert table.loc[2].tolist() == ["P1", "59"]
+    with pytest.raises(UnreadableError, match="has no sheet 'x', but Sheet, labs"):
+        read_text_table(path, TableFormat(sheet="x"))
+    book.active["B2"] = "=1+1"
+    book.save(path)
+    with pytest.raises(UnreadableError, match="cell B2: a formula without its value"):
+        read_text_table(path, TableFormat(sheet="Sheet"))
