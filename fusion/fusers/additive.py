@@ -21,7 +21,7 @@ class AdditiveFuser(Fuser):
     multi-modal classification networks hard?", CVPR 2020). Here each modality keeps a path of its own to the
     head, as in late fusion; what they know together comes in through products (low-rank bilinear, Kim et al. 2017)
     behind a gate *z* that starts at zero (ReZero, Bachlechner et al. 2021). So they are learned late: where one
-    modality decides what another means, `CrossAttentionFuser` finds it sooner (docs/volumes.md).
+    modality decides what another means, `CrossAttentionFuser` finds it sooner (docs/experiments.md).
 
     The constants *c* are not learned, and that is their point: Adam moves every weight by about the learning rate
     a step, however small its gradient, so a learned factor would be undone in an epoch, while a constant
