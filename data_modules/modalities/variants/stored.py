@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_modules.cohort.known import known_ids
 from data_modules.errors import some
 from data_modules.ingest.variants.ingest import ORIGINS, Origin
-from data_modules.ingest.variants.store import VariantStore
 from data_modules.modalities.base import BaseModality
 from data_modules.modalities.quality import store_quality
 from data_modules.modalities.selected import choose, features_of, ranking_of
@@ -23,36 +22,15 @@ from data_modules.modalities.variants.match import match_variants
 from data_modules.modalities.variants.origin import OriginVariants
 from data_modules.modalities.variants.samples import left_out, owners, several_problem
 from data_modules.modalities.variants.settings import KINDS, FeatureSettings, Rules
+from data_modules.modalities.variants.store_ingest import StoreIngest
 from data_modules.patient_ids import PatientIds
 from fusion.contract import FeatureSpec, FusionError, Match, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from data_modules.cohort.source import CohortSource
     from data_modules.learned.selection import Selector
-
-
-class StoreIngest(Protocol):
-    """What brings variants into stores; `VariantIngest` for VCFs."""
-
-    @property
-    def origins(self) -> tuple[Origin, ...]: ...
-
-    def samples(self, origin: Origin) -> tuple[str, ...]: ...
-
-    def said(self, origin: Origin) -> Sequence[str]: ...
-
-    def check(self) -> list[str]: ...
-
-    def run(self, progress: Progress) -> Any: ...
-
-    @property
-    def folders(self) -> Mapping[Origin, Path]: ...
-
-    def stores(self) -> Mapping[Origin, VariantStore]: ...
 
 
 class StoredVariants(BaseModality):

@@ -1,0 +1,123 @@
+"""Rows of attributions.parquet: one a feature, a gene of a sum, a tile or a patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from fusion.attribution.gene_parts import split_sums
+from fusion.attribution.gradients import Attributed
+from fusion.attribution.members import ExplainedMember, Inputs, pool
+from fusion.contract import FittedModality
+
+LOGGED = "ln(1 + n)"
+"""Unit of counts that a modality gives as logarithms; tables here hold the counts."""
+
+
+_TEXTS = dict.fromkeys(("label", "gene", "consequence", "unit", "level"), object)
+
+
+def number_rows(
+    members: Sequence[ExplainedMember], inputs: Sequence[Inputs], found: Sequence[Attributed], name: str
+) -> pd.DataFrame:
+    """One row a feature that any member uses; a member without it says 0 of it.
+
+    Values and baselines are in original units, ``scaled · scale + center``: means over members that have the feature.
+    """
+    parts = []
+    for member, one, attributed in zip(members, inputs, found, strict=True):
+        scale = np.array([feature.scale for feature in member.specs[name].features])
+        center = np.array([feature.center for feature in member.specs[name].features])
+        known = one.masks[name][0].numpy()
+        levels = _levels(member.member.fitted[name])
+        value = np.where(known, one.tokens[name][0].double().numpy() * scale + center, np.nan)
+        names = [feature.name for feature in member.specs[name].features]
+        rows = pd.DataFrame(
+            {
+                "feature": names,
+                "label": [feature.label for feature in member.specs[name].features],
+                "gene": [feature.gene for feature in member.specs[name].features],
+                "consequence": [feature.consequence for feature in member.specs[name].features],
+                "unit": [feature.unit for feature in member.specs[name].features],
+                "value": value.round(6) + 0.0,  # float32 scaling leaves 1e-9 of an allele
+                "level": [_level(levels.get(feature), number) for feature, number in zip(names, value, strict=True)],
+                "baseline": member.baselines[name].mean.double().numpy() * scale + center,
+                "attribution": attributed.scores[name].double().numpy(),
+            }
+        )
+        parts.append(split_sums(rows, member, one, name))
+    together = pd.concat(parts, ignore_index=True)
+    if (ask := getattr(members[0].member.fitted[name], "carried", None)) is not None:
+        carried = ask(inputs[0].patient)
+        of_gene = together["gene"].where(together["value"] > 0).map(carried)
+        together["consequence"] = together["consequence"].where(together["consequence"].notna(), of_gene)
+    groups = together.groupby("feature", sort=False)
+    table = groups.agg(
+        label=("label", "first"),
+        gene=("gene", "first"),
+        consequence=("consequence", "first"),
+        unit=("unit", "first"),
+        value=("value", "mean"),
+        level=("level", "first"),
+        baseline=("baseline", "mean"),
+        attribution=("attribution", "sum"),
+        members=("attribution", "size"),
+    ).reset_index()
+    table = table.assign(modality=name, attribution=table["attribution"] / len(members))
+    logged = table["unit"] == LOGGED
+    counts = {key: table[key].where(~logged, np.expm1(table[key])) for key in ("value", "baseline")}
+    return table.assign(**counts, unit=table["unit"].where(~logged, "")).astype(_TEXTS)
+
+
+def _levels(fitted: FittedModality) -> dict[str, Sequence[str]]:
+    """Ordered columns whose numbers are positions of levels, as tables keep them."""
+    coded = fitted.state().config.get("coded", ())
+    return {part["column"]: part["levels"] for part in coded if part["coding"] == "ordered"}
+
+
+def _level(levels: Sequence[str] | None, position: float) -> str | None:
+    if levels is None or not np.isfinite(position):
+        return None
+    at = round(position)
+    # An imputed value may lie between two levels; it then has no name.
+    return levels[at] if abs(position - at) < 1e-3 and 0 <= at < len(levels) else None
+
+
+def token_rows(
+    members: Sequence[ExplainedMember], inputs: Sequence[Inputs], found: Sequence[Attributed], name: str
+) -> pd.DataFrame:
+    """One row a tile or a patch of a volume; `attention` is the mean pooling weight."""
+    item = inputs[0].items[name]
+    assert item is not None
+    attention = np.mean([_attention(member, one, name) for member, one in zip(members, inputs, strict=True)], axis=0)
+    attribution = np.mean([part.scores[name].double().numpy() for part in found], axis=0)
+    if members[0].specs[name].kind == "volume":
+        features = members[0].specs[name].features
+        named = {"feature": [one.name for one in features], "label": [one.label for one in features]}
+        table = pd.DataFrame({"modality": name, **named, "attribution": attribution, "attention": attention})
+        return table.assign(members=len(members))
+    coords = item.coords if item.coords is not None else np.full((len(item.mask), 2), -1)
+    source = item.source if item.source is not None else np.zeros(len(item.mask), dtype=np.int64)
+    return pd.DataFrame(
+        {
+            "modality": name,
+            "feature": [f"tile:{slide}:{x},{y}" for slide, (x, y) in zip(source, coords, strict=True)],
+            "label": [f"tile at {x}, {y}" for x, y in coords],
+            "attribution": attribution,
+            "attention": attention,
+            "slide": source,
+            "x": coords[:, 0],
+            "y": coords[:, 1],
+            "members": len(members),
+        }
+    )
+
+
+def _attention(member: ExplainedMember, one: Inputs, name: str) -> NDArray[np.float64]:
+    with torch.no_grad():
+        weights = pool(member.encoder(name), one.tokens[name], one.masks[name]).weights
+    return np.asarray(weights[0].double() if weights is not None else np.nan, dtype=np.float64)
