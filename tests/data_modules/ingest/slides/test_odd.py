@@ -160,7 +160,11 @@ def test_twelve_bits_of_sixteen(tmp_path: Path, pixels: np.ndarray) -> None:
     path = tmp_path / "slides/P1.ome.tif"
     dark = pixels.astype(np.uint16) * 16
     tifffile.imwrite(path, dark, **TILE, metadata=OME | {"SignificantBits": 12}, ome=True)
-    assert number_of_tiles(slides(tmp_path)) == 16
+    made = slides(tmp_path, tile={"mpp": 0.5, "max_tiles": None})
+    assert number_of_tiles(made) == 64
+    # Tiles of 64 of the slide's own pixels, from x 128 and y 256 on.
+    first = made.ingested.entries["P1.ome.tif"].tiles()[0]
+    np.testing.assert_array_equal(first.transpose(1, 2, 0), pixels[256:320, 128:192])
     tifffile.imwrite(path, dark, **TILE, metadata=OME, ome=True)
     (problem,) = slides(tmp_path).check()
     assert "samples reach 3,8" in problem and "Write SignificantBits" in problem

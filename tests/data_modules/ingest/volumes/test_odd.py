@@ -227,3 +227,15 @@ def test_one_volume_under_two_patients(tmp_path: Path, files: Any, volumes: Make
     files.nifti(tmp_path / "files/P2_t1.nii", files.ball())
     files.nifti(tmp_path / "files/P3_t1.nii", files.ball(seed=1))
     assert volumes().doubles == ("P1_t1.nii of P1 = P2_t1.nii of P2",)
+
+
+def test_several_frames_of_reference_are_said(tmp_path: Path, files: Any, volumes: Make) -> None:
+    folder = tmp_path / "files/P1"
+    files.series(folder, files.ball(), description="pre", number=1)
+    for path in files.series(folder, files.ball(seed=1), description="post", number=2, start=20):
+        files.change(path, FrameOfReferenceUID="1.2.3.4")
+    declared = {"time": "baseline", "intensity": "mr"}
+    made = volumes(sequences={"pre": declared | {"match": "pre"}, "post": declared | {"match": "post"}})
+    assert made.check() == []
+    assert "Of 1 patients (P1) the volumes are of several frames of reference" in str(made.account)
+    assert made.account.notable
