@@ -77,7 +77,7 @@ def train(run: Path, arguments: list[str], *, seed: int) -> float:
     command = [sys.executable, "-m", "fusion.train", *arguments, f"seed={seed}", f"output={run}"]
     begin = time.perf_counter()
     common = ["arms=[fusion]", "logger=none", "evaluation.draws=100", *resume]
-    subprocess.run([*command, *common], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([*command, *common], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begin
 
 
