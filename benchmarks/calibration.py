@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from fusion.apply.arms import FoldArms
-from fusion.evaluation.metrics import auroc, calibration_in_the_large, calibration_slope
+from fusion.evaluation.metrics import auroc, calibration_in_the_large, calibration_line
 from fusion.run.folder import RunFolder
 
 Floats = NDArray[np.float64]
@@ -122,7 +122,7 @@ def describe(labels: Floats, found: dict[str, Floats]) -> list[float]:
     once = np.ones((1, len(labels)))
     values = []
     for name in ("before", "after"):
-        values.append(float(calibration_slope(labels, found[name], once)[0]))
+        values.append(float(calibration_line(labels, found[name], once)[0, 0]))
         values.append(float(calibration_in_the_large(labels, found[name], once)[0]))
     return [*values, float(auroc(labels, found["after"], once)[0])]
 

@@ -8,7 +8,7 @@ from scipy.special import softmax
 
 from fusion.evaluation.calibration import fit_temperature
 from fusion.evaluation.class_calibration import calibration_error, class_slope, classwise_error, mean_shares
-from fusion.evaluation.metrics import calibration_slope
+from fusion.evaluation.metrics import calibration_line
 
 
 def drawn(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_with_two_classes_it_is_coxs_slope_also_of_a_draw() -> None:
     labels = (rng.random(200) < score).astype(np.int64)
     counts = rng.multinomial(200, np.full(200, 1 / 200)).astype(np.float64)
     both = np.stack([1 - score, score], axis=1)
-    expected = calibration_slope(labels.astype(float), score, np.stack([np.ones(200), counts]))
+    expected = calibration_line(labels.astype(float), score, np.stack([np.ones(200), counts]))[:, 0]
     assert class_slope(labels, both) == pytest.approx(expected[0], abs=1e-6)
     assert class_slope(labels, both, counts) == pytest.approx(expected[1], abs=1e-6)
 
