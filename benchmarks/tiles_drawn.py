@@ -85,7 +85,7 @@ def main() -> None:
         found = [tried(tiles, seed=seed) for seed in range(int(sys.argv[1]) if len(sys.argv) > 1 else 5)]
         areas = ", ".join(f"{area:.3f}" for area, _, _ in found)
         share, seconds = found[0][1], float(np.mean([one[2] for one in found]))
-        print(f"tiles_per_patient={tiles}: share seen {share:.3f}, AUROC {areas}, {seconds:.1f} s a network", flush=True)
+        print(f"tiles_per_patient={tiles}: share seen {share:.3f}, AUROC {areas}, {seconds:.0f} s each", flush=True)
 
 
 if __name__ == "__main__":
