@@ -41,6 +41,13 @@ def test_filters_by_hand():
     assert names(min_variance=0.2) == ("twice",)
 
 
+def test_prevalence_is_a_share_of_all_patients():
+    """Two of four carry it; of the three who are known these would be two thirds."""
+    X = pd.DataFrame({"half": [1.0, 1, 0, np.nan], "most": [1.0, 1, 1, 0]})
+    found = [Selector(method="none", min_prevalence=share).fit(X, np.array([1, 1, 0, 0])).names for share in (0.5, 0.6)]
+    assert found == [("half", "most"), ("most",)]
+
+
 def test_standardised_by_hand():
     values = np.array([[1.0, 5.0, np.nan], [3.0, 5.0, 2.0], [np.nan, 5.0, 4.0]])
     np.testing.assert_array_equal(standardised(values), [[-1, 0, 0], [1, 0, -1], [0, 0, 1]])

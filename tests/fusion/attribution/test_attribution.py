@@ -199,6 +199,25 @@ def test_every_method_gives_signed_values(members: list[ExplainedMember], method
     assert all(torch.isfinite(part).all() for part in found.scores.values())
 
 
+def test_input_x_gradient_is_the_slope_towards_the_baseline(members: list[ExplainedMember]) -> None:
+    """Their sum is the derivative of the score as all inputs move on from the baseline: by finite differences."""
+    member = members[0]
+    inputs = member.load("x")
+    found = attribute(member, inputs, method="input_x_gradient", steps=1)
+
+    def moved(share: float) -> float:
+        values = {}
+        for name, tokens in inputs.tokens.items():
+            start = member.baselines[name].mean.expand_as(tokens)
+            values[name] = start + share * (tokens - start)
+        return float(member.log_odds(values, inputs.masks))
+
+    slope = (moved(1.005) - moved(0.995)) / 0.01
+    total = sum(float(part.sum()) for part in found.scores.values())
+    assert abs(slope) > 0.02
+    assert total == pytest.approx(slope, rel=0.1)
+
+
 def test_unknown_methods_are_refused() -> None:
     with pytest.raises(FusionError, match="method: there is no 'magic'; choose integrated_gradients"):
         check_method("magic")

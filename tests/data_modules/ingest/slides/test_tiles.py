@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from data_modules.ingest.slides.settings import TileSettings
-from data_modules.ingest.slides.tiles import Grid, choose_tiles, read_tiles, tile_grid, to_rgb
+from data_modules.ingest.slides.tiles import Grid, _share_inside, choose_tiles, read_tiles, tile_grid, to_rgb
 from data_modules.ingest.slides.tissue import TissueMask
 
 
@@ -131,3 +131,12 @@ def test_what_was_not_scanned_is_glass() -> None:
     rgb = np.asarray(to_rgb(region))
     assert rgb[2, 1].tolist() == [10, 20, 30]
     assert (rgb[0] == 255).all()
+
+
+def test_the_share_of_a_tile_where_the_mask_is_scaled_otherwise_along_each_axis() -> None:
+    """A slide of 400 × 100 pixels under a mask of 4 columns and 2 rows: cells are 100 wide and 50 high."""
+    mask = np.array([[True, False, False, False], [True, True, False, False]])
+    coords = np.array([[0, 0], [50, 0], [100, 50], [150, 25], [300, 0]])
+    found = _share_inside(mask, coords, side=50, dimensions=(400, 100))
+    # The fourth reaches from the upper row, which is empty there, half into the lower one.
+    assert found == pytest.approx([1.0, 1.0, 1.0, 0.5, 0.0])

@@ -160,6 +160,15 @@ def test_selects_on_training_patients_alone_and_survives_the_disk(tmp_path: Path
         modality_of(tmp_path / "b", simulated(), patient_pattern="^(.*)-T$").restore(states[0])
 
 
+def test_scores_are_scaled_by_training_patients_alone(tmp_path: Path) -> None:
+    """Ploidy of P0 to P3 is 1, 2, 3, 4; the fifth patient's is 100 and has no part in mean and deviation."""
+    ploidies = (1, 2, 3, 4, 100)
+    text = HEADER + "".join(f"P{at}\t1\t1\t100\t{copies}\t0\n" for at, copies in enumerate(ploidies))
+    fitted = modality_of(tmp_path, text).fit(["P0", "P1", "P2", "P3"], np.array([0, 1, 0, 1]))
+    (ploidy,) = [feature for feature in fitted.spec.features if feature.name == "cna:ploidy"]
+    assert (ploidy.center, ploidy.scale) == (2.5, pytest.approx(np.sqrt(5 / 4)))
+
+
 def test_bad_settings_are_said_before_any_work(tmp_path: Path) -> None:
     assert "there is no file" in modality_of(tmp_path, HEADER + ROWS, file="gone.tsv").check()[0]
     assert "modality.cna.genes: there is no file" in modality_of(tmp_path, HEADER + ROWS, genes="gone.bed").check()[0]
