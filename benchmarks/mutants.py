@@ -2,9 +2,9 @@
 
     python benchmarks/mutants.py --seed 1 --number 60 [--integration] [--only data_modules/folds]
 
-Both packages are copied to a temporary folder; there each mutant runs the tests that mirror its file (``a/b.py`` →
-``tests/a/test_b.py``, else the nearest folder of tests above). Survivors are printed as what was and what became of it:
-each wants a test, or an argument that it changes nothing.
+Both packages are copied to a temporary folder; there each mutant runs the tests of the folder that mirrors its own
+(``a/b.py`` → ``tests/a/``, else the nearest above). Survivors are printed as what was and what became of it: each wants
+a test, or an argument that it changes nothing.
 """
 
 from __future__ import annotations
@@ -111,12 +111,11 @@ def replaced(tree: ast.Module, node: ast.AST, made: ast.AST, above: list[ast.AST
 
 
 def tests_of(path: Path, root: Path, *, integration: bool) -> list[str]:
-    """The tests that mirror a file."""
+    """The folder of tests that mirrors a file's, or the nearest above."""
     folder = root / "tests" / path.parent
-    named = folder / f"test_{path.stem}.py"
-    while not named.is_file() and not any(folder.glob("test_*.py")):
+    while not any(folder.glob("test_*.py")):
         folder = folder.parent
-    found = [named] if named.is_file() else sorted(folder.glob("test_*.py"))
+    found = sorted(folder.glob("test_*.py"))
     return [*map(str, found), *([str(root / "tests" / "integration")] if integration else [])]
 
 

@@ -104,6 +104,7 @@ def test_too_few_patients_of_a_class():
     with pytest.raises(CohortError, match=r"2 training patients of a fold are 'yes', fewer than folds\.inner=3"):
         make_folds(make_cohort([0] * 40 + [1] * 3), outer=3, inner=3, seed=7)
     assert len(make_folds(make_cohort([0] * 40 + [1] * 5), outer=5, inner=3, seed=7)) == 5
+    assert len(make_folds(make_cohort([0] * 40 + [1] * 5), outer=5, inner=4, seed=7)) == 5  # four of four
 
 
 @pytest.mark.parametrize(

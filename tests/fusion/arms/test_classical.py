@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,6 +113,7 @@ def test_the_threshold_is_chosen_on_inner_scores(raw: Raw, labels: pd.Series, fo
     scores = ClassicalArm("classical_lr").fit(data, None, lambda: None)
     assert scores.threshold == choose_threshold(data.truth(scores.inner), scores.inner.to_numpy())
     assert abs(scores.threshold - 0.5) > 0.05
-    table = _predictions(rare, data, {"classical_lr": scores})
+    cohort: Any = SimpleNamespace(labels=rare, sites=None, groups=None, patient_ids=tuple(rare.index))
+    table = _predictions(SimpleNamespace(folds={}), cohort, data, {"classical_lr": scores})
     assert (table["threshold"] == scores.threshold).all()
     assert table["label"].tolist() == rare.loc[list(data.fold.test)].tolist()
