@@ -10,6 +10,19 @@ of a million cases; the truth of a gain is 0. Columns:
 - *now*: `fusion.evaluation`: BCa for values, Student's with estimated degrees of freedom for gains, Obuchowski's
   variance for DeLong's interval.
 
+Measured in 18 minutes on two busy cores (some 4 minutes of processor time each), per cent, `now` in AUROC, Brier score,
+accuracy, gain and DeLong's interval:
+
+    groups  cases  prevalence  AUROC  labels of  before: AUROC, gain  percentile: AUROC, gain  now
+        40     25         0.4   0.75  group           44.0  42.2          92.3  93.0           94.1 94.0 94.5 94.8 94.6
+        40     10         0.4   0.85  group           60.5  67.0          92.2  94.1           95.2 95.1 95.2 96.9 96.7
+        40     10         0.4   0.75  case            92.8  90.2          94.0  94.2           94.8 94.8 95.1 95.8 95.7
+        60     10         0.3   0.75  group           60.0  63.0          93.4  93.9           94.7 94.5 95.6 95.7 95.7
+       100      3         0.4   0.85  group           87.8  85.8          94.5  94.4           95.8 95.7 96.3 95.9 95.7
+        30     10         0.4   0.75  group           54.2  59.8          92.3  92.7           95.0 94.3 95.8 95.4 95.3
+        20     10         0.4   0.75  group           56.5  62.0          92.0  91.4           95.0 95.0 96.2 95.5 95.4
+        20     10         0.4   0.75  case            92.5  89.8          91.5  93.3           94.8 94.2 95.0 95.7 95.3
+
 The exit code is 1 where *now* leaves 93 to 97 % in a row of 40 groups or more.
 """
 

@@ -7,6 +7,17 @@ gains lies below 0. *Now* is `fusion.evaluation.verdict`. Rows in which fusion d
 and what the order of verdicts does; the margin of non-inferiority is 0.05. No network is trained: rates through real
 training hold the luck of training too.
 
+Measured, per cent of 2,000 runs a row (4 minutes of processor time; 32 minutes on two busy cores). *Worse* is corrected
+at 95 % of both sides together, so equal arms are called so in about 2 %:
+
+    correlation  AUROC of fusion, others  before: supported, worse  now: supported, worse, non-inferior, not shown
+    0.5          0.75  0.75                 0.1   9.7                 0.1   1.9   4.2  93.8
+    0.8          0.75  0.75                 0.1  10.1                 0.1   1.8  17.5  80.5
+    0.8          0.70  0.75                 0.0  84.5                 0.0  59.7   0.1  40.2
+    0.8          0.65  0.75                 0.0  99.9                 0.0  99.0   0.0   1.0
+    0.8          0.80  0.75                23.4   0.1                20.8   0.0  75.0   4.2
+    0.8          0.85  0.75                97.4   0.0                96.8   0.0   3.2   0.0
+
 The exit code is 1 where equal arms are called *worse* in more than 6.4 % of runs (5 % and three standard errors).
 """
 

@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from fusion.evaluation.delong import delong_components, delong_gain
-from fusion.evaluation.intervals import resample
+from fusion.evaluation.intervals import degrees_of_freedom, resample
 from fusion.evaluation.metrics import auroc
 
 
@@ -66,8 +66,8 @@ def test_groups_by_obuchowskis_sums_written_out() -> None:
     s11 = 30 / 29 * (ten * zero).sum()
     error = np.sqrt(s10 / positives + s01 / negatives + 2 * s11 / (positives * negatives))
     assert gain.value == pytest.approx(sums["first"][2] - sums["second"][2])
-    quantile = (gain.high - gain.value) / error
-    assert stats.t.ppf(0.975, 29) - 1e-9 <= quantile <= stats.t.ppf(0.975, 3)
+    freedom = degrees_of_freedom(ten / positives + zero / negatives, 30)
+    assert gain.high - gain.value == pytest.approx(stats.t.ppf(0.975, freedom) * error)
 
 
 def test_one_group_with_positives_has_no_interval() -> None:

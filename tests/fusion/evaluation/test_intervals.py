@@ -53,6 +53,21 @@ def test_an_interval_is_scipys_bca_but_for_its_width() -> None:
     assert mine.high > centre[1][0] + 0.003
 
 
+def test_skewness_moves_the_interval_as_efron_has_it() -> None:
+    """Of a mean the acceleration is Σ(x - x̄)³ / 6(Σ(x - x̄)²)^1.5 and the shift about as much."""
+    values = np.random.default_rng(0).exponential(size=40) ** 2
+    plan = resample(np.arange(40), 20_000, seed=0)
+    drawn = mean(values, plan)
+    centred = values - values.mean()
+    skew = (centred**3).sum() / (6 * (centred**2).sum() ** 1.5)
+    shift = stats.norm.ppf((plan.bootstrap(drawn) < values.mean()).mean())
+    z = shift + np.array([-1, 1]) * np.sqrt(40 / 39) * stats.t.ppf(0.975, 39)
+    expected = np.quantile(plan.bootstrap(drawn), stats.norm.cdf(shift + z / (1 - skew * z)))
+    found = plan.value(drawn)
+    assert skew > 0.05
+    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=1e-6)
+
+
 def test_few_units_widen_an_interval() -> None:
     """Of a mean of symmetric values: the width of Student's interval of the same values."""
     values = np.concatenate([np.linspace(-1, 1, 12)])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fusion.contract import CohortSpec, EndpointSpec, Fold, InnerFold
-from fusion.protocol.crossval import _fold_data, fold_seed
+from fusion.protocol.crossval import _fold_data, _predictions, fold_seed
 from fusion.protocol.setup import Setup
 
 IDS = [f"P{number}" for number in range(9)]
@@ -75,3 +75,25 @@ def test_every_outer_fold_has_a_seed_of_its_own() -> None:
     assert len(seeds) == 20 * 50
     assert fold_seed(7, folds[13]) == 7 * 1009 + 101 + 3
     assert 0 <= fold_seed(2**40, folds[0]) < 2**31
+
+
+@pytest.mark.parametrize("site", ["stratify", "group"])
+def test_predictions_say_which_patients_folds_keep_together(site: str) -> None:
+    families = pd.Series({"P6": "F1", "P7": "F1"})
+    sites = pd.Series({one: "north" if one in ("P7", "P8") else "south" for one in IDS})
+    cohort: Any = SimpleNamespace(patient_ids=tuple(IDS), labels=pd.Series(0, index=IDS), groups=families, sites=sites)
+    data: Any = SimpleNamespace(
+        fold=FOLD,
+        endpoint=SimpleNamespace(name="response"),
+        outcome=SimpleNamespace(columns=lambda scores: {"score": scores}),
+    )
+    arm: Any = SimpleNamespace(test=pd.Series(0.5, index=IDS), threshold=0.5)
+    config: Any = SimpleNamespace(folds={"site": site})
+    table = _predictions(config, cohort, data, {"fusion": arm, "late": arm}).set_index(["arm", "patient_id"])["group"]
+    for name in ("fusion", "late"):
+        groups = table[name]
+        if site == "stratify":
+            assert groups["P6"] == groups["P7"] == "F1"
+            assert pd.isna(groups["P8"])
+        else:  # the family joins both sites
+            assert groups["P6"] == groups["P7"] == groups["P8"]

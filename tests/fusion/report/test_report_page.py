@@ -259,6 +259,12 @@ def test_cohort_flow_and_overlap_by_hand() -> None:
     assert table["totals"] == {"slides": 2, "clinical": 3}
 
 
+def test_confusion_by_hand_calls_a_score_on_the_threshold() -> None:
+    rows = {"arm": "fusion", "repeat": 0, "score": [0.5, 0.5, 0.4, 0.6], "label": [1, 0, 1, 0], "threshold": 0.5}
+    found = sections.confusion(pd.DataFrame(rows), "fusion")
+    assert [found[name] for name in ("tp", "fp", "fn", "tn")] == [1, 2, 1, 0]
+
+
 def test_what_ingest_read_and_dropped(tmp_path: Path, make_run: Callable[..., RunFolder]) -> None:
     run = make_run(tmp_path / "run")
     figure = tmp_path / "samples.png"
