@@ -14,8 +14,8 @@ import pandas as pd
 import pydicom
 import pytest
 
-from data_modules.ingest.volumes.read import read_volume
 from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.read import read_volume
 from data_modules.sources.simulated.source import truth_folder
 from data_modules.sources.simulated_mri import SimulatedMri, write_cohort
 from data_modules.sources.simulated_mri.cohort import draw
