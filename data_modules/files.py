@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,8 +14,9 @@ from pathlib import Path
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file in the same folder, then rename it over `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: numpy and pandas choose or append a format by it.
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    # The suffix stays last: numpy and pandas choose or append a format by it. Random, for two containers may have the
+    # same process number, and threads of one process do.
+    partial = path.with_name(f".partial-{secrets.token_hex(8)}-{path.name}")
     try:
         write(partial)
         partial.replace(path)

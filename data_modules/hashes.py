@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from data_modules.files import replace_file
 
-_CHUNK = 1 << 20
+_READERS = 4
+"""Threads that read files: hashing lets other threads run."""
 
 
 def write_text_atomic(path: Path, text: str) -> None:
@@ -18,26 +20,26 @@ def write_text_atomic(path: Path, text: str) -> None:
     replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
-def file_hash(path: Path, *, memo: Path | None = None) -> str:
+def file_hash(path: Path, *, memo: Path | None = None, again: bool = False) -> str:
     """SHA-256 of a file's bytes.
 
     Args:
         path: the file.
-        memo: cache folder in which the result is remembered by path, size and modification time, so that gigabytes are
-            read once; None reads the file anew.
+        memo: cache folder in which the result is remembered by path and by what the file system says of the file, so
+            that gigabytes are read once; None reads the file anew.
+        again: read the file whatever is remembered of it, and remember that.
     """
     path = Path(path).resolve()
-    remembered = None if memo is None else remembered_hash(path, memo=memo)
+    remembered = None if memo is None or again else remembered_hash(path, memo=memo)
     if remembered is not None:
         return remembered
-    stamp = _stamp(path)
-    digest = hashlib.sha256()
+    stamp = file_stamp(path)
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    if memo is not None:
-        write_text_atomic(_note(path, memo), json.dumps({"stamp": stamp, "sha256": digest.hexdigest()}))
-    return digest.hexdigest()
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    # A file that was written to meanwhile has a hash of neither state: it is not remembered.
+    if memo is not None and file_stamp(path) == stamp:
+        write_text_atomic(_note(path, memo), json.dumps({"stamp": stamp, "sha256": digest}))
+    return digest
 
 
 def remembered_hash(path: Path, *, memo: Path) -> str | None:
@@ -45,14 +47,44 @@ def remembered_hash(path: Path, *, memo: Path) -> str | None:
     path = Path(path).resolve()
     try:
         remembered = json.loads(_note(path, memo).read_text(encoding="utf-8"))
-        return str(remembered["sha256"]) if remembered["stamp"] == _stamp(path) else None
+        return str(remembered["sha256"]) if remembered["stamp"] == file_stamp(path) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None  # absent or damaged: hash again
 
 
-def _stamp(path: Path) -> list[str | int]:
+def file_hashes(
+    files: Mapping[str, Path],
+    *,
+    memo: Path,
+    again: bool = False,
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, str]:
+    """SHA-256 of many files, several read at once.
+
+    Args:
+        files: name → file; of a folder each file below it counts, named after it.
+        memo: see `file_hash`.
+        again: see `file_hash`.
+        told: after every file, with how many are done and how many there are.
+    """
+    every = {
+        inner if part == path else f"{inner}/{part.relative_to(path).as_posix()}": part
+        for inner, path in files.items()
+        for part in ([path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file()))
+    }
+    found: dict[str, str] = {}
+    with ThreadPoolExecutor(_READERS) as pool:
+        hashed = pool.map(lambda path: file_hash(path, memo=memo, again=again), every.values())
+        for done, (name, digest) in enumerate(zip(every, hashed, strict=True), start=1):
+            found[name] = digest
+            told(done, len(every))
+    return found
+
+
+def file_stamp(path: Path) -> list[str | int]:
+    """What changes when a file does: ctime also where its size and modification time were restored."""
     facts = path.stat()
-    return [str(path), facts.st_size, facts.st_mtime_ns]
+    return [str(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino]
 
 
 def _note(path: Path, memo: Path) -> Path:

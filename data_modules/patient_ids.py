@@ -52,6 +52,15 @@ class PatientIds:
     sheet: Mapping[str, str] | None = None
     root: Path = field(default_factory=Path)
 
+    @property
+    def files(self) -> list[Path]:
+        """The sample sheet, where there is one."""
+        return (
+            []
+            if self.sheet is None or not self.sheet.get("file")
+            else [self.root / Path(str(self.sheet["file"])).expanduser()]
+        )
+
     def check(self, *, key: str) -> list[str]:
         """Problems of the mapping itself; `key` is the config key of the modality, e.g. ``modality.slides``."""
         if self.pattern is not None and self.sheet is not None:

@@ -41,15 +41,17 @@ def explain(config: DictConfig) -> None:
     from fusion.attribution.truth import check_truth
     from fusion.protocol.progress import JobProgress
     from fusion.report.attribution import write_pages
+    from fusion.run.files import locked, remove_partial
     from fusion.run.folder import RunFolder
 
     check_method(config.method)
     check_truth(config.truth)
-    folder = RunFolder.open(config.run)
+    folder = RunFolder.open(config.run, trust=config.trust)
     patients = plan_patients(folder, config)
     settings = Settings(arm=config.arm, method=config.method, steps=config.steps, tiles=config.tiles)
     key = settings_key(settings, folder.record()["files"], repeat=config.repeat, anonymise=config.anonymise)
-    with JobProgress() as progress:
+    with locked(Path(config.output)), JobProgress() as progress:
+        remove_partial(Path(config.output), ["parts", "patients"])
         # Everything learned comes from the run folder; patients' files are read where the run read them.
         with progress.timed("cohort"):
             setup, merged = open_run_setup(folder, config, patients, progress)

@@ -42,14 +42,16 @@ def predict(config: DictConfig) -> None:
     from fusion.protocol.progress import JobProgress
     from fusion.protocol.setup import open_setup
     from fusion.report.applied import write_applied_report
+    from fusion.run.files import locked, remove_partial
     from fusion.run.folder import RunFolder
 
-    folder = RunFolder.open(config.run)
+    folder = RunFolder.open(config.run, trust=config.trust)
     output = Path(config.output)
     refuse_existing(output, overwrite=config.overwrite)
     trained = folder.cohort_spec()
     merged, undeclared = merge(folder.config(), config, endpoint=trained.endpoint.name, asked=asked_for())
-    with JobProgress() as progress:
+    with locked(output), JobProgress() as progress:
+        remove_partial(output, ["figures"])
         setup = open_setup(merged, progress, require_labels=False, require_modalities=False)
         setup.absent.update(undeclared)
         refuse_other_build(trained, setup.cohort.spec)
@@ -69,9 +71,9 @@ def predict(config: DictConfig) -> None:
             min_match=config.min_match,
             progress=progress,
         )
-    applied = write_results(result, output, folder, setup, evaluation=config.evaluation, update=config.recalibrate)
-    binary = trained.endpoint.kind == "binary"
-    finish(applied, output, write_applied_report(output, applied, result.matches, folder) if binary else None)
+        applied = write_results(result, output, folder, setup, evaluation=config.evaluation, update=config.recalibrate)
+        binary = trained.endpoint.kind == "binary"
+        finish(applied, output, write_applied_report(output, applied, result.matches, folder) if binary else None)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from fusion.config.command import run
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from fusion.protocol.progress import JobProgress
     from fusion.run.folder import RunFolder
 
 
@@ -34,77 +35,113 @@ def train(config: DictConfig) -> float:
     Raises:
         FusionError: what a user can mend, before any long work.
     """
+    from fusion.protocol.progress import JobProgress
+    from fusion.run.files import locked
+    from fusion.run.folder import RunFolder
+
+    check(config)
+    with locked(Path(config.output)), JobProgress() as progress:
+        folder = RunFolder.create(config.output, overwrite=config.overwrite, resume=config.resume)
+        if folder.status == "complete":
+            return already_finished(config, folder)
+        if config.resume:
+            progress.say(f"{'Beginning' if folder.status is None else 'Going on with'} {folder.path}.")
+        return _train(config, folder, progress)
+
+
+def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> float:
+    """What `train` does once the folder is its own."""
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
     from fusion.evaluation.outcome import outcome_of
     from fusion.protocol.crossval import units
-    from fusion.protocol.progress import JobProgress
     from fusion.protocol.setup import open_setup
     from fusion.protocol.workers import run_folds
+
+    # Patients: those with a label and at least one modality. Everyone else is listed with the reason.
+    with progress.timed("cohort"):
+        setup = open_setup(config, progress)
+        cohort = setup.cohort
+        # Folds that cannot be are refused before the long work; whom ingest leaves is not known yet.
+        instantiate(config.folds, cohort, path=None, seed=config.seed)
+        folder.begin(
+            config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]
+            cohort=cohort.spec,
+            seed=config.seed,
+            command=sys.orig_argv,
+            inputs=setup.inputs(progress, verify=config.verify),
+        )
+
+    # Ingest decides per genotype or per tile, so it runs once for all folds. Who has a modality is known after it.
+    with progress.timed("ingest"):
+        setup = setup.prepare(progress)
+        cohort = setup.cohort
+        folder.write_spec(cohort.spec)
+        folder.write_cohort(cohort.reconciliation)
+        # Folds are drawn before anything is learned; every arm uses the same.
+        folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
+        quality = {name: modality.quality() for name, modality in setup.modalities.items()}
+        folder.write_quality(quality)
+        said = [sentence for parts in quality.values() for part in parts for sentence in part.said]
+        for sentence in dict.fromkeys([*cohort.notes, *said]):
+            progress.say(f"Note: {sentence}")
+
+    # Each outer fold: fit, choose and calibrate on its training part, score its test part once.
+    with progress.timed("folds"):
+        pending = [fold for fold in folds if fold.name not in folder.finished_folds()]
+        progress.start("Training arms on folds", units(config, list(setup.modalities), pending))
+        results = run_folds(config, setup, pending, lambda fold: folder.models(fold.name), progress.advance)
+        for fold, result in results:
+            folder.save_fold(fold.name, result)
+
+    # Every patient now has one out-of-fold prediction per arm and repeat: score, compare, report.
+    with progress.timed("evaluation"):
+        predictions = folder.gather([fold.name for fold in folds])
+        outcome = outcome_of(cohort.spec.endpoint)
+        metrics = outcome.evaluate(
+            predictions,
+            draws=config.evaluation.draws,
+            seed=config.seed,
+            simulated=cohort.spec.simulated,
+            modalities=len(setup.modalities),
+            margin=config.evaluation.get("margin"),
+        )
+        folder.write_metrics(metrics)
+        folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
+    folder.finish(seconds=progress.seconds, steps=progress.steps)
+    return publish(config, folder)
+
+
+def publish(config: DictConfig, folder: RunFolder) -> float:
+    """Report, logger and summary of a finished run, the first two once; what `train` returns."""
+    from fusion.evaluation.outcome import outcome_of
     from fusion.report.console import print_summary
     from fusion.report.page import write_report
-    from fusion.run.folder import RunFolder
 
-    check(config)
-    folder = RunFolder.create(config.output, overwrite=config.overwrite, resume=config.resume)
-    with JobProgress() as progress:
-        # Patients: those with a label and at least one modality. Everyone else is listed with the reason.
-        with progress.timed("cohort"):
-            setup = open_setup(config, progress)
-            cohort = setup.cohort
-            # Folds that cannot be are refused before the long work; whom ingest leaves is not known yet.
-            instantiate(config.folds, cohort, path=None, seed=config.seed)
-            folder.begin(
-                config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]
-                cohort=cohort.spec,
-                seed=config.seed,
-                command=sys.orig_argv,
-            )
-
-        # Ingest decides per genotype or per tile, so it runs once for all folds. Who has a modality is known after it.
-        with progress.timed("ingest"):
-            setup = setup.prepare(progress)
-            cohort = setup.cohort
-            folder.write_spec(cohort.spec)
-            folder.write_cohort(cohort.reconciliation)
-            # Folds are drawn before anything is learned; every arm uses the same.
-            folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
-            quality = {name: modality.quality() for name, modality in setup.modalities.items()}
-            folder.write_quality(quality)
-            said = [sentence for parts in quality.values() for part in parts for sentence in part.said]
-            for sentence in dict.fromkeys([*cohort.notes, *said]):
-                progress.say(f"Note: {sentence}")
-
-        # Each outer fold: fit, choose and calibrate on its training part, score its test part once.
-        with progress.timed("folds"):
-            pending = [fold for fold in folds if fold.name not in folder.finished_folds()]
-            progress.start("Training arms on folds", units(config, list(setup.modalities), pending))
-            results = run_folds(config, setup, pending, lambda fold: folder.models(fold.name), progress.advance)
-            for fold, result in results:
-                folder.save_fold(fold.name, result)
-
-        # Every patient now has one out-of-fold prediction per arm and repeat: score, compare, report.
-        with progress.timed("evaluation"):
-            predictions = folder.gather([fold.name for fold in folds])
-            outcome = outcome_of(cohort.spec.endpoint)
-            metrics = outcome.evaluate(
-                predictions,
-                draws=config.evaluation.draws,
-                seed=config.seed,
-                simulated=cohort.spec.simulated,
-                modalities=len(setup.modalities),
-                margin=config.evaluation.get("margin"),
-            )
-            folder.write_metrics(metrics)
-            folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
-        folder.finish(seconds=progress.seconds, steps=progress.steps)
-        with progress.timed("report"):
-            write_report(folder)
-    log(config, folder, cohort.spec.simulated, metrics)
+    if not folder.record().get("published"):
+        write_report(folder)
+        log(config, folder)
+        folder.note(published=True)
     print_summary(folder)
     inner = folder.inner()
-    return float(inner.loc[inner["arm"] == "fusion", outcome.chosen].mean())
+    return float(inner.loc[inner["arm"] == "fusion", outcome_of(folder.cohort_spec().endpoint).chosen].mean())
+
+
+def already_finished(config: DictConfig, folder: RunFolder) -> float:
+    """What `resume` makes of a finished run: nothing, or a report that a kill prevented.
+
+    Raises:
+        FusionError: it is finished with another configuration.
+    """
+    from omegaconf import OmegaConf
+
+    from fusion.run.integrity import refuse_another_run
+
+    today: Any = OmegaConf.to_container(config, resolve=True)
+    refuse_another_run(folder.path, config=(folder.config(), today), inputs=[])
+    sys.stderr.write(f"{folder.path}: this run is finished; there is nothing to do.\n")
+    return publish(config, folder)
 
 
 def check(config: DictConfig) -> None:
@@ -128,14 +165,14 @@ def check(config: DictConfig) -> None:
     require_space(Path(config.output), SPACE, key="output")
 
 
-def log(config: DictConfig, folder: RunFolder, simulated: bool, metrics: dict[str, Any]) -> None:
+def log(config: DictConfig, folder: RunFolder) -> None:
     """Hand curves, metrics and figures of the finished run to the logger that `config` names."""
     from fusion.report.loggers import open_logger
 
     patients = folder.cohort()["patient_id"].tolist()
-    with open_logger(config, folder.path, simulated=simulated, patient_ids=patients) as logger:
+    with open_logger(config, folder.path, simulated=folder.cohort_spec().simulated, patient_ids=patients) as logger:
         logger.log_curves(folder.curves())
-        logger.log_metrics(metrics["arms"])
+        logger.log_metrics(folder.metrics()["arms"])
         logger.log_figures(sorted(folder.figures_path.glob("*.png")))
 
 

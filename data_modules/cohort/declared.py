@@ -14,11 +14,24 @@ from data_modules.cohort.columns import Column, Time, plain, table_spec
 from data_modules.cohort.endpoint import read_endpoint
 from data_modules.cohort.tables import ReadTable, read_table
 from data_modules.errors import CohortError, Problem, some
-from data_modules.hashes import file_hash
-from fusion.contract import Progress
+from data_modules.hashes import file_hash, file_hashes
+from fusion.contract import FusionError, Progress
 
 STAMP = "SIMULATED.json"
 """The file whose presence in a root marks everything made of it as simulated."""
+
+
+def refuse_writing(root: Path, **settings: object) -> None:
+    """In place of a generator, where only files that are there already may be read.
+
+    Raises:
+        FusionError: always: it is called where they are not.
+    """
+    del settings
+    raise FusionError(
+        f"{root.absolute()}: the simulated cohort that the run read is not there, and explaining a run writes none. "
+        "Point root=<folder> to it, or to where it is to be written anew."
+    )
 
 
 class CohortFiles:
@@ -219,6 +232,24 @@ class CohortFiles:
                     )
                 )
         return [declared[name] for name in columns if name in declared], problems
+
+    def input_hashes(
+        self, files: Sequence[Path], *, again: bool, told: Callable[[int, int], None] = lambda done, total: None
+    ) -> dict[str, str]:
+        """Of the tables and of other files that modalities read: path below the root (else whole) → SHA-256.
+
+        Args:
+            files: of modalities; folders stand for all below them.
+            again: read every file; else those that the file system says changed since they were last read.
+            told: after every file, with how many are done and how many there are.
+        """
+        tables = [self.root / spec.file for spec in self.specs.values() if spec.file]
+        root = self.root.resolve()
+        named = {}
+        for path in dict.fromkeys(Path(one).resolve() for one in (*tables, self.root / STAMP, *files)):
+            if path.exists():
+                named[path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)] = path
+        return file_hashes(named, memo=self.cache, again=again, told=told)
 
     def hashes(self) -> dict[str, str]:
         """File → SHA-256, of the tables and the simulation's stamp."""

@@ -15,6 +15,8 @@ from data_modules.files import find_files
 from fusion.contract import FittedModality, FusionError, Item, Match, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
@@ -62,6 +64,11 @@ class BaseModality(ABC):
     def account(self) -> Account | None:
         """What became of the files or samples that were found, for the console; None where nothing is sorted out."""
         return None
+
+    @property
+    def input_files(self) -> Sequence[Path]:
+        """All that it reads besides the cohort's tables: nothing, unless a subclass says so."""
+        return ()
 
     @abstractmethod
     def check(self) -> list[str]:

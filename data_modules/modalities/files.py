@@ -15,6 +15,8 @@ from data_modules.modalities.base import BaseModality, no_files, stray_problem
 from data_modules.patient_ids import below
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from data_modules.cohort.source import CohortSource
     from data_modules.modalities.settings import FileSettings
 
@@ -95,6 +97,11 @@ class FileModality(BaseModality):
     @cached_property
     def _mapped(self) -> tuple[dict[Path, str], list[Path]]:
         return self._ids.map_files(self.paths, told=self.told_patients())
+
+    @property
+    def input_files(self) -> Sequence[Path]:
+        """Every file that the patterns match, and the sample sheet."""
+        return [*self._listing.found, *self._ids.files]
 
     @cached_property
     def by_patient(self) -> dict[str, list[Path]]:

@@ -6,7 +6,6 @@ members, and the chosen classical arm is the one that the fold's inner folds cho
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from fusion.arms.classical import features, model_logits
 from fusion.arms.combined import average
 from fusion.contract import EndpointSpec, FittedModality, FusionError, Modality
 from fusion.evaluation.outcome import outcome_of
+from fusion.run.bounded import plain_name, read_json
 from fusion.run.state import load_estimator, load_state
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _kept(folder: Path, arm: str) -> dict[str, Any]:
         FusionError: there is none, or it cannot be read.
     """
     try:
-        return dict(json.loads((folder / arm / "arm.json").read_text(encoding="utf-8")))
+        return dict(read_json(folder / plain_name(arm, where="arm") / "arm.json"))
     except (OSError, ValueError) as error:
         arms = ", ".join(sorted(path.parent.name for path in folder.glob("*/arm.json"))) or "none"
         raise FusionError(f"{folder}: keeps no arm {arm!r} that can be read ({error}); there are {arms}.") from error

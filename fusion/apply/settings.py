@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import CohortSpec, FusionError
+from fusion.run.bounded import read_json
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -158,7 +158,7 @@ def refuse_arm(folder: RunFolder, arm: str, have: Sequence[str]) -> None:
     if arm not in kept:
         raise FusionError(f"arm: the run keeps no arm {arm!r}; there are {', '.join(sorted(kept)) or 'none'}.")
     first = next(path for path in found if path.parent.name == arm)
-    reads = json.loads(first.read_text(encoding="utf-8")).get("modalities")  # classical models read all of them
+    reads = read_json(first).get("modalities")  # classical models read all of them
     if reads is not None and not set(reads) & set(have):
         raise FusionError(f"arm: {arm!r} reads {', '.join(reads)}, of which the cohort has no file.")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,15 @@ from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionErr
 from fusion.evaluation.outcome import Calibrator, outcome_of
 from fusion.network.fitting import load_weights, predict_scores
 from fusion.network.model import FusionModel, build_model
+from fusion.run.bounded import plain_name, read_json
 from fusion.run.state import load_state
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_HEADER = 1 << 20
+"""Bytes by which a model may exceed its file: buffers that are not kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +116,7 @@ def load_members(
         FusionError: the run kept no such arm, a file of it cannot be read, or the cohort has nothing that it reads.
     """
     try:
-        kept = json.loads((folder / arm / "arm.json").read_text(encoding="utf-8"))
+        kept = read_json(folder / plain_name(arm, where="arm") / "arm.json")
     except OSError as error:
         arms = sorted(path.parent.name for path in folder.glob("*/member0.safetensors"))
         raise FusionError(f"{folder}: keeps no network arm {arm!r}; there are {', '.join(arms) or 'none'}.") from error
@@ -121,13 +126,12 @@ def load_members(
     averages_logits = stored.get("of") == MEAN_LOGIT
     for path in sorted((folder / arm).glob("member*.safetensors")):
         index = int(path.stem.removeprefix("member"))
-        specs = {
-            name: spec_from_json(content)
-            for name, content in json.loads(path.with_suffix(".json").read_text(encoding="utf-8")).items()
-        }
+        specs = {name: spec_from_json(content) for name, content in read_json(path.with_suffix(".json")).items()}
         if not set(specs) & set(modalities):
             raise FusionError(f"arm: {arm!r} reads {', '.join(specs)}, of which the cohort has no file.")
-        model = build_model(_without_pretraining(config.model), specs, endpoint, seed=0)
+        plain = _without_pretraining(config.model)
+        _refuse_large(partial(build_model, plain, specs, endpoint, seed=0), path)
+        model = build_model(plain, specs, endpoint, seed=0)
         load_weights(model, path)
         fitted = {
             name: modalities[name].restore(load_state(folder / "modalities" / f"member{index}", name))
@@ -143,6 +147,27 @@ def load_members(
             calibrator=calibrator,
             averages_logits=averages_logits,
             single=single,
+        )
+
+
+def _refuse_large(build: Callable[[], FusionModel], weights: Path) -> None:
+    """A configuration may name any width: what it describes must be what the weights' file holds.
+
+    Raises:
+        FusionError: the model would need more memory than its weights take on the disk.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):  # shapes without memory
+            described = sum(part.numel() * part.element_size() for part in build().state_dict().values())
+    except (NotImplementedError, RuntimeError):
+        return  # a part that computes while it is built; loading compares its weights' shapes
+    held = weights.stat().st_size
+    if described > held + _HEADER:
+        raise FusionError(
+            f"{weights}: has {held / 1e6:.1f} MB of weights, and config.yaml describes a model of "
+            f"{described / 1e6:.1f} MB. The run folder was altered; restore it."
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from fusion.apply.trained import load_members
 from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import Settings, explain_patient
 from fusion.attribution.store import Store
-from fusion.protocol.workers import end_with_parent
+from fusion.contract import FusionError
+from fusion.protocol import pool
 
 if TYPE_CHECKING:
     from fusion.contract import EndpointSpec
@@ -116,47 +116,36 @@ def chunks(fold: str, models: Path, train: Any, patients: Sequence[tuple[str, st
     ]
 
 
-_worker: Worker | None = None
-_steps: Any = None
-
-
 def _run_in_pool(job: Job, tasks: Sequence[Task], step: Callable[[int], None], count: int) -> None:
-    import multiprocessing
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-
-    # Spawned, not forked: OpenMP and OpenSlide do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    steps = context.Queue()
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(job, steps)) as pool:
-        pending = {pool.submit(_run_task, task) for task in tasks}
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                while not steps.empty():
-                    step(steps.get())
-                for future in done:
-                    future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        while not steps.empty():
-            step(steps.get())
+    try:
+        for _ in pool.run_tasks(tasks, workers=count, start=_start, arguments=(job,), told=lambda task, told: step(1)):
+            pass
+    except pool.TaskFailedError as error:
+        raise _failed(error, count) from error
 
 
-def _start(job: Job, steps: Any) -> None:
+def _failed(error: pool.TaskFailedError[Task], count: int) -> Exception:
+    """Whose explanation failed, and what may help."""
+    named = ", ".join(name for _, name in error.task.patients[:3])
+    where = f"Explaining {named}{' …' if len(error.task.patients) > 3 else ''} by fold {error.task.fold} failed"
+    if error.failure.memory:
+        return FusionError(
+            f"{where}: {error.failure.said}. Lower workers (now {count}), steps or tiles, or use a machine with more "
+            "memory. Finished patients are kept; the same command goes on from them."
+        )
+    if error.failure.mendable:
+        return FusionError(error.failure.said)
+    return RuntimeError(f"{where}:\n{error.failure.details or error.failure.said}")
+
+
+def _start(job: Job) -> pool.Work:
     """Runs once in each worker."""
-    global _worker, _steps
     import torch
     from omegaconf import OmegaConf
 
     from fusion.protocol.setup import open_setup
 
-    threading.Thread(target=end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     setup = open_setup(OmegaConf.create(dict(job.config)), lambda step, done, total: None, require_labels=False)
-    _worker, _steps = Worker(job, setup), steps
-
-
-def _run_task(task: Task) -> None:
-    assert _worker is not None
-    _worker.run(task, lambda: _steps.put(1))
+    worker = Worker(job, setup)
+    return lambda task, tell: worker.run(task, lambda: tell(None))

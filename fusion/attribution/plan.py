@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.attribution.jobs import Task, chunks
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from fusion.contract import Progress
     from fusion.protocol.setup import Setup
     from fusion.run.folder import RunFolder
+
+
+CACHE = ".cache"
+"""Where ingested results go, where the run's own cache is not on this machine."""
+_WRITES_NOTHING = "data_modules.cohort.declared.refuse_writing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,20 +102,16 @@ def open_run_setup(
     from fusion.protocol.setup import open_setup
 
     merged = folder.config() | {"canary": None}
-    if config.cache is not None:
-        merged["cache"] = merged["cohort"]["cache"] = config.cache
+    # The folder may be a stranger's: it does not say where files are written.
+    cache = config.cache or (merged["cache"] if (Path(str(merged["cache"])) / "hashes").is_dir() else CACHE)
+    merged["cache"] = merged["cohort"]["cache"] = cache
     if config.root is not None:
         merged["cohort"]["root"] = config.root
+    elif merged["cohort"].get("generator") is not None:
+        merged["cohort"]["generator"] = {"_target_": _WRITES_NOTHING, "_partial_": True}
     setup = open_setup(OmegaConf.create(merged), progress, require_labels=False)
-    known = folder.cohort_spec().hashes
-    now = setup.cohort.spec.hashes
-    changed = sorted(name for name in known if now.get(name) != known[name])
-    if changed:
-        raise FusionError(
-            f"{', '.join(changed)}: not the file that the run was trained on (its SHA-256 differs or it is gone). "
-            "Restore it, or point root=<folder> to the cohort as it was."
-        )
     _refuse_missing(folder, setup, patients)
+    _refuse_changed(folder, setup, progress, verify=config.verify)
     setup.prepare(progress)
     return setup, merged
 
@@ -138,6 +140,30 @@ def _naming(folder: RunFolder, *, anonymise: bool) -> Any:
 
     salt = read_salt(folder.path)
     return lambda patient: hash_id(patient, salt)
+
+
+def _refuse_changed(folder: RunFolder, setup: Setup, progress: Progress, *, verify: str) -> None:
+    """Files must be those that the run read; what it did not read does not matter.
+
+    Raises:
+        FusionError: naming the files.
+    """
+    from omegaconf import OmegaConf
+
+    from fusion.encoders.variants.gene_files import gene_files
+    from fusion.run.integrity import changed_inputs, shortened
+
+    known, now = folder.cohort_spec().hashes, setup.cohort.spec.hashes
+    if folder.inputs():  # of a gene network the trained model carries what it needs
+        now = setup.inputs(progress, verify=verify)
+        beside = {str(path.resolve()) for path in gene_files(OmegaConf.create(folder.config()))}
+        known = {name: digest for name, digest in folder.inputs().items() if name not in beside}
+    changed = changed_inputs(known, {name: digest for name, digest in now.items() if name in known})
+    if changed:
+        raise FusionError(
+            f"{shortened(changed)}: not what the run was trained on (the SHA-256 differs). Restore "
+            f"{'it' if len(changed) == 1 else 'them'}, or point root=<folder> to the cohort as it was."
+        )
 
 
 def _refuse_missing(folder: RunFolder, setup: Setup, patients: Sequence[Patient]) -> None:

@@ -177,6 +177,7 @@ def _command(jobs: _Jobs, config_name: str) -> None:
 
     from fusion.config.check import check_command
     from fusion.config.help import help_text
+    from fusion.config.resume import resumed
 
     arguments = get_args_parser().parse_args()
     if arguments.experimental_rerun is not None:
@@ -195,6 +196,8 @@ def _command(jobs: _Jobs, config_name: str) -> None:
     if not (arguments.hydra_help or arguments.info or arguments.shell_completion):
         corrected = check_command(arguments.overrides, name, user_dir, multirun=arguments.multirun)
         _replace_in_argv(arguments.overrides, corrected)
+        if not arguments.multirun:
+            sys.argv += resumed(corrected, name, user_dir)
 
     # Hydra re-raises errors instead of formatting them itself when this is set: `run` does that.
     os.environ["HYDRA_FULL_ERROR"] = "1"

@@ -115,6 +115,11 @@ class Modality(Protocol):
         """Why nothing of it can be read, where the cohort has no file of it at all; else None."""
         ...
 
+    @property
+    def input_files(self) -> Sequence[Path]:
+        """All that it reads besides the cohort's tables: files, and folders that stand for all below them."""
+        ...
+
     def check(self) -> list[str]:
         """Problems seen from headers and listings alone, each a sentence naming file, value and remedy."""
         ...

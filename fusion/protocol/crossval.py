@@ -26,18 +26,29 @@ if TYPE_CHECKING:
     from fusion.protocol.setup import Setup
 
 
-def fit_fold(config: Any, setup: Setup, fold: Fold, folder: Path, step: Callable[[], None]) -> FoldResult:
-    """Train and score every arm on one outer fold."""
+def fit_fold(
+    config: Any,
+    setup: Setup,
+    fold: Fold,
+    folder: Path,
+    step: Callable[[], None],
+    *,
+    entering: Callable[[str], None] = lambda part: None,
+) -> FoldResult:
+    """Train and score every arm on one outer fold; `entering` is told of each part of the work before it begins."""
     import pandas as pd
     from hydra.utils import instantiate
 
     from fusion.arms.plan import make_arms
 
+    entering("fitting the modalities")
     data = _fold_data(config, setup, fold)
     make_data = instantiate(config.datamodule)
     scores: dict[str, ArmScores] = {}
     for arm in make_arms(config, setup.modalities, make_data):
+        entering(f"arm {arm.name}")
         scores[arm.name] = arm.fit(data, folder / arm.name, step)
+    entering("combining the arms")
     scores |= _combined(config, data, scores, list(setup.modalities), folder)
     _save_state(data, folder)
 

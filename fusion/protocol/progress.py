@@ -72,4 +72,4 @@ class JobProgress:
 
     def say(self, text: str) -> None:
         """A line above the bars."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import FusionError
@@ -22,12 +23,16 @@ class Setup:
         modalities: those of which there are files.
         absent: why others cannot be read; empty where all must be there.
         again: reconciles the cohort anew, once ingest has said whose files are of no use.
+        source: what the cohort was read from.
+        beside: files that the model is given besides patients': gene networks and gene sets.
     """
 
     cohort: Cohort
     modalities: dict[str, Modality]
     absent: dict[str, str] = field(default_factory=dict)
     again: Callable[[], Cohort] | None = None
+    source: Any = None
+    beside: tuple[Path, ...] = ()
 
     def prepare(self, progress: Progress) -> Setup:
         """Run every ingest whose cached result is missing.
@@ -43,6 +48,26 @@ class Setup:
         if self.again is None or not any(modality.failed for modality in self.modalities.values()):
             return self
         return replace(self, cohort=self.again())
+
+    def inputs(self, progress: Progress, *, verify: str) -> dict[str, str]:
+        """Every file that is read → its SHA-256.
+
+        Args:
+            progress: of reading them.
+            verify: ``changed`` reads what the file system says has changed since it was last read, ``full`` all.
+
+        Raises:
+            FusionError: there is no such way.
+        """
+        if verify not in ("changed", "full"):
+            raise FusionError(f"verify={verify}: set it to changed or full.")
+        files = [file for modality in self.modalities.values() for file in modality.input_files]
+        step = "Comparing input files" if verify == "changed" else "Reading input files"
+        return dict(
+            self.source.input_hashes(
+                [*files, *self.beside], again=verify == "full", told=lambda done, total: progress(step, done, total)
+            )
+        )
 
 
 def open_setup(
@@ -62,6 +87,7 @@ def open_setup(
     from hydra.utils import instantiate
 
     from fusion.arms.plan import check_images
+    from fusion.encoders.variants.gene_files import gene_files
 
     if not config.modality:
         raise FusionError("modality: the cohort declares no modality; name at least one, e.g. modality.clinical.")
@@ -79,7 +105,10 @@ def open_setup(
         cohort: Cohort = source.reconcile(modalities, require_labels=require_labels)
         return cohort.permuted(int(config.seed)) if require_labels and config.canary == "permuted" else cohort
 
-    return Setup(cohort=reconciled(), modalities=modalities, absent=absent, again=reconciled)
+    beside = tuple(gene_files(config)) if require_labels and "model" in config else ()
+    return Setup(
+        cohort=reconciled(), modalities=modalities, absent=absent, again=reconciled, source=source, beside=beside
+    )
 
 
 def _absent(modalities: dict[str, Any]) -> dict[str, str]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion.contract import Fold
+from fusion.contract import Fold, FusionError
+from fusion.protocol.pool import Failure, TaskFailedError, Tell, Work, run_tasks
+from fusion.run.files import replace_file
+from fusion.run.record import now
 
 if TYPE_CHECKING:
-    from multiprocessing.queues import Queue
-
     from fusion.protocol.setup import Setup
     from fusion.run.result import FoldResult
 
-_steps: Queue[int] | None = None
-"""In a worker: where finished units of work are reported."""
+Task = tuple[Fold, str]
+"""A fold and the folder of its models."""
+
+
+class FoldFailedError(FusionError):
+    """A fold could not be finished; the message says which, at which arm, why, and what may help."""
 
 
 def worker_count(asked: int | None, folds: int) -> int:
@@ -37,63 +42,44 @@ def run_folds(
 
     With one worker all happens in this process. Every process uses one thread for tensors: the sums, and so the
     predictions, are then the same to the last bit whatever `workers` is.
+
+    Raises:
+        FoldFailedError: a fold failed. What others had finished by then was yielded before, and no process is left.
     """
+    from omegaconf import OmegaConf
+
     workers = worker_count(config.workers, len(folds))
-    if workers == 1:
-        yield from _run_here(config, setup, folds, folder, step)
-    else:
-        yield from _run_in_pool(config, folds, folder, step, workers)
+    at: dict[str, str] = {}
+
+    def told(task: Task, content: str | None) -> None:
+        if content is None:
+            step(1)
+        else:
+            at[task[0].name] = content
+
+    tasks = [(fold, str(folder(fold))) for fold in folds]
+    try:
+        if workers == 1:
+            results = _run_here(config, setup, tasks, told)
+        else:
+            plain = OmegaConf.to_container(config, resolve=True)
+            results = run_tasks(tasks, workers=workers, start=_start, arguments=(plain,), told=told)
+        for (fold, _), result in results:
+            yield fold, result
+    except TaskFailedError as error:
+        raise _failed(config, error, at, workers) from error
 
 
 def _run_here(
-    config: Any, setup: Setup, folds: Sequence[Fold], folder: Callable[[Fold], Path], step: Callable[[int], None]
-) -> Iterator[tuple[Fold, FoldResult]]:
-    from fusion.protocol.crossval import fit_fold
-
-    _one_thread()
-    for fold in folds:
-        yield fold, fit_fold(config, setup, fold, folder(fold), lambda: step(1))
-
-
-def _run_in_pool(
-    config: Any, folds: Sequence[Fold], folder: Callable[[Fold], Path], step: Callable[[int], None], workers: int
-) -> Iterator[tuple[Fold, FoldResult]]:
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-
-    from omegaconf import OmegaConf
-
-    # Spawned, not forked: the JVM, OpenMP and OpenSlide do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    steps: Queue[int] = context.Queue()
-    plain = OmegaConf.to_container(config, resolve=True)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(steps,)) as pool:
-        pending = {pool.submit(_fold_in_worker, plain, fold, str(folder(fold))): fold for fold in folds}
+    config: Any, setup: Setup, tasks: Sequence[Task], told: Callable[[Task, str | None], None]
+) -> Iterator[tuple[Task, FoldResult]]:
+    work = _worker(config, lambda: setup)
+    for task in tasks:
         try:
-            while pending:
-                done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                while not steps.empty():
-                    step(steps.get())
-                for future in done:
-                    yield pending.pop(future), future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _start(steps: Queue[int]) -> None:
-    """Runs once in each worker."""
-    global _steps
-    _steps = steps
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    _one_thread()
-
-
-def end_with_parent() -> None:
-    """A worker whose parent was killed would train on for nobody."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+            result = work(task, lambda content, task=task: told(task, content))  # type: ignore[misc]
+        except Exception as error:
+            raise TaskFailedError(task, Failure.of(error)) from error
+        yield task, result
 
 
 def _one_thread() -> None:
@@ -105,17 +91,52 @@ def _one_thread() -> None:
     threadpool_limits(1)  # BLAS and OpenMP too: a pool a core in a worker a core would fight over them
 
 
-def _fold_in_worker(plain: Any, fold: Fold, folder: str) -> FoldResult:
+def _start(plain: Any) -> Work:
+    """Runs once in each worker, which builds everything anew."""
     from omegaconf import OmegaConf
 
-    from fusion.protocol.crossval import fit_fold
     from fusion.protocol.setup import open_setup
 
     config = OmegaConf.create(plain)
-    setup = open_setup(config, lambda step, done, total: None)
-    return fit_fold(config, setup, fold, Path(folder), _report)
+    return _worker(config, lambda: open_setup(config, lambda step, done, total: None))
 
 
-def _report() -> None:
-    if _steps is not None:
-        _steps.put(1)
+def _worker(config: Any, open_setup: Callable[[], Setup]) -> Work:
+    from fusion.protocol.crossval import fit_fold
+
+    _one_thread()
+    setup = open_setup()
+
+    def work(task: Task, tell: Tell) -> FoldResult:
+        fold, folder = task
+        begun, started = time.perf_counter(), now()
+        result = fit_fold(config, setup, fold, Path(folder), lambda: tell(None), entering=tell)
+        seconds = round(time.perf_counter() - begun, 2)
+        return replace(result, made={"started": started, "seconds": seconds, "accelerator": _accelerator(config)})
+
+    return work
+
+
+def _accelerator(config: Any) -> str:
+    """What Lightning trains on under this configuration: a GPU's name, or ``cpu``."""
+    import torch
+
+    asked = str((config.get("trainer") or {}).get("accelerator", "auto"))
+    on_gpu = asked in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return torch.cuda.get_device_name() if on_gpu else "cpu"
+
+
+def _failed(config: Any, error: TaskFailedError[Task], at: dict[str, str], workers: int) -> FoldFailedError:
+    """Which fold, at what, why; what may help; and where the traceback is."""
+    (fold, folder), failure = error.task, error.failure
+    told = [f"Fold {fold.name} failed at {at.get(fold.name, 'its start')}: {failure.said.rstrip('.')}."]
+    if failure.memory:
+        data = config.get("datamodule") or {}
+        sizes = [f"datamodule.{key} (now {data[key]})" for key in ("batch_size", "tiles_per_patient") if data.get(key)]
+        told.append(f"Lower {', '.join([f'workers (now {workers})', *sizes])}, or use a machine with more memory.")
+    if failure.details and not failure.mendable:
+        log = Path(folder).with_suffix(".log")
+        replace_file(log, lambda partial: partial.write_text(failure.details, encoding="utf-8"))
+        told.append(f"Traceback: {log}.")
+    told.append("Finished folds are kept; resume=true goes on from them.")
+    return FoldFailedError(" ".join(told))

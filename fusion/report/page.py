@@ -10,6 +10,7 @@ import pandas as pd
 from fusion.evaluation.comparison import arm_label
 from fusion.report import sections
 from fusion.report.kinds import Kind, kind_of
+from fusion.report.provenance import provenance
 from fusion.report.quality import quality
 from fusion.report.theme import save_figure, stamp, style
 from fusion.run.files import replace_file
@@ -109,6 +110,8 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "folds_hash": folds["sha256"],
         "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),
+        "provenance": provenance(run.record()),
+        "inputs": len(run.inputs()),
         "strays": sections.fold_disagreement(folds, predictions),
         "selected": sections.selected(run.selected()),
         "inner": sections.inner_scores(run.inner(), metrics["verdict"]["metric"]),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
-import os
+import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fusion.contract import FusionError
+
+PARTIAL = ".partial"
+"""Ending of files that are being written."""
 
 
 class RunFolderError(FusionError):
@@ -38,7 +41,8 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         RunFolderError: the disk is full or may not be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Random, for processes of two containers may have the same number, and threads of one process do.
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}{PARTIAL}")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -46,6 +50,55 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path, below: Iterable[str]) -> None:
+    """Remove what killed processes left half written; only for whoever has the folder to themselves (`locked`).
+
+    Args:
+        folder: to look into.
+        below: folders under it that are looked through as well.
+    """
+    pattern = f".*{PARTIAL}"
+    for path in [*folder.glob(pattern), *(path for name in below for path in (folder / name).rglob(pattern))]:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path, *, key: str = "output") -> Iterator[None]:
+    """Have a folder to oneself: made where it is missing, refused where another process writes into it.
+
+    The lock is the operating system's, which takes it back when its process ends, however it ends.
+
+    Args:
+        folder: to write into.
+        key: the configuration key that names another.
+
+    Raises:
+        RunFolderError: another process has it, or it may not be written.
+    """
+    from filelock import FileLock, Timeout
+
+    file = folder / ".lock"
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder}: is no folder. Choose another with {key}=<folder>.")
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(file, thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            raise RunFolderError(
+                f"{folder}: another process is writing into this folder. Wait until it has ended, or choose another "
+                f"folder with {key}=<folder>."
+            ) from error
+    try:
+        yield
+    finally:
+        # A folder that holds nothing else was made for nothing.
+        if [item.name for item in folder.iterdir()] == [file.name]:
+            file.unlink(missing_ok=True)
+        lock.release()
 
 
 def require_space(path: Path, needed: int, *, key: str = "output") -> None:

@@ -2,8 +2,8 @@
 
 ::
 
-    config.yaml  run.json  folds.json  cohort.csv  quality.json  predictions.parquet  metrics.json  examples.json
-    selected.parquet  curves.parquet  inner.parquet  models/<fold>/…  figures/  report.html
+    config.yaml  run.json  inputs.json  folds.json  cohort.csv  quality.json  predictions.parquet  metrics.json
+    examples.json  selected.parquet  curves.parquet  inner.parquet  models/<fold>/…  figures/  report.html
 
 Files are replaced whole (`replace_file`). A finished fold is a folder ``models/<fold>`` with a ``result.json``, so an
 interrupted run resumes. ``run.json`` carries the format's number and, once complete, a hash of every file that
@@ -14,56 +14,56 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion.contract import CohortSpec, EndpointSpec, Quality
-from fusion.contract.places import modernise
-from fusion.run.files import RunFolderError, disk_errors, replace_file
-from fusion.run.integrity import hash_files, refuse_another_run, verify_hashes
+from fusion.contract import CohortSpec, Quality
+from fusion.run.bounded import refuse_links
+from fusion.run.files import RunFolderError, disk_errors, remove_partial, replace_file
+from fusion.run.integrity import changed_inputs, hash_files, refuse_another_run, verify_hashes
+from fusion.run.reading import FORMAT, TABLES, RunReading
 from fusion.run.record import git_commit, machine, now, package_versions, peak_memory, quality_record
+from fusion.run.trust import require_trusted
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fusion.run.result import FoldResult
 
-FORMAT = 1
-"""Of the folder's layout; raised when an older program could misread a newer folder."""
-
-TABLES = ("predictions", "inner", "selected", "curves")
-"""The tables of a `FoldResult`; gathered over folds at the top of the folder."""
-
 _OWN = (
-    "config.yaml", "run.json", "folds.json", "cohort.csv", "quality.json", "metrics.json", "examples.json",
-    "report.html", *(f"{table}.parquet" for table in TABLES), "models", "figures",
+    "config.yaml", "inputs.json", "folds.json", "cohort.csv", "quality.json", "metrics.json", "examples.json",
+    "report.html", *(f"{table}.parquet" for table in TABLES), "models", "figures", "run.json",
 )  # fmt: skip
+"""What a run writes; run.json last, so that what is half removed is still known for a run."""
 _REGENERATED = ("run.json", "metrics.json", "report.html", "figures")
 _HASHED = tuple(name for name in _OWN if name not in _REGENERATED)
+_BESIDE = ("id_salt", "logs", "explanations", "predictions")
+"""What later commands write into a run's folder unless told otherwise."""
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunFolder(RunReading):
     """One run's folder. Make it with `create`, read it with `open`."""
-
-    path: Path
 
     @classmethod
     def create(cls, path: Path | str, *, overwrite: bool = False, resume: bool = False) -> RunFolder:
         """A folder to write a run into; existing results are never touched unasked.
 
+        With `resume` what is there goes on, be it nothing, half a run or (then there is nothing to do: see `status`) a
+        whole one.
+
         Raises:
             RunFolderError: the folder holds a run (and neither key is set) or something that is no run.
         """
         run = cls(Path(path))
-        if (run.path / "run.json").exists():
-            status = run.record().get("status")
-            if overwrite:
+        status = run.status
+        if status is not None:
+            if overwrite or status == "clearing":
                 run._clear()
-            elif status == "complete":
+            elif status == "complete" and not resume:
                 raise RunFolderError(
                     f"{run.path}: holds a finished run. Choose another folder with output=<folder> or replace it with "
                     "overwrite=true."
@@ -77,79 +77,98 @@ class RunFolder:
             raise RunFolderError(
                 f"{run.path}: is not empty and holds no run. Choose another folder with output=<folder>."
             )
-        elif resume:
-            raise RunFolderError(f"{run.path}: there is no interrupted run to resume; leave out resume=true.")
         with disk_errors(run.path):
             run.path.mkdir(parents=True, exist_ok=True)
-            if not (run.path / "run.json").exists():
+            remove_partial(run.path, ("models", "figures"))
+            if run.status is None:
                 # Folds of an attempt that ended before it was a run: they may be of other settings.
                 run.folds_path.unlink(missing_ok=True)
         return run
 
     @classmethod
-    def open(cls, path: Path | str, *, verify: bool = True) -> RunFolder:
-        """A finished run.
+    def open(cls, path: Path | str, *, verify: bool = True, trust: Collection[str] = ()) -> RunFolder:
+        """A finished run, which may be a stranger's: nothing that it names is made or followed unless it is a run's.
 
         Args:
             path: of the folder.
             verify: compare every file with its hash.
+            trust: classes of others that its configuration may name; see `fusion.run.trust`.
 
         Raises:
-            RunFolderError: it is no run folder, of a newer version, incomplete or altered.
+            RunFolderError: it is no run folder, of a newer version, incomplete or altered, or asks for what is no
+                run's.
         """
         run = cls(Path(path))
         if not (run.path / "run.json").is_file():
             raise RunFolderError(
                 f"{run.path}: is not a run folder (no run.json). Set run=<folder that fusion.train wrote>."
             )
-        record = run.record()
-        if record.get("status") != "complete":
+        refuse_links(run.path, _OWN, beside=_BESIDE)
+        if run.status != "complete":
             raise RunFolderError(
                 f"{run.path}: this run did not finish. Finish it with fusion.train … output={run.path} resume=true."
             )
         if verify:
-            verify_hashes(run.path, _HASHED, record["files"])
+            verify_hashes(run.path, _HASHED, run.hashes())
+        require_trusted(run.config(), trust, where=run.path)
         return run
 
     # Writing, in the order of a run.
 
-    def begin(self, *, config: Mapping[str, Any], cohort: CohortSpec, seed: int, command: Sequence[str] = ()) -> None:
-        """Write config.yaml and run.json; when resuming, refuse another configuration or other data.
+    def begin(
+        self,
+        *,
+        config: Mapping[str, Any],
+        cohort: CohortSpec,
+        seed: int,
+        command: Sequence[str] = (),
+        inputs: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write run.json, inputs.json and config.yaml; when resuming, refuse another configuration or other data.
 
         Args:
             config: resolved, plain containers.
             cohort: what the run learns from.
             seed: of the run.
             command: the command line, for the record.
+            inputs: of every file that the run reads, its SHA-256.
 
         Raises:
             RunFolderError: the interrupted run in this folder was another one.
         """
         import yaml
 
-        if (self.path / "run.json").exists():
-            refuse_another_run(
-                self.path,
-                config=(self.config(), json.loads(json.dumps(config))),
-                hashes=(self.cohort_spec().hashes, cohort.hashes),
-            )
-        text = yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True)
-        replace_file(self.path / "config.yaml", lambda partial: partial.write_text(text, encoding="utf-8"))
+        plain = json.loads(json.dumps(config))
+        attempt = {
+            "started": now(),
+            "command": list(command),
+            "git_commit": git_commit(),
+            "versions": package_versions(),
+            "machine": machine(),
+        }
+        earlier: list[Any] = []
+        # config.yaml is written last: where it lies, run.json and inputs.json do too.
+        if (self.path / "config.yaml").exists():
+            known = {**self.cohort_spec().hashes, **self.inputs()}
+            today = {**cohort.hashes, **(inputs or {})} if self.inputs() else cohort.hashes
+            refuse_another_run(self.path, config=(self.config(), plain), inputs=changed_inputs(known, today))
+            earlier = self.record().get("attempts", [])
         self._write_json(
             "run.json",
             {
                 "format": FORMAT,
                 "status": "running",
                 "simulated": cohort.simulated,
-                "started": now(),
                 "seed": seed,
-                "command": list(command),
                 "cohort": asdict(cohort),
-                "git_commit": git_commit(),
-                "versions": package_versions(),
-                "machine": machine(),
+                **attempt,
+                "started": earlier[0]["started"] if earlier else attempt["started"],
+                "attempts": [*earlier, attempt],
             },
         )
+        self._write_json("inputs.json", {"files": dict(inputs or {})})
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+        replace_file(self.path / "config.yaml", lambda partial: partial.write_text(text, encoding="utf-8"))
 
     def write_spec(self, cohort: CohortSpec) -> None:
         """Who is in the cohort, in run.json: known after ingest."""
@@ -167,15 +186,15 @@ class RunFolder:
             replace_file(self.figures_path / name, partial(shutil.copyfile, source))
         self._write_json("quality.json", {"parts": parts})
 
-    def quality(self) -> list[dict[str, Any]]:
-        """What `write_quality` wrote; nothing for runs of versions that did not."""
-        return list(self._json("quality.json")["parts"]) if (self.path / "quality.json").exists() else []
-
     def save_fold(self, name: str, result: FoldResult) -> None:
         """Keep a finished fold's tables beside its models; the fold counts as finished from here on."""
         for table in TABLES:
             self._write_table(f"models/{name}/{table}.parquet", getattr(result, table))
-        self._write_json(f"models/{name}/result.json", {"fold": name, "predictions": len(result.predictions)})
+        made = {**result.made, "finished": now(), "git_commit": git_commit(), "versions": package_versions()}
+        self.failure_path(name).unlink(missing_ok=True)
+        self._write_json(
+            f"models/{name}/result.json", {"fold": name, "predictions": len(result.predictions), "made": made}
+        )
 
     def gather(self, names: Sequence[str]) -> pd.DataFrame:
         """Join the folds' tables at the top of the folder; the predictions.
@@ -201,10 +220,6 @@ class RunFolder:
         if examples:
             self._write_json("examples.json", {"examples": list(examples)})
 
-    def examples(self) -> list[dict[str, Any]]:
-        """What `write_examples` wrote; nothing where a run has none."""
-        return list(self._json("examples.json")["examples"]) if (self.path / "examples.json").exists() else []
-
     def finish(self, *, seconds: float, steps: Mapping[str, float] | None = None) -> None:
         """Mark the run complete: wall time, peak memory and the hash of every file that later commands rest on.
 
@@ -218,126 +233,19 @@ class RunFolder:
             "seconds": round(seconds, 2),
             "steps": {name: round(value, 2) for name, value in (steps or {}).items()},
             "peak_memory_bytes": peak_memory(),
+            "folds": {name: self.made(name) for name in self.finished_folds()},
             "files": hash_files(self.path, _HASHED),
         }
         self._write_json("run.json", record)
 
-    # Reading.
-
-    @property
-    def folds_path(self) -> Path:
-        """folds.json, which `data_modules.folds.draw` writes."""
-        return self.path / "folds.json"
-
-    @property
-    def report_path(self) -> Path:
-        return self.path / "report.html"
-
-    @property
-    def figures_path(self) -> Path:
-        return self.path / "figures"
-
-    def models(self, fold: str) -> Path:
-        """Where a fold keeps its fitted state."""
-        return self.path / "models" / fold
-
-    def finished_folds(self) -> tuple[str, ...]:
-        """Names of folds that need not run again."""
-        return tuple(sorted(path.parent.name for path in self.path.glob("models/*/result.json")))
-
-    def load_fold(self, name: str) -> FoldResult:
-        """A finished fold's tables.
-
-        Raises:
-            RunFolderError: the fold is not finished.
-        """
-        from fusion.run.result import FoldResult
-
-        if not (self.models(name) / "result.json").exists():
-            raise RunFolderError(f"{self.models(name)}: this fold is not finished; go on with resume=true.")
-        return FoldResult(**{table: self._table(f"models/{name}/{table}.parquet") for table in TABLES})
-
-    def record(self) -> dict[str, Any]:
-        """run.json.
-
-        Raises:
-            RunFolderError: it cannot be read, or a newer program wrote it.
-        """
-        record = self._json("run.json")
-        if not isinstance(record.get("format"), int):
-            raise RunFolderError(f"{self.path / 'run.json'}: is not a run's record (no format number).")
-        if record["format"] > FORMAT:
-            writer = record.get("versions", {}).get("oncofusion", "unknown")
-            raise RunFolderError(
-                f"{self.path}: was written by a newer version, {writer} (folder format {record['format']}; this one "
-                f"reads up to {FORMAT}). Update the package."
-            )
-        return record
-
-    def cohort_spec(self) -> CohortSpec:
-        """What the run learned from."""
-        stored = self.record()["cohort"]
-        endpoint = EndpointSpec(**(stored["endpoint"] | {"classes": tuple(stored["endpoint"]["classes"])}))
-        return CohortSpec(**(stored | {"endpoint": endpoint}))
-
-    def config(self) -> dict[str, Any]:
-        """config.yaml, resolved; classes by their places of today."""
-        import yaml
-
-        try:
-            content = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise RunFolderError(f"{self.path / 'config.yaml'}: cannot be read ({error}).") from error
-        return dict(modernise(content))
-
-    def metrics(self) -> dict[str, Any]:
-        return self._json("metrics.json")
-
-    def folds(self) -> dict[str, Any]:
-        return self._json("folds.json")
-
-    def predictions(self) -> pd.DataFrame:
-        return self._table("predictions.parquet")
-
-    def inner(self) -> pd.DataFrame:
-        return self._table("inner.parquet")
-
-    def selected(self) -> pd.DataFrame:
-        return self._table("selected.parquet")
-
-    def curves(self) -> pd.DataFrame:
-        return self._table("curves.parquet")
-
-    def cohort(self) -> pd.DataFrame:
-        """cohort.csv; ids and reasons as text."""
-        import pandas as pd
-
-        try:
-            return pd.read_csv(
-                self.path / "cohort.csv", dtype={"patient_id": str, "dropped_at": str, "reason": str}, encoding="utf-8"
-            )
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.path / 'cohort.csv'}: cannot be read ({error}).") from error
+    def note(self, **facts: Any) -> None:
+        """Add to run.json."""
+        self._write_json("run.json", self.record() | facts)
 
     # Inside.
 
-    def _table(self, name: str) -> pd.DataFrame:
-        import pandas as pd
-
-        try:
-            return pd.read_parquet(self.path / name)
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.path / name}: cannot be read ({error}). The run is incomplete.") from error
-
     def _write_table(self, name: str, table: pd.DataFrame) -> None:
         replace_file(self.path / name, lambda partial: table.to_parquet(partial, index=False))
-
-    def _json(self, name: str) -> dict[str, Any]:
-        try:
-            content = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.path / name}: cannot be read ({error}). The run is incomplete.") from error
-        return dict(modernise(content))
 
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -345,6 +253,8 @@ class RunFolder:
 
     def _clear(self) -> None:
         """Remove what a run writes, and nothing else that a user may keep there."""
+        # A kill on the way leaves what is neither a run nor empty: the next call goes on with clearing.
+        self._write_json("run.json", {"format": FORMAT, "status": "clearing"})
         for name in _OWN:
             item = self.path / name
             if item.is_dir() and not item.is_symlink():

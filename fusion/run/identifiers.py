@@ -6,6 +6,8 @@ import hashlib
 import secrets
 from pathlib import Path
 
+from fusion.run.files import replace_file
+
 SALT_FILE = "id_salt"
 
 
@@ -18,6 +20,10 @@ def read_salt(folder: Path) -> str:
     """The run's salt, drawn when first asked for; readable by its owner alone."""
     file = folder / SALT_FILE
     if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_hex(16), encoding="ascii")
+
+        def write(partial: Path) -> None:
+            partial.touch(mode=0o600)
+            partial.write_text(secrets.token_hex(16), encoding="ascii")
+
+        replace_file(file, write)
     return file.read_text(encoding="ascii")

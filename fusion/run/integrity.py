@@ -9,7 +9,7 @@ from typing import Any
 
 from fusion.run.files import RunFolderError
 
-_FREE_TO_CHANGE = {"output", "resume", "overwrite", "workers", "logger", "cache", "hydra"}
+FREE_TO_CHANGE = {"output", "resume", "overwrite", "workers", "logger", "cache", "hydra", "verify", "execution"}
 """Keys of the configuration that change no result."""
 
 
@@ -41,38 +41,54 @@ def verify_hashes(folder: Path, names: Sequence[str], known: Mapping[str, str]) 
 
 
 def refuse_another_run(
-    folder: Path,
-    *,
-    config: tuple[Mapping[str, Any], Mapping[str, Any]],
-    hashes: tuple[Mapping[str, str], Mapping[str, str]],
+    folder: Path, *, config: tuple[Mapping[str, Any], Mapping[str, Any]], inputs: Sequence[str]
 ) -> None:
     """An interrupted run goes on only with the configuration and the data it began with.
 
     Args:
         folder: of the run.
         config: then and now, plain containers.
-        hashes: of the cohort's files, then and now.
+        inputs: of `changed_inputs`.
 
     Raises:
         RunFolderError: naming the keys and files that differ.
     """
-    before, today = (flat(one) for one in config)
-    changed = [
-        f"{key} (then {before.get(key, 'unset')}, now {today.get(key, 'unset')})"
-        for key in sorted(before.keys() | today.keys())
-        if before.get(key) != today.get(key) and not _FREE_TO_CHANGE & set(key.split("."))
-    ]
-    then, now = hashes
-    data = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    if changed or data:
+    changed = changed_keys(*config)
+    if changed or inputs:
         raise RunFolderError(
             f"{folder}: cannot go on with this run, for "
             + "; ".join(
                 [f"these keys differ: {', '.join(changed[:5])}"] * bool(changed)
-                + [f"these files changed: {', '.join(data[:5])}"] * bool(data)
+                + [f"these files changed: {shortened(inputs)}"] * bool(inputs)
             )
-            + ". Start anew with overwrite=true or output=<folder>."
+            + ". Restore them, or start anew with overwrite=true or output=<folder>."
         )
+
+
+def changed_keys(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Keys that bear on results and differ between two configurations, each with both values."""
+    before, today = flat(then), flat(now)
+    return [
+        f"{key} (then {before.get(key, 'unset')}, now {today.get(key, 'unset')})"
+        for key in sorted(before.keys() | today.keys())
+        if before.get(key) != today.get(key) and not FREE_TO_CHANGE & set(key.split("."))
+    ]
+
+
+def changed_inputs(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Files that are not what they were, or are new or gone, each with which."""
+    kinds = {name: "gone" if name not in now else "new" if name not in then else "changed" for name in {**then, **now}}
+    return [
+        name if kinds[name] == "changed" else f"{name} ({kinds[name]})"
+        for name in sorted(kinds)
+        if then.get(name) != now.get(name)
+    ]
+
+
+def shortened(names: Sequence[str], *, limit: int = 5) -> str:
+    """The first few, and how many there are."""
+    more = f" and {len(names) - limit} others" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def files_under(path: Path) -> list[Path]:

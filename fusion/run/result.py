@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +20,11 @@ class FoldResult:
         inner: arm, repeat, fold, auroc (and others): inner out-of-fold metrics, which alone may choose.
         selected: modality, repeat, fold, member, feature, gene, rank, selected; member -1 is the whole training part.
         curves: arm, repeat, fold, member, epoch, then losses and metrics.
+        made: when it was begun, the seconds it took, and the accelerator.
     """
 
     predictions: pd.DataFrame
     inner: pd.DataFrame
     selected: pd.DataFrame
     curves: pd.DataFrame
+    made: Mapping[str, Any] = field(default_factory=dict)

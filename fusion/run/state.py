@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion.contract import FusionError, State
+from fusion.run.bounded import plain_name, read_arrays, read_json, require_archive
 from fusion.run.files import replace_file
 
 TRUSTED = ("numpy.dtype", "sklearn.tree._tree.Tree")
@@ -40,15 +41,11 @@ def load_state(folder: Path, name: str) -> State:
     Raises:
         FusionError: a file is missing or is not what its JSON says.
     """
-    import numpy as np
-
+    name = plain_name(name, where=f"{folder}, name of a modality")
     try:
-        content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        arrays: dict[str, Any] = {}
-        if content["arrays"]:
-            with np.load(folder / f"{name}.npz", allow_pickle=False) as stored:
-                arrays = {key: stored[key] for key in content["arrays"]}
-    except (OSError, ValueError, KeyError) as error:
+        content = read_json(folder / f"{name}.json")
+        arrays = read_arrays(folder / f"{name}.npz", list(content["arrays"])) if content["arrays"] else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise FusionError(
             f"{folder / name}: the fitted state of a modality cannot be read ({error}). "
             "The run folder is incomplete or was altered; train again or restore it."
@@ -71,6 +68,7 @@ def load_estimator(path: Path) -> Any:
     """
     import skops.io
 
+    require_archive(path)
     strangers = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
     if strangers:
         raise FusionError(

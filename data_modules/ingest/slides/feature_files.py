@@ -115,6 +115,8 @@ def read_header(path: Path) -> FeatureFile:
     import h5py
 
     with _open(path) as file:
+        for name in (*_NAMES, "coords"):
+            _refuse_elsewhere(file, name)
         key = next((name for name in _NAMES if isinstance(file.get(name), h5py.Dataset)), None)
         if key is None:
             raise FeatureFileError(
@@ -128,6 +130,11 @@ def read_header(path: Path) -> FeatureFile:
                 "point, one row a tile"
             )
         rows, width = shape[-2:]
+        if rows * width * file[key].dtype.itemsize > max(_SMALL, _PACKED * path.stat().st_size):
+            raise FeatureFileError(
+                f"{path.name}: `{key}` has {rows} tiles of {width} features, far more than its {path.stat().st_size} "
+                "bytes can hold"
+            )
         if not rows or not width:
             raise FeatureFileError(f"{path.name}: `{key}` is empty, {rows} tiles of {width} features")
         coords = file.get("coords")
@@ -154,7 +161,34 @@ def read_header(path: Path) -> FeatureFile:
         )
 
 
+def _refuse_elsewhere(file: h5py.File, name: str) -> None:
+    """What a file holds lies in the file: HDF5 can point to other files, of any kind, and read their bytes as numbers.
+
+    Raises:
+        FeatureFileError: `name` lies elsewhere.
+    """
+    import h5py
+
+    link = file.get(name, getlink=True)
+    while isinstance(link, h5py.SoftLink):
+        if link.path.strip("/") == name:
+            break
+        name = link.path.strip("/")
+        link = file.get(name, getlink=True)
+    if isinstance(link, h5py.ExternalLink):
+        raise FeatureFileError(f"{Path(file.filename).name}: `{name}` is a link to another file, {link.filename}")
+    found = file.get(name) if link is not None else None
+    if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+        raise FeatureFileError(f"{Path(file.filename).name}: the values of `{name}` lie in other files")
+
+
 _SIDES = ("tile_size_um", "patch_size_level0", "tile_size", "patch_size")
+
+
+_PACKED = 200
+"""Times that numbers may be packed; features of tiles are packed twice or thrice."""
+_SMALL = 64 << 20
+"""Bytes that are read whatever they are packed to."""
 
 
 def _microns(attributes: Mapping[str, Any]) -> float | None:

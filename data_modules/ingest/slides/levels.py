@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+LARGEST_TILE = 1 << 26
+"""Pixels of a tile: it is decoded whole, and a few kilobytes can be a tile of gigabytes."""
+
 Size = tuple[int, int]
 
 

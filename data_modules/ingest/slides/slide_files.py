@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_modules.ingest.slides.dicom_slide import one_of_each
-from data_modules.ingest.slides.levels import SoundLevels, fits, sound_levels
+from data_modules.ingest.slides.levels import LARGEST_TILE, SoundLevels, fits, sound_levels
 from data_modules.ingest.slides.slide_facts import SlideError, SlideFacts, SlideRequest, resolution
 from data_modules.ingest.slides.tiles import to_rgb
 
@@ -101,10 +101,24 @@ def _open(path: Path, *, name: str) -> Any:
     if ending.endswith(_TIFFS) and not _is_whole(path, slide, name=name):
         slide.close()
         return _tiff(path, name=name)
+    _refuse_large_tiles(slide, name=name)
     slide.set_cache(openslide.OpenSlideCache(_TILE_CACHE))
     kept = sound_levels(slide.level_dimensions, slide.level_downsamples)
     cropped = any(not fits(slide.level_dimensions[level], slide.dimensions) for level in kept)
     return slide if len(kept) == slide.level_count and not cropped else SoundLevels(slide, kept)
+
+
+def _refuse_large_tiles(slide: Any, *, name: str) -> None:
+    """A tile is decoded whole, and a few kilobytes can be a tile of gigabytes.
+
+    Raises:
+        SlideError: its tiles are larger than any scanner writes.
+    """
+    for level in range(slide.level_count):
+        sides = [int(slide.properties.get(f"openslide.level[{level}].tile-{side}", 0)) for side in ("width", "height")]
+        if sides[0] * sides[1] > LARGEST_TILE:
+            slide.close()
+            raise SlideError(f"{name} has tiles of {sides[0]} × {sides[1]} pixels; convert it to tiles of 256 or 512")
 
 
 def _tiff(path: Path, *, name: str) -> Any:

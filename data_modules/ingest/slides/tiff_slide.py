@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data_modules.ingest.slides.levels import sound_levels
+from data_modules.ingest.slides.levels import LARGEST_TILE, sound_levels
 from data_modules.ingest.slides.ome import UNKNOWN_UNIT, OmeImage, image_of, read_ome
 
 if TYPE_CHECKING:
@@ -230,6 +230,10 @@ def _refuse_others(page: Any, *, axes: str) -> None:
         raise ValueError(f"a TIFF of {_name(page.photometric)} pixels ({_name(page.compression)}), not RGB; convert it")
     if str(page.dtype) not in ("uint8", "uint16"):
         raise ValueError(f"a TIFF of {page.dtype}; RGB of 8 or 16 bits is read")
+    if page.is_tiled and page.tilewidth * page.tilelength > LARGEST_TILE:
+        raise ValueError(
+            f"a TIFF with tiles of {page.tilewidth} × {page.tilelength} pixels; convert it to tiles of 512"
+        )
     if not page.is_tiled and page.imagewidth * page.imagelength > _MOST_STRIPED:
         raise ValueError(f"a TIFF of {page.imagewidth} × {page.imagelength} pixels without tiles; convert it to tiles")
 

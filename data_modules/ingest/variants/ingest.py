@@ -27,6 +27,7 @@ from data_modules.ingest.variants.files.vcf_scan import read_facts
 from data_modules.ingest.variants.hail.converted import readable
 from data_modules.ingest.variants.hail.java import find_java
 from data_modules.ingest.variants.hail.runner import run_job
+from data_modules.ingest.variants.hail.scratch import own_scratch
 from data_modules.ingest.variants.settings import (
     ORIGINS,
     GenotypeFilters,
@@ -85,6 +86,11 @@ class VariantIngest:
     def origins(self) -> tuple[Origin, ...]:
         """Those that files have, somatic first."""
         return tuple(origin for origin in ORIGINS if any(file.origin == origin for file in self.files))
+
+    @property
+    def input_files(self) -> list[Path]:
+        """All that is read: variants, genome, chain, places of genes."""
+        return [*(file.path for file in self.files), *self.inputs.paths.values()]
 
     @cached_property
     def facts(self) -> Mapping[Path, VcfFacts]:
@@ -227,14 +233,15 @@ class VariantIngest:
         scratch = out / "scratch"
         scratch.mkdir()
         log = self.cache.resolve() / "logs" / f"hail-{self.entry.key[:24]}.log"
-        job = self._job() | {
-            "spark": asdict(self.spark),
-            "hash": self.entry.key,
-            "settings": self._settings(),
-            "out": str(out.resolve()),
-            "scratch": str(scratch.resolve()),
-            "log": str(log),
-        }
-        (scratch / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        run_job(scratch / "job.json", module=module, log=log, spark=self.spark, progress=progress)
+        with own_scratch(self.spark) as spark:
+            job = self._job() | {
+                "spark": asdict(spark),
+                "hash": self.entry.key,
+                "settings": self._settings(),
+                "out": str(out.resolve()),
+                "scratch": str(scratch.resolve()),
+                "log": str(log),
+            }
+            (scratch / "job.json").write_text(json.dumps(job), encoding="utf-8")
+            run_job(scratch / "job.json", module=module, log=log, spark=spark, progress=progress)
         shutil.rmtree(scratch, ignore_errors=True)

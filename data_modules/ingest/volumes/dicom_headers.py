@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data_modules.hashes import write_text_atomic
+from data_modules.hashes import file_stamp, write_text_atomic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +33,8 @@ GEOMETRY = ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "
 RESCALE = ("RescaleSlope", "RescaleIntercept")
 SYNTAX = "TransferSyntaxUID"
 _FORMAT = 2
+_UNPACKED = 1 << 30
+"""Bytes to which one file may unpack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class Slice:
 
 def read_headers(folder: Path, files: Sequence[Path], *, memo: Path | None) -> tuple[list[Slice], dict[Path, str]]:
     """Headers of files of one folder, and why the others have none."""
-    stamp = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in sorted(files)]
+    stamp = [file_stamp(path) for path in sorted(files)]
     note = None
     if memo is not None:
         key = hashlib.sha256(json.dumps([str(folder.resolve()), _FORMAT, stamp]).encode()).hexdigest()[:32]
@@ -91,12 +94,37 @@ def read_dataset(path: Path, **options: Any) -> Any:
 
     with path.open("rb") as stream:
         bare = stream.read(132)[128:] != b"DICM"
+    if not bare:
+        _refuse_inflating(path)
     found = pydicom.dcmread(path, force=bare and looks_like_dicom(path), **options)
     if SYNTAX not in found.file_meta:
         implicit, little = found.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         found.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
     return found
+
+
+def _refuse_inflating(path: Path) -> None:
+    """A deflated data set is unpacked whole before its first element is read: it must not be a bomb.
+
+    Raises:
+        ValueError: it unpacks to more than any slice has.
+    """
+    from pydicom.filereader import _read_file_meta_info, read_preamble
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    with path.open("rb") as stream:
+        read_preamble(stream, False)
+        meta = _read_file_meta_info(stream)
+        if meta.get(SYNTAX) != DeflatedExplicitVRLittleEndian:
+            return
+        unpacker, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while chunk := stream.read(1 << 16):
+            while chunk:
+                size += len(unpacker.decompress(chunk, 1 << 20))
+                if size > _UNPACKED:
+                    raise ValueError(f"it unpacks to more than {_UNPACKED / 1e9:.1f} GB")
+                chunk = unpacker.unconsumed_tail
 
 
 def _header(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from data_modules.hashes import file_hash, write_text_atomic
+from data_modules.hashes import file_hash, file_stamp, write_text_atomic
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -98,11 +98,10 @@ def usable_affine(affine: NDArray[np.float64]) -> bool:
 
 
 def volume_hash(file: VolumeFile, *, memo: Path) -> str:
-    """SHA-256 over the contents of a volume's files, remembered as one by their sizes and times."""
+    """SHA-256 over the contents of a volume's files, remembered as one by what the file system says of them."""
     if len(file.paths) == 1:
         return file_hash(file.paths[0], memo=memo)
-    facts = [(path, path.stat()) for path in file.paths]
-    stamp = json.dumps([[str(path.resolve()), fact.st_size, fact.st_mtime_ns] for path, fact in facts])
+    stamp = json.dumps([file_stamp(path.resolve()) for path in file.paths])
     note = Path(memo) / "hashes" / f"series_{hashlib.sha256(stamp.encode()).hexdigest()[:32]}.txt"
     try:
         return note.read_text(encoding="utf-8")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from data_modules.ingest.volumes.dicom_pixels import read_slices
 from data_modules.ingest.volumes.files import Volume, VolumeError, VolumeFile
 from data_modules.ingest.volumes.itk import read_itk
 from data_modules.ingest.volumes.nifti import read_nifti
+
+MOST_VOXELS = 1 << 30
+"""Of a volume: twice those of a whole-body CT. A file of kilobytes can unpack to terabytes."""
 
 
 def read_volume(file: VolumeFile) -> Volume:
@@ -18,6 +23,10 @@ def read_volume(file: VolumeFile) -> Volume:
     """
     if file.problem is not None:
         raise VolumeError(file.problem)
+    if prod(file.shape) > MOST_VOXELS:
+        raise VolumeError(
+            f"{file.name} says that it has {' × '.join(map(str, file.shape))} voxels; at most {MOST_VOXELS:,} are read"
+        )
     try:
         if file.kind == "dicom":
             values, affine = read_slices(file.paths), file.matrix

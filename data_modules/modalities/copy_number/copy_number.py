@@ -122,6 +122,10 @@ class CopyNumber(BaseModality):
     def absent(self) -> str | None:
         return None if self.path.is_file() else f"there is no file {self.path}"
 
+    @property
+    def input_files(self) -> Sequence[Path]:
+        return [self.path, *([] if self.genes is None else [self.genes]), *self.patient_ids.files]
+
     def check(self) -> list[str]:
         problems = self.patient_ids.check(key=self.key)
         if not self.path.is_file():

@@ -69,6 +69,10 @@ class Images(BaseModality):
         """Path → width and height, or why it is no image."""
         return {name: image_facts(self._folder.root / name) for name in self._folder.images}
 
+    @property
+    def input_files(self) -> Sequence[Path]:
+        return [self._folder.root / name for name in self._folder.images]
+
     def check(self) -> list[str]:
         broken = [str(fact) for fact in self.facts.values() if isinstance(fact, ImageError)]
         if broken:

@@ -90,6 +90,19 @@ class Slides(FileModality):
         said = {path: header(path).patient for path in self.paths if is_dicom(path)}
         return {path: patient for path, patient in said.items() if patient}
 
+    @property
+    def _weights(self) -> list[Path]:
+        """The file or run folder of a frozen encoder's weights, where it is on this machine."""
+        embed = self.settings.embed
+        path = Path((embed.weights if embed is not None else None) or "").expanduser()
+        return [path] if path.name and path.exists() else []
+
+    @property
+    def input_files(self) -> Sequence[Path]:
+        """Slides with all their files, the sample sheet, and an encoder's weights."""
+        slides = [file for path in self.paths for file in SlideRequest(path=path).files]
+        return [*slides, *self._ids.files, *self._weights]
+
     @cached_property
     def requests(self) -> list[SlideRequest]:
         """What to ingest: the slides that belong to somebody."""

@@ -59,6 +59,10 @@ class Features(BaseModality):
     def absent(self) -> str | None:
         return None if self.path.is_file() else f"there is no file {self.path}"
 
+    @property
+    def input_files(self) -> Sequence[Path]:
+        return [self.path]
+
     @cached_property
     def frame(self) -> pd.DataFrame:
         """(patient, column) float64, NaN where missing.

@@ -19,6 +19,11 @@ class StoreIngest(Protocol):
         """Those that files have."""
         ...
 
+    @property
+    def input_files(self) -> Sequence[Path]:
+        """All that it reads."""
+        ...
+
     def samples(self, origin: Origin) -> tuple[str, ...]:
         """Names of the samples that files of an origin hold."""
         ...

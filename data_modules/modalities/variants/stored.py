@@ -27,6 +27,8 @@ from data_modules.patient_ids import PatientIds
 from fusion.contract import FeatureSpec, FusionError, Match, ModalitySpec, Progress, Quality, State
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from data_modules.cohort.source import CohortSource
@@ -49,6 +51,8 @@ class StoredVariants(BaseModality):
         absent: why there is nothing to read, where no file is configured that exists.
         several_samples: of one patient and origin: ``refuse``, or ``merge``.
     """
+
+    _read_beside: Sequence[Path] = ()
 
     def __init__(
         self,
@@ -99,6 +103,11 @@ class StoredVariants(BaseModality):
             labels=set(getattr(self.ingest, "labels", {}).values()),
             known=known_ids(self.source),
         )
+
+    @property
+    def input_files(self) -> Sequence[Path]:
+        """Variant files, genome, chain, places and sets of genes, and the sample sheet."""
+        return [*self.ingest.input_files, *self._read_beside, *self.patient_ids.files]
 
     def check(self) -> list[str]:
         if self._problems:

@@ -77,6 +77,8 @@ class Variants(StoredVariants):
             several_samples=settings.several_samples,
             absent=f"no file matches {some(nothing)} under {root}" if nothing and not files else None,
         )
+        if settings.gene_sets_file is not None:
+            self._read_beside = [root / Path(settings.gene_sets_file.file).expanduser()]
 
     def quality(self) -> Sequence[Quality]:
         found = [*super().quality()]

@@ -139,6 +139,11 @@ class Volumes(BaseModality):
         found = self._found
         return None if found.volumes or found.dead else f"no file matches {some(found.empty)} under {self.source.root}"
 
+    @property
+    def input_files(self) -> Sequence[Path]:
+        """Every file of every volume found, masks among them, and the sample sheet."""
+        return [*(path for volume in self._found.volumes for path in volume.paths), *self._ids.files]
+
     def check(self) -> list[str]:
         problems = self._ids.check(key=self.key)
         if problems:

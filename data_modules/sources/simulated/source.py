@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from filelock import FileLock
 
 from fusion.contract import FusionError
 
@@ -87,9 +89,18 @@ class SimulatedSource:
                     f"{folder} exists and holds no {STAMP_FILE}: it was not simulated and is left alone; "
                     "name another folder (cohort.root) or remove it yourself"
                 )
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{target.name}.lock"), thread_local=False):
+            if not (self.matches(target) and (truth / "oracle.json").exists()):  # another process may have written it
+                self._replace(target, truth, progress)
+
+    def _replace(self, target: Path, truth: Path, progress: Progress | None) -> None:
+        """Write both folders beside their places, then put them there."""
+        for folder in (target, truth):
+            for stale in folder.absolute().parent.glob(f".{folder.name}.*.partial"):  # of a process that was killed
+                shutil.rmtree(stale, ignore_errors=True)
         drafts = [_draft(target), _draft(truth)]
         for draft in drafts:
-            shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
         try:
             self.write_files(drafts[0], drafts[1], progress)
@@ -147,7 +158,7 @@ def truth_folder(root: Path | str) -> Path:
 
 
 def _draft(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    return folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.partial")
 
 
 def _stamp(folder: Path, settings: dict[str, Any]) -> None:

@@ -24,6 +24,16 @@ def source_file(node: Mapping[str, Any], *, key: str) -> Path:
     return Path(str(node["file"])).expanduser()
 
 
+def gene_files(config: Any) -> list[Path]:
+    """The files that encoders in use are given."""
+    return [
+        Path(str(encoder[key]["file"])).expanduser()
+        for name, encoder in config.model.encoders.items()
+        for key in NODES
+        if name in config.modality and encoder.get(key) is not None
+    ]
+
+
 def check_gene_files(config: Any) -> None:
     """Look for the files of encoders in use before any long work; a trained model carries what it needs of them.
 

@@ -103,8 +103,14 @@ def test_existing_folders_are_kept_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "thesis" / "chapter.tex").write_text("mine")
     with pytest.raises(FusionError, match="is not empty and holds no run"):
         RunFolder.create(tmp_path / "thesis", overwrite=True)
-    with pytest.raises(FusionError, match="no interrupted run to resume"):
-        RunFolder.create(tmp_path / "new", resume=True)
+
+
+def test_resume_begins_goes_on_or_finds_all_done(tmp_path: Path) -> None:
+    assert RunFolder.create(tmp_path / "new", resume=True).status is None
+    begun(tmp_path / "half")
+    assert RunFolder.create(tmp_path / "half", resume=True).status == "running"
+    finished(tmp_path / "done")
+    assert RunFolder.create(tmp_path / "done", resume=True).status == "complete"
 
 
 def test_overwriting_removes_the_run_and_nothing_of_the_users(tmp_path: Path) -> None:

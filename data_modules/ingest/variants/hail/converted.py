@@ -13,6 +13,7 @@ from pathlib import Path
 from data_modules.hashes import content_hash, file_hash
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.variants.hail.runner import run_job
+from data_modules.ingest.variants.hail.scratch import own_scratch
 from data_modules.ingest.variants.settings import SparkSettings
 from fusion.contract import FusionError
 
@@ -80,15 +81,16 @@ def _matrix_table(path: Path, *, cache: Path, spark: SparkSettings, build: str |
         scratch = partial / "scratch"
         scratch.mkdir()
         log = cache.resolve() / "logs" / f"hail-{entry.key[:24]}.log"
-        job = {
-            "path": str(path.resolve()),
-            "out": str((partial / _name(path)).resolve()),
-            "spark": asdict(spark),
-            "scratch": str(scratch.resolve()),
-            "reference": build or "GRCh38",
-            "log": str(log),
-        }
-        (scratch / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        run_job(scratch / "job.json", module=_JOB, log=log, spark=spark, progress=lambda step, done, total: None)
+        with own_scratch(spark) as own:
+            job = {
+                "path": str(path.resolve()),
+                "out": str((partial / _name(path)).resolve()),
+                "spark": asdict(own),
+                "scratch": str(scratch.resolve()),
+                "reference": build or "GRCh38",
+                "log": str(log),
+            }
+            (scratch / "job.json").write_text(json.dumps(job), encoding="utf-8")
+            run_job(scratch / "job.json", module=_JOB, log=log, spark=own, progress=lambda step, done, total: None)
 
     return entry.build(write) / _name(path)

@@ -11,6 +11,7 @@ import signal
 import stat
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -106,6 +107,10 @@ def end_hail(job: Mapping[str, Any]) -> None:
     from pyspark import SparkContext
 
     gateway = SparkContext._gateway
+    scratch = str(job["spark"].get("scratch") or "")
+    if "://" in scratch:  # the job's own; nobody but Hail can reach it
+        with suppress(Exception):
+            hl.current_backend().fs.rmtree(scratch)
     if not is_local(job["spark"]):
         hl.stop()
     if gateway is not None:

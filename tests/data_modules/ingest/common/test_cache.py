@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,18 +28,6 @@ def test_the_hash_follows_content_and_settings_not_names(tmp_path: Path) -> None
     b.write_text("y")
     assert content_hash([a], {}) != content_hash([b], {})
     assert content_hash([a, b], {}) != content_hash([b, a], {})
-
-
-def test_the_memo_is_used_and_notices_a_changed_file(tmp_path: Path) -> None:
-    path, memo = tmp_path / "a", tmp_path / "cache"
-    path.write_text("x")
-    os.utime(path, ns=(1, 1))
-    first = file_hash(path, memo=memo)
-    path.write_text("y")
-    os.utime(path, ns=(1, 1))  # same size and time: the memo answers, as make and rsync would
-    assert file_hash(path, memo=memo) == first
-    os.utime(path, ns=(2, 2))
-    assert file_hash(path, memo=memo) == hashlib.sha256(b"y").hexdigest()
 
 
 def test_a_damaged_memo_is_not_believed(tmp_path: Path) -> None:

@@ -1,0 +1,198 @@
+"""What a run folder says: every file of it read, within bounds and never through a link; nothing is written here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusion.contract import CohortSpec, EndpointSpec
+from fusion.contract.places import modernise
+from fusion.run.bounded import as_mapping, plain_name, read_json, read_table, read_yaml
+from fusion.run.files import RunFolderError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fusion.run.result import FoldResult
+
+FORMAT = 1
+"""Of the folder's layout; raised when an older program could misread a newer folder."""
+
+TABLES = ("predictions", "inner", "selected", "curves")
+"""The tables of a `FoldResult`; gathered over folds at the top of the folder."""
+
+
+@dataclass(frozen=True)
+class RunReading:
+    """One run's folder, to be read."""
+
+    path: Path
+
+    @property
+    def folds_path(self) -> Path:
+        """folds.json, which `data_modules.folds.draw` writes."""
+        return self.path / "folds.json"
+
+    @property
+    def report_path(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def figures_path(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def status(self) -> str | None:
+        """``running``, ``complete``, or ``clearing`` while it is removed; None where there is no run."""
+        return str(self.record().get("status")) if (self.path / "run.json").exists() else None
+
+    def models(self, fold: str) -> Path:
+        """Where a fold keeps its fitted state."""
+        return self.path / "models" / plain_name(fold, where=f"{self.path}, name of a fold")
+
+    def failure_path(self, fold: str) -> Path:
+        """Where it is written down why a fold failed."""
+        return self.models(fold).with_suffix(".log")
+
+    def made(self, fold: str) -> dict[str, Any]:
+        """When, with which versions and on what a finished fold was made; nothing for runs of versions before that."""
+        return dict(self._json(f"models/{fold}/result.json").get("made", {}))
+
+    def inputs(self) -> dict[str, str]:
+        """File → SHA-256 of all that the run read; nothing for runs of versions before that."""
+        return dict(self._json("inputs.json")["files"]) if (self.path / "inputs.json").exists() else {}
+
+    def hashes(self) -> dict[str, str]:
+        """File of the run → the SHA-256 it had when the run ended.
+
+        Raises:
+            RunFolderError: a name leads out of the folder.
+        """
+        files = as_mapping(self.record().get("files"), self.path / "run.json, files")
+        for name in files:
+            for part in str(name).split("/"):
+                plain_name(part, where=f"{self.path / 'run.json'}, files")
+        return files
+
+    def finished_folds(self) -> tuple[str, ...]:
+        """Names of folds that need not run again."""
+        return tuple(sorted(path.parent.name for path in self.path.glob("models/*/result.json")))
+
+    def load_fold(self, name: str) -> FoldResult:
+        """A finished fold's tables.
+
+        Raises:
+            RunFolderError: the fold is not finished.
+        """
+        from fusion.run.result import FoldResult
+
+        if not (self.models(name) / "result.json").exists():
+            raise RunFolderError(f"{self.models(name)}: this fold is not finished; go on with resume=true.")
+        tables: dict[str, Any] = {table: self._table(f"models/{name}/{table}.parquet") for table in TABLES}
+        return FoldResult(**tables)
+
+    def record(self) -> dict[str, Any]:
+        """run.json.
+
+        Raises:
+            RunFolderError: it cannot be read, or a newer program wrote it.
+        """
+        record = self._json("run.json")
+        if not isinstance(record.get("format"), int):
+            raise RunFolderError(f"{self.path / 'run.json'}: is not a run's record (no format number).")
+        if record["format"] > FORMAT:
+            writer = record.get("versions", {}).get("oncofusion", "unknown")
+            raise RunFolderError(
+                f"{self.path}: was written by a newer version, {writer} (folder format {record['format']}; this one "
+                f"reads up to {FORMAT}). Update the package."
+            )
+        return record
+
+    def cohort_spec(self) -> CohortSpec:
+        """What the run learned from."""
+        try:
+            stored = self.record()["cohort"]
+            endpoint = EndpointSpec(**(stored["endpoint"] | {"classes": tuple(stored["endpoint"]["classes"])}))
+            return CohortSpec(**(stored | {"endpoint": endpoint}))
+        except (KeyError, TypeError) as error:
+            raise RunFolderError(
+                f"{self.path / 'run.json'}: does not say what the run learned from ({error})."
+            ) from error
+
+    def config(self) -> dict[str, Any]:
+        """config.yaml, resolved; classes by their places of today."""
+        import yaml
+
+        path = self.path / "config.yaml"
+        try:
+            content = read_yaml(path)
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise RunFolderError(f"{path}: cannot be read ({error}).") from error
+        return as_mapping(modernise(content), path)
+
+    def metrics(self) -> dict[str, Any]:
+        return self._json("metrics.json")
+
+    def folds(self) -> dict[str, Any]:
+        content = self._json("folds.json")
+        # Folders are found by these numbers.
+        if not all(type(fold[key]) is int for fold in content["folds"] for key in ("repeat", "index")):
+            raise RunFolderError(f"{self.path / 'folds.json'}: repeat and index of a fold must be whole numbers.")
+        return content
+
+    def predictions(self) -> pd.DataFrame:
+        return self._table("predictions.parquet")
+
+    def inner(self) -> pd.DataFrame:
+        return self._table("inner.parquet")
+
+    def selected(self) -> pd.DataFrame:
+        return self._table("selected.parquet")
+
+    def curves(self) -> pd.DataFrame:
+        return self._table("curves.parquet")
+
+    def cohort(self) -> pd.DataFrame:
+        """cohort.csv; ids and reasons as text."""
+        import pandas as pd
+
+        try:
+            return pd.read_csv(
+                self.path / "cohort.csv", dtype={"patient_id": str, "dropped_at": str, "reason": str}, encoding="utf-8"
+            )
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{self.path / 'cohort.csv'}: cannot be read ({error}).") from error
+
+    def quality(self) -> list[dict[str, Any]]:
+        """What `write_quality` wrote; nothing for runs of versions that did not."""
+        parts = list(self._json("quality.json")["parts"]) if (self.path / "quality.json").exists() else []
+        for part in parts:
+            if part["figure"] is not None:
+                plain_name(part["figure"], where=f"{self.path / 'quality.json'}, figure")
+        return parts
+
+    def examples(self) -> list[dict[str, Any]]:
+        """What `write_examples` wrote; nothing where a run has none."""
+        found = list(self._json("examples.json")["examples"]) if (self.path / "examples.json").exists() else []
+        if any(not str(one["image"]).startswith("data:image/") for one in found):
+            # A page that fetches a picture from elsewhere tells its maker who reads it.
+            raise RunFolderError(
+                f"{self.path / 'examples.json'}: has a picture that lies elsewhere; no run writes that."
+            )
+        return found
+
+    # Inside.
+
+    def _table(self, name: str) -> pd.DataFrame:
+        try:
+            return read_table(self.path / name)
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{self.path / name}: cannot be read ({error}). The run is incomplete.") from error
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            content = read_json(self.path / name)
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{self.path / name}: cannot be read ({error}). The run is incomplete.") from error
+        return as_mapping(modernise(content), self.path / name)
