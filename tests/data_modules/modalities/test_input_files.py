@@ -49,4 +49,4 @@ def test_slides_with_all_their_files_sheet_and_weights(tmp_path: Path) -> None:
 
 def test_a_table_of_features(tmp_path: Path) -> None:
     source: Any = SimpleNamespace(root=tmp_path, name="x")
-    assert Features(name="f", source=source, file="f.csv").input_files == [tmp_path / "f.csv"]
+    assert Features(name="f", source=source, file="f.csv", time="baseline").input_files == [tmp_path / "f.csv"]
