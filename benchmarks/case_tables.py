@@ -79,7 +79,7 @@ TABLES: dict[str, tuple[Right, ...]] = {
     "maf_rows_longer_than_header": (
         Right(read=(), check=store(variants=222, mutations=4.65), refused=("21 fields", "header 19")),
     ),
-    "maf_samples_before_and_after_therapy": (Right(refused=("96 samples", "48 patients", "patient_pattern|time")),),
+    "maf_samples_before_and_after_therapy": (Right(refused=("96 (somatic )?samples", "48 patients", "patient_pattern|time")),),
     "maf_sequenced_without_mutation": (Right(read=(), check=predicted(48)),),
     "maf_text_named_gz": (Right(read=(), check=store(variants=222, mutations=4.65), refused=("plain text",)),),
     "predict_level_never_seen": (
