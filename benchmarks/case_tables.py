@@ -79,7 +79,9 @@ TABLES: dict[str, tuple[Right, ...]] = {
     "maf_rows_longer_than_header": (
         Right(read=(), check=store(variants=222, mutations=4.65), refused=("21 fields", "header 19")),
     ),
-    "maf_samples_before_and_after_therapy": (Right(refused=("96 (somatic )?samples", "48 patients", "patient_pattern|time")),),
+    "maf_samples_before_and_after_therapy": (
+        Right(refused=("96 (somatic )?samples", "48 patients", "patient_pattern|time")),
+    ),
     "maf_sequenced_without_mutation": (Right(read=(), check=predicted(48)),),
     "maf_text_named_gz": (Right(read=(), check=store(variants=222, mutations=4.65), refused=("plain text",)),),
     "predict_level_never_seen": (
@@ -97,7 +99,7 @@ TABLES: dict[str, tuple[Right, ...]] = {
     ),
     "readme_copy_keeps_generator": (Right(refused=(r"cohort\.generator",)),),
     "seg_touching_segments": (Right(read=(), check=predicted(48), refused=(r"start \+ 1|one base",)),),
-    "table_cbioportal_clinical": (Right(read=(), check=predicted(48)),),
+    "table_cbioportal_clinical": (Right(refused=("has no column 'age'", "Did you mean 'AGE'")),),
     "table_column_twice": (Right(refused=("ki67", "twice")),),
     "table_latin1": (Right(read=(), refused=("(row|line) 8", "UTF-8", "encoding")),),
     "table_number_without_kind": (Right(read=("age", "kind: number"), refused=("age", "kind: number")),),
@@ -118,14 +120,14 @@ TABLES: dict[str, tuple[Right, ...]] = {
     "vcf_bgzf_named_vcf": (Right(read=(), check=store(variants=222, mutations=4.65)),),
     "vcf_dp_not_declared": (Right(read=("(?i)DP .*declare",), refused=("DP", "declare")),),
     "vcf_every_file_names_its_sample_tumor": (
-        Right(read=("48 samples",), refused=("file's name|file name", "patient_from|patient_pattern|sample_sheet")),
+        Right(read=(" 4 samples",), refused=("file's name|file name", "patient_from|patient_pattern|sample_sheet")),
     ),
     "vcf_gzip_named_bgz": (Right(read=(), check=store(variants=222, mutations=4.65)),),
     "vcf_half_calls": (Right(read=(), check=store(variants=222, mutations=4.65, carriers={"TP53": 24})),),
     "vcf_lower_case_alleles": (Right(read=(), check=store(variants=222, mutations=4.65)),),
     "vcf_monomorphic_site": (Right(read=(), check=store(variants=222, mutations=4.65)),),
     "vcf_spaces_for_tabs": (Right(refused=("spaces", "tabs")),),
-    "vcf_strelka_without_gt": (Right(read=("48 samples",), refused=("Strelka", "GT")),),
+    "vcf_strelka_without_gt": (Right(read=(" 3 samples",), refused=("Strelka", "GT")),),
     "vcf_varscan_ad": (Right(read=(), check=store(variants=222, mutations=4.65)),),
     "yaml_yes_no": (Right(refused=("quote", "yes")),),
 }

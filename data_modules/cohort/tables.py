@@ -67,7 +67,8 @@ def read_table(
     needed = [column.name for column in spec.columns.values() if column.time in times]
     lacking = [column for column in needed if column not in raw.columns]
     for name in lacking:
-        close = get_close_matches(name, raw.columns, n=1)
+        close = [one for one in raw.columns if one.lower() == name.lower()]
+        close = close or get_close_matches(name, raw.columns, n=1)
         hint = f"Did you mean {close[0]!r}? Mend" if close else "Mend"
         problems.append(
             Problem(

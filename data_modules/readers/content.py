@@ -94,7 +94,7 @@ def is_workbook(content: bytes) -> bool:
         return False
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return "xl/workbook.xml" in archive.namelist()
+            return any(name.startswith("xl/") for name in archive.namelist())
     except zipfile.BadZipFile:
         return False
 

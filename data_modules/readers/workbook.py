@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ def read_sheet(path: Path, *, sheet: str | None = None) -> Layout:
     import openpyxl
 
     try:
-        book = openpyxl.load_workbook(path, data_only=True)
-        formulas = openpyxl.load_workbook(path)
+        content = path.read_bytes()  # of a path openpyxl looks at the ending
+        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
+        formulas = openpyxl.load_workbook(io.BytesIO(content))
     except (OSError, KeyError, ValueError) as error:
         raise UnreadableError(
-            f"{path} is a damaged Excel workbook ({error})", "Save the sheet as CSV (UTF-8)"
+            f"{path} is an Excel workbook that cannot be opened ({error})", "Save the sheet as CSV (UTF-8)"
         ) from error
     filled = [one for one in book.worksheets if one.max_row > 1 or one.cell(1, 1).value is not None]
     if sheet is not None and sheet not in book.sheetnames:

@@ -40,6 +40,7 @@ def zipped(**members: str) -> bytes:
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (zipped(a="x", b="y"), "zip of 2 files (a, b)"),
+        (zipped(**{"xl/worksheets/sheet1.xml": "x"}), "Excel workbook that cannot be opened"),
         (zipped(**{"content.xml": "x", "mimetype": "y"}), "OpenDocument"),
         (b"", "t.tsv is empty"),
         (b" \n\n", "t.tsv is empty"),
@@ -86,6 +87,12 @@ def test_a_tsv_has_no_quoting(tmp_path: Path) -> None:
     assert table["id"].tolist() == ["P1", "P2", "P3"] and table["note"].tolist() == ['"open', "x", '5" wide']
 
 
+def test_a_header_in_other_letters_is_suggested(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("#Patient\tAge\nPATIENT_ID\tAGE\nP1\t5\n")
+    table = read_text_table(tmp_path / "t.tsv", expected=["PATIENT_ID", "age"]).frame
+    assert list(table) == ["PATIENT_ID", "AGE"] and table.index.tolist() == [3]
+
+
 def test_a_column_twice(tmp_path: Path) -> None:
     content = "id\tage\tage\nP1\t4\t5\n"
     assert "line 1: column 'age' stands twice in the header (columns 2, 3)" in refused(
@@ -107,6 +114,7 @@ def test_sheets_of_a_workbook(tmp_path: Path) -> None:
     book.save(path)
     with pytest.raises(UnreadableError, match="2 sheets \\(Sheet, labs\\)"):
         read_text_table(path)
+    path = path.rename(tmp_path / "t.csv")
     table = read_text_table(path, TableFormat(sheet="Sheet")).frame
     assert table.loc[2].tolist() == ["P1", "59"]
     with pytest.raises(UnreadableError, match="has no sheet 'x', but Sheet, labs"):
