@@ -14,6 +14,7 @@ arguments go to the training command. An embedded run takes some three minutes o
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -71,9 +72,10 @@ def write_tables(folder: Path, *, seed: int) -> list[str]:
 
 def train(run: Path, arguments: list[str], *, seed: int) -> float:
     """Seconds that it took; 0 where it was finished."""
-    if (run / "report.html").exists():
+    record = json.loads((run / "run.json").read_text()) if (run / "run.json").exists() else {}
+    if record.get("status") == "complete":
         return 0.0
-    resume = ["resume=true"] if (run / "run.json").exists() else []
+    resume = ["resume=true"] if record else []
     command = [sys.executable, "-m", "fusion.train", *arguments, f"seed={seed}", f"output={run}"]
     begin = time.perf_counter()
     common = ["arms=[fusion]", "logger=none", "evaluation.draws=100", *resume]
