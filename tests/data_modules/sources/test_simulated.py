@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from data_modules.sources.simulated.genes import DAMAGING, DRIVERS
 from data_modules.sources.simulated.source import SimulationError, truth_folder
 from data_modules.sources.simulated.tissue import Region, draw_tissue
 from fusion.contract import FusionError
+from tests.helpers.simulated import assert_same_bytes, hashes
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +29,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def test_same_settings_write_the_same_bytes_whatever_the_workers(root: Path, tmp_path: Path) -> None:
-    again = tmp_path / "again"
-    steps: list[tuple[int, int]] = []
-    write_cohort(again, patients=16, seed=3, workers=2, progress=lambda step, done, total: steps.append((done, total)))
-    assert hashes(root) == hashes(again)
-    assert hashes(truth_folder(root)) == hashes(truth_folder(again))
-    assert [done for done, _ in steps] == list(range(1, steps[-1][1] + 1))
+    assert_same_bytes(root, write_cohort, tmp_path / "again")
 
 
 def test_stamp_names_settings_and_every_file(root: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from data_modules.sources.simulated_mri import SimulatedMri, write_cohort
 from data_modules.sources.simulated_mri.cohort import draw
 from data_modules.sources.simulated_mri.design import NEGATIVE, PREVALENCE
 from fusion.contract import FusionError
+from tests.helpers.simulated import assert_same_bytes
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +30,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def test_same_settings_write_the_same_bytes_whatever_the_workers(root: Path, tmp_path: Path) -> None:
-    again = tmp_path / "again"
-    steps: list[tuple[int, int]] = []
-    write_cohort(again, patients=16, seed=3, workers=2, progress=lambda step, done, total: steps.append((done, total)))
-    assert hashes(root) == hashes(again)
-    assert hashes(truth_folder(root)) == hashes(truth_folder(again))
-    assert [done for done, _ in steps] == list(range(1, steps[-1][1] + 1))
+    assert_same_bytes(root, write_cohort, tmp_path / "again")
 
 
 def test_everything_is_stamped_and_no_id_is_a_barcode(root: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,30 +10,13 @@ import numpy as np
 import pytest
 
 from data_modules.ingest.slides.__main__ import main
+from tests.helpers.ingest import files_of, ingest, over_cohort, write_cohort
 
-_COHORT = """# @package _global_
-defaults:
-  - /modality@modality.slides: slides
-  - /model/encoder@model.encoders.slides: cnn
-cohort:
-  _target_: data_modules.cohort.source.CohortSource
-  name: mine
-  root: {root}
-  cache: ${{cache}}
-  tables:
-    clinical:
-      file: clinical.csv
-      id: patient
-      columns:
-        response: {{time: outcome}}
-  endpoints:
-    response: {{table: clinical, column: response, positive: [1], negative: [0]}}
-modality:
-  slides:
-    files: slides/*
-    patient_pattern: '^(P\\d)'
-    tissue: {{reject: [pen]}}
-    max_failed: 0.4
+_MODALITY = """
+files: slides/*
+patient_pattern: '^(P\\d)'
+tissue: {reject: [pen]}
+max_failed: 0.4
 """
 
 
@@ -48,24 +29,16 @@ def mine(
     for number in (1, 2):
         write_slide(root / f"slides/P{number}.tif", draw_tissue((128, 256, 640, 768), seed=number))
     write_slide(root / "slides/P3.tif", np.full((512, 512, 3), 244, dtype=np.uint8))
-    (root / "clinical.csv").write_text("patient,response\nP1,1\nP2,0\nP3,1\n")
-    (root / "conf/cohort").mkdir(parents=True)
-    (root / "conf/cohort/mine.yaml").write_text(_COHORT.format(root=root))
+    write_cohort(root / "conf", root, name="slides", option="slides", modality=_MODALITY)
     return root
 
 
-def arguments(mine: Path, *overrides: str) -> list[str]:
-    return ["--config-dir", str(mine / "conf"), "cohort=mine", f"cache={mine / 'cache'}", *overrides]
-
-
-def command(mine: Path) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).resolve().parents[4]
-    line = [sys.executable, "-m", "data_modules.ingest.slides", *arguments(mine)]
-    return subprocess.run(line, cwd=root, capture_output=True, text=True, timeout=120)
+def given(mine: Path, *overrides: str) -> list[str]:
+    return over_cohort(mine / "conf", mine / "cache", *overrides)
 
 
 def test_it_ingests_lists_failures_and_finds_its_work_again(mine: Path) -> None:
-    first = command(mine)
+    first = ingest("slides", given(mine))
     assert first.returncode == 0, first.stderr
     assert "modality.slides: 2 slides, 32 tiles (pixels)" in first.stdout
     assert "1 failed: P3.tif shows 0.000 mm² of tissue and no tile of 64 pixels" in first.stdout
@@ -76,9 +49,9 @@ def test_it_ingests_lists_failures_and_finds_its_work_again(mine: Path) -> None:
     assert [rows[f"P{number}.tif"]["tiles_kept"] for number in (1, 2, 3)] == ["16", "16", ""]
     assert float(rows["P1.tif"]["tiles_kept_share"]) == 1.0 and "tissue" in rows["P3.tif"]["error"]
     assert (folder / "contact_sheet_01.png").is_file()
-    made = {path: path.stat().st_mtime_ns for path in (mine / "cache/slides").rglob("tiles.npy")}
-    assert command(mine).stdout == first.stdout
-    assert made == {path: path.stat().st_mtime_ns for path in (mine / "cache/slides").rglob("tiles.npy")}
+    made = files_of(mine / "cache/slides", "tiles.npy")
+    assert ingest("slides", given(mine)).stdout == first.stdout
+    assert made == files_of(mine / "cache/slides", "tiles.npy")
 
 
 @pytest.mark.parametrize(
@@ -96,5 +69,5 @@ def test_it_ingests_lists_failures_and_finds_its_work_again(mine: Path) -> None:
 def test_what_can_be_mended_is_said_with_exit_code_two(
     mine: Path, overrides: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments(mine, *overrides)) == 2
+    assert main(given(mine, *overrides)) == 2
     assert message in capsys.readouterr().err

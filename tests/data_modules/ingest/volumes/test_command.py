@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from data_modules.ingest.volumes.__main__ import main
+from tests.helpers.ingest import files_of, ingest, over_cohort, write_cohort
 
-_COHORT = """# @package _global_
-defaults:
-  - /modality@modality.mri: volumes
-  - /model/encoder@model.encoders.mri: volume_cnn
-cohort:
-  _target_: data_modules.cohort.source.CohortSource
-  name: mine
-  root: {root}
-  cache: ${{cache}}
-  tables:
-    clinical:
-      file: clinical.csv
-      id: patient
-      columns:
-        response: {{time: outcome}}
-  endpoints:
-    response: {{table: clinical, column: response, positive: [1], negative: [0]}}
-modality:
-  mri:
-    files: volumes
-    patient_pattern: '(P\\d)'
-    sequences:
-      t1: {{match: 't1|T1', time: baseline, intensity: mr}}
-    size: 8
-    patch: 4
-    max_failed: 0.4
+_MODALITY = """
+files: volumes
+patient_pattern: '(P\\d)'
+sequences:
+  t1: {match: 't1|T1', time: baseline, intensity: mr}
+size: 8
+patch: 4
+max_failed: 0.4
 """
 
 
@@ -48,20 +29,16 @@ def mine(tmp_path_factory: pytest.TempPathFactory, files: SimpleNamespace) -> Pa
     files.nifti(root / "volumes/P1_t1.nii.gz", files.ball())
     files.series(root / "volumes/P2", files.ball(seed=1), patient="P2")
     files.nifti(root / "volumes/P3_t1.nii.gz", files.ball() * 0 + 7)
-    (root / "clinical.csv").write_text("patient,response\nP1,1\nP2,0\nP3,1\n")
-    (root / "conf/cohort").mkdir(parents=True)
-    (root / "conf/cohort/mine.yaml").write_text(_COHORT.format(root=root))
+    write_cohort(root / "conf", root, name="mri", option="volumes", modality=_MODALITY)
     return root
 
 
-def arguments(mine: Path, *overrides: str) -> list[str]:
-    return ["--config-dir", str(mine / "conf"), "cohort=mine", f"cache={mine / 'cache'}", *overrides]
+def given(mine: Path, *overrides: str) -> list[str]:
+    return over_cohort(mine / "conf", mine / "cache", *overrides)
 
 
 def test_it_ingests_lists_failures_and_finds_its_work_again(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = [sys.executable, "-m", "data_modules.ingest.volumes", *arguments(mine)]
-    root = Path(__file__).resolve().parents[4]
-    first = subprocess.run(line, cwd=root, capture_output=True, text=True, timeout=120)
+    first = ingest("volumes", given(mine))
     assert first.returncode == 0, first.stderr
     assert "modality.mri: 2 patients, 2 volumes" in first.stdout
     assert "1 failed: volumes/P3_t1.nii.gz holds one value only (7)" in first.stdout
@@ -72,10 +49,10 @@ def test_it_ingests_lists_failures_and_finds_its_work_again(mine: Path, capsys: 
     assert [rows[f"P{number}"]["kind"] for number in (1, 2, 3)] == ["nifti", "dicom", ""]
     assert "one value" in rows["P3"]["error"]
     assert list(folder.glob("contact_sheet_*.png"))
-    made = {path: path.stat().st_mtime_ns for path in (mine / "cache/volumes").rglob("values.npy")}
-    assert main(arguments(mine)) == 0
+    made = files_of(mine / "cache/volumes", "values.npy")
+    assert main(given(mine)) == 0
     assert capsys.readouterr().out == first.stdout
-    assert made == {path: path.stat().st_mtime_ns for path in (mine / "cache/volumes").rglob("values.npy")}
+    assert made == files_of(mine / "cache/volumes", "values.npy")
 
 
 @pytest.mark.parametrize(
@@ -90,5 +67,5 @@ def test_it_ingests_lists_failures_and_finds_its_work_again(mine: Path, capsys: 
 def test_what_can_be_mended_is_said_with_exit_code_two(
     mine: Path, overrides: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments(mine, *overrides)) == 2
+    assert main(given(mine, *overrides)) == 2
     assert message in capsys.readouterr().err

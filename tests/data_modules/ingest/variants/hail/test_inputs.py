@@ -25,6 +25,7 @@ import pytest
 
 from data_modules.ingest.variants.hail.java import find_java
 from data_modules.ingest.variants.store import MISSING, NOT_LISTED, VariantStore, variant_names
+from tests.helpers.ingest import over_cohort, write_cohort
 
 # 1-based 1001 is the first base of the part that is not N; GCACACACAG begins at 1011.
 GENOME = {"chr1": "N" * 1000 + "ACGTACGTAC" + "GCACACACAG" + "ACGTACGTAC" + "N" * 1000}
@@ -52,30 +53,16 @@ CHAIN = (
     "chain 1000 chr2 243199373 + 1000 2000 chr2 242193529 + 1100 2100 1\n1000\n\n"
     "chain 1000 chr3 198022430 + 1000 2000 chr3 198295559 - 5000 6000 2\n1000\n\n"
 )
-COHORT = """\
-# @package _global_
-defaults:
-  - /modality@modality.mutations: variants
-cohort:
-  _target_: data_modules.cohort.source.CohortSource
-  name: mine
-  root: {root}
-  cache: {root}/cache
-  tables: {{clinical: {{file: clinical.tsv, id: id, columns: {{outcome: {{time: outcome}}}}}}}}
-  endpoints: {{response: {{table: clinical, column: outcome, positive: ["yes"], negative: ["no"]}}}}
-  build: GRCh38
-  absent_is: reference
-modality:
-  mutations:
-    files:
-      - pair?.vcf
-      - {{path: calls.bcf, origin: germline}}
-      - {{path: old.vcf.gz, origin: germline}}
-      - {{path: table.mt, origin: germline}}
-    filters: {{germline: {{min_gq: null, min_balance: 0.2}}}}
-    patient_pattern: "^[TNGHM]([0-9]+)$"
-    fasta: genome.fa
-    inputs: {{chain: over.chain, genes: genes.bed}}
+MUTATIONS = """
+files:
+  - pair?.vcf
+  - {path: calls.bcf, origin: germline}
+  - {path: old.vcf.gz, origin: germline}
+  - {path: table.mt, origin: germline}
+filters: {germline: {min_gq: null, min_balance: 0.2}}
+patient_pattern: "^[TNGHM]([0-9]+)$"
+fasta: genome.fa
+inputs: {chain: over.chain, genes: genes.bed}
 """
 WRITE_TABLE = """\
 import sys, hail as hl
@@ -111,7 +98,6 @@ def write_inputs(root: Path) -> None:
     (root / "genome.fa").write_text("".join(f">{name}\n{bases}\n" for name, bases in GENOME.items()))
     (root / "genes.bed").write_text("chr1\t1000\t1020\tLEFT\nchr1\t1015\t1030\tRIGHT\n")
     (root / "over.chain").write_text(CHAIN)
-    (root / "clinical.tsv").write_text("id\toutcome\n0\tno\n1\tyes\n2\tno\n3\tyes\n4\tno\n5\tyes\n")
     shared = line("chr1", 1002, "C", "T", "0/1:20,10:30", "0/0:30,0:30")
     for n in range(6):  # six pairs, the tumour now first, now second: more than are read file by file
         own = line("chr1", 1003 + n, "GTACGT"[n], "A" if "GTACGT"[n] != "A" else "C", "0/0:9,0:9", "0/1:10,10:20")
@@ -151,8 +137,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, root: Path) -> World:
     """Two processes ingest one cohort at once; the Java process of the one that came first is killed as it reads."""
     folder, conf = tmp_path_factory.mktemp("inputs"), tmp_path_factory.mktemp("conf")
     write_inputs(folder)
-    (conf / "cohort").mkdir()
-    (conf / "cohort" / "mine.yaml").write_text(COHORT.format(root=folder))
+    write_cohort(conf, folder, name="mutations", option="variants", modality=MUTATIONS, patients="1 0 3 2 5 4")
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", WRITE_TABLE, folder / "table.vcf", folder / "table.mt"],
         env=find_java().environment() | {"SPARK_LOCAL_IP": "127.0.0.1"},
@@ -160,7 +145,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, root: Path) -> World:
         capture_output=True,
         check=True,
     )
-    command = [sys.executable, "-m", "data_modules.ingest.variants", "--config-dir", str(conf), "cohort=mine"]
+    command = [sys.executable, "-m", "data_modules.ingest.variants", *over_cohort(conf, folder / "cache")]
 
     def start() -> subprocess.Popen[str]:
         return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -382,8 +367,8 @@ def on_cluster(world: World, root: Path, cache: Path, *settings: str) -> subproc
     """The same ingest with another cache; the MatrixTable's conversion is taken along."""
     cache.mkdir()
     shutil.copytree(world.root / "cache" / "converted", cache / "converted")
-    command = [sys.executable, "-m", "data_modules.ingest.variants", "--config-dir", world.conf, "cohort=mine"]
-    command += [f"cohort.cache={cache}", "spark=cluster", *settings]
+    command = [sys.executable, "-m", "data_modules.ingest.variants", *over_cohort(world.conf, world.root / "cache")]
+    command += [f"cache={cache}", "spark=cluster", *settings]
     return subprocess.run([*map(str, command)], cwd=root, capture_output=True, text=True, check=False)
 
 
@@ -419,8 +404,7 @@ def test_a_full_disk_is_said_and_nothing_counts(world: World, root: Path, tmp_pa
         pytest.skip("there is no unshare")
     if allowed.returncode:
         pytest.skip("this machine lets no user mount a file system")
-    command = [sys.executable, "-m", "data_modules.ingest.variants", "--config-dir", world.conf, "cohort=mine"]
-    command += [f"cohort.cache={cache}"]
+    command = [sys.executable, "-m", "data_modules.ingest.variants", *over_cohort(world.conf, cache)]
     arguments = [*mine, script, "sh", cache, world.root / "cache" / "converted", *command]
     told = subprocess.run([*map(str, arguments)], cwd=root, capture_output=True, text=True, check=False)
     assert told.returncode == 2, told.stderr

@@ -21,6 +21,7 @@ from data_modules.ingest.variants.files.vcf import open_vcf
 from data_modules.ingest.variants.ingest import GenotypeFilters, Origin, SparkSettings, VariantIngest, VcfFile
 from data_modules.ingest.variants.store import MISSING, NOT_LISTED, VariantStore, variant_names
 from fusion.contract import FusionError
+from tests.helpers.ingest import ingest, over_cohort, write_cohort
 
 SHARED = Path(__file__).resolve().parents[6] / "shared" / "data"
 FILTERS = {
@@ -268,38 +269,22 @@ def test_from_cache_at_once(ingested: Ingested) -> None:
     assert stricter.entry.folder != ingested.ingest.entry.folder and not stricter.entry.complete
 
 
-COHORT = """\
-# @package _global_
-defaults:
-  - /modality@modality.mutations: variants
-cohort:
-  _target_: data_modules.cohort.source.CohortSource
-  name: mine
-  root: {root}
-  cache: {root}/cache
-  tables: {{clinical: {{file: clinical.tsv, id: id, columns: {{outcome: {{time: outcome}}}}}}}}
-  endpoints: {{response: {{table: clinical, column: outcome, positive: ["yes"], negative: ["no"]}}}}
-  build: GRCh38
-  absent_is: reference
-modality:
-  mutations:
-    files: [somatic.vcf.gz, other.vcf, {{path: germline.vcf.bgz, origin: germline}}]
-    patient_pattern: "^(P[0-9]+)-"
+MUTATIONS = """
+files: [somatic.vcf.gz, other.vcf, {path: germline.vcf.bgz, origin: germline}]
+patient_pattern: "^(P[0-9]+)-"
 """
 
 
-def test_the_command_says_what_was_kept(ingested: Ingested, tmp_path: Path, root: Path) -> None:
+def test_the_command_says_what_was_kept(ingested: Ingested, tmp_path: Path) -> None:
     data = ingested.ingest.cache.parent
-    (data / "clinical.tsv").write_text("id\toutcome\nP1\tyes\nP2\tno\nP3\tno\nP4\tyes\n")
-    (tmp_path / "cohort").mkdir()
-    (tmp_path / "cohort" / "mine.yaml").write_text(COHORT.format(root=data))
-    command = [sys.executable, "-m", "data_modules.ingest.variants", "--config-dir", str(tmp_path), "cohort=mine"]
-    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    write_cohort(tmp_path, data, name="mutations", option="variants", modality=MUTATIONS, patients="P1 P2 P3 P4")
+    line = over_cohort(tmp_path, data / "cache")
+    told = ingest("variants", line)
     assert told.returncode == 0, told.stderr
     assert "modality.mutations, somatic: 9 variants × 4 samples" in told.stdout
     assert "genotypes: uncalled 2, low gq 0, low dp 3" in told.stdout
     assert str(ingested.ingest.entry.folder) in told.stdout, "the cache was used"
-    wrong = subprocess.run([*command, "cohort.build=GRCh37"], cwd=root, capture_output=True, text=True, check=False)
+    wrong = ingest("variants", [*line, "cohort.build=GRCh37"])
     assert wrong.returncode == 2
     assert "somatic.vcf.gz is of build GRCh38 (by contig lengths) and cohort.build is GRCh37" in wrong.stderr
 
