@@ -176,6 +176,7 @@ def _command(jobs: _Jobs, config_name: str) -> None:
     from hydra._internal.utils import get_args_parser  # what hydra.main itself parses with
 
     from fusion.config.check import check_command
+    from fusion.config.choices import register
     from fusion.config.help import help_text
     from fusion.config.resume import resumed
 
@@ -199,6 +200,7 @@ def _command(jobs: _Jobs, config_name: str) -> None:
         if not arguments.multirun:
             sys.argv += resumed(corrected, name, user_dir)
 
+    register(user_dir)
     # Hydra re-raises errors instead of formatting them itself when this is set: `run` does that.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     main(config_path=str(conf_dir()), config_name=config_name, version_base="1.3")(jobs.as_task())()
