@@ -130,7 +130,20 @@ IMAGES: dict[str, tuple[Right, ...]] = {
         read(_SLIDES, "same_bytes_two_patients", r"P001\.tif of P001 = P004\.tif of P004", P001_tif={}, P004_tif={}),
     ),
     "rgb_12_in_16": (read(_SLIDES, "rgb_12_in_16", "4 slides", P004_ome_tif={"tissue_mm2": 0.096}),),
-    "root_with_brackets": (Right(refused=(r"[Qq]uote",)),),
+    "root_with_brackets": (
+        Right(
+            command='python -m fusion.train +experiment=histology_tiles "cohort.root=<out>/root (1)/tiles" '
+            "output=<out>/o",
+            refused=(r"""quotes .* 'cohort\.root="[^"]*/root \(1\)/tiles"'""",),
+        ),
+        # As the message says to write it: what is read is the folder, brackets and all.
+        Right(
+            command=_TILES.replace("cohort.root=<out>/{0}/tiles", "'cohort.root=\"<out>/{0} (1)/tiles\"'").format(
+                "root"
+            ),
+            read=("36 cases of 3 classes",),
+        ),
+    ),
     "series_in_subfolders": (
         read(_VOLUMES, "series_in_subfolders", "4 patients, 4 volumes", P004=_WHOLE),
         refused(_VOLUMES, "series_halved", r"its `match` finds none of 4 volumes"),

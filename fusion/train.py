@@ -55,6 +55,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from omegaconf import OmegaConf
 
     from fusion.evaluation.outcome import outcome_of
+    from fusion.network.model import check_head
     from fusion.protocol.crossval import units
     from fusion.protocol.setup import open_setup
     from fusion.protocol.workers import run_folds
@@ -63,7 +64,8 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     with progress.timed("cohort"):
         setup = open_setup(config, progress)
         cohort = setup.cohort
-        # Folds that cannot be are refused before the long work; whom ingest leaves is not known yet.
+        # A head or folds that cannot be are refused before the long work; whom ingest leaves is not known yet.
+        check_head(config.model, cohort.spec.endpoint)
         instantiate(config.folds, cohort, path=None, seed=config.seed)
         folder.begin(
             config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]

@@ -145,7 +145,8 @@ class CohortFiles:
         """Make sure the root exists: write it where a generator is configured.
 
         Raises:
-            CohortError: no such root, or one that was written with other settings.
+            CohortError: no such root, or with a generator one that holds files of another origin or was written with
+                other settings.
         """
         if self._generator is None:
             if not self.root.is_dir():
@@ -157,6 +158,13 @@ class CohortFiles:
             return
         stamp = self.root / STAMP
         if not stamp.is_file():
+            if self.root.is_dir() and any(self.root.iterdir()):
+                what = f"cohort.generator would write to {self.root.absolute()}, which holds files and no {STAMP}"
+                remedy = (
+                    "They are left alone. If they are your own, take generator, simulated, patients, seed and "
+                    "interaction out of the cohort's YAML; to simulate, set cohort.root to null or to a new folder"
+                )
+                raise CohortError(self.name, [Problem(what=what, remedy=remedy)])
             self._generator(self.root, progress=progress, **self._settings)
             return
         written = json.loads(stamp.read_text(encoding="utf-8"))

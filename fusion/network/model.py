@@ -142,6 +142,22 @@ def build_model(
     )
 
 
+def check_head(config: Mapping[str, Any], endpoint: EndpointSpec) -> None:
+    """Refuse a head that cannot predict the endpoint, before anything long runs.
+
+    Args:
+        config: as `build_model` takes it.
+        endpoint: what is predicted.
+
+    Raises:
+        ModelError: the head is of another kind of endpoint, or has a setting that cannot be.
+    """
+    from hydra.utils import instantiate
+
+    with torch.random.fork_rng():
+        _part(instantiate, config["head"], endpoint, width=int(config["width"]))
+
+
 def _shares_head(config: Mapping[str, Any]) -> bool:
     """Whether the modalities' own losses go through the head of the fused vector."""
     choice = config.get("auxiliary_head", "own")

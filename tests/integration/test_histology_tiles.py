@@ -140,6 +140,7 @@ def test_the_runs_encoder_embeds_the_tiles_of_slides(run: Path, tiles: Path) -> 
         ((), ("cohort.root", "sub-folder a class")),
         (("cohort.root=nowhere",), ("nowhere", "cohort.root")),
         (("cohort.root=data/tiles", "model/head=response"), ("model/head=classes", "multiclass")),
+        (("cohort.root=data/tiles", "cohort.ignore=[stroma]"), ("model/head=response", "binary")),
     ],
 )
 def test_what_is_refused(tiles: Path, workplace: Workplace, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
@@ -148,3 +149,5 @@ def test_what_is_refused(tiles: Path, workplace: Workplace, arguments: tuple[str
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in done.stderr
+    # Before any image is measured or any arm trained.
+    assert done.stdout == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class SlideRequest:
         if path.suffix.lower() == ".mrxs":
             return [path, *sorted(item for item in path.with_suffix("").glob("*") if item.is_file())]
         if path.suffix.lower() in (".vms", ".vmu"):
-            return [path, *sorted(item for item in path.parent.glob(f"{path.stem}*") if item != path)]
+            return [path, *sorted(item for item in path.parent.glob(f"{glob.escape(path.stem)}*") if item != path)]
         return series_files(path) if is_dicom(path) else [path]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import secrets
@@ -97,7 +98,8 @@ class SimulatedSource:
     def _replace(self, target: Path, truth: Path, progress: Progress | None) -> None:
         """Write both folders beside their places, then put them there."""
         for folder in (target, truth):
-            for stale in folder.absolute().parent.glob(f".{folder.name}.*.partial"):  # of a process that was killed
+            drafts_of_it = f".{glob.escape(folder.name)}.*.partial"
+            for stale in folder.absolute().parent.glob(drafts_of_it):  # of a process that was killed
                 shutil.rmtree(stale, ignore_errors=True)
         drafts = [_draft(target), _draft(truth)]
         for draft in drafts:

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
+import yaml
 
 from data_modules.errors import CohortError
 from data_modules.modalities.tables.table import Table
-from fusion.contract import FusionError
 
 ALL = [f"P{number:02d}" for number in range(1, 11)]
 
@@ -119,6 +116,36 @@ def test_no_overlap_at_all(cohort, named):
     assert "patient_pattern (modality.slides)" in text
 
 
+@pytest.mark.parametrize(("positive", "negative"), [("yes", "no"), ("On", "Off"), ("true", "false")])
+def test_labels_that_yaml_takes_for_booleans(cohort, named, positive, negative):
+    cohort.treatment = [line.replace("PD", negative).replace("CR", positive) for line in cohort.treatment]
+    endpoint = cohort.settings["endpoints"]["response"]
+    endpoint |= yaml.safe_load(f"{{positive: [{positive}], negative: [{negative}]}}")
+    source = cohort.source()
+    text = text_of(source, {"slides": named(source, ALL)})
+    words = " and ".join(sorted([negative, positive]))
+    assert f"YAML takes {words} without quotes for true or false: quote them in cohort.endpoints.response" in text
+    mend = text[text.index("e.g. ") + 5 :].splitlines()[0]
+    assert mend == f"positive: [{positive!r}]"
+    # The mend, as the message writes it.
+    endpoint |= {**yaml.safe_load(mend), **yaml.safe_load(f"negative: [{negative!r}]")}
+    source = cohort.source()
+    assert source.reconcile({"slides": named(source, ALL)}).labels.sum() == 4
+
+
+def test_labels_of_which_quotes_mend_only_some(cohort, named):
+    cohort.treatment = [line.replace("PD", "no").replace("CR", "yes") for line in cohort.treatment]
+    cohort.treatment[1] = "P01\tcarboplatin\tnever"
+    cohort.settings["endpoints"]["response"] |= {"positive": [True], "negative": [False]}
+    source = cohort.source()
+    text = text_of(source, {"slides": named(source, ALL)})
+    assert "positive: ['yes']. Mend 'never', or add them to a class or to ignore" in text
+    # Words that are declared as they stand need no quotes; what is no label is another matter.
+    cohort.settings["endpoints"]["response"] |= {"positive": ["yes"], "negative": ["never"]}
+    source = cohort.source()
+    assert "YAML" not in text_of(source, {"slides": named(source, ALL)})
+
+
 def test_ids_of_another_kind(cohort, named):
     source = cohort.source(patients_pattern=r"P\d\d")
     text = text_of(source, {"slides": named(source, [*ALL, "TCGA-A1-0001"])})
@@ -218,50 +245,12 @@ def test_declarations_that_contradict(cohort, change, message):
         cohort.source(**change)
 
 
-def test_no_such_root_says_what_to_fetch(cohort, tmp_path):
-    source = cohort.source(root=tmp_path / "absent", fetch="Fetch it from the archive.")
-    with pytest.raises(
-        FusionError, match=r"there is no folder .*absent\. Set cohort\.root .*Fetch it from the archive"
-    ):
-        source.prepare(lambda *_: None)
-
-
 def test_stamp_makes_a_cohort_simulated(cohort, named):
     (cohort.root / "SIMULATED.json").write_text("{}")
     source = cohort.source(simulated=False)
     kept = source.reconcile({"slides": named(source, ALL)})
     assert kept.spec.simulated
     assert "SIMULATED.json" in kept.spec.hashes
-
-
-def test_generator_writes_a_missing_root_once_and_other_settings_are_refused(cohort, tmp_path):
-    root = tmp_path / "written"
-    calls = []
-
-    def write(folder: Path, *, progress: object, **settings: object) -> None:
-        calls.append(settings)
-        folder.mkdir()
-        (folder / "SIMULATED.json").write_text(json.dumps({"patients": 12, "seed": 20, "interaction": 1.0, **settings}))
-
-    def prepare(**settings: object) -> None:
-        cohort.source(root=root, generator=write, **settings).prepare(lambda *_: None)
-
-    prepare(patients=30)
-    prepare(patients=30)
-    prepare()
-    prepare(seed=20, interaction=1)
-    assert calls == [{"patients": 30}]
-    with pytest.raises(CohortError, match=r"was written with patients=30, not 31, interaction=1.0, not 0"):
-        prepare(patients=31, interaction=0)
-
-
-def test_each_setting_of_the_generator_has_a_folder_of_its_own(cohort):
-    def root(**settings: object) -> Path:
-        return cohort.source(root=None, generator=print, **settings).root
-
-    assert root() == Path("data/invented")
-    assert root(interaction=0) == Path("data/invented_interaction_0")
-    assert root(patients=30, seed=5) == Path("data/invented_patients_30_seed_5")
 
 
 @pytest.fixture

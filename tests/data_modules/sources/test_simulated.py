@@ -189,6 +189,18 @@ def test_auroc_by_hand() -> None:
     assert auroc(np.array([0, 0, 1, 1]), np.array([1.0, 2.0, 3.0, 2.0])) == 3.5 / 4
 
 
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path: Path) -> None:
+    class Light(SimulatedSource):
+        def write_files(self, root: Path, truth: Path, progress: object = None) -> None:
+            (truth / "oracle.json").write_text("{}")
+
+    for name in (".a [1].x.partial", ".a [1].truth.x.partial", ".a 1.x.partial"):
+        (tmp_path / name).mkdir()
+    Light(patients=12).write(tmp_path / "a [1]")
+    assert [path.name for path in sorted(tmp_path.glob(".*.partial"))] == [".a 1.x.partial"]
+    assert (tmp_path / "a [1]" / "SIMULATED.json").is_file()
+
+
 def test_a_folder_that_was_not_simulated_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "patients.csv").write_text("precious")

@@ -9,7 +9,7 @@ import torch
 
 from fusion.contract import Batch, EndpointSpec, FeatureSpec, ModalityBatch, ModalitySpec
 from fusion.layers import ModelError
-from fusion.network.model import FusionModel, build_model, drop_modalities
+from fusion.network.model import FusionModel, build_model, check_head, drop_modalities
 
 ENDPOINT = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
 FEATURES = tuple(FeatureSpec(name=f"f{i}", kind="burden", label=f"f{i}", gene=f"G{i // 2}") for i in range(5))
@@ -38,6 +38,19 @@ def config(fuser: str = "cross_attention", /, **changes: Any) -> dict[str, Any]:
         "head": {"_target_": "fusion.heads.response.BinaryResponse"},
         **changes,
     }
+
+
+def test_a_head_of_another_kind_of_endpoint_is_refused_before_a_model_is_built() -> None:
+    several = EndpointSpec(name="tissue", kind="multiclass", classes=("fat", "gland", "nerve"))
+    classes = config(head={"_target_": "fusion.heads.classes.Classes"})
+    state = torch.get_rng_state()
+    check_head(config(), ENDPOINT)
+    check_head(classes, several)
+    assert torch.equal(torch.get_rng_state(), state)
+    with pytest.raises(ModelError, match=r"'tissue' is multiclass\. Set model/head=classes"):
+        check_head(config(), several)
+    with pytest.raises(ModelError, match=r"'response' is binary\. Set model/head=response"):
+        check_head(classes, ENDPOINT)
 
 
 def patients(count: int = 4) -> Batch:

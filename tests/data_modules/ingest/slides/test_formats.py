@@ -219,6 +219,10 @@ def test_slides_of_several_files_are_one_slide_and_known_by_all_of_them(
         "that are no slides by name or content": [listed[5]],
     }
     assert [path.name for path in SlideRequest(path=listed[1]).files] == ["level1.dcm", "level0.dcm"]
+    for name in ("h [1].vms", "h [1]_map.jpg", "h 1_map.jpg"):
+        (tmp_path / name).touch()
+    hamamatsu = SlideRequest(path=tmp_path / "h [1].vms")
+    assert [path.name for path in hamamatsu.files] == ["h [1].vms", "h [1]_map.jpg"]
     mirax = SlideRequest(path=tmp_path / "m.mrxs")
     assert [path.name for path in mirax.files] == ["m.mrxs", "Data0001.dat", "Index.dat"]
     before = entry_for(mirax, SETTINGS, cache=tmp_path / "cache").key
