@@ -14,7 +14,7 @@ from PIL import Image
 from data_modules.ingest.slides.ingest import IngestSettings, entry_for, ingest_slide
 from data_modules.ingest.slides.settings import TileSettings, TissueSettings
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
-from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail, sort_out_slides
+from data_modules.ingest.slides.slide_files import is_slide, open_slide, read_thumbnail, sort_out_slides
 from data_modules.ingest.slides.tiles import to_rgb
 
 Draw = Callable[..., np.ndarray]
@@ -228,6 +228,25 @@ def test_slides_of_several_files_are_one_slide_and_known_by_all_of_them(
     before = entry_for(mirax, SETTINGS, cache=tmp_path / "cache").key
     (tmp_path / "m/Data0001.dat").write_text("other pixels")
     assert entry_for(mirax, SETTINGS, cache=tmp_path / "cache").key != before
+
+
+@pytest.mark.parametrize(
+    ("head", "known"),
+    [
+        (b"\0" * 128 + b"DICM\2\0\0\0UL", True),
+        (b"\0" * 127 + b"DICM\2\0\0\0UL", False),
+        (b"\0" * 128 + b"DIC", False),
+        (b"II*\0" + b"\0" * 200, True),
+        (b"MM\0+" + b"\0" * 200, True),
+        (b"ZISRAWFILE" + b"\0" * 200, True),
+        (b"notes" * 40, False),
+    ],
+)
+def test_a_slide_without_an_ending_is_known_by_its_first_bytes(tmp_path: Path, head: bytes, known: bool) -> None:
+    """DICOM's four letters stand after 128 bytes, and more follows."""
+    path = tmp_path / "IM0001"
+    path.write_bytes(head)
+    assert is_slide(path) is known
 
 
 @pytest.fixture

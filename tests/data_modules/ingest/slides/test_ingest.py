@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from data_modules.ingest.slides.settings import TileSettings, TissueSettings
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail
 from data_modules.ingest.slides.slide_set import SlideSet, ingest_slides, load_set
+from data_modules.ingest.slides.stain import fit_stains
 from fusion.contract import FusionError
 
 # Flat rectangles are drawn: what is in focus cannot be told from them.
@@ -68,6 +70,15 @@ def test_tiles_hold_the_pixels_of_their_place(tmp_path: Path, slides: list[Slide
     half = np.asarray(Image.fromarray(draw_tissue((128, 256, 640, 768), seed=0)).reduce(2))
     for tile, (x, y) in zip(entry.tiles(), entry.coords() // 2, strict=True):
         assert np.array_equal(tile.transpose(1, 2, 0), half[y : y + 64, x : x + 64])
+
+
+def test_the_stains_of_a_slide_come_back_as_they_were_estimated(tmp_path: Path, slides: list[SlideRequest]) -> None:
+    settings = replace(SETTINGS, stain="fold")
+    entry = ingest_slide(slides[0], settings, cache=tmp_path / "cache")
+    estimated, kept = fit_stains(entry.tiles()), entry.stains()
+    assert estimated is not None and kept is not None
+    assert kept.matrix.shape == (3, 2) and kept.most.shape == (2,)
+    assert np.array_equal(kept.matrix, estimated.matrix) and np.array_equal(kept.most, estimated.most)
 
 
 def test_batches_leave_no_mark(tmp_path: Path, slides: list[SlideRequest], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,28 @@ def test_state_survives_the_disk_and_another_grid_is_refused(ready: Volumes, vol
         volumes(sequences=TWO, patch=8).restore(kept)
 
 
+@pytest.mark.parametrize(
+    ("other", "key"),
+    [
+        ({"centre": ["post"]}, "centre"),
+        ({"crop": "none"}, "crop"),
+        ({"spacing": (1.0, 1.0, 2.0)}, "spacing"),
+        ({"size": 16}, "size"),
+        ({"patch": 2}, "patch"),
+        ({"sequences": dict(reversed(TWO.items()))}, "sequences"),
+        ({"sequences": TWO | {"post": {**TWO["post"], "clip": 3.0}}}, "sequences"),
+    ],
+)
+def test_a_model_reads_no_volumes_placed_or_scaled_in_another_way(
+    cohort: Path, volumes: Make, other: dict[str, Any], key: str
+) -> None:
+    """Whatever moves, cuts or scales a volume stands in the state, `centre` among it, and is compared on restoring."""
+    state = volumes(sequences=TWO).fit([], np.zeros(0, dtype=np.int64)).state()
+    assert volumes(sequences=TWO).restore(state).spec.name == "mri"
+    with pytest.raises(FusionError, match=rf"modality\.mri\.{key} is "):
+        volumes(**{"sequences": TWO, **other}).restore(state)
+
+
 # Bad input
 
 

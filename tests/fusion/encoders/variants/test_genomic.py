@@ -155,6 +155,24 @@ def test_what_a_token_is_made_of() -> None:
     torch.testing.assert_close(embedded[5], expected)
 
 
+def test_variants_of_one_gene_differ_by_consequence_and_share_it_with_other_genes() -> None:
+    """Five variants of one kind at no residue: two genes, three consequences, of which one is unknown."""
+    given = (("A", "nonsynonymous"), ("A", "truncating"), ("B", "nonsynonymous"), ("B", None), ("A", None))
+    features = tuple(
+        FeatureSpec(name=f"{at}", kind="dosage", label=f"{at}", gene=gene, consequence=consequence)
+        for at, (gene, consequence) in enumerate(given)
+    )
+    encoder = VariantTransformer(
+        ModalitySpec(name="variants", kind="variants", features=features), width=WIDTH, heads=2, clip=2.0
+    ).eval()
+    assert encoder.C.shape == (3, WIDTH)
+    embedded = encoder.embed(torch.ones(1, 5))[0]
+    place = embedded[0] - (encoder.E[0] + encoder.C[0] + encoder.K[0] + encoder.V[0])  # of no residue
+    for token, gene, consequence in zip(embedded, (0, 0, 1, 1, 0), (0, 1, 0, 2, 2), strict=True):
+        expected = encoder.E[gene] + encoder.C[consequence] + encoder.K[0] + encoder.V[gene] + place
+        torch.testing.assert_close(token, expected)
+
+
 def test_a_hidden_feature_is_as_if_it_were_not_there() -> None:
     """Hidden from the patient, or absent from the spec, with the same weights: the same tokens and summary."""
     torch.manual_seed(3)

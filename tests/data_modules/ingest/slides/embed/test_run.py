@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_modules.ingest.common.ahead import ahead
 from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for
 from data_modules.ingest.slides.settings import TileSettings, TissueSettings
@@ -259,23 +257,3 @@ def test_an_embedding_of_the_wrong_width_is_refused(
     lying = EmbeddingSettings(encoder="lying_encoder.Means")
     with pytest.raises(FusionError, match=r"gives embeddings of shape \(64, 3\), but \(tile, 5\) is expected"):
         run(slides[:1], tmp_path, lying)
-
-
-def test_work_ahead_is_bounded_keeps_order_and_passes_errors_on() -> None:
-    made: list[int] = []
-
-    def items() -> Iterator[int]:
-        for number in range(100):
-            made.append(number)
-            yield number
-        raise ValueError("at the end")
-
-    with ahead(items(), depth=3) as taken:
-        assert next(taken) == 0
-        time.sleep(0.3)
-        assert len(made) <= 6
-    count = len(made)
-    time.sleep(0.2)
-    assert len(made) == count, "leaving stops the thread"
-    with pytest.raises(ValueError, match="at the end"), ahead(items(), depth=3) as taken:
-        assert list(taken) == []

@@ -25,11 +25,13 @@ ALONE = (
     '##FORMAT=<ID=AD,Number=1,Type=Integer,Description="Depth of variant-supporting bases (reads2)">\n'
     '##FORMAT=<ID=RD,Number=1,Type=Integer,Description="Depth of reference-supporting bases (reads1)">\n'
 )
+AF = '##FORMAT=<ID=AF,Number=A,Type=Float,Description="x">\n'
 STRELKA = "##source=strelka\n##content=strelka somatic snv calls\n" + "".join(
     f'##FORMAT=<ID={key},Number={number},Type=Integer,Description="x">\n'
     for key, number in (("FDP", 1), ("SDP", 1), ("SUBDP", 1), ("AU", 2), ("CU", 2), ("GU", 2), ("TU", 2))
 )
 A, B = "1:1000:A>C", "2:2000:ATT>A"
+G = "1:1000:A>G"
 SITES = (("chr1", 1000, "A", "C"), ("chr2", 2000, "ATT", "A"))
 INFO = "GENE=TP53;CONS=Missense_Mutation"
 
@@ -75,6 +77,13 @@ def write(folder: Path) -> None:
         vcf([["0/0:30:30:0", "0/1:40:30:10"], ["0/0:20:20:0", "1/1:30:0:30"]], ["NORMAL", "TUMOR"],
             layout="GT:DP:RD:AD", head=GT + DP + ALONE),
     )  # fmt: skip
+    # AF is the caller's own, of one number an alternate allele; at the second site it gives none, and AD is left.
+    several = (("chr1", 1000, "A", "C,G"), SITES[1])
+    plain(
+        "several.vcf",
+        vcf([["1/2:10,50,40:0.2,0.6:100"], ["0/1:30,10:.:40"]], ["several"], layout="GT:AD:AF:DP",
+            head=GT + AD + AF + DP, sites=several),
+    )  # fmt: skip
     both = (SITES[0], ("chr2", 2000, "G", "T"))
     bgzip(
         "strelka.vcf.gz",
@@ -90,6 +99,7 @@ EXPECTED: dict[str, dict[str, int]] = {
     "half_reference": {A: MISSING, B: MISSING},
     "half_mutect": {A: 2, B: 1},
     "undeclared": {A: MISSING, B: 2},
+    "several": {A: 1, G: 1, B: 1},
     "strelka": {A: 1, "2:2000:G>T": 1},
 }
 
@@ -128,12 +138,24 @@ def test_nothing_else_is_in_the_store(store: VariantStore) -> None:
     assert set(store.variants["gene"]) == {"TP53"} and set(store.variants["consequence"]) == {"nonsynonymous"}
 
 
-def test_allele_fractions_by_the_callers_own_counts(store: VariantStore) -> None:
+def fractions(store: VariantStore) -> dict[tuple[str, str], float]:
+    """(sample, variant) → allele fraction."""
     assert store.vaf is not None
     names = variant_names(store.variants)
-    shares = {
+    return {
         (store.samples[column], names[row]): float(value)
         for row, column, value in zip(store.vaf.row, store.vaf.column, store.vaf.value, strict=True)
     }
+
+
+def test_every_alternate_allele_of_a_site_has_its_own_fraction(store: VariantStore) -> None:
+    """AF = 0.2,0.6 beside 50 and 40 of 100 reads: the caller's word counts, else AD, 10 of 40."""
+    shares = fractions(store)
+    assert shares["several", A] == pytest.approx(0.2) and shares["several", G] == pytest.approx(0.6)
+    assert shares["several", B] == pytest.approx(0.25)
+
+
+def test_allele_fractions_by_the_callers_own_counts(store: VariantStore) -> None:
+    shares = fractions(store)
     assert shares["varscan", A] == pytest.approx(0.25) and shares["varscan", B] == pytest.approx(1.0)
     assert shares["strelka", A] == pytest.approx(0.25) and shares["strelka", "2:2000:G>T"] == pytest.approx(0.2)
