@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,18 +11,15 @@ import pandas as pd
 
 from data_modules.cohort.members import Members, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
+from data_modules.cohort.yaml_words import quoting
 from data_modules.errors import CohortError, Problem, some
 from fusion.contract import CohortSpec, Modality
 
 if TYPE_CHECKING:
     from data_modules.cohort.declared import CohortFiles
-    from data_modules.cohort.endpoint import Endpoint
     from data_modules.cohort.tables import ReadTable
 
 UNKNOWN_SITE = "unknown"
-
-_YAML_BOOLEANS = {"yes": "True", "on": "True", "true": "True", "no": "False", "off": "False", "false": "False"}
-"""Words without quotes that YAML 1.1 takes for booleans → what is left of them as text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,31 +174,14 @@ def _labels(
         return labels, reasons, []
     rows = table.rows.reindex(outside.index)
     examples = tuple(f"{who}, row {row}: {value!r}" for (who, value), row in zip(outside.items(), rows, strict=True))
-    remedy = f"Mend them, or add them to a class or to ignore of cohort.endpoints.{endpoint.name}"
+    key = f"cohort.endpoints.{endpoint.name}"
+    quotes = quoting([str(value) for value in outside], endpoint.known, key, "positive")
     problem = Problem(
         what=f"{spec.source}: column {endpoint.column!r} has values that are no label of endpoint {endpoint.name!r}",
-        remedy=_quoting(endpoint, {str(value) for value in outside}) or remedy,
+        remedy=quotes or f"Mend them, or add them to a class or to ignore of {key}",
         examples=examples,
     )
     return labels, reasons, [problem]
-
-
-def _quoting(endpoint: Endpoint, outside: Collection[str]) -> str | None:
-    """What to do where YAML made booleans of words that `endpoint` lists; None where it did not.
-
-    Args:
-        endpoint: with its values as text.
-        outside: values of the column that are no label.
-    """
-    words = sorted(value for value in outside if _YAML_BOOLEANS.get(value.lower()) in endpoint.known)
-    if not words:
-        return None
-    others = sorted(set(outside).difference(words))
-    rest = f". Mend {some([repr(value) for value in others])}, or add them to a class or to ignore" if others else ""
-    return (
-        f"YAML takes {' and '.join(words)} without quotes for true or false: quote them in "
-        f"cohort.endpoints.{endpoint.name}, e.g. positive: [{words[-1]!r}]{rest}"
-    )
 
 
 def _as_label(value: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_modules.cohort.columns import MISSING, Column, TableSpec
+from data_modules.cohort.yaml_words import quoting
 from data_modules.errors import Problem
 from data_modules.readers.numbers import decimal_of, is_unknown, to_numbers
 
@@ -85,6 +86,7 @@ def column_values(
         words = list(dict.fromkeys(value for value in wrong if is_unknown(value)))
         if words:
             remedy += f", or to {where}.missing where they say that nothing is known: [{_yaml(words)}]"
+        remedy = quoting(wrong.tolist(), column.levels, where, "levels") or remedy
         return Values(cells=values, problems=_named(spec, column, wrong, rows, what, remedy), notes=[])
     wrong = raw[raw.map(is_unknown) & ~missing & ~declared]
     words = list(dict.fromkeys(wrong))

@@ -133,15 +133,37 @@ def test_labels_that_yaml_takes_for_booleans(cohort, named, positive, negative):
     assert source.reconcile({"slides": named(source, ALL)}).labels.sum() == 4
 
 
+def test_levels_that_yaml_takes_for_booleans(cohort, named):
+    cohort.clinical = [line.replace("luminal", "No").replace("basal", "Yes") for line in cohort.clinical]
+    subtype = cohort.settings["tables"]["clinical"]["columns"]["subtype"]
+    subtype |= yaml.safe_load("levels: [No, Yes]")
+    source = cohort.source()
+    text = text_of(source, {"slides": named(source, ALL)})
+    assert "YAML takes No and Yes without quotes for true or false" in text
+    assert "quote them in cohort.tables.clinical.columns.subtype, e.g. levels: ['Yes']" in text
+    subtype |= yaml.safe_load("levels: ['No', 'Yes']")
+    source = cohort.source()
+    assert source.reconcile({"slides": named(source, ALL)}).spec.patients == 10
+    subtype |= {"levels": ["No", "Perhaps"]}
+    source = cohort.source()
+    text = text_of(source, {"slides": named(source, ALL)})
+    assert "add them to cohort.tables.clinical.columns.subtype.levels" in text
+
+
 def test_labels_of_which_quotes_mend_only_some(cohort, named):
     cohort.treatment = [line.replace("PD", "no").replace("CR", "yes") for line in cohort.treatment]
     cohort.treatment[1] = "P01\tcarboplatin\tnever"
     cohort.settings["endpoints"]["response"] |= {"positive": [True], "negative": [False]}
     source = cohort.source()
     text = text_of(source, {"slides": named(source, ALL)})
-    assert "positive: ['yes']. Mend 'never', or add them to a class or to ignore" in text
+    assert "positive: ['yes']. Mend 'never', or add them" in text
+    # Of the two booleans one was listed: only its words need quotes.
+    cohort.treatment = [line.replace("no", "off").replace("yes", "on") for line in cohort.treatment]
+    cohort.settings["endpoints"]["response"] |= {"positive": ["never"], "negative": [False]}
+    source = cohort.source()
+    assert "YAML takes off without quotes" in text_of(source, {"slides": named(source, ALL)})
     # Words that are declared as they stand need no quotes; what is no label is another matter.
-    cohort.settings["endpoints"]["response"] |= {"positive": ["yes"], "negative": ["never"]}
+    cohort.settings["endpoints"]["response"] |= {"positive": ["on"], "negative": ["never"]}
     source = cohort.source()
     assert "YAML" not in text_of(source, {"slides": named(source, ALL)})
 
