@@ -57,6 +57,7 @@ class Bag:
 
     @property
     def ndim(self) -> int:
+        """Dimensions, as an array has them."""
         return len(self.shape)
 
     @property

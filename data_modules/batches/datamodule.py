@@ -36,6 +36,7 @@ class EpochBatches(Sampler[list[Draw]]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Draw batches and tiles of another epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -141,12 +142,14 @@ class FusionDataModule(pl.LightningDataModule):
         return self._train.sampling()
 
     def train_dataloader(self) -> DataLoader[Batch]:
+        """Training patients, shuffled and stratified anew each epoch."""
         batches = EpochBatches(
             self._train.labels, batch_size=self._batch_size, seed=self._seed, stratified=self._stratified
         )
         return self._loader(self._train, batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
+        """Validation patients, in order, with all their tiles."""
         return self.predict_loader(self._val_ids)
 
     def predict_loader(self, patient_ids: Sequence[str]) -> DataLoader[Batch]:

@@ -37,6 +37,7 @@ class Endpoint:
 
     @property
     def spec(self) -> EndpointSpec:
+        """What `fusion` must know of it."""
         kind = "binary" if len(self.classes) == 2 else "multiclass"
         return EndpointSpec(name=self.name, kind=kind, classes=self.classes, note=self.note)  # type: ignore[arg-type]
 

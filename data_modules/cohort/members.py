@@ -33,6 +33,7 @@ class Members:
         return self.patients - self.failed.keys()
 
     def note(self) -> str:
+        """A sentence on patients of whom ingest could use nothing."""
         said = some([f"{patient}: {why}" for patient, why in self.failed.items()], 3)
         return f"{self.key}: nothing of {len(self.failed)} patients could be used, who count as lacking it ({said})"
 

@@ -46,6 +46,7 @@ class Coded:
 
     @property
     def name(self) -> str:
+        """Of the number that it makes of its column."""
         if self.coding == "level":
             return f"{self.column}={self.level}"
         return f"{self.column}:missing" if self.coding == "missing" else self.column
@@ -101,6 +102,7 @@ class TablePreprocessor:
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:
+        """One a number, with centre and scale."""
         return tuple(
             FeatureSpec(
                 name=part.name,
@@ -114,6 +116,7 @@ class TablePreprocessor:
         )
 
     def state(self) -> State:
+        """Everything it learned."""
         return State(
             config={"coded": [asdict(part) for part in self.coded]},
             arrays={"fill": self.fill, "center": self.center, "scale": self.scale},
@@ -121,6 +124,7 @@ class TablePreprocessor:
 
     @classmethod
     def restore(cls, state: State) -> TablePreprocessor:
+        """The inverse of `state`."""
         coded: list[dict[str, Any]] = state.config["coded"]
         return cls(
             coded=tuple(Coded(**{**part, "levels": tuple(part["levels"])}) for part in coded),

@@ -50,6 +50,7 @@ class Reduction:
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:
+        """One a number that comes out."""
         if self.loadings is None:
             return tuple(
                 FeatureSpec(name=name, kind="column", label=readable(name), center=float(center), scale=float(scale))
@@ -66,6 +67,7 @@ class Reduction:
         return ", ".join(f"{'+' if weights[at] > 0 else '−'} {readable(self.columns[at])}" for at in heaviest)
 
     def state(self) -> State:
+        """Everything it learned."""
         arrays: dict[str, NDArray[Any]] = {"fill": self.fill, "center": self.center, "scale": self.scale}
         if self.loadings is not None:
             arrays["loadings"] = self.loadings
@@ -74,6 +76,7 @@ class Reduction:
 
     @classmethod
     def restore(cls, state: State) -> Reduction:
+        """The inverse of `state`."""
         ranking = pd.DataFrame(state.config["ranking"]).assign(gene=None)
         return cls(
             columns=tuple(state.config["columns"]),

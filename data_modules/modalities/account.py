@@ -37,6 +37,7 @@ class Account:
 
     @property
     def used(self) -> int:
+        """Found less left out."""
         return self.found - sum(len(names) for names in self.left_out.values())
 
     @property

@@ -43,6 +43,7 @@ class BaseModality(ABC):
 
     @property
     def name(self) -> str:
+        """Its key in the configuration."""
         return self._name
 
     @property
@@ -87,10 +88,14 @@ class BaseModality(ABC):
         return ()
 
     @abstractmethod
-    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality: ...
+    def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality:
+        """Learn from `train_ids` (labels aligned) and from nobody else."""
+        ...
 
     @abstractmethod
-    def restore(self, state: State) -> FittedModality: ...
+    def restore(self, state: State) -> FittedModality:
+        """The fitted modality that a run folder kept, reading this cohort's files."""
+        ...
 
     def match(self, state: State) -> Match | None:
         """Nothing is matched by name, unless a subclass says so."""
@@ -106,20 +111,28 @@ class BaseFitted(ABC):
 
     @property
     def spec(self) -> ModalitySpec:
+        """What an encoder must know of it."""
         return self._spec
 
     @abstractmethod
-    def load(self, patient_id: str) -> Item | None: ...
+    def load(self, patient_id: str) -> Item | None:
+        """The patient's tokens, or None where the patient lacks the modality."""
+        ...
 
     @abstractmethod
-    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame: ...
+    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+        """One row a patient in the order asked for, float columns; NaN where missing."""
+        ...
 
     @property
     def selection(self) -> pd.DataFrame | None:
+        """Nothing is selected, unless a subclass says so."""
         return None
 
     @abstractmethod
-    def state(self) -> State: ...
+    def state(self) -> State:
+        """Everything it learned; never a pickle."""
+        ...
 
 
 def no_files(source: CohortSource, files: str | Sequence[str]) -> str | None:

@@ -63,9 +63,11 @@ class Lacking:
     spec: ModalitySpec
 
     def load(self, patient_id: str) -> None:
-        return None
+        """Nobody has it."""
+        return
 
     def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+        """One row a patient, NaN throughout."""
         import pandas as pd
 
         names = [feature.name for feature in self.spec.features]
@@ -73,9 +75,11 @@ class Lacking:
 
     @property
     def selection(self) -> None:
+        """Nothing was selected."""
         return None
 
     def state(self) -> State:
+        """There is none."""
         raise NotImplementedError("nothing was fitted")
 
 

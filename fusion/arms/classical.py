@@ -80,6 +80,7 @@ class ClassicalArm:
         self._modalities = modalities
 
     def units(self, inner_folds: int) -> int:
+        """Steps of work it reports for a fold."""
         return 1
 
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:

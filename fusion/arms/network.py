@@ -42,6 +42,7 @@ class NetworkArm:
         self._make_data = make_data
 
     def units(self, inner_folds: int) -> int:
+        """Steps of work it reports for a fold: one a member."""
         return inner_folds
 
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:

@@ -42,6 +42,7 @@ class Curve:
 
     @property
     def area(self) -> float:
+        """Mean over the curve of how much less is left than after deleting at random, in log-odds."""
         return float((self.chance - self.top).mean())
 
 

@@ -102,6 +102,7 @@ class ExplainedMember:
         self.baselines = {name: self._baseline(name, train_ids) for name in self.specs}
 
     def encoder(self, name: str) -> Encoder:
+        """The encoder of a modality."""
         return self.model.encoders[name]  # type: ignore[return-value]  # ModuleDict holds what it was given
 
     def load(self, patient: str) -> Inputs:

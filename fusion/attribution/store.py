@@ -112,26 +112,32 @@ class Store:
         replace_file(self._part(patient, "json"), lambda part: part.write_text(text, encoding="utf-8"))
 
     def facts(self, patient: str) -> dict[str, Any]:
+        """What was noted of a finished patient."""
         return dict(json.loads(self._part(patient, "json").read_text(encoding="utf-8")))
 
     def rows(self, patient: str) -> pd.DataFrame:
+        """A finished patient's rows of attributions.parquet."""
         import pandas as pd
 
         return pd.read_parquet(self._part(patient, "parquet"))
 
     def pictures(self, patient: str) -> dict[str, NDArray[np.generic]]:
+        """A finished patient's pictures by name; see `Explanation`."""
         import numpy as np
 
         with np.load(self._part(patient, "npz"), allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
 
     def write_table(self, table: pd.DataFrame) -> None:
+        """attributions.parquet, replaced whole."""
         replace_file(self.path / TABLE, lambda partial: table.to_parquet(partial, index=False))
 
     def write_text(self, name: str, text: str) -> None:
+        """A file of the folder by its name, replaced whole."""
         replace_file(self.path / name, lambda partial: partial.write_text(text, encoding="utf-8"))
 
     def write_state(self, content: Mapping[str, Any]) -> None:
+        """What says of the folder whether it is finished, and under which settings."""
         self.write_text(STATE, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
     def page(self, patient: str) -> str:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from fusion.config.compose import composed
 from fusion.config.files import ConfigError, broken_files
 from fusion.config.help import experiments_text, groups, options
+from fusion.config.overrides import configured_sweeps, fold_file, jobs_of, parse, singles
 from fusion.config.schema import problems, schema
+from fusion.config.spelling import dotted, suggest
 
 _TRAINS = {"train"}
 
@@ -31,8 +30,8 @@ def check_command(overrides: Sequence[str], config_name: str, user_dir: Path | N
     Raises:
         ConfigError: an unknown experiment, group, choice, key, parameter or kind of value.
     """
-    corrected = [_fold_file(text) for text in overrides]
-    parsed = [_parse(text) for text in corrected]
+    corrected = [fold_file(text) for text in overrides]
+    parsed = [parse(text) for text in corrected]
     for override in parsed:
         _check_choice(override, user_dir)
     if config_name in _TRAINS and not {"experiment", "cohort"} & {item.key_or_group for item in parsed}:
@@ -40,12 +39,12 @@ def check_command(overrides: Sequence[str], config_name: str, user_dir: Path | N
             f"Choose a cohort with cohort=<name> ({', '.join(options('cohort', user_dir))}) or an experiment with "
             f"+experiment=<name>:\n{experiments_text(user_dir)}"
         )
-    for job in _jobs(parsed, multirun=multirun):
+    for job in jobs_of(parsed, multirun=multirun):
         config = _compose(job, config_name, user_dir)
         check_config(config, config_name, user_dir)
-        for sweep in _configured_sweeps(config):
+        for sweep in configured_sweeps(config):
             _check_choice(sweep, user_dir)
-            for single in _singles(sweep):
+            for single in singles(sweep):
                 check_config(_compose([*job, single], config_name, user_dir), config_name, user_dir)
     return corrected
 
@@ -61,7 +60,7 @@ def check_config(config: DictConfig, config_name: str, user_dir: Path | None) ->
     found = problems(plain, schema(config_name, user_dir))
     if found:
         raise ConfigError("\n".join(found))
-    missing = [key for key, value in _dotted(plain) if value == "???"]
+    missing = [key for key, value in dotted(plain) if value == "???"]
     if missing:
         raise ConfigError("\n".join(f"{key} is needed: give {key}=<value>." for key in missing))
     try:
@@ -70,69 +69,22 @@ def check_config(config: DictConfig, config_name: str, user_dir: Path | None) ->
         raise ConfigError(str(error)) from error
 
 
-def _fold_file(text: str) -> str:
-    key, _, value = text.partition("=")
-    return f"folds.file={value}" if key == "folds" and not value.startswith("{") else text
-
-
-def _parse(text: str) -> Override:
-    if "=" not in text and not text.startswith("~"):
-        raise ConfigError(
-            f"{text!r} is neither an option nor key=value; experiments are chosen with +experiment=<name>."
-        )
-    try:
-        return OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        key, _, value = text.partition("=")
-        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-        raise ConfigError(
-            f"{text!r} cannot be read, for its value has characters that mean something here. Write (quotes of both "
-            f"kinds):\n  '{key}=\"{quoted}\"'"
-        ) from error
-
-
 def _check_choice(override: Override, user_dir: Path | None) -> None:
     """A group's choice must exist; a group without a default is chosen with ``+``."""
     group = override.key_or_group
     if group not in groups(user_dir) or override.is_delete():
         return
     choices = options(group, user_dir)
-    asked = [single.value() for single in _singles(override)]
+    asked = [single.value() for single in singles(override)]
     for value in (item for entry in asked for item in (entry if isinstance(entry, list) else [entry])):
         if value is not None and str(value) not in choices:
             listing = experiments_text(user_dir) if group == "experiment" else f"  {', '.join(choices)}"
             kind = "experiments" if group == "experiment" else f"choices of {group}"
             raise ConfigError(
-                f"{group}={value}: no such choice.{_suggest(str(value), choices)} The {kind} are:\n{listing}"
+                f"{group}={value}: no such choice.{suggest(str(value), choices)} The {kind} are:\n{listing}"
             )
     if group in ("experiment", "sweep") and not override.is_add():
         raise ConfigError(f"Write +{override.input_line} (with a plus): {group} is chosen on top of the defaults.")
-
-
-def _singles(override: Override) -> list[Override]:
-    """An override with several values as one override a value."""
-    if not override.is_sweep_override():
-        return [override]
-    key = str(override.input_line).partition("=")[0]
-    return [_parse(f"{key}={value}") for value in override.sweep_string_iterator()]
-
-
-def _jobs(parsed: Sequence[Override], *, multirun: bool) -> Iterator[list[Override]]:
-    """Jobs that together show every value of every swept key once: what is wrong in one is found before the first."""
-    swept = [item for item in parsed if item.is_sweep_override()]
-    if swept and not multirun and not any(item.key_or_group == "sweep" for item in parsed):
-        raise ConfigError(f"{swept[0].input_line} has several values: add --multirun (-m) to run a sweep over them.")
-    first = {id(item): _singles(item)[0] for item in parsed}
-    yield [first[id(item)] for item in parsed]
-    for item in swept:
-        for single in _singles(item)[1:]:
-            yield [single if other is item else first[id(other)] for other in parsed]
-
-
-def _configured_sweeps(config: DictConfig) -> list[Override]:
-    """What a YAML file asks to sweep over."""
-    parameters = OmegaConf.select(config, "hydra.sweeper.params") or {}
-    return [_parse(f"{key}={value}") for key, value in parameters.items()]
 
 
 def _compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -> DictConfig:
@@ -145,7 +97,7 @@ def _compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -
         return composed(config_name, [str(item.input_line) for item in job], user_dir)
     except MissingConfigException as error:
         wanted = str(error.missing_cfg_file or "")
-        hint = _suggest(wanted.rpartition("/")[2], {str(item): "" for item in error.options or ()})
+        hint = suggest(wanted.rpartition("/")[2], {str(item): "" for item in error.options or ()})
         raise ConfigError(f"{error}{hint}") from error
     except ConfigCompositionException as error:
         raise ConfigError(_unknown_keys(job, config_name, user_dir) or _with_cause(error)) from error
@@ -165,7 +117,7 @@ def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | No
         config = composed(config_name, [str(item.input_line) for item in chosen], user_dir)
     except ConfigCompositionException:
         return ""  # something else is wrong, and is said instead
-    keys = {key: "" for key, _ in _dotted(OmegaConf.to_container(config)) if not key.startswith("hydra.")}
+    keys = {key: "" for key, _ in dotted(OmegaConf.to_container(config)) if not key.startswith("hydra.")}
     wrong = [
         item
         for item in job
@@ -175,25 +127,7 @@ def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | No
         and not item.key_or_group.startswith("hydra.")
     ]
     names = keys | dict.fromkeys(known_groups, "")
-    return "\n".join(f"Unknown key {item.key_or_group!r}.{_suggest(item.key_or_group, names)}" for item in wrong)
-
-
-def _dotted(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        yield f"{prefix}{key}", value
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{key}.")
-
-
-def _suggest(word: str, known: Mapping[str, str]) -> str:
-    """`` Did you mean …?`` with the nearest spellings, by the whole name or by its last part."""
-    near = difflib.get_close_matches(word, known, n=2, cutoff=0.7)
-    if not near:
-        last = word.rpartition(".")[2]
-        parts = {key.rpartition(".")[2] for key in known}
-        ends = difflib.get_close_matches(last, parts, n=2, cutoff=0.75)
-        near = [key for end in ends for key in known if key.rpartition(".")[2] == end][:3]
-    return f" Did you mean {' or '.join(near)}?" if near else ""
+    return "\n".join(f"Unknown key {item.key_or_group!r}.{suggest(item.key_or_group, names)}" for item in wrong)
 
 
 def _with_cause(error: Exception) -> str:

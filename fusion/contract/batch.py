@@ -52,6 +52,7 @@ class ModalityBatch:
         return self.mask.any(dim=1)
 
     def to(self, device: Any) -> ModalityBatch:
+        """The same on another device."""
         coords = None if self.coords is None else self.coords.to(device)
         return ModalityBatch(values=self.values.to(device), mask=self.mask.to(device), coords=coords)
 
@@ -71,6 +72,7 @@ class Batch:
     index: Tensor
 
     def to(self, device: Any) -> Batch:
+        """The same on another device."""
         return Batch(
             modalities={name: part.to(device) for name, part in self.modalities.items()},
             label=self.label.to(device),
@@ -96,4 +98,5 @@ class Tokens:
 
     @property
     def present(self) -> Tensor:
+        """``(batch,)`` bool: which patients have this modality at all."""
         return self.mask.any(dim=1)

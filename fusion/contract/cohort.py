@@ -14,10 +14,14 @@ class Cohort(Protocol):
     """Patients with labels, validated and reconciled."""
 
     @property
-    def spec(self) -> CohortSpec: ...
+    def spec(self) -> CohortSpec:
+        """For reports."""
+        ...
 
     @property
-    def patient_ids(self) -> tuple[str, ...]: ...
+    def patient_ids(self) -> tuple[str, ...]:
+        """Kept patients, sorted."""
+        ...
 
     @property
     def labels(self) -> pd.Series[int]:

@@ -29,4 +29,5 @@ class Fold:
 
     @property
     def name(self) -> str:
+        """How files and messages call it, e.g. ``repeat0_fold3``."""
         return f"repeat{self.repeat}_fold{self.index}"

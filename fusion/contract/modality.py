@@ -78,7 +78,9 @@ class FittedModality(Protocol):
     """A modality after `Modality.fit`: reads any patient, learns nothing more."""
 
     @property
-    def spec(self) -> ModalitySpec: ...
+    def spec(self) -> ModalitySpec:
+        """What an encoder must know of it."""
+        ...
 
     def load(self, patient_id: str) -> Item | None:
         """The patient's tokens, or None where the patient lacks the modality."""
@@ -96,14 +98,18 @@ class FittedModality(Protocol):
         """
         ...
 
-    def state(self) -> State: ...
+    def state(self) -> State:
+        """Everything it learned."""
+        ...
 
 
 class Modality(Protocol):
     """One source of measurements on patients, bound to a cohort's files."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its key in the configuration."""
+        ...
 
     @property
     def patients(self) -> frozenset[str]:

@@ -85,6 +85,7 @@ class BestWeights(pl.Callback):
             self.on_epoch(epoch + 1, trainer.max_epochs or epoch + 1)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give the network the weights of the best epoch."""
         assert isinstance(pl_module, FusionTask)
         pl_module.model.load_state_dict(self._weights)
 

@@ -117,6 +117,7 @@ class Novelty:
         return self.distance(table) / limits
 
     def state(self) -> State:
+        """What it learned, to be saved; never a pickle."""
         arrays: dict[str, NDArray[Any]] = {"center": self.center, "scale": self.scale, "loadings": self.loadings}
         config = {"columns": list(self.columns), "floor": self.floor, "limit": self.limit, "limits": dict(self.limits)}
         return State(config=config, arrays=arrays)

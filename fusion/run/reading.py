@@ -36,10 +36,12 @@ class RunReading:
 
     @property
     def report_path(self) -> Path:
+        """report.html."""
         return self.path / "report.html"
 
     @property
     def figures_path(self) -> Path:
+        """The report's figures, as PNG and SVG."""
         return self.path / "figures"
 
     @property
@@ -132,9 +134,11 @@ class RunReading:
         return as_mapping(modernise(content), path)
 
     def metrics(self) -> dict[str, Any]:
+        """metrics.json."""
         return self._json("metrics.json")
 
     def folds(self) -> dict[str, Any]:
+        """folds.json."""
         content = self._json("folds.json")
         # Folders are found by these numbers.
         if not all(type(fold[key]) is int for fold in content["folds"] for key in ("repeat", "index")):
@@ -142,15 +146,19 @@ class RunReading:
         return content
 
     def predictions(self) -> pd.DataFrame:
+        """predictions.parquet: out of fold, a row a patient, arm and repeat."""
         return self._table("predictions.parquet")
 
     def inner(self) -> pd.DataFrame:
+        """inner.parquet: inner out-of-fold metrics by arm and fold."""
         return self._table("inner.parquet")
 
     def selected(self) -> pd.DataFrame:
+        """selected.parquet: which features were selected in which fold."""
         return self._table("selected.parquet")
 
     def curves(self) -> pd.DataFrame:
+        """curves.parquet: losses and metrics by epoch."""
         return self._table("curves.parquet")
 
     def cohort(self) -> pd.DataFrame:

@@ -80,9 +80,11 @@ class SlideEntry:
         return np.load(self.folder / "embeddings.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
 
     def coords(self) -> NDArray[np.int64]:
+        """``(tile, 2)`` int64, corners in level-0 pixels."""
         return np.load(self.folder / "coords.npy", allow_pickle=False)  # type: ignore[no-any-return]
 
     def features(self) -> NDArray[np.float32]:
+        """``(tile, feature)`` float32, hand-crafted."""
         return np.load(self.folder / "features.npy", allow_pickle=False)  # type: ignore[no-any-return]
 
     def stains(self) -> StainFit | None:

@@ -65,18 +65,23 @@ class SoundLevels:
 
     @property
     def dimensions(self) -> Size:
+        """Width and height of level 0 in pixels."""
         return self._slide.dimensions  # type: ignore[no-any-return]
 
     @property
     def properties(self) -> Any:
+        """As the file states them."""
         return self._slide.properties
 
     def get_best_level_for_downsample(self, downsample: float) -> int:
+        """The coarsest sound level that is no coarser than asked for, as OpenSlide's."""
         fine = [level for level, factor in enumerate(self.level_downsamples) if factor <= downsample]
         return fine[-1] if fine else 0
 
     def read_region(self, location: Size, level: int, size: Size) -> Image:
+        """As OpenSlide's: `location` in pixels of level 0, `size` in pixels of the level."""
         return self._slide.read_region(location, self._kept[level], size)  # type: ignore[no-any-return]
 
     def close(self) -> None:
+        """Close the file."""
         self._slide.close()

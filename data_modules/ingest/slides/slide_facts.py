@@ -70,6 +70,7 @@ class SlideRequest:
 
     @property
     def label(self) -> str:
+        """How messages call it."""
         return self.name or self.path.name
 
     @property

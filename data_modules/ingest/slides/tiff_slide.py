@@ -105,13 +105,16 @@ class TiffSlide:
         return [self._segment(page, int(index)) for index in np.unique(np.linspace(0, number - 1, 64).astype(int))]
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     @property
     def dimensions(self) -> tuple[int, int]:
+        """Width and height of level 0 in pixels."""
         return self.level_dimensions[0]
 
     def get_best_level_for_downsample(self, downsample: float) -> int:
+        """The coarsest level that is no coarser than asked for, as OpenSlide's."""
         fine = [level for level, factor in enumerate(self.level_downsamples) if factor <= downsample]
         return fine[-1] if fine else 0
 

@@ -34,6 +34,7 @@ class Grid:
     side: float
 
     def take(self, rows: NDArray[np.int64]) -> Grid:
+        """The same grid with some of its tiles."""
         return Grid(coords=self.coords[rows], tissue=self.tissue[rows], side=self.side)
 
 

@@ -36,6 +36,7 @@ class Pairs:
 
     @property
     def kept(self) -> tuple[str, ...]:
+        """Samples that are kept, by their names."""
         return tuple(name for name in self.columns if name is not None)
 
     @classmethod

@@ -89,10 +89,12 @@ class VariantStore:
 
     @property
     def origin(self) -> str:
+        """Somatic or germline."""
         return str(self.meta["origin"])
 
     @property
     def build(self) -> str:
+        """Genome build of its positions."""
         return str(self.meta["build"])
 
     @classmethod

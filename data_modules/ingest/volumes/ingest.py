@@ -75,12 +75,15 @@ class VolumeEntry:
     folder: Path
 
     def values(self) -> NDArray[np.float32]:
+        """``(sequence, x, y, z)`` float32 on the grid."""
         return np.load(self.folder / "values.npy", allow_pickle=False)  # type: ignore[no-any-return]
 
     def inside(self) -> NDArray[np.bool_]:
+        """``(sequence, x, y, z)`` bool: where a volume was."""
         return np.load(self.folder / "inside.npy", allow_pickle=False)  # type: ignore[no-any-return]
 
     def features(self) -> NDArray[np.float64]:
+        """``(feature,)`` hand-crafted, float64."""
         return np.load(self.folder / "features.npy", allow_pickle=False)  # type: ignore[no-any-return]
 
     def record(self) -> list[dict[str, Any]]:

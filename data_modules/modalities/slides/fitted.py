@@ -30,25 +30,39 @@ class IngestedSlides(Protocol):
     """What is read of the modality: its slides as ingested, and how."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The modality's key."""
+        ...
 
     @property
-    def settings(self) -> SlideSettings: ...
+    def settings(self) -> SlideSettings:
+        """As the configuration has them."""
+        ...
 
     @property
-    def embedding(self) -> EmbeddingSettings | None: ...
+    def embedding(self) -> EmbeddingSettings | None:
+        """How tiles were embedded; None for pixels."""
+        ...
 
     @property
-    def by_patient(self) -> Mapping[str, list[Path]]: ...
+    def by_patient(self) -> Mapping[str, list[Path]]:
+        """Patient → that patient's slides."""
+        ...
 
     @property
-    def names(self) -> Mapping[Path, str]: ...
+    def names(self) -> Mapping[Path, str]:
+        """File → how pages and tables call it."""
+        ...
 
     @property
-    def ingested(self) -> SlideSet: ...
+    def ingested(self) -> SlideSet:
+        """What ingest made of them."""
+        ...
 
     @property
-    def requests(self) -> list[SlideRequest]: ...
+    def requests(self) -> list[SlideRequest]:
+        """What was asked of ingest."""
+        ...
 
     def identity(self) -> dict[str, Any]:
         """What must agree between the files a model was trained on and those it is applied to."""

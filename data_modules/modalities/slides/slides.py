@@ -58,6 +58,7 @@ class Slides(FileModality):
 
     @cached_property
     def embedding(self) -> EmbeddingSettings | None:
+        """How tiles are embedded; None for pixels."""
         if self.settings.embed is None:
             return None
         from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings

@@ -85,6 +85,7 @@ class TileFeatures(FileModality):
         return headers, errors
 
     def header(self, path: Path) -> FeatureFile:
+        """What a file's header says."""
         return self._headers[0][path]
 
     @cached_property

@@ -35,10 +35,12 @@ class VariantTable:
 
     @property
     def primary(self) -> OriginVariants:
+        """The first origin that files have."""
         return next(iter(self.origins.values()))
 
     @property
     def patients(self) -> tuple[str, ...]:
+        """In the order of rows."""
         return self.primary.patients
 
     def fit_rules(self, train_ids: Sequence[str]) -> Rules:

@@ -84,6 +84,7 @@ class OriginVariants:
 
     @cached_property
     def row(self) -> dict[str, int]:
+        """Patient → row of `dosage`."""
         return {patient: at for at, patient in enumerate(self.patients)}
 
     @cached_property

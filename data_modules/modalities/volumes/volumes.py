@@ -14,21 +14,17 @@ import numpy as np
 from data_modules.errors import some
 from data_modules.hashes import same_content
 from data_modules.ingest.volumes.find import Found, find_all
-from data_modules.ingest.volumes.grid import Scalar, from_patches
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeRules
-from data_modules.ingest.volumes.panel import grey, planes
 from data_modules.ingest.volumes.volume_set import VolumeSet, ingest_volumes, load_set
 from data_modules.modalities.account import Account
-from data_modules.modalities.base import BaseFitted, BaseModality, require_same
+from data_modules.modalities.base import BaseModality, require_same
 from data_modules.modalities.quality import volume_quality
+from data_modules.modalities.volumes.fitted import FittedVolumes
 from data_modules.modalities.volumes.naming import Sorted, sort_volumes
 from data_modules.modalities.volumes.settings import VolumeSettings
 from fusion.contract import (
-    FeatureSpec,
     FittedModality,
     FusionError,
-    Item,
-    ModalitySpec,
     Progress,
     Quality,
     State,
@@ -36,7 +32,6 @@ from fusion.contract import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from data_modules.cohort.source import CohortSource
@@ -232,71 +227,3 @@ class Volumes(BaseModality):
 def _plain(how: Any) -> list[Any]:
     """An `Intensity` as JSON gives it back."""
     return [list(value) if isinstance(value, tuple) else value for value in asdict(how).values()]
-
-
-class FittedVolumes(BaseFitted):
-    """Patches of any patient of the cohort."""
-
-    def __init__(self, volumes: Volumes) -> None:
-        self._volumes = volumes
-        grid, names = volumes.rules.grid, volumes.sequences
-        super().__init__(
-            ModalitySpec(
-                name=volumes.name,
-                kind="volume",
-                token_shape=grid.patch,
-                features=tuple(
-                    FeatureSpec(name=f"{sequence}:{x},{y},{z}", kind="patch", label=f"{sequence}, patch {x}, {y}, {z}")
-                    for sequence in names
-                    for x, y, z in np.ndindex(*grid.patches)
-                ),
-                sequences=names,
-                grid=grid.patches,
-            )
-        )
-
-    def load(self, patient_id: str) -> Item | None:
-        entry = self._volumes.ingested.entries.get(patient_id)
-        if entry is None:
-            return None
-        values, mask = entry.tokens(self._volumes.rules.grid)
-        return Item(values=values, mask=mask)
-
-    def planes(self, patches: NDArray[Scalar], *, through: int) -> list[NDArray[Scalar]]:
-        """Axial, coronal and sagittal plane ``(row, column)`` of one sequence, as radiologists look at them.
-
-        Args:
-            patches: ``(patch, px, py, pz)`` of the whole grid.
-            through: the patch through whose middle they go.
-        """
-        grid = self._volumes.rules.grid
-        corner = np.array(np.unravel_index(through, grid.patches)) * grid.patch
-        return planes(from_patches(patches, grid.patches), [int(x) for x in corner + np.array(grid.patch) // 2])
-
-    def grey(self, patches: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Patches of one sequence as grey levels, as on contact sheets."""
-        return grey(patches)
-
-    @property
-    def plane_mm(self) -> list[tuple[float, float]]:
-        """Height and width of those planes in millimetres."""
-        grid = self._volumes.rules.grid
-        x, y, z = (length * step for length, step in zip(grid.size, grid.spacing, strict=True))
-        return [(y, x), (z, x), (z, y)]
-
-    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
-        """Hand-crafted features (`data_modules.ingest.volumes.features`)."""
-        import pandas as pd
-
-        from data_modules.ingest.volumes.features import feature_names
-
-        names = feature_names(self._volumes.sequences)
-        rows = np.full((len(patient_ids), len(names)), np.nan)
-        for row, patient in zip(rows, patient_ids, strict=True):
-            entry = self._volumes.ingested.entries.get(patient)
-            if entry is not None:
-                row[:] = entry.features()
-        return pd.DataFrame(rows, index=pd.Index(list(patient_ids), name="patient_id"), columns=names)
-
-    def state(self) -> State:
-        return State(config=self._volumes.identity(), arrays={})

@@ -45,6 +45,7 @@ class Allele:
 
     @property
     def contig(self) -> str:
+        """Its chromosome, without ``chr``."""
         return f"chr{(*range(1, 23), 'X', 'Y')[self.contig_index]}"
 
 

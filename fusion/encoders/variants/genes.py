@@ -29,6 +29,7 @@ class Owners:
 
     @classmethod
     def of_spec(cls, spec: ModalitySpec) -> Owners:
+        """Which gene each feature of a modality belongs to."""
         owners = [feature.gene or feature.name for feature in spec.features]
         names = tuple(dict.fromkeys(owners))
         rank = {name: at for at, name in enumerate(names)}

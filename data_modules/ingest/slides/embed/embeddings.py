@@ -52,6 +52,7 @@ class EmbeddingSettings(EmbedSettings):
 
     @property
     def width(self) -> int:
+        """Numbers of a tile's embedding."""
         return self.facts.width
 
     @property

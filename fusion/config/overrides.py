@@ -1,0 +1,65 @@
+"""Overrides of a command line: parsed, and taken apart into the jobs of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from fusion.config.files import ConfigError
+
+
+def fold_file(text: str) -> str:
+    """``folds=<file>`` as ``folds.file=<file>``; others as they are."""
+    key, _, value = text.partition("=")
+    return f"folds.file={value}" if key == "folds" and not value.startswith("{") else text
+
+
+def parse(text: str) -> Override:
+    """An override as Hydra reads it.
+
+    Raises:
+        ConfigError: it is none, or has characters that must be quoted; the message has the line to write.
+    """
+    if "=" not in text and not text.startswith("~"):
+        raise ConfigError(
+            f"{text!r} is neither an option nor key=value; experiments are chosen with +experiment=<name>."
+        )
+    try:
+        return OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        key, _, value = text.partition("=")
+        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+        raise ConfigError(
+            f"{text!r} cannot be read, for its value has characters that mean something here. Write (quotes of both "
+            f"kinds):\n  '{key}=\"{quoted}\"'"
+        ) from error
+
+
+def singles(override: Override) -> list[Override]:
+    """An override with several values as one override a value."""
+    if not override.is_sweep_override():
+        return [override]
+    key = str(override.input_line).partition("=")[0]
+    return [parse(f"{key}={value}") for value in override.sweep_string_iterator()]
+
+
+def jobs_of(parsed: Sequence[Override], *, multirun: bool) -> Iterator[list[Override]]:
+    """Jobs that together show every value of every swept key once: what is wrong in one is found before the first."""
+    swept = [item for item in parsed if item.is_sweep_override()]
+    if swept and not multirun and not any(item.key_or_group == "sweep" for item in parsed):
+        raise ConfigError(f"{swept[0].input_line} has several values: add --multirun (-m) to run a sweep over them.")
+    first = {id(item): singles(item)[0] for item in parsed}
+    yield [first[id(item)] for item in parsed]
+    for item in swept:
+        for single in singles(item)[1:]:
+            yield [single if other is item else first[id(other)] for other in parsed]
+
+
+def configured_sweeps(config: DictConfig) -> list[Override]:
+    """What a YAML file asks to sweep over."""
+    parameters = OmegaConf.select(config, "hydra.sweeper.params") or {}
+    return [parse(f"{key}={value}") for key, value in parameters.items()]
