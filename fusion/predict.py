@@ -37,7 +37,7 @@ def predict(config: DictConfig) -> None:
     """
     from pathlib import Path
 
-    from fusion.apply.files import finish, refuse_existing, write_results
+    from fusion.apply.files import finish, margin_of, refuse_existing, write_results
     from fusion.apply.settings import asked_for, chosen, merge, refuse_arm, refuse_other_build
     from fusion.protocol.progress import JobProgress
     from fusion.protocol.setup import open_setup
@@ -46,6 +46,7 @@ def predict(config: DictConfig) -> None:
     from fusion.run.folder import RunFolder
 
     folder = RunFolder.open(config.run, trust=config.trust)
+    margin_of(config.evaluation, folder)  # refused before the long work
     output = Path(config.output)
     refuse_existing(output, overwrite=config.overwrite)
     trained = folder.cohort_spec()

@@ -10,6 +10,7 @@ from fusion.apply.recalibration import recalibrate
 from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.evaluation.units import held_together
+from fusion.evaluation.verdict import check_margin
 from fusion.run.files import replace_file
 from fusion.run.state import save_json
 
@@ -80,7 +81,7 @@ def write_results(
         output: where to.
         folder: the run.
         setup: the cohort.
-        evaluation: draws and seed of the bootstrap.
+        evaluation: draws and seed of the bootstrap, and the margin.
         update: the key `recalibrate`, see `fusion.apply.recalibration.recalibrate`.
     """
     spec, trained = setup.cohort.spec, folder.cohort_spec().endpoint
@@ -118,6 +119,7 @@ def write_results(
             evaluation,
             simulated=simulated,
             modalities=len(folder.config()["modality"]),
+            margin=margin_of(evaluation, folder),
         )
         if updated is not None:
             metrics["recalibration"] = updated.record
@@ -125,6 +127,19 @@ def write_results(
         by_arm = _by_arm(rows)
         replace_file(output / "arms.csv", lambda path: by_arm.to_csv(path, index=False))
     return Applied(facts=facts, table=table, rows=own, metrics=metrics, outcome=outcome)
+
+
+def margin_of(evaluation: Any, folder: RunFolder) -> float | None:
+    """The margin of non-inferiority: the command's `evaluation.margin`, or else the run's, which was declared first.
+
+    Raises:
+        FusionError: it is not above 0.
+    """
+    margin: float | None = evaluation.get("margin")
+    if margin is None:
+        margin = (folder.config().get("evaluation") or {}).get("margin")
+    check_margin(margin)
+    return margin
 
 
 def finish(applied: Applied, output: Path, report: Path | None) -> None:
@@ -176,11 +191,24 @@ def labelled(result: Application, setup: Setup, outcome: Outcome) -> pd.DataFram
 
 
 def _evaluate(
-    rows: pd.DataFrame, arm: str, outcome: Outcome, evaluation: Any, *, simulated: bool, modalities: int
+    rows: pd.DataFrame,
+    arm: str,
+    outcome: Outcome,
+    evaluation: Any,
+    *,
+    simulated: bool,
+    modalities: int,
+    margin: float | None,
 ) -> dict[str, Any]:
     """metrics.json; comparisons and a verdict for this cohort where other arms were scored too."""
     metrics = outcome.evaluate(
-        rows, draws=evaluation.draws, seed=evaluation.seed, reference=arm, simulated=simulated, modalities=modalities
+        rows,
+        draws=evaluation.draws,
+        seed=evaluation.seed,
+        reference=arm,
+        simulated=simulated,
+        modalities=modalities,
+        margin=margin,
     )
     if (rows["arm"] == arm).all():
         for key in ("comparisons", "verdict"):

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import FusionError
+from fusion.evaluation.class_calibration import calibration_error, class_slope, classwise_error
 from fusion.evaluation.evaluate import check_predictions
 from fusion.evaluation.intervals import LEVEL, Resampling, resample
 from fusion.evaluation.judgement import Judgement, finite
@@ -35,6 +36,9 @@ METRICS: Mapping[str, str] = {
     "brier_skill": "Brier skill",
 }
 """Key in metrics.json → what reports call it."""
+
+CALIBRATION: Mapping[str, str] = {"calibration_slope": "Calibration slope", "calibration_error": "Calibration error"}
+"""The same of calibration. Values alone: a bootstrap adds chance to an error that is above 0 by chance already."""
 
 PER_CLASS: Mapping[str, str] = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC, one v. rest"}
 
@@ -85,10 +89,12 @@ def evaluate_classes(
     units = units_of(predictions, patients)
     plan = resample(units.of, draws, seed=seed)
     by_repeat: dict[str, list[Draws]] = {}
+    calibration: dict[str, list[Draws]] = {}
     for (arm, _), rows in predictions.groupby(["arm", "repeat"], sort=False):
         table = rows.set_index("patient_id").loc[patients]
-        values = _draws(table["label"].to_numpy(np.int64), table[columns].to_numpy(np.float64), plan.counts)
-        by_repeat.setdefault(str(arm), []).append(values)
+        truth, scores = table["label"].to_numpy(np.int64), table[columns].to_numpy(np.float64)
+        by_repeat.setdefault(str(arm), []).append(_draws(truth, scores, plan.counts))
+        calibration.setdefault(str(arm), []).append(_calibration(truth, scores))
     judgement = Judgement(
         by_repeat=by_repeat, plan=plan, units=units, reference=reference, metrics=COMPARED, label="balanced accuracy",
         modalities=modalities, margin=margin,
@@ -107,11 +113,37 @@ def evaluate_classes(
         "seed": seed,
         "level": LEVEL,
         "units": units.record(),
-        "arms": {arm: {name: _interval(values[name], plan) for name in METRICS} for arm, values in by_arm.items()},
-        "per_class": {arm: _per_class(values, classes, plan) for arm, values in by_arm.items()},
+        "arms": {
+            arm: {
+                **{name: _interval(values[name], plan) for name in METRICS},
+                **{name: _value(calibration[arm], name) for name in CALIBRATION},
+            }
+            for arm, values in by_arm.items()
+        },
+        "per_class": {
+            arm: {
+                name: {**of_class, "calibration_error": _value(calibration[arm], "class_error", place)}
+                for place, (name, of_class) in enumerate(_per_class(values, classes, plan).items())
+            }
+            for arm, values in by_arm.items()
+        },
         "confusion": {arm: _confusion(values, plan) for arm, values in by_arm.items()},
         **judgement.record(),
     }
+
+
+def _calibration(labels: NDArray[np.int64], scores: Floats) -> Draws:
+    return {
+        "calibration_slope": np.array([class_slope(labels, scores)]),
+        "calibration_error": np.array([calibration_error(labels, scores)]),
+        "class_error": classwise_error(labels, scores),
+    }
+
+
+def _value(repeats: Sequence[Draws], name: str, place: int = 0) -> dict[str, Any]:
+    """Mean over repeats, in the form of an interval without ends."""
+    value = float(np.mean([one[name][place] for one in repeats]))
+    return finite({"value": value, "low": None, "high": None, "undefined": 0})
 
 
 def _interval(values: Floats, plan: Resampling) -> dict[str, Any]:

@@ -48,6 +48,9 @@ def write_applied_report(output: Path, applied: Applied, matches: Mapping[str, M
             values=values,
             metric_labels=METRICS,
             verdict=None if values is None else calibration_verdict(values),
+            judged=(metrics or {}).get("verdict"),
+            comparisons=(metrics or {}).get("comparisons", []),
+            update=(metrics or {}).get("recalibration"),
             matches=matches,
             figures=_figures(output, facts, table, rows, bands=(metrics or {}).get("curves", {})),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusion.evaluation.classes import PER_CLASS
+from fusion.evaluation.classes import CALIBRATION, PER_CLASS
 
 Row = dict[str, Any]
 
@@ -20,10 +20,17 @@ def tables(run: Any, content: Mapping[str, Any]) -> Row:
     reference = content["verdict"]["reference"]
     return {
         "per_class": per_class(content, reference),
-        "per_class_labels": PER_CLASS,
+        "per_class_labels": _labels(content, reference),
         "matrix": matrix(content, reference),
         "examples": run.examples(),
     }
+
+
+def _labels(content: Mapping[str, Any], arm: str) -> dict[str, str]:
+    """Of the metrics that there are: older versions had no calibration error of a class."""
+    labels = {**PER_CLASS, "calibration_error": CALIBRATION["calibration_error"]}
+    measured = next(iter(content["per_class"][arm].values()))
+    return {name: label for name, label in labels.items() if name in measured}
 
 
 def per_class(content: Mapping[str, Any], arm: str) -> list[Row]:

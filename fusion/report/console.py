@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from fusion.evaluation.comparison import arm_label
-from fusion.report import sections
+from fusion.report import asked, sections
 from fusion.report.kinds import kind_of
 from fusion.report.sections import duration, number
 from fusion.run.folder import RunFolder
@@ -20,7 +20,7 @@ _STYLES = {"supported": "green", "worse": "red", "non-inferior": "cyan", "not sh
 
 
 def print_summary(run: RunFolder, console: Console | None = None) -> None:
-    """Arms with their metrics, the verdict, and where the report is.
+    """Arms with their metrics, the verdict, flags of the folds, the preset, and where the report is.
 
     Args:
         run: with metrics.json written.
@@ -69,6 +69,10 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
             title_align="left",
         )
     )
+    for flag in asked.flags(run.folds()):
+        console.print(escape(f"{stamp}Caution, folds: {flag}"), style="yellow", soft_wrap=True, highlight=False)
+    if preset := asked.preset(run):
+        console.print(escape(f"{stamp}Preset: {preset}"), soft_wrap=True, highlight=False)
     seconds = f" · {duration(record['seconds'])}" if "seconds" in record else ""
     console.print(escape(f"{stamp}Report: {run.report_path}{seconds}"), soft_wrap=True, highlight=False)
 

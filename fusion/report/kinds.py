@@ -76,8 +76,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "multiclass": Kind(
         template="classes.html.j2",
-        labels=classes.METRICS,
-        shown=("balanced_accuracy", "accuracy", "auroc", "f1", "log_loss", "brier"),
+        labels={**classes.METRICS, **classes.CALIBRATION},
+        shown=("balanced_accuracy", "accuracy", "auroc", "f1", "log_loss", "brier", *classes.CALIBRATION),
         console=("accuracy", "auroc", "f1", "log_loss", "brier"),
         patients=lambda content: f"{content['patients']} cases of {len(content['classes'])} classes",
         tables=lambda run, content, predictions: class_sections.tables(run, content),

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fusion.evaluation.comparison import arm_label
-from fusion.report import sections
+from fusion.report import asked, sections
 from fusion.report.kinds import Kind, kind_of
 from fusion.report.provenance import provenance
 from fusion.report.quality import quality
@@ -108,6 +108,10 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "overlap": sections.overlap(cohort, list(config.get("modality", {})), labels),
         "folds": sections.folds(folds, labels),
         "folds_hash": folds["sha256"],
+        "flags": asked.flags(folds),
+        "folds_source": asked.source(folds),
+        "preset": asked.preset(run),
+        "sampling": asked.sampling(run),
         "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),
         "provenance": provenance(run.record()),

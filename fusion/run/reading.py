@@ -145,6 +145,15 @@ class RunReading:
             raise RunFolderError(f"{self.path / 'folds.json'}: repeat and index of a fold must be whole numbers.")
         return content
 
+    def sampling(self) -> dict[str, list[dict[str, Any]]]:
+        """Modality → of each network in each fold, what share of its bags training saw; nothing for older versions."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for path in sorted(self.path.glob("models/*/*/arm.json")):
+            seen = self._json(str(path.relative_to(self.path))).get("sampling") or {}
+            for modality, facts in as_mapping(seen, path).items():
+                found.setdefault(modality, []).append(facts)
+        return found
+
     def predictions(self) -> pd.DataFrame:
         """predictions.parquet: out of fold, a row a patient, arm and repeat."""
         return self._table("predictions.parquet")

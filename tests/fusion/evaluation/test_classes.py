@@ -15,6 +15,7 @@ from sklearn.metrics import (
 
 from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.calibration import Temperature, fit_temperature
+from fusion.evaluation.class_calibration import calibration_error, class_slope, classwise_error
 from fusion.evaluation.classes import evaluate_classes, worst_errors
 from fusion.evaluation.outcome import MulticlassOutcome, outcome_of
 
@@ -87,6 +88,30 @@ def test_values_are_scikit_learns() -> None:
     for place, name in enumerate(CLASSES):
         assert found["per_class"]["fusion"][name]["precision"]["value"] == pytest.approx(precision[place])
         assert found["per_class"]["fusion"][name]["recall"]["value"] == pytest.approx(recall[place])
+
+
+def test_calibration_is_that_of_each_repeat_averaged_and_has_no_interval() -> None:
+    table = predictions({"fusion": 1.5, "late": 3.0}, repeats=2)
+    found = evaluate_classes(table, classes=CLASSES, draws=20)
+    for arm, rows in table.groupby("arm"):
+        parts = [
+            (one["label"].to_numpy(), one[[f"score_{name}" for name in CLASSES]].to_numpy())
+            for _, one in rows.groupby("repeat")
+        ]
+        values = found["arms"][arm]
+        assert values["calibration_slope"]["value"] == pytest.approx(np.mean([class_slope(*part) for part in parts]))
+        error = np.mean([calibration_error(*part) for part in parts])
+        assert values["calibration_error"] == {"value": pytest.approx(error), "low": None, "high": None, "undefined": 0}
+        by_class = np.mean([classwise_error(*part) for part in parts], axis=0)
+        told = [found["per_class"][arm][name]["calibration_error"]["value"] for name in CLASSES]
+        assert told == pytest.approx(by_class)
+        assert len(set(told)) == 3
+
+
+def test_a_slope_that_does_not_exist_is_null() -> None:
+    """Scores that separate the classes have no finite slope, and JSON has no NaN."""
+    table = predictions({"fusion": 60.0})
+    assert evaluate_classes(table, classes=CLASSES, draws=10)["arms"]["fusion"]["calibration_slope"]["value"] is None
 
 
 def test_intervals_are_those_of_a_plain_bootstrap() -> None:

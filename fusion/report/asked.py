@@ -1,0 +1,58 @@
+"""What was asked of a run and has to be said beside its result: preset, flags of its folds, tiles that were drawn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fusion.run.folder import RunFolder
+
+_NAMES = re.compile(r" \((\d+): .*\)$", re.DOTALL)
+"""The examples at the end of a flag: a group may have the name of a patient."""
+
+
+def preset(run: RunFolder) -> str | None:
+    """Which preset chose how to learn; None for runs of versions that had none."""
+    name = run.config().get("preset")
+    return None if name is None else str(name)
+
+
+def flags(folds: Mapping[str, Any]) -> list[str]:
+    """What has to be known of folds, such as sites that were allowed on both sides: sentences that name nobody.
+
+    Args:
+        folds: of folds.json; older versions wrote no flags.
+    """
+    said = [_NAMES.sub(r" (\1, named in folds.json)", str(flag)) for flag in folds.get("flags") or []]
+    return [f"{_begun(sentence)}." for sentence in said if sentence]
+
+
+def _begun(sentence: str) -> str:
+    """With a capital, unless it begins with a key of the configuration."""
+    return sentence if "." in sentence.split(maxsplit=1)[0] else sentence[0].upper() + sentence[1:]
+
+
+def source(folds: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """The published table that folds come from: its file and SHA-256; None where they were drawn."""
+    found = folds.get("source") or {}
+    return found if found.get("file") else None
+
+
+def sampling(run: RunFolder) -> list[dict[str, Any]]:
+    """A row a modality of tiles or patches: the shares of each patient's that one epoch of training draws.
+
+    Mean, lowest and medians are over the networks of all folds and arms. Empty for runs of older versions.
+    """
+    return [
+        {
+            "modality": modality,
+            "share": float(np.mean([one["share"] for one in rows])),
+            "lowest": float(min(one["lowest_share"] for one in rows)),
+            "drawn": round(float(np.median([one["drawn"] for one in rows]))),
+            "tiles": round(float(np.median([one["tiles"] for one in rows]))),
+        }
+        for modality, rows in run.sampling().items()
+    ]
