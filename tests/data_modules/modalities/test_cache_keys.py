@@ -71,7 +71,7 @@ VOLUMES: dict[str, Any] = {
 _LATER = (
     "features", "damaging", "gene_sets", "weights", "germline_frequency", "callable_mb", "log_counts", "min_call_rate",
     "max_germline_frequency", "dosage_origins", "min_carriers", "gene_sets_file", "keep", "absent_is", "spark", "files",
-    "patient_pattern", "sample_sheet",
+    "patient_pattern", "sample_sheet", "several_samples",
 )  # fmt: skip
 VCFS: dict[str, Any] = dict.fromkeys(_LATER) | {
     "filters": {"somatic": {"min_dp": 3}},
