@@ -64,7 +64,13 @@ def stranger(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[..., R
     cohort["reason"] = cohort["reason"].where(cohort["reason"].isna(), hostile(23))
     cohort["dropped_at"] = cohort["dropped_at"].where(cohort["dropped_at"].isna(), hostile(24))
     cohort.rename(columns={"slides": hostile(25)}).to_csv(run.path / "cohort.csv", index=False)
-    (run.path / "config.yaml").write_text(json.dumps({"modality": {hostile(25): {}, "variants": {}}, "x": hostile(26)}))
+    config = {"modality": {hostile(25): {}, "variants": {}}, "x": hostile(26), "preset": hostile(35)}
+    (run.path / "config.yaml").write_text(json.dumps(config))
+    told = {"flags": [hostile(36), hostile(37)], "source": {"file": hostile(38), "sha256": hostile(39)}}
+    run.folds_path.write_text(json.dumps({**run.folds(), **told}))
+    drawn = {"share": 0.5, "lowest_share": 0.5, "drawn": 1.0, "tiles": 2.0}
+    (run.models("repeat0_fold0") / "fusion").mkdir()
+    (run.models("repeat0_fold0") / "fusion" / "arm.json").write_text(json.dumps({"sampling": {hostile(40): drawn}}))
     part = {"modality": hostile(27), "title": hostile(28), "folder": hostile(29), "figure": None}
     part |= {"counts": {hostile(30): {hostile(31): 3, "read": 4}}, "notes": {hostile(32): hostile(33)}}
     (run.path / "quality.json").write_text(json.dumps({"parts": [part]}))
@@ -112,6 +118,9 @@ def test_the_prediction_report(stranger: RunFolder, browser: Any, tmp_path: Path
     rows = table.assign(arm="fusion", repeat=0, fold=0, endpoint="response", label=label, threshold=0.4)
     metrics = evaluate(rows, draws=50, seed=0, reference="fusion", simulated=False)
     metrics["threshold"] = 0.4
+    metrics["verdict"] |= {"text": hostile(12), "status": hostile(13), "compares": hostile(14)}
+    gain = {"arm": hostile(15), "metric": "auroc", "gain": 0.1, "low": 0.0, "high": 0.2}
+    metrics["comparisons"] = [gain]
     facts = {
         "simulated": False, "run": hostile(2), "arm": "fusion", "cohort": hostile(3), "endpoint": hostile(4),
         "classes": [hostile(5), hostile(6)], "patients": 40, "notes": [hostile(n) for n in range(7)],
