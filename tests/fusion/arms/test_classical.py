@@ -106,6 +106,19 @@ def test_inner_models_never_learn_from_their_validation_part(
     assert not np.array_equal(before.loc[others].to_numpy(), after.loc[others].to_numpy())
 
 
+@pytest.mark.parametrize("name", ["classical_lr", "classical_forest"])
+def test_inner_models_see_modalities_fitted_on_their_own_part(
+    name: str, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    """What was fitted on the whole training part knows the validation parts; noise in its place changes nothing."""
+    data = fold_of(raw, labels)
+    noise = {key: part + np.random.default_rng(5).normal(size=part.shape) for key, part in raw.items()}
+    other = replace(data, whole=fold_of(noise, labels).whole)
+    arm = ClassicalArm(name)
+    before, after = (arm._inner_logits(one, arm._grid[0]) for one in (data, other))
+    assert before.equals(after)
+
+
 def test_the_threshold_is_chosen_on_inner_scores(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
     """Few respond: the cut lies near their share, far from a half, and `predictions` carries it to every patient."""
     rare = (raw["clinical"]["age"] + 0.5 * raw["blood"]["crp"] > 1.0).astype(int)

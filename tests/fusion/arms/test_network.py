@@ -41,10 +41,10 @@ MODEL = OmegaConf.create(
 MAKE_DATA = partial(FusionDataModule, batch_size=16)
 
 
-def arm() -> NetworkArm:
+def arm(make_data: Callable[..., Any] = MAKE_DATA) -> NetworkArm:
     trainer: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/trainer/default.yaml"))
     trainer |= {"auxiliary": 0.0, "accelerator": "cpu", "max_epochs": 12, "min_epochs": 4, "learning_rate": 0.02}
-    return NetworkArm("fusion", modalities=["clinical", "blood"], model=MODEL, trainer=trainer, make_data=MAKE_DATA)
+    return NetworkArm("fusion", modalities=["clinical", "blood"], model=MODEL, trainer=trainer, make_data=make_data)
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +92,26 @@ def test_inner_scores_are_of_the_member_that_did_not_train_on_the_patient(
         assert found.inner.loc[list(inner.val)].to_numpy() == pytest.approx(found.members.train[member, rows])
         assert found.members.unseen[member].sum() == len(inner.val)
         assert found.members.unseen[member, rows].all()
+
+
+def test_every_member_trains_on_its_inner_part_and_stops_by_the_other(
+    raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    """Stopped by patients whom it trained on, a member would be sure of them, and calibration would believe it."""
+    given: list[dict[str, Any]] = []
+
+    def make_data(**asked: Any) -> FusionDataModule:
+        given.append(asked)
+        return MAKE_DATA(**asked)
+
+    data = fold_of(raw, labels)
+    arm(make_data).fit(data, None, lambda: None)
+    assert len(given) == len(data.fold.inner)
+    for asked, inner, fitted in zip(given, data.fold.inner, data.members, strict=True):
+        assert asked["train_ids"] == list(inner.train) and asked["val_ids"] == list(inner.val)
+        assert asked["fitted"] == fitted, "modalities were fitted on this part alone"
+        assert list(asked["labels"].index) == list(data.fold.train)
+    assert len({asked["seed"] for asked in given}) == len(given)
 
 
 def test_held_out_patients_change_nothing_that_is_learned(

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from data_modules.ingest.slides.ingest import IngestSettings, entry_for, ingest_slide
+from data_modules.ingest.slides.ome import read_ome
 from data_modules.ingest.slides.settings import TileSettings, TissueSettings
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from data_modules.ingest.slides.slide_files import is_slide, open_slide, read_thumbnail, sort_out_slides
@@ -247,6 +248,14 @@ def test_a_slide_without_an_ending_is_known_by_its_first_bytes(tmp_path: Path, h
     path = tmp_path / "IM0001"
     path.write_bytes(head)
     assert is_slide(path) is known
+
+
+def test_a_resolution_that_ome_leaves_empty_is_none_of_one_micron() -> None:
+    text = '<OME><Image Name="a"><Pixels PhysicalSizeX="{}" PhysicalSizeY="500" {} SizeX="7" SizeY="5"/></Image></OME>'
+    (empty,) = read_ome(text.format("", ""))
+    assert (empty.size, empty.mpp) == ((7, 5), (0.0, 500.0))
+    (nanometres,) = read_ome(text.format("250", 'PhysicalSizeXUnit="nm" PhysicalSizeYUnit="nm"'))
+    assert nanometres.mpp == pytest.approx((0.25, 0.5))
 
 
 @pytest.fixture
