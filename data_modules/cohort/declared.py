@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from data_modules.cohort.columns import Column, Time, plain, table_spec
 from data_modules.cohort.endpoint import read_endpoint
 from data_modules.cohort.tables import ReadTable, read_table
+from data_modules.columns import Column, Time, plain, table_spec
 from data_modules.errors import CohortError, Problem, some
 from data_modules.hashes import file_hash, file_hashes
 from fusion.contract import FusionError, Progress
@@ -44,7 +44,7 @@ class CohortFiles:
         cache: folder of ingested results.
         tables: name → file (or reader), id, id_pattern, skip_rows, what cannot be found in the file (separator,
             decimal, encoding, sheet), and columns: name → time, kind, levels, unit, label, missing; see
-            `data_modules.cohort.columns`.
+            `data_modules.columns`.
         endpoints: name → table, column, and positive and negative or classes; ignore, note; see `Endpoint`.
         endpoint: which of them is predicted; null takes the first.
         site: ``{table, column}`` of the hospital or batch, for site-aware folds and subgroups.

@@ -14,8 +14,8 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from data_modules.cohort.columns import TableSpec, Time
 from data_modules.cohort.values import column_values, decimal_sign
+from data_modules.columns import TableSpec, Time
 from data_modules.errors import AbsentFileError, Problem, some
 from data_modules.patient_ids import PatientIds
 from data_modules.readers.content import UnreadableError

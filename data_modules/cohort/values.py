@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from data_modules.cohort.columns import MISSING, Column, TableSpec
 from data_modules.cohort.yaml_words import quoting
+from data_modules.columns import MISSING, Column, TableSpec
 from data_modules.errors import Problem
 from data_modules.readers.numbers import decimal_of, is_unknown, to_numbers
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modules.cohort.columns import Column
+from data_modules.columns import Column
 from data_modules.learned.scaling import scale_of
 from fusion.contract import FeatureSpec, State
 

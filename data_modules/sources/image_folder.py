@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from data_modules.cohort.columns import plain
 from data_modules.cohort.endpoint import REST, checked_classes
 from data_modules.cohort.reconcile import ReconciledCohort
 from data_modules.cohort.source import CohortSource
+from data_modules.columns import plain
 from data_modules.errors import CohortError, Problem, some
 from data_modules.files import list_files
 from data_modules.patient_ids import PatientIds, below

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from data_modules.cohort.columns import table_spec
 from data_modules.cohort.tables import read_table
+from data_modules.columns import table_spec
 from data_modules.ingest.variants.annotation.annotate import read_annotations
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
 from data_modules.ingest.variants.files.vcf_scan import scan

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modules.cohort.columns import Column
+from data_modules.columns import Column
 from data_modules.errors import CohortError, some
 from data_modules.learned.preprocess import TablePreprocessor
 from data_modules.modalities.base import BaseFitted, BaseModality

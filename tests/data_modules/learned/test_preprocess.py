@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_modules.cohort.columns import Column
+from data_modules.columns import Column
 from data_modules.learned.preprocess import TablePreprocessor
 from fusion.run.state import load_state, save_state
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from data_modules.cohort.columns import Column
+from data_modules.columns import Column
 from data_modules.learned.preprocess import TablePreprocessor
 from data_modules.learned.reduction import ReductionSettings, fit_reduction
 
