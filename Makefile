@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: train test install install-dev clean
+.PHONY: train test test-commands test-parts install install-dev clean
 .DELETE_ON_ERROR:
 
 train: install
@@ -21,7 +21,19 @@ test: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+ifeq ($(strip $(ARGS)),)
+	$(MAKE) --no-print-directory --output-sync=target --jobs=2 test-parts test-commands
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
+
+# Two halves of about the same length, side by side: what runs whole commands, and everything else.
+COMMANDS := tests/integration tests/test_notebooks.py
+test-commands:
+	$(BIN)/python -m pytest $(COMMANDS)
+
+test-parts:
+	$(BIN)/python -m pytest tests $(COMMANDS:%=--ignore=%)
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev

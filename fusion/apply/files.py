@@ -241,7 +241,7 @@ def _answer(facts: dict[str, Any], metrics: dict[str, Any] | None, outcome: Outc
 
         label = outcome.label[0].upper() + outcome.label[1:]
         told = f"{stamp}{label} {interval(outcome.chosen)} on {metrics['patients']} labelled patients"
-        if "calibration_slope" in values:
+        if "calibration_intercept" in values:  # of two classes; several have a slope alone
             told += (
                 f", {metrics['positives']} {facts['classes'][1]}; calibration slope {interval('calibration_slope')}, "
                 f"intercept {interval('calibration_intercept')}"

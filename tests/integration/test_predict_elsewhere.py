@@ -142,7 +142,9 @@ def test_metrics_and_calibration_of_the_mean(predicted: Path) -> None:
     assert metrics["patients"] == PATIENTS
     assert set(values) >= {"auroc", "brier", "calibration_slope", "calibration_intercept"}
     assert values["calibration_intercept"]["low"] < values["calibration_intercept"]["high"]
-    assert "verdict" not in metrics  # nothing was compared
+    # Every arm that the run keeps scored them too: a verdict for this cohort, on shared draws.
+    assert metrics["verdict"]["status"] in {"supported", "worse", "not shown"}
+    assert {"fusion", "only_clinical", "late", "classical"} <= set(metrics["arms"])
 
 
 def test_the_report_in_a_browser(predicted: Path, browser: Any) -> None:

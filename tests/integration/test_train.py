@@ -67,7 +67,7 @@ def test_the_folder_is_complete(trained: Path) -> None:
     selected = pd.read_parquet(trained / "selected.parquet")
     assert {"feature", "gene", "rank", "selected", "fold"} <= set(selected)
     parts = {part["title"]: part for part in json.loads((trained / "quality.json").read_text())["parts"]}
-    assert set(parts) == {"slides", "somatic variants", "germline variants"}
+    assert set(parts) == {"slides", "somatic variants", "germline variants", "clinical"}
     somatic = parts["somatic variants"]
     sites = somatic["counts"]["sites"]
     assert 0 < sites["filter"] < sites["kept_variants"] < sites["read"] + sites["multi_allelic_split"]
