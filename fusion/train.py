@@ -29,8 +29,9 @@ def train(config: DictConfig) -> float:
     """Cross-validate every arm on the same folds, compare them, write the run folder and its report.
 
     Returns:
-        The fused model's mean *inner* metric (AUROC; balanced accuracy where there are several classes): sweeps may
-        look at it, for the outer test patients had no part in it.
+        The fused model's mean *inner* metric over the outer folds (AUROC; balanced accuracy where there are several
+        classes), by which sweeps rank. A fold's test patients train in the other folds: a winner's outer figure is
+        slightly optimistic.
 
     Raises:
         FusionError: what a user can mend, before any long work.
