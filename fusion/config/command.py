@@ -199,8 +199,9 @@ def _command(jobs: _Jobs, config_name: str) -> None:
         _replace_in_argv(arguments.overrides, corrected)
         if not arguments.multirun:
             sys.argv += resumed(corrected, name, user_dir)
+    else:
+        register(user_dir)  # which composing for the check does otherwise
 
-    register(user_dir)
     # Hydra re-raises errors instead of formatting them itself when this is set: `run` does that.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     main(config_path=str(conf_dir()), config_name=config_name, version_base="1.3")(jobs.as_task())()

@@ -13,8 +13,6 @@ from fusion.config.files import roots
 
 _NOT_CHOICES = {"hydra"}
 _TAKES_EXPERIMENTS = {"train"}
-_IGNORED = "# ignored"
-"""Marks, in a primary configuration, what must be there for cohorts' sake and changes nothing."""
 
 
 def options(group: str, user_dir: Path | None) -> dict[str, str]:
@@ -79,14 +77,12 @@ def _examples(program: str, user_dir: Path | None) -> str:
 def _keys(text: str) -> str:
     """The primary configuration without its machinery."""
     body = re.sub(r"(?m)^(defaults|hydra):\n(?:[ \t].*\n|\n)*", "", text + "\n")
-    return "\n".join(line for line in body.strip().splitlines() if not line.startswith("#") and _IGNORED not in line)
+    return "\n".join(line for line in body.strip().splitlines() if not line.startswith("#"))
 
 
 def _chosen(text: str) -> set[str]:
-    """Groups that a primary configuration chooses from and means."""
-    lines = re.findall(r"(?m)^  - (?:override )?/?([\w/]+): .*$", text)
-    ignored = re.findall(rf"(?m)^  - ([\w/]+): .*{_IGNORED}", text)
-    return set(lines) - set(ignored)
+    """Groups that a primary configuration chooses from."""
+    return set(re.findall(r"(?m)^  - (?:override )?/?([\w/]+): .*$", text))
 
 
 def _listing(choices: dict[str, str]) -> str:
