@@ -89,6 +89,13 @@ def plain(value: Any) -> Any:
     return value
 
 
+def texts(values: Any) -> tuple[str, ...]:
+    """A list of values as text; one text alone is a list of itself."""
+    if isinstance(values, str):
+        return (values,)
+    return tuple(str(value) for value in values or ()) if isinstance(values, Sequence) else ()
+
+
 def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
     """A table's declaration from its configuration.
 
@@ -132,7 +139,7 @@ def _column(key: str, name: str, facts: Mapping[str, Any]) -> tuple[Column | Non
         problems.append(Problem(what=f"{key} is ordered without levels", remedy=f"List {key}.levels, lowest first"))
     if problems:
         return None, problems
-    levels, missing = (tuple(str(value) for value in facts.get(part) or ()) for part in ("levels", "missing"))
+    levels, missing = (texts(facts.get(part)) for part in ("levels", "missing"))
     label = facts.get("label") or name.replace("_", " ")
     return (
         Column(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from data_modules.columns import texts
 from data_modules.errors import CohortError, Problem, some
 from fusion.contract import EndpointSpec
 
@@ -73,7 +74,7 @@ def read_endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping
     problems = []
     by_class, wrong = _classes(key, facts)
     problems += wrong
-    ignore = _texts(facts.pop("ignore", None))
+    ignore = texts(facts.pop("ignore", None))
     if set(facts) - {"note"} != {"table", "column"}:
         known = "table, column, positive, negative, ignore, classes, note"
         problems.append(Problem(what=f"{key} has the keys {some(sorted(endpoints[name]))}", remedy=f"It takes {known}"))
@@ -93,13 +94,13 @@ def read_endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping
 def _classes(key: str, facts: dict[str, Any]) -> tuple[dict[str, tuple[str, ...]], list[Problem]]:
     """Class → its values, taken out of `facts`."""
     given = facts.pop("classes", ("no response", "response"))
-    lists = {part: _texts(facts.pop(part, None)) for part in ("negative", "positive")}
+    lists = {part: texts(facts.pop(part, None)) for part in ("negative", "positive")}
     if isinstance(given, Mapping):
         if any(lists.values()):
             remedy = f"List the values of each class in {key}.classes alone"
             return {}, [Problem(what=f"{key} has positive or negative beside a mapping of classes", remedy=remedy)]
-        return checked_classes(key, {str(name): _texts(values) for name, values in given.items()})
-    names = _texts(given)
+        return checked_classes(key, {str(name): texts(values) for name, values in given.items()})
+    names = texts(given)
     problems = []
     if not all(lists.values()):
         problems.append(
@@ -111,7 +112,8 @@ def _classes(key: str, facts: dict[str, Any]) -> tuple[dict[str, tuple[str, ...]
     if len(names) != 2:
         remedy = "Name the negative, then the positive class, or map each class to its values"
         problems.append(Problem(what=f"{key}.classes is {list(names)}", remedy=remedy))
-    return dict(zip(names, (lists["negative"], lists["positive"]), strict=False)), problems
+    found, wrong = checked_classes(key, dict(zip(names, (lists["negative"], lists["positive"]), strict=False)))
+    return found, problems or wrong
 
 
 def checked_classes(
@@ -124,15 +126,13 @@ def checked_classes(
     empty = [name for name, values in classes.items() if not values]
     if empty:
         problems.append(Problem(what=f"{key}: {some(empty)} has no values", remedy="List them"))
+    renamed = [name for name, values in classes.items() if name in ("True", "False") and name not in values]
+    if renamed:
+        what = f"{key}: a class is called {some(renamed)}, as YAML takes yes, no, on and off for true and false"
+        problems.append(Problem(what=what, remedy="Quote the words, e.g. 'yes'"))
     every = [value for values in classes.values() for value in values]
     twice = sorted({value for value in every if every.count(value) > 1})
     if twice:
         what = f"{key}: {some(twice)} stands in two places"
         problems.append(Problem(what=what, remedy=f"A value is of one class, and one class may be {REST!r}"))
     return dict(classes), problems
-
-
-def _texts(values: Any) -> tuple[str, ...]:
-    if isinstance(values, str):
-        return (values,)
-    return tuple(str(value) for value in values or ()) if isinstance(values, Sequence) else ()

@@ -15,10 +15,12 @@ from typing import Any, get_args
 import pandas as pd
 
 from data_modules.cohort.values import column_values, decimal_sign
+from data_modules.cohort.yaml_words import quoting
 from data_modules.columns import TableSpec, Time
 from data_modules.errors import AbsentFileError, Problem, some
 from data_modules.patient_ids import PatientIds
 from data_modules.readers.content import UnreadableError
+from data_modules.readers.numbers import is_unknown
 from data_modules.readers.tables import read_text_table
 from fusion.contract import FusionError
 
@@ -70,10 +72,12 @@ def read_table(
         close = [one for one in raw.columns if one.lower() == name.lower()]
         close = close or get_close_matches(name, raw.columns, n=1)
         hint = f"Did you mean {close[0]!r}? Mend" if close else "Mend"
+        has = f"it has {some(list(raw.columns), 8)}"
+        words = quoting([one for one in raw.columns if not close and one not in spec.columns], [name], key, "columns")
         problems.append(
             Problem(
                 what=f"{spec.source} has no column {name!r}",
-                remedy=f"{hint} {key}.columns; it has {some(list(raw.columns), 8)}",
+                remedy=f"{words}; {has}" if words else f"{hint} {key}.columns; {has}",
                 column=name,
             )
         )
@@ -133,6 +137,8 @@ def _patient_ids(spec: TableSpec, raw: pd.DataFrame, key: str) -> tuple[pd.Index
     problems = []
     matched, _ = PatientIds(pattern=spec.id_pattern).map(raw[spec.id].unique())
     ids = raw[spec.id].map(lambda value: matched.get(value))
+    if spec.id_pattern is None:
+        ids = ids.mask(raw[spec.id].map(is_unknown).astype(bool))  # NA is nobody
     nobody = tuple(f"row {row}: {value!r}" for row, value in raw.loc[ids.isna(), spec.id].items())
     if nobody:
         remedy = f"Mend these rows or {key}.id_pattern"

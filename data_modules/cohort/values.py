@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from data_modules.cohort.yaml_words import quoting
+from data_modules.cohort.spellings import code_notes, spelt_alike
+from data_modules.cohort.yaml_words import YAML_WORDS, quoting
 from data_modules.columns import MISSING, Column, TableSpec
 from data_modules.errors import Problem
-from data_modules.readers.numbers import decimal_of, is_unknown, to_numbers
+from data_modules.readers.numbers import decimal_of, is_unknown, to_number, to_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,12 +75,19 @@ def column_values(
     where = f"{key}.columns.{column.name}"
     declared = raw.isin([*column.levels, *listed])
     missing = raw.isin((*MISSING, *column.missing)) & ~declared
+    quotes = quoting(raw[~declared & ~missing].tolist(), column.missing, where, "missing")
+    if quotes is not None:
+        concerned = raw[~missing & raw.str.lower().map(YAML_WORDS).isin(column.missing)]
+        problems = _named(spec, column, concerned, rows, "words that may be meant by its missing", quotes)
+        return Values(cells=raw.astype(object).mask(missing, None), problems=problems, notes=[])
     if column.kind == "number":
-        missing |= raw.map(is_unknown)
+        codes = {to_number(code, decimal) for code in column.missing}
+        missing |= raw.map(is_unknown) | to_numbers(raw, decimal).isin(codes - {math.nan})
         values = to_numbers(raw.mask(missing), decimal)
         wrong = raw[values.isna() & ~missing]
         what, remedy = "values that are no numbers", f"Mend them or add them to {where}.missing"
-        return Values(cells=values, problems=_named(spec, column, wrong, rows, what, remedy), notes=[])
+        problems = _named(spec, column, wrong, rows, what, remedy)
+        return Values(cells=values, problems=problems, notes=code_notes(column.name, values, where))
     values = raw.astype(object).mask(missing, None)
     if column.levels:
         wrong = raw[~declared & ~missing]
@@ -93,6 +102,10 @@ def column_values(
     what = "words that may say that nothing is known, or be a category"
     remedy = f"Set {where}.missing: [{_yaml(words)}] where nothing is known, or list all categories in {where}.levels"
     problems = _named(spec, column, wrong, rows, what, remedy)
+    if not problems and column.time == "baseline":
+        what = "one word in several spellings, each of which would be a category of its own"
+        remedy = f"Spell it in one way, or list all categories in {where}.levels"
+        problems = _named(spec, column, spelt_alike(raw[~missing]), rows, what, remedy)
     return Values(cells=values, problems=problems, notes=_maybe_numbers(column, raw[~missing], where, decimal))
 
 

@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_modules.readers.characters import plain_characters
 from fusion.contract import FusionError
 
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
@@ -21,15 +22,28 @@ MARKS = (
 )  # fmt: skip
 """Byte order marks; UTF-32 comes first, for its mark begins with that of UTF-16."""
 
+_CFB = b"\xd0\xcf\x11\xe0"
 _OTHERS = (
-    (b"\xd0\xcf\x11\xe0", "is an old Excel workbook (.xls)", "Save the sheet as .xlsx, or as CSV (UTF-8)"),
+    (_CFB, "is an old Excel workbook (.xls)", "Save the sheet as .xlsx, or as CSV (UTF-8)"),
     (b"PAR1", "is a Parquet file", "Write it as CSV or TSV"),
     (b"RDX", "is an R data file", "Write it in R by write.csv(…, row.names = FALSE)"),
+    (b"X\n\0", "is an R data file (RDS)", "Write it in R by write.csv(…, row.names = FALSE)"),
+    (b"ARROW1", "is a Feather file", "Write it as CSV or TSV"),
+    (b"SQLite format 3", "is an SQLite database", "Write its table as CSV or TSV"),
+    (b"<stata_dta>", "is a Stata file", "Write it as CSV, e.g. by export delimited"),
+    (b"\x80\x04\x95", "is a Python pickle", "Write it in pandas by to_csv(…, index=False)"),
+    (b"\x93NUMPY", "is a NumPy array", "Write it as CSV, with a header and the patients"),
+    (b"\x28\xb5\x2f\xfd", "is packed by zstd", "Unpack it by `zstd -d`, or pack it by gzip"),
+    (b"7z\xbc\xaf", "is a 7z archive", "Unpack it"),
+    (b"Rar!", "is a RAR archive", "Unpack it"),
     (b"$FL2", "is an SPSS file", "Save it as CSV (UTF-8)"),
     (b"\x89HDF", "is an HDF5 file", "Write it as CSV or TSV"),
     (b"%PDF", "is a PDF", "Give the table itself as CSV (UTF-8)"),
     (b"version https://git-lfs", "is the pointer of a Git LFS file, not the file", "Fetch it by `git lfs pull`"),
     (b"<!doctype", "is a web page, not a table", "Download the file itself; a log-in page may have come instead"),
+    (b"<?xml", "is XML, not a table", "Write it as CSV or TSV"),
+    (b'{"', "is JSON, not a table", "Write it as CSV or TSV"),
+    (b"[{", "is JSON, not a table", "Write it as CSV or TSV"),
     (b"<html", "is a web page, not a table", "Download the file itself; a log-in page may have come instead"),
 )
 
@@ -61,12 +75,14 @@ class Text:
         lines: without their ends; line 1 comes first.
         encoding: how it was written.
         packed: ``gzip``, ``bzip2``, ``xz``, ``zip`` or ``plain``.
+        notes: what was left out of it, in words.
     """
 
     path: Path
     lines: list[str]
     encoding: str
     packed: str
+    notes: tuple[str, ...] = ()
 
 
 def unpacked(path: Path) -> tuple[bytes, str]:
@@ -102,6 +118,8 @@ def is_workbook(content: bytes) -> bool:
 def _only_member(path: Path, content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+        if any(name.endswith(".iwa") for name in names):
+            raise UnreadableError(f"{path} is a sheet of Apple Numbers", "Export it as CSV (UTF-8) or as .xlsx")
         if "content.xml" in names and "mimetype" in names:
             raise UnreadableError(f"{path} is an OpenDocument sheet", "Save it as CSV (UTF-8) or as .xlsx")
         if len(names) != 1:
@@ -123,6 +141,10 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
     content, packed = unpacked(path)
     if not content.strip():
         raise UnreadableError(f"{path} is empty", "Fetch or write it again", empty=True)
+    if content.startswith(_CFB) and "EncryptedPackage".encode("utf-16-le") in content:
+        raise UnreadableError(
+            f"{path} is an Excel workbook with a password", "Take the password off, or save it as CSV"
+        )
     start = content[:200].lstrip().lower()
     for magic, what, remedy in _OTHERS:
         if start.startswith(magic.lower()):
@@ -137,15 +159,13 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
     if "\0" in text:
         what = f"{path} is no text: byte 0 stands in line {text.count(chr(10), 0, text.index(chr(0))) + 1}"
         raise UnreadableError(what, "Write it as UTF-8; if it is UTF-16 without a mark, set {key}.encoding=utf-16-le")
-    text = text.removeprefix("\ufeff")
-    if "\n" in text:
-        lines = text.split("\n")
-        lines = [line.removesuffix("\r") for line in lines] if "\r" in text else lines
-    else:
-        lines = text.split("\r")
+    text, notes = plain_characters(text.rstrip("\x1a"))  # what CP/M and DOS end a text with
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
-    return Text(path=path, lines=lines, encoding=chosen, packed=packed)
+    return Text(path=path, lines=lines, encoding=chosen, packed=packed, notes=notes)
 
 
 def _not_encoded(path: Path, content: bytes, error: UnicodeDecodeError) -> UnreadableError:

@@ -9,13 +9,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from data_modules.errors import some
 from data_modules.readers.content import Text, UnreadableError
 
 SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
-_SHOWN = 8
+TITLES = 30
+"""Lines in which a header is looked for below a title."""
+
+_EXCELS_HINT = re.compile(r'"?sep=(.)"?\1*', re.IGNORECASE)
+"""A line above the header that tells Excel the separator."""
 
 
 Row = str | list[str]
@@ -61,6 +67,16 @@ def lay_out(text: Text, *, expected: Sequence[str] = (), separator: str | None =
         UnreadableError: no header, rows of other numbers of fields, or quotes that do not close.
     """
     at = header_line(text, expected)
+    notes = list(text.notes)
+    hint = _EXCELS_HINT.fullmatch(text.lines[at])
+    if hint is not None and at + 1 < len(text.lines):
+        separator = separator or hint[1]
+        at = header_line(text, expected, after=at + 1)
+        notes.append(f"its first line says that {SEPARATORS.get(separator, repr(separator))} separates its columns")
+    titles = titles_above((_cells(line, separator, expected) for line in text.lines[at : at + TITLES]), expected)
+    if titles:
+        notes.append(f"line {at + titles + 1} is the header; what stands above it is left out")
+        at += titles
     chosen = separator or _separator(text, at, expected)
     quoted = _quoted_rows(text, at, chosen)
     if isinstance(quoted, UnreadableError):
@@ -74,7 +90,10 @@ def lay_out(text: Text, *, expected: Sequence[str] = (), separator: str | None =
         rows = plain if len({_width(row, chosen) for row, _ in plain}) == 1 else quoted
     (head, _), *body = rows
     names = [cell.strip() for cell in (head.split(chosen) if isinstance(head, str) else head)]
-    notes: list[str] = []
+    again = [line for row, line in body if row == head]
+    if again:
+        notes.append(f"the header stands again in {'line' if len(again) == 1 else 'lines'} {some(again)}, left out")
+        body = [(row, line) for row, line in body if row != head]
     body = _checked(text, names, at, body, chosen, notes)
     if chosen != ("," if ".csv" in text.path.suffixes else "\t") and separator is None:
         notes.append(f"a {SEPARATORS[chosen]} separates its columns")
@@ -90,9 +109,35 @@ def _width(row: Row, separator: str) -> int:
     return row.count(separator) + 1 if isinstance(row, str) else len(row)
 
 
-def header_line(text: Text, expected: Sequence[str]) -> int:
+def titles_above(rows: Iterable[Collection[str]], expected: Sequence[str]) -> int:
+    """How many of the first rows stand above the header, as a title does: 0 where the first may be the header.
+
+    The header holds the first expected name, more expected names than the first row, and more cells than it.
+
+    Args:
+        rows: the first rows' cells, as the separator cuts them by which the most names are found.
+        expected: names of columns.
+    """
+    wanted = set(expected)
+    first: Collection[str] | None = None
+    for at, cells in enumerate(rows):
+        if first is None:
+            first = cells
+        if expected and expected[0] in cells:
+            better = len(wanted & set(cells)) > len(wanted & set(first))
+            return at if better and sum(map(bool, cells)) > sum(map(bool, first)) else 0
+    return 0
+
+
+def _cells(line: str, separator: str | None, expected: Sequence[str]) -> list[str]:
+    """A line's cells, by the separator that finds the most expected names."""
+    cut = [[unquoted(cell).strip() for cell in line.split(one)] for one in ([separator] if separator else SEPARATORS)]
+    return max(cut, key=lambda cells: (len(set(cells) & set(expected)), len(cells)))
+
+
+def header_line(text: Text, expected: Sequence[str], *, after: int = 0) -> int:
     """Index of the header's line: the first that is no comment; a line that begins with ``#`` and an expected name."""
-    for at, line in enumerate(text.lines):
+    for at, line in enumerate(text.lines[after:], start=after):
         if not line.strip():
             continue
         bare = line.lstrip("\"'")
@@ -143,7 +188,15 @@ def _quoted_rows(text: Text, at: int, separator: str) -> list[tuple[Row, int]] |
     """Rows by the rules of quoting; None where no line has a quote, an error where quotes do not close."""
     if not any('"' in line for line in text.lines[at:]):
         return None
-    reader = csv.reader((f"{line}\n" for line in text.lines[at:]), delimiter=separator, strict=True)
+    spaced = _rows_of_csv(text, at, separator, skip=True) if separator != "\t" else None
+    # After a separator a space may stand before a quote; where that fails, quotes count at the begin of cells alone.
+    return spaced if isinstance(spaced, list) else _rows_of_csv(text, at, separator, skip=False)
+
+
+def _rows_of_csv(text: Text, at: int, separator: str, *, skip: bool) -> list[tuple[Row, int]] | UnreadableError:
+    """Rows as `csv` reads them; `skip`: spaces after a separator are left out."""
+    lines = (f"{line}\n" for line in text.lines[at:])
+    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=skip)
     rows: list[tuple[Row, int]] = []
     begin, width = at + 1, 0
     csv.field_size_limit(1 << 30)

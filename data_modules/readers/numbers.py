@@ -52,7 +52,7 @@ def to_numbers(values: pd.Series[Any], decimal: str) -> pd.Series[float]:
 
 def to_number(value: object, decimal: str) -> float:
     """A cell as a finite number, NaN where it is none."""
-    text = str(value)
+    text = str(value).replace("\u2212", "-")  # the minus sign of typesetters
     if decimal == ",":
         text = "" if "." in text else text.replace(",", ".")
     number = float(text) if _NUMBER.fullmatch(text) else math.nan

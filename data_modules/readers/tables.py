@@ -96,6 +96,6 @@ def layout_of(path: Path, given: TableFormat, *, expected: Sequence[str]) -> Lay
     with path.open("rb") as stream:
         packed = stream.read(4) == b"PK\x03\x04"
     if packed and is_workbook(path.read_bytes()):
-        return read_sheet(path, sheet=given.sheet)
+        return read_sheet(path, sheet=given.sheet, expected=expected)
     separator = "\t" if given.separator == "tab" else given.separator
     return lay_out(read_text(path, encoding=given.encoding), expected=expected, separator=separator)

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from data_modules.errors import some
+from data_modules.readers.characters import plain_characters
 from data_modules.readers.content import UnreadableError
-from data_modules.readers.layout import Layout
+from data_modules.readers.layout import TITLES, Layout, titles_above
+from data_modules.readers.numbers import is_unknown
+
+_OPENPYXL = (
+    OSError, KeyError, ValueError, AttributeError, TypeError, IndexError, SyntaxError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What openpyxl raises of workbooks that other programs wrote; XML that does not parse is a SyntaxError."""
 
 
-def read_sheet(path: Path, *, sheet: str | None = None) -> Layout:
+def read_sheet(path: Path, *, sheet: str | None = None, expected: Sequence[str] = ()) -> Layout:
     """Cells as a CSV would have them: whole numbers without a point, dates as ``2024-01-31``, errors as written.
 
     Args:
         path: an .xlsx.
         sheet: its name; None takes the only one that holds anything.
+        expected: columns that it should have.
 
     Raises:
-        UnreadableError: several sheets and none named, no such sheet, formulas without values, or merged cells.
+        UnreadableError: several sheets and none named, no such sheet, formulas without values, merged cells, or
+            a few dates in an expected column of other values.
     """
     import openpyxl
 
@@ -27,21 +40,21 @@ def read_sheet(path: Path, *, sheet: str | None = None) -> Layout:
         content = path.read_bytes()  # of a path openpyxl looks at the ending
         book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
         formulas = openpyxl.load_workbook(io.BytesIO(content))
-    except (OSError, KeyError, ValueError) as error:
+    except _OPENPYXL as error:
         raise UnreadableError(
             f"{path} is an Excel workbook that cannot be opened ({error})", "Save the sheet as CSV (UTF-8)"
         ) from error
     filled = [one for one in book.worksheets if one.max_row > 1 or one.cell(1, 1).value is not None]
-    if sheet is not None and sheet not in book.sheetnames:
-        raise UnreadableError(f"{path} has no sheet {sheet!r}, but {', '.join(book.sheetnames)}", "Mend {key}.sheet")
+    titles = [one.title for one in book.worksheets]
+    if sheet is not None and sheet not in titles:
+        raise UnreadableError(f"{path} has no sheet {sheet!r}, but {', '.join(titles)}", "Mend {key}.sheet")
     if sheet is None and len(filled) != 1:
-        titles = ", ".join(one.title for one in filled) or "none that holds anything"
-        what = f"{path} is an Excel workbook of {len(filled)} sheets ({titles})"
+        told = ", ".join(one.title for one in filled) or "none that holds anything"
+        what = f"{path} is an Excel workbook of {len(filled)} sheets ({told})"
         raise UnreadableError(what, "Set {key}.sheet to one of them, or save it as CSV (UTF-8)", empty=not filled)
     chosen = book[sheet] if sheet is not None else filled[0]
     if chosen.merged_cells.ranges:
-        what = f"{path}, sheet {chosen.title!r}: cells {chosen.merged_cells.ranges[0]} are merged"
-        raise UnreadableError(what, "Split them, so that every row has its own values")
+        _refuse_merged(path, chosen, expected)
     written = formulas[chosen.title]
     rows: list[tuple[list[str], int]] = []
     for number, cells in enumerate(chosen.iter_rows(), start=1):
@@ -49,32 +62,82 @@ def read_sheet(path: Path, *, sheet: str | None = None) -> Layout:
             if cell.value is None and written[cell.coordinate].data_type == "f":
                 what = f"{path}, sheet {chosen.title!r}, cell {cell.coordinate}: a formula without its value"
                 raise UnreadableError(what, "Open and save it in Excel, or save the sheet as CSV (UTF-8)")
-        row = [_text(cell.value) for cell in cells]
+        row = [_text(cell) for cell in cells]
         if any(row):
             rows.append((row, number))
     if not rows:
         raise UnreadableError(f"{path} is empty", "Fill it, or mend {key}.file", empty=True)
     while len(rows) > 1 and rows[0][0][0].startswith("#"):  # as in text: comments above the header
         rows.pop(0)
-    (names, header), *body = rows
+    titled = titles_above((row for row, _ in rows[:TITLES]), expected)
+    (names, header), *body = rows[titled:]
+    notes = [f"sheet {chosen.title!r} of an Excel workbook"]
+    if titled:
+        notes.append(f"row {header} is the header; what stands above it is left out")
+    again = [number for row, number in body if row == names]
+    if again:
+        notes.append(f"the header stands again in row {some(again)}, left out")
+        body = [(row, number) for row, number in body if row != names]
     width = max(at for at, one in enumerate(names, start=1) if one)
     for row, number in body:
         if any(row[width:]):
             what = f"{path}, sheet {chosen.title!r}, row {number} has a value right of the header's last column"
             raise UnreadableError(what, "Name its column, or take it out")
+    hidden = [number for _, number in body if chosen.row_dimensions[number].hidden]
+    if hidden:
+        notes.append(f"{len(hidden)} rows that Excel hides are read as the others (row {some(hidden)})")
+    _refuse_single_dates(path, chosen, names, [number for _, number in body], expected)
     return Layout(
         separator="", names=names[:width], header=header, raw=[row[:width] for row, _ in body],
-        lines=[number for _, number in body], notes=(f"sheet {chosen.title!r} of an Excel workbook",),
+        lines=[number for _, number in body], notes=tuple(notes),
     )  # fmt: skip
 
 
-def _text(value: Any) -> str:
+def _refuse_merged(path: Path, chosen: Any, expected: Sequence[str]) -> None:
+    """Merged cells hold one value for several; those of a title above the header hold no patient's."""
+    head = next(
+        (
+            number
+            for number, cells in enumerate(chosen.iter_rows(values_only=True), start=1)
+            if expected and expected[0] in [str(cell).strip() for cell in cells]
+        ),
+        1,
+    )
+    for merged in chosen.merged_cells.ranges:
+        if merged.max_row >= head:
+            what = f"{path}, sheet {chosen.title!r}: cells {merged} are merged"
+            raise UnreadableError(what, "Split them, so that every row has its own values")
+
+
+def _refuse_single_dates(
+    path: Path, chosen: Any, names: Sequence[str], numbers: Sequence[int], expected: Sequence[str]
+) -> None:
+    """Excel makes a date of what looks like one (2-3, SEPT9): dates among other values are not what was typed."""
+    for at, name in enumerate(names, start=1):
+        if name not in expected:
+            continue
+        cells = [chosen.cell(number, at) for number in numbers]
+        filled = [cell for cell in cells if not is_unknown(str(cell.value or ""))]
+        dates = [cell for cell in filled if isinstance(cell.value, datetime.date | datetime.time)]
+        if 0 < len(dates) < len(filled) / 2:
+            what = (
+                f"{path}, sheet {chosen.title!r}: column {name!r} has dates among other values (cell "
+                f"{some([f'{cell.coordinate}: {_text(cell)}' for cell in dates], 3)})"
+            )
+            raise UnreadableError(what, "Excel makes dates of words such as 2-3: write as text what was meant")
+
+
+def _text(cell: Any) -> str:
+    """A cell's value as a CSV would have it."""
+    value = cell.value
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
+        value = int(value)
+    if isinstance(value, int) and re.fullmatch("0+", str(cell.number_format)):
+        return f"{value:0{len(cell.number_format)}d}"  # 007 is shown so and stored as 7
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()
-    return str(value).strip()
+    return plain_characters(str(value))[0].strip()

@@ -14,6 +14,7 @@ import pandas as pd
 from data_modules.cohort.endpoint import REST, checked_classes
 from data_modules.cohort.reconcile import ReconciledCohort
 from data_modules.cohort.source import CohortSource
+from data_modules.cohort.yaml_words import quoting
 from data_modules.columns import plain
 from data_modules.errors import CohortError, Problem, some
 from data_modules.files import list_files
@@ -154,6 +155,9 @@ class ImageFolder(CohortSource):
         }
         classes, problems = checked_classes("cohort.label_map", given)
         unknown = sorted({value for values in classes.values() for value in values} - {REST, *folders})
+        words = quoting(set(folders).difference(*classes.values()), unknown, "cohort.label_map", "tumour")
+        if words:
+            problems.append(Problem(what=f"cohort.label_map names {some(unknown)}", remedy=words))
         if unknown and folders and not set(folders).isdisjoint(value for values in given.values() for value in values):
             what = f"cohort.label_map names {some(unknown)}, which are no folders"
             problems.append(Problem(what=what, remedy=f"There are {some(list(folders), 20)}"))

@@ -118,7 +118,7 @@ class _Reader:
         given = os.fspath(given) if isinstance(given, os.PathLike) else given
         own = member_for(hint, given)
         if own is None:
-            self.problems.append(f"{at} must be {_wanted(hint)}, not {_shown(given)}.")
+            self.problems.append(f"{at} must be {_wanted(hint)}, not {_shown(given)}.{_unquoted(hint, given)}")
             return _UNREAD
         kind = bare(own)
         before = len(self.problems)
@@ -184,6 +184,13 @@ def _as_text(hint: Any, item: Any) -> Any:
     """In a list of names, one that YAML reads as a number."""
     number = isinstance(item, int) and not isinstance(item, bool)
     return str(item) if number and member_for(hint, item) is None and member_for(hint, "") is not None else item
+
+
+def _unquoted(hint: Any, given: Any) -> str:
+    """What to do where text is wanted and YAML made a boolean of it."""
+    if not isinstance(given, bool) or member_for(hint, "") is None:
+        return ""
+    return " YAML takes yes, no, on and off for true and false: quote the word, e.g. 'no'."
 
 
 def _wanted(hint: Any) -> str:

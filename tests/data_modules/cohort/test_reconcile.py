@@ -254,6 +254,10 @@ def test_inputs_by_default_are_baseline_without_endpoint_and_site(cohort):
             "cohort.endpoints.r.column 'best' is not declared",
         ),
         (
+            {"endpoints": {"r": {"table": "treatment", "column": "outcome", "classes": {False: ["PD"], True: ["CR"]}}}},
+            "a class is called False, True, as YAML takes yes, no, on and off for true and false. Quote the words",
+        ),
+        (
             {"endpoints": {"r": {"table": "treatment", "column": "outcome", "positive": [1], "negative": [1]}}},
             "1 is both positive and negative",
         ),

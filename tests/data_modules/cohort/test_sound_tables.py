@@ -124,6 +124,20 @@ SOUND: dict[str, tuple[str, Callable[[], bytes]]] = {
     "xz named .tsv": ("t.tsv", lambda: lzma.compress(text().encode())),
     "zip of one file": ("t.zip", lambda: zipped(text())),
     "words for missing numbers": ("t.tsv", lambda: text().replace("\t\tG1", "\t#N/A\tG1").encode()),
+    "a title above the header": ("t.csv", lambda: ("Table S1. Patients,,,,,\n\n" + text(",")).encode()),
+    "a title without a separator": ("t.tsv", lambda: ("Patients of the trial\n" + text()).encode()),
+    "Excel's word on the separator": ("t.csv", lambda: ("sep=;\r\n" + text(";", end="\r\n")).encode()),
+    "the header again where files were put together": ("t.tsv", lambda: text().replace(
+        "1234_0#003", "\t".join(HEADER) + "\n1234_0#003").encode()),
+    "a byte order mark where the second file began": ("t.tsv", lambda: text().replace(
+        "1234_0#003", "\ufeff1234_0#003").encode()),
+    "characters that nobody sees": ("t.tsv", lambda: text().replace("left", "le\u00adft\u200b").replace(
+        "right", "right\u00a0").encode()),
+    "letters and their marks apart": ("t.tsv", lambda: text().replace("größer", "gro\u0308ßer").encode()),
+    "a quote behind a space": ("t.csv", lambda: text(",").replace("a b", ' "a, b"').encode()),
+    "all three ends of lines": ("t.tsv", lambda: text().replace("\n", "\r", 1).replace(
+        "1234_0#003", "\r\n1234_0#003").encode()),
+    "the end that DOS wrote": ("t.tsv", lambda: text().encode() + b"\x1a"),
     "spaces around cells": ("t.csv", lambda: text(" , ").encode()),
 }  # fmt: skip
 
@@ -164,3 +178,47 @@ def test_a_category_that_is_declared_may_be_any_word(tmp_path: Path) -> None:
     table = source(tmp_path, "t.tsv", columns=columns).read("clinical")
     assert not table.problems
     assert table.frame["side"].tolist() == ["None", None, "None", None, "None"]
+
+
+def written(path: Path, change: Callable[[Any], None]) -> str:
+    """What the reader says of `workbook` after a change."""
+    openpyxl = pytest.importorskip("openpyxl")
+    workbook(path)
+    book = openpyxl.load_workbook(path)
+    change(book.active)
+    book.save(path)
+    return " ".join(check(path.parent, path.name).read("clinical").notes)
+
+
+def test_a_title_above_the_header_of_a_sheet(tmp_path: Path) -> None:
+    def title(sheet: Any) -> None:
+        sheet.insert_rows(1, 2)
+        sheet["A1"] = "Table S1. Patients"
+        sheet.merge_cells("A1:F1")
+
+    assert "row 3 is the header" in written(tmp_path / "t.xlsx", title)
+
+
+def test_the_header_again_and_hidden_rows_of_a_sheet(tmp_path: Path) -> None:
+    def change(sheet: Any) -> None:
+        sheet.append(HEADER)
+        sheet.row_dimensions[3].hidden = True
+
+    said = written(tmp_path / "t.xlsx", change)
+    assert "the header stands again in row 7, left out" in said
+    assert "1 rows that Excel hides are read as the others (row 3)" in said
+
+
+def test_ids_shown_with_zeros_in_front(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(HEADER)
+    book.active.append([7, 60, "G1", "left", None, "CR"])
+    book.active["A2"].number_format = "000"
+    book.save(tmp_path / "t.xlsx")
+    assert list(source(tmp_path, "t.xlsx").read("clinical").frame.index) == ["007"]
+
+
+def test_the_minus_sign_of_typesetters(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text(text().replace("59.5", "\u22125.5"), encoding="utf-8")
+    assert source(tmp_path, "t.tsv").read("clinical").frame["age"].tolist()[0] == -5.5

@@ -106,3 +106,57 @@ def test_decimal_commas_in_a_wide_table(tmp_path: Path, separator: str) -> None:
     table = wide(tmp_path)
     assert table.check() == [] and table.frame.to_numpy().tolist() == [[1.5, 2.0], [3.0, -0.25]]
     assert any("decimal sign is a comma" in note for note in table.notes)
+
+
+def test_words_that_yaml_takes_for_false_in_missing(tmp_path: Path) -> None:
+    text = "id,age,er,outcome\nP1,5,yes,1\nP2,6,no,0\n"
+    columns = COLUMNS | {"er": yaml.safe_load("{time: baseline, missing: [no]}")}
+    said = told(cohort(tmp_path, text, columns=columns))
+    assert "P2, row 3: 'no'" in said and "P1" not in said
+    mended = yaml.safe_load("{" + re.search(r"e\.g\. (missing: \['no'\])", said)[1] + "}")  # type: ignore[index]
+    columns["er"] = {"time": "baseline", **mended}
+    assert cohort(tmp_path, text, columns=columns).read("t").frame["er"].tolist() == ["yes", None]
+
+
+def test_a_column_whose_name_yaml_takes_for_true(tmp_path: Path) -> None:
+    columns = {True: {"time": "baseline"}, "outcome": {"time": "outcome"}}
+    said = told(cohort(tmp_path, "id,on,outcome\nP1,5,1\n", columns=columns))
+    assert "YAML takes on without quotes" in said and "columns: ['on']" in said
+    columns = {"on": {"time": "baseline"}, "outcome": {"time": "outcome"}}
+    assert not cohort(tmp_path, "id,on,outcome\nP1,5,1\n", columns=columns).read("t").problems
+
+
+def test_one_word_in_several_spellings(tmp_path: Path) -> None:
+    text = "id,age,er,outcome\nP1,5,Pos,1\nP2,6,pos,0\nP3,6,neg,0\n"
+    said = told(cohort(tmp_path, text))
+    assert "P1, row 2: 'Pos', P2, row 3: 'pos'" in said and "P3" not in said
+    assert "list all categories in cohort.tables.t.columns.er.levels" in said
+    columns = COLUMNS | {"er": {"time": "baseline", "levels": ["Pos", "pos", "neg"]}}
+    assert not cohort(tmp_path, text, columns=columns).read("t").problems
+
+
+def test_numbers_that_say_that_nothing_is_known(tmp_path: Path) -> None:
+    text = "id,age,er,outcome\nP1,50,a,1\nP2,-999,a,0\nP3,61,a,0\nP4,-999.0,a,0\nP5,999,a,0\n"
+    (note,) = cohort(tmp_path, text).read("t").notes
+    assert "column 'age' has -999 (2 times), 999 (1 times), far from all its other values" in note
+    codes = yaml.safe_load(re.search(r"missing: (\[.*?\])", note)[1])  # type: ignore[index]
+    columns = COLUMNS | {"age": {"time": "baseline", "kind": "number", "missing": codes}}
+    mended = cohort(tmp_path, text, columns=columns).read("t")
+    assert mended.frame["age"].dropna().to_dict() == {"P1": 50.0, "P3": 61.0} and not mended.notes
+
+
+@pytest.mark.parametrize("ages", ["1,88,90,99", "-9,-3,5,2", "9,99,299"])
+def test_numbers_like_codes_among_others_of_their_size(tmp_path: Path, ages: str) -> None:
+    rows = "".join(f"P{number},{age},a,1\n" for number, age in enumerate(ages.split(",")))
+    assert cohort(tmp_path, "id,age,er,outcome\n" + rows + "P9,300,a,0\nP8,0,a,0\n").read("t").notes == ()
+
+
+def test_one_text_where_a_list_is_expected(tmp_path: Path) -> None:
+    columns = COLUMNS | {"er": {"time": "baseline", "missing": "none given"}}
+    text = "id,age,er,outcome\nP1,5,none given,1\nP2,6,n,0\n"
+    assert cohort(tmp_path, text, columns=columns).read("t").frame["er"].tolist() == [None, "n"]
+
+
+def test_ids_that_say_that_nobody_is_known(tmp_path: Path) -> None:
+    said = told(cohort(tmp_path, "id,age,er,outcome\nP1,5,a,1\nNA,6,b,0\n,7,b,0\n"))
+    assert "rows without a patient in 'id' (2: row 3: 'NA', row 4: '')" in said

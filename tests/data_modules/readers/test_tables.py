@@ -37,6 +37,13 @@ def zipped(**members: str) -> bytes:
         (b"\xd0\xcf\x11\xe0rest", "old Excel workbook (.xls)"),
         (b"PAR1....", "Parquet"),
         (gzip.compress(b"RDX3\n"), "R data file"),
+        (gzip.compress(b"X\n\0\0\0\3"), "R data file (RDS)"),
+        (b"ARROW1\0\0", "Feather"),
+        (b"\x28\xb5\x2f\xfd\x04", "unpack it by `zstd -d`"),
+        (b'[{"id": "P1"}]', "JSON"),
+        (b"<stata_dta><header>", "Stata"),
+        (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "with a password"),
+        (zipped(**{"Index/Document.iwa": "x"}), "Apple Numbers"),
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (zipped(a="x", b="y"), "zip of 2 files (a, b)"),
@@ -51,7 +58,7 @@ def zipped(**members: str) -> bytes:
     ],
 )
 def test_what_is_no_text_table(tmp_path: Path, content: bytes | str, said: str) -> None:
-    assert said in refused(tmp_path, content)
+    assert said.lower() in refused(tmp_path, content).lower()
 
 
 def test_a_byte_of_another_encoding_names_its_line(tmp_path: Path) -> None:
@@ -126,3 +133,38 @@ def test_sheets_of_a_workbook(tmp_path: Path) -> None:
     book.save(path)
     with pytest.raises(UnreadableError, match="cell B2: a formula without its value"):
         read_text_table(path, TableFormat(sheet="Sheet"))
+
+
+def test_a_row_below_that_holds_no_more_than_the_first_is_no_header(tmp_path: Path) -> None:
+    """The first line has other names, as they stand in the file, which the message tells."""
+    (tmp_path / "t.tsv").write_text("patient\tage\nid\t5\n")
+    assert list(read_text_table(tmp_path / "t.tsv", expected=["id", "age"]).frame) == ["patient", "age"]
+
+
+def test_dates_that_excel_made(tmp_path: Path) -> None:
+    import datetime
+
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (["id", "stage", "day"], ["P1", "1-2", None], ["P2", "4-5", None], ["P3", None, None]):
+        book.active.append(row)
+    book.active["B4"] = datetime.datetime(2024, 3, 2)
+    for cell, value in {"C2": "NA", "C3": datetime.date(2024, 1, 1), "C4": datetime.date(2024, 1, 9)}.items():
+        book.active[cell] = value
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(UnreadableError, match=r"column 'stage' has dates among other values \(cell B4: 2024-03-02\)"):
+        read_text_table(tmp_path / "t.xlsx", expected=["id", "stage", "day"])
+    frame = read_text_table(tmp_path / "t.xlsx", expected=["id", "day"]).frame
+    assert frame["day"].tolist() == ["NA", "2024-01-01", "2024-01-09"], "a column of dates, some unknown"
+
+
+def test_what_openpyxl_stumbles_over_is_no_traceback(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["id"])
+    book.create_chartsheet("figure")  # without a chart
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(UnreadableError, match="cannot be opened"):
+        read_text_table(tmp_path / "t.xlsx")

@@ -227,3 +227,11 @@ def test_an_image_that_was_cut_is_named_by_prepare(root: Path, make: Make) -> No
         images.prepare(lambda step, done, total: None)
     path.unlink()
     Images(name="tiles", source=make(), size=32, workers=1).prepare(lambda step, done, total: None)
+
+
+def test_folders_whose_names_yaml_takes_for_booleans(root: Path, make: Make) -> None:
+    (root / "tumour").rename(root / "yes")
+    (root / "fat").rename(root / "no")
+    with pytest.raises(CohortError, match=r"YAML takes no and yes without quotes .* quote them in cohort\.label_map"):
+        make(label_map={"healthy": [False], "cancer": [True]})
+    assert make(label_map={"healthy": ["no"], "cancer": ["yes"]}, ignore=["NA"]).endpoint.label("yes") == 1

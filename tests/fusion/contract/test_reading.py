@@ -100,6 +100,11 @@ def test_settings_and_paths_pass_and_a_null_node_has_its_defaults() -> None:
         ({"flag": "yes"}, "modality.m.flag must be true or false, not 'yes'."),
         ({"flag": 1}, "modality.m.flag must be true or false, not 1."),
         ({"files": None}, "modality.m.files must be text or a list, not None."),
+        (
+            {"files": [False]},
+            "modality.m.files[0] must be text, not False. YAML takes yes, no, on and off for true and false: "
+            "quote the word, e.g. 'no'.",
+        ),
         ({"files": [None]}, "modality.m.files[0] must be text, not None."),
         ({"sheet": {"file": "a"}}, "modality.m.sheet.key is needed: give modality.m.sheet.key=<value>."),
         ({"entries": ["a", {"fil": "b", "key": "c"}]}, "Unknown key 'modality.m.entries[1].fil'."),

@@ -1,0 +1,52 @@
+"""Values of a column that may not be what they look like: codes for *missing*, one word in several spellings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CODE = re.compile("-(8+|9+)|77+|88+|99+|-?9+8")
+"""What statistics programs and registries write where nothing is known: -9, -99, 999, 9999, -88, 998."""
+
+
+def spelt_alike(values: pd.Series[str]) -> pd.Series[str]:
+    """Of each word that stands in several spellings (letter case, inner spaces), the first cell of each spelling."""
+    once = values[~values.duplicated()]
+    bare = once.map(lambda value: " ".join(value.casefold().split()))
+    return once[bare.duplicated(keep=False)].sort_values(key=lambda column: column.str.casefold(), kind="stable")
+
+
+def code_notes(name: str, values: pd.Series[Any], where: str) -> list[str]:
+    """That numbers far from all others look as if they said that nothing is known.
+
+    Args:
+        name: of the column.
+        values: its numbers, NaN where missing.
+        where: its config key.
+    """
+    codes = list(_codes(values.dropna()))
+    if not codes:
+        return []
+    shown = ", ".join(f"{code:g} ({count} times)" for code, count in codes)
+    return [
+        f"column {name!r} has {shown}, far from all its other values: where that says that nothing is known, set "
+        f"{where}.missing: [{', '.join(f'{code:g}' for code, _ in codes)}]"
+    ]
+
+
+def _codes(values: pd.Series[Any]) -> Iterator[tuple[float, int]]:
+    """Numbers that may be codes, and how often each stands there."""
+    candidates = {value for value in values.unique() if float(value).is_integer() and _CODE.fullmatch(f"{value:.0f}")}
+    others = values[~values.isin(candidates)]
+    if others.empty:
+        return
+    low, high = float(others.min()), float(others.max())
+    width = max(high - low, abs(high) / 2)
+    for code in sorted(candidates):
+        impossible = code < 0 <= low  # a negative number where no other is
+        if impossible or code < low - width or code > high + width:
+            yield float(code), int((values == code).sum())
