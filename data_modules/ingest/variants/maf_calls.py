@@ -100,13 +100,17 @@ class StoreParts:
 
 
 def store_parts(found: MafCalls, settings: MafSettings) -> StoreParts:
-    """Calls as variants × samples: 1 where listed, `NOT_LISTED` elsewhere; a MAF has neither genotypes nor coverage."""
+    """Calls as variants × samples: copies where listed, `NOT_LISTED` elsewhere; a MAF has no coverage.
+
+    A variant has the worst consequence that any line gives it, and the gene of a line that knows it.
+    """
     calls = found.calls
-    first = calls.drop_duplicates(list(KEY))
+    worst = calls.assign(no_gene=calls["gene"].isna()).sort_values([*KEY, "rank", "no_gene"], kind="stable")
+    first = worst.drop_duplicates(list(KEY))
     row = calls.groupby(list(KEY), sort=False).ngroup().to_numpy()
     column = pd.Index(found.samples).get_indexer(pd.Index(calls["barcode"]))
     dosage = np.full((len(first), len(found.samples)), NOT_LISTED, dtype=np.int8)
-    dosage[row, column] = 1
+    dosage[row, column] = calls["copies"].to_numpy(dtype=np.int8)
     scores = {name: _scores(first[name], name) for name in SCORES}
     variants = first.assign(origin=settings.origin, **scores)[[*COLUMNS, *SCORES]].reset_index(drop=True)
     share = calls["share"].astype("Float64").to_numpy(dtype=np.float32, na_value=np.nan)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.errors import some
-from data_modules.hashes import file_hash, write_text_atomic
-from data_modules.ingest.variants.files.maf import MafError, MafHeader, build_known, build_name, read_header
-from data_modules.ingest.variants.files.maf_lines import FIELDS, calls_of, sequenced_samples
+from data_modules.ingest.variants.files.maf import MafError, MafHeader, build_name, read_header
+from data_modules.ingest.variants.files.maf_facts import VERSION, MafFacts, read_maf_facts, strange_words
 from data_modules.ingest.variants.files.vcf import BUILDS
 from data_modules.ingest.variants.hail.java import find_java
 from data_modules.ingest.variants.ingest import VariantIngest
@@ -22,50 +19,6 @@ from data_modules.ingest.variants.store import FORMAT
 from fusion.contract import FusionError, Progress
 
 _JOB = "data_modules.ingest.variants.hail.maf_job"
-_VERSION = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class MafFacts:
-    """What one light pass over a MAF says.
-
-    Attributes:
-        samples: barcodes in order of first sight, and those that ``#sequenced_samples`` lists.
-        builds: values of NCBI_Build that say anything.
-        lines: how many calls it lists.
-    """
-
-    samples: tuple[str, ...]
-    builds: tuple[str, ...]
-    lines: int
-
-
-def read_maf_facts(header: MafHeader, *, cache: Path) -> MafFacts:
-    """Samples and builds of a MAF, remembered in the cache by the file's content.
-
-    Raises:
-        MafError: the file is truncated or ragged.
-    """
-    note = cache / "maf" / f"{file_hash(header.path, memo=cache)[:32]}-{_VERSION}.json"
-    try:
-        content = json.loads(note.read_text(encoding="utf-8"))
-        return MafFacts(samples=tuple(content["samples"]), builds=tuple(content["builds"]), lines=content["lines"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # absent or damaged: read again
-    samples: dict[str, None] = {}
-    builds: Counter[str] = Counter()
-    lines = 0
-    barcode, build = FIELDS.index("barcode"), FIELDS.index("build")
-    for lines, (_, values) in enumerate(calls_of(header), start=1):  # noqa: B007 — how many there are
-        samples[values[barcode]] = None
-        builds[values[build]] += 1
-    facts = MafFacts(
-        samples=tuple(dict.fromkeys([*filter(None, samples), *sequenced_samples(header.comments)])),
-        builds=tuple(sorted(name for name in builds if build_known(name))),
-        lines=lines,
-    )
-    write_text_atomic(note, json.dumps(asdict(facts)))
-    return facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +46,9 @@ class MafIngest(VariantIngest):
         return tuple(dict.fromkeys(names))
 
     def said(self, origin: Origin) -> list[str]:
-        """Nothing: what was left out of a MAF is said by its store."""
-        del origin
-        return []
+        """What of the files is not known; what was left out of them is said by their store."""
+        paths = [file.path for file in self.files if file.origin == origin]
+        return [sentence for path in paths for sentence in self.maf_facts[path].said(path.name)]
 
     def check(self) -> list[str]:
         if self.build not in BUILDS:
@@ -117,8 +70,10 @@ class MafIngest(VariantIngest):
                     f"{self.key}.files: NCBI_Build of {path.name} is {some(other)} and cohort.build is {self.build}. "
                     "Set cohort.build, or lift the file over."
                 )
+            problems += found.problems(path.name, key=self.key, build=self.build)
             if not found.lines:
                 problems.append(f"{self.key}.files: {path.name} lists no variant. Fetch it anew.")
+        problems += strange_words(facts.values(), key=self.key, filters=self.filters)
         if not problems and not self.entry.complete:
             try:
                 find_java()
@@ -129,7 +84,7 @@ class MafIngest(VariantIngest):
     def _settings(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
-            "reader": f"maf {_VERSION}",
+            "reader": f"maf {VERSION}",
             "names": [self.labels[file.path] for file in self.files] if self.inputs.names == "file" else None,
             "build": self.build,
             "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},

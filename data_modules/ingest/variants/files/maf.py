@@ -20,11 +20,12 @@ import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from data_modules.errors import some
 from data_modules.genes.contigs import plain_contig
-from data_modules.ingest.variants.consequences import consequence_class
+from data_modules.ingest.variants.consequences import SEVERITY, consequence_class
 from data_modules.readers.content import UnreadableError
 from data_modules.readers.layout import unquoted
 from data_modules.readers.numbers import is_unknown
@@ -42,6 +43,9 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 }
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "allele1": ("Tumor_Seq_Allele1",),
+    "normal1": ("Match_Norm_Seq_Allele1",),
+    "normal2": ("Match_Norm_Seq_Allele2",),
+    "end": ("End_Position", "End_position"),
     "build": ("NCBI_Build",),
     "protein": ("HGVSp_Short", "Protein_Change", "Amino_Acid_Change"),
     "depth": ("t_depth", "i_t_depth", "tumor_depth"),
@@ -78,7 +82,22 @@ _STANDARD = (
 )  # fmt: skip
 
 CONSEQUENCES: dict[str, str] = _EXTRA | {term: consequence_class(term) or OTHER for term in _STANDARD}
-"""Variant_Classification → the class that a VCF's annotation would get; whatever is not here is `OTHER`."""
+"""Variant_Classification → the class that a VCF's annotation would get."""
+
+_SPELT: dict[str, str] = {term.lower(): name for term, name in CONSEQUENCES.items()}
+_NO_CLASS = frozenset({"", ".", "na", "unknown", "targeted_region", "fusion"})
+"""Words for lines whose class is `OTHER` by right."""
+
+
+@lru_cache(maxsize=1 << 12)
+def class_of(classification: str) -> tuple[str, bool]:
+    """The class of a Variant_Classification, and whether the word is known.
+
+    Letter case and spaces do not count; terms of ANNOVAR and of the Sequence Ontology are known too.
+    """
+    bare = classification.strip().lower().replace(" ", "_")
+    found = _SPELT.get(bare) or consequence_class(bare) or OTHER
+    return found, found != OTHER or bare in _NO_CLASS or bare in SEVERITY
 
 
 class MafError(FusionError):

@@ -22,8 +22,6 @@ from data_modules.genes.contigs import CONTIGS
 from data_modules.ingest.variants.annotation.records import SCORES
 from data_modules.ingest.variants.consequences import CLASSES
 from data_modules.ingest.variants.files.maf import (
-    CONSEQUENCES,
-    OTHER,
     MafError,
     MafHeader,
     build_known,
@@ -104,7 +102,8 @@ def read_calls(
     reasons = {str(name): int(count) for name, count in lines["dropped"].value_counts().sort_index().items()}
     if kept.empty:
         raise MafError(
-            f"{files[0]}: no line of the MAF is kept; dropped: {reasons}. See modality.variants and the build."
+            f"{some([path.name for path in files], 3)}: no line of the MAF is kept; dropped: {reasons}. "
+            + _remedy(lines, settings)
         )
     refuse_faults(lines, settings)
     calls = _merge(kept)
@@ -114,6 +113,17 @@ def read_calls(
     sequenced = [name for header in headers for name in sequenced_samples(header.comments) if not samples]
     named = sorted({*lines["barcode"].dropna().unique(), *sequenced})
     return MafCalls(calls=calls, samples=tuple(named), qc=qc)
+
+
+def _remedy(lines: pd.DataFrame, settings: MafSettings) -> str:
+    """What helps where nothing is left: mostly a FILTER column of other words."""
+    words = sorted({str(word) or "." for word in lines.loc[lines["dropped"] == "FILTER", "filter"].fillna(".")})
+    if words:
+        return (
+            f"FILTER is {some(words)}, and filters.{settings.origin}.accept takes {some(settings.filters)}: add to it "
+            "what passes, '.' for an empty cell."
+        )
+    return "Mend the file, or the filters of modality.variants."
 
 
 def _import(hl: Any, header: MafHeader, path: str, settings: MafSettings, *, sample: str | None) -> Any:
@@ -149,7 +159,7 @@ def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
     place = {"contig": contig, "position": change.position, "ref": change.ref, "alt": change.alt}
     lines = lines.annotate(**place, depth=depth, share=share)
     lines = lines.annotate(
-        consequence=hl.literal(CONSEQUENCES).get(lines.classification, OTHER),
+        consequence=lines["class"],
         dropped=hl.case()
         .when(hl.is_missing(lines.barcode), "no barcode")
         .when(hl.is_defined(lines.reason), lines.reason)
@@ -161,14 +171,15 @@ def _normalise(hl: Any, lines: Any, settings: MafSettings) -> Any:
         .when(lines.depth < settings.min_depth, "depth")
         .or_missing(),
     )
-    fields = ("barcode", *KEY, "gene", "consequence", "file", "build", "dropped", "share", *SCORES)
+    fields = ("barcode", "filter", *KEY, "gene", "consequence", "file", "build", "dropped", "share", "copies", *SCORES)
     return lines.select(*fields, aachange=lines.protein)
 
 
 def _passes(hl: Any, values: Any, settings: MafSettings) -> Any:
     """Whether all of a FILTER cell's values are accepted; an empty cell is ``.``."""
     accepted = hl.literal(set(settings.filters))
-    return hl.all(lambda value: accepted.contains(value), hl.or_else(values, ".").split("[;,]"))
+    words = hl.or_else(values, ".").split("[;,]")
+    return hl.all(lambda word: accepted.contains(word) | ((word.upper() == "PASS") & accepted.contains("PASS")), words)
 
 
 def _minimal(hl: Any, start: Any, reference: Any, alternate: Any) -> Any:
@@ -197,9 +208,10 @@ def _read_lines(hl: Any, exported: str) -> pd.DataFrame:
 
 def _merge(lines: pd.DataFrame) -> pd.DataFrame:
     """One row a call: lines of the same sample and variant become one, with the worst consequence of them."""
-    lines = lines.astype({"position": "int32"})
+    lines = lines.astype({"position": "int32", "copies": "int8"})
     rank = lines["consequence"].map({name: rank for rank, name in enumerate(CLASSES)})
     first = lines.assign(rank=rank).sort_values([*KEY, "barcode", "rank"], kind="stable")
+    first["copies"] = first.groupby([*KEY, "barcode"], sort=False)["copies"].transform("max")
     return first.drop_duplicates([*KEY, "barcode"]).reset_index(drop=True)
 
 

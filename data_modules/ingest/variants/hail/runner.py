@@ -36,6 +36,8 @@ _MASTER_WORDS = ("All masters are unresponsive", "Failed to connect to master", 
 _STARTING = "starting Hail"
 _LEAST_SPACE = 256 << 10
 """Bytes; a disk with less free is full, whatever else is said."""
+_OWN = re.compile(r"(?:fusion|data_modules)\.[\w.]*Error: ")
+"""A FusionError, or one of its kind, as Python prints it."""
 _LINE = re.compile(r"HailException: (\S+):offset \d+: error while parsing line\n([^\t\n]+)\t(\d+)\t")
 _PARSE = re.compile(r"VCFParseError: (.+)")
 
@@ -151,7 +153,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _failure(code: int, printed: str, log: Path, spark: SparkSettings) -> FusionError:
     """The one sentence behind a long Java traceback."""
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(f"{FusionError.__module__}.{FusionError.__name__}: ")]
+    told = [line for line in lines if _OWN.match(line)]
     if told:
         return FusionError(told[-1].partition(": ")[2])
     if any(word in printed for word in _HEAP_WORDS):

@@ -46,10 +46,25 @@ def write(folder: Path) -> None:
     plain("quoted.maf", quoted + "\n")
     plain("commas.csv", maf("commas", ","))
     plain("wide.txt", maf("wide"), "utf-16")
+    plain(
+        "passed.maf",
+        maf("passed")
+        .replace("t_vaf", "t_vaf\tFILTER")
+        .replace("0.25", "0.25\tpass")
+        .replace("Somatic\t\n", "Somatic\t\tPASS\n"),
+    )
+    plain(
+        "homozygous.maf",
+        maf("homozygous")
+        .replace("t_vaf", "t_vaf\tTumor_Seq_Allele1")
+        .replace("0.25", "0.25\tT")
+        .replace("Somatic\t\n", "Somatic\t\tAG\n"),
+    )
+    plain("worded.maf", maf("aaa").replace("TP53", "Unknown").replace("Missense_Mutation", "Intron"))
 
 
 SAMPLES = ("marked", "1234_0#001", "true", "text", "packed", "trailing", "comments", "lower", "builds", "builds_2",
-           "status", "floats", "quoted", "commas", "wide")  # fmt: skip
+           "status", "floats", "quoted", "commas", "wide", "passed", "aaa")  # fmt: skip
 
 
 def silent(step: str, done: int, total: int) -> None:
@@ -83,6 +98,17 @@ def test_calls_of_a_sound_maf(store: VariantStore, sample: str) -> None:
     assert sorted(np.array(variant_names(store.variants))[carried]) == [DELETION, SNV]
 
 
+def test_both_chromosomes(store: VariantStore) -> None:
+    column = store.samples.index("homozygous")
+    assert dict(zip(variant_names(store.variants), store.dosage[:, column].tolist(), strict=True)) == {
+        DELETION: 1, SNV: 2}  # fmt: skip
+
+
+def test_a_variant_has_the_worst_consequence_and_the_gene_that_any_line_knows(store: VariantStore) -> None:
+    """The first sample's line calls it an intron of no gene."""
+    assert store.variants["consequence"].tolist() == ["frameshift", "nonsynonymous"]
+
+
 def test_who_was_sequenced_and_has_no_mutation(store: VariantStore) -> None:
     assert not (store.dosage[:, store.samples.index("nobody")] == 1).any()
 
@@ -99,4 +125,4 @@ def test_nothing_else_is_in_the_store(store: VariantStore) -> None:
 
 def test_allele_fractions_where_the_file_gives_no_reads(store: VariantStore) -> None:
     assert store.vaf is not None
-    assert store.vaf.value.tolist() == pytest.approx([0.25] * len(SAMPLES))
+    assert store.vaf.value.tolist() == pytest.approx([0.25] * (len(SAMPLES) + 1))
