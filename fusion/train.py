@@ -30,8 +30,9 @@ def train(config: DictConfig) -> float:
 
     Returns:
         The fused model's mean *inner* metric over the outer folds (AUROC; balanced accuracy where there are several
-        classes), by which sweeps rank. A fold's test patients train in the other folds: a winner's outer figure is
-        slightly optimistic.
+        classes), by which sweeps rank. A fold's test patients train in the other folds, so a sweep chooses on all
+        patients and its winner's outer figure is optimistic: ``python -m fusion.sweep`` corrects it. What `choose`
+        decides, each fold decides without its test patients: outer figures hold, and this inner one is optimistic.
 
     Raises:
         FusionError: what a user can mend, before any long work.
@@ -55,6 +56,8 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
+    from fusion.config.candidates import every, settings_of
+    from fusion.evaluation.choices import summarised
     from fusion.evaluation.outcome import outcome_of
     from fusion.network.model import check_head
     from fusion.protocol.crossval import units
@@ -66,7 +69,8 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
         setup = open_setup(config, progress)
         cohort = setup.cohort
         # A head or folds that cannot be are refused before the long work; whom ingest leaves is not known yet.
-        check_head(config.model, cohort.spec.endpoint)
+        for candidate in every(config):
+            check_head(candidate.model, cohort.spec.endpoint)
         instantiate(config.folds, cohort, path=None, seed=config.seed)
         folder.begin(
             config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]
@@ -110,6 +114,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
             modalities=len(setup.modalities),
             margin=config.evaluation.get("margin"),
         )
+        metrics |= summarised(folder.choices(), settings_of(config), metric=outcome.chosen)
         folder.write_metrics(metrics)
         folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
     folder.finish(seconds=progress.seconds, steps=progress.steps)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from hydra.utils import instantiate
 from numpy.typing import NDArray
 
-from fusion.apply.trained import Member, load_members, member_logits, score
+from fusion.apply.trained import Member, as_chosen, load_members, member_logits, score
 from fusion.arms.classical import features, model_logits
 from fusion.arms.combined import average
 from fusion.contract import EndpointSpec, FittedModality, FusionError, Modality
@@ -121,7 +122,9 @@ class FoldArms:
                     modalities=self._modalities,
                 )
             )
-            self._networks[arm] = members, member_logits(members, self._patients, self._make_data)
+            chosen = as_chosen(self._config, _kept(self._models, arm))
+            make_data = self._make_data if chosen is self._config else instantiate(chosen.datamodule)
+            self._networks[arm] = members, member_logits(members, self._patients, make_data)
         return self._networks[arm]
 
     def _classical(self, arm: str, kept: Mapping[str, Any]) -> Floats:

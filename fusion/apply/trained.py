@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from fusion.arms.base import MEAN_LOGIT
+from fusion.config.candidates import candidate
 from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec, State
 from fusion.evaluation.outcome import Calibrator, outcome_of
 from fusion.network.fitting import load_weights, predict_scores
@@ -133,7 +134,7 @@ def load_members(
         specs = {name: spec_from_json(content) for name, content in read_json(path.with_suffix(".json")).items()}
         if not set(specs) & set(modalities):
             raise FusionError(f"arm: {arm!r} reads {', '.join(specs)}, of which the cohort has no file.")
-        plain = _without_pretraining(config.model)
+        plain = _without_pretraining(as_chosen(config, kept).model)
         _refuse_large(partial(build_model, plain, specs, endpoint, seed=0), path)
         model = build_model(plain, specs, endpoint, seed=0)
         load_weights(model, path)
@@ -152,6 +153,20 @@ def load_members(
             averages_logits=averages_logits,
             single=single,
         )
+
+
+def as_chosen(config: Any, kept: Mapping[str, Any]) -> Any:
+    """The configuration of the candidate that the arm's fold chose; the run's own where nothing was chosen.
+
+    Args:
+        config: of the run.
+        kept: arm.json of the arm in that fold.
+
+    Raises:
+        FusionError: the run has no such candidate.
+    """
+    number = kept.get("candidate")
+    return config if number is None else candidate(config, str(number))
 
 
 def _refuse_large(build: Callable[[], FusionModel], weights: Path) -> None:

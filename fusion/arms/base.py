@@ -93,6 +93,7 @@ class ArmScores:
         threshold: probability above which the arm calls a responder, chosen on `inner`; NaN with several classes.
         curves: one row an epoch and member, for arms that are trained by epochs.
         members: each member's scores, calibrated for a single member; None where the arm is no ensemble.
+        choices: one row a candidate, for arms whose settings were chosen in this fold.
     """
 
     arm: str
@@ -101,6 +102,7 @@ class ArmScores:
     threshold: float
     curves: list[dict[str, Any]] = field(default_factory=list)
     members: Members | None = None
+    choices: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Arm(Protocol):

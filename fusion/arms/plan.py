@@ -53,10 +53,22 @@ def check_images(names: Iterable[str], modalities: Mapping[str, Any]) -> None:
 
 def make_arms(config: Any, modalities: Mapping[str, Any], make_data: Callable[..., Any]) -> list[Arm]:
     """The arms that are trained. Late fusion and the chosen classical arm are made of their scores afterwards."""
+    from hydra.utils import instantiate
+
+    from fusion.arms.chosen import ChosenArm
     from fusion.arms.classical import GRIDS, ClassicalArm
     from fusion.arms.network import NetworkArm
+    from fusion.config.candidates import touching
 
     def network(name: str, seen: Sequence[str]) -> Arm:
+        candidates: dict[str, Arm] = {
+            number: NetworkArm(
+                name, modalities=seen, model=one.model, trainer=one.trainer, make_data=instantiate(one.datamodule)
+            )
+            for number, one in touching(config, seen).items()
+        }
+        if candidates:
+            return ChosenArm(name, candidates)
         return NetworkArm(name, modalities=seen, model=config.model, trainer=config.trainer, make_data=make_data)
 
     arms: list[Arm] = [network("fusion", list(modalities))]

@@ -11,6 +11,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
+from fusion.config.candidates import choosing
 from fusion.config.compose import composed
 from fusion.config.files import ConfigError, broken_files
 from fusion.config.help import experiments_text, groups, options
@@ -40,13 +41,27 @@ def check_command(overrides: Sequence[str], config_name: str, user_dir: Path | N
             f"+experiment=<name>:\n{experiments_text(user_dir)}"
         )
     for job in jobs_of(parsed, multirun=multirun):
-        config = _compose(job, config_name, user_dir)
-        check_config(config, config_name, user_dir)
+        config = _checked(job, config_name, user_dir)
         for sweep in configured_sweeps(config):
             _check_choice(sweep, user_dir)
             for single in singles(sweep):
-                check_config(_compose([*job, single], config_name, user_dir), config_name, user_dir)
+                _checked([*job, single], config_name, user_dir)
     return corrected
+
+
+def _checked(job: Sequence[Override], config_name: str, user_dir: Path | None) -> DictConfig:
+    """The configuration of one job, with every candidate of its `choose`: composed and checked."""
+
+    def one(overrides: Sequence[str]) -> DictConfig:
+        parsed = [parse(text) for text in overrides]
+        for override in parsed:
+            _check_choice(override, user_dir)
+        config = _compose(parsed, config_name, user_dir)
+        check_config(config, config_name, user_dir)
+        return config
+
+    overrides = [str(item.input_line) for item in job]
+    return choosing(one(overrides), overrides, user_dir, one)
 
 
 def check_config(config: DictConfig, config_name: str, user_dir: Path | None) -> None:
@@ -94,7 +109,7 @@ def _compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -
         ConfigError: in our words, for what Hydra refuses.
     """
     try:
-        return composed(config_name, [str(item.input_line) for item in job], user_dir)
+        return composed(config_name, [str(item.input_line) for item in job], user_dir, candidates=False)
     except MissingConfigException as error:
         wanted = str(error.missing_cfg_file or "")
         hint = suggest(wanted.rpartition("/")[2], {str(item): "" for item in error.options or ()})

@@ -93,13 +93,14 @@ class _Jobs:
     def run(self, config: DictConfig) -> float | None:
         from hydra.core.hydra_config import HydraConfig
 
-        from fusion.config.compose import completed
+        from fusion.config.compose import completed, with_candidates
 
         hydra = HydraConfig.get()
         self.output = Path(hydra.runtime.output_dir)
         self.overrides = list(hydra.overrides.hydra)
         self._advise(hydra.runtime.choices)
         config = completed(config, self.user_dir)
+        config = with_candidates(config, str(hydra.job.config_name), list(hydra.overrides.task), self.user_dir)
         config.output = str(self.output)
         try:
             score = self.task(config)

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from fusion.config.candidates import choosing
 from fusion.config.choices import GENERAL, encoder_of, refuse_broken, register
 from fusion.config.declared import kind_of
 from fusion.config.files import ConfigError, conf_dir, find, read
@@ -24,13 +25,16 @@ _NEEDED = {
 """What a cohort cannot do without → the line to add under ``cohort:``."""
 
 
-def composed(config_name: str, overrides: Sequence[str], user_dir: Path | None) -> DictConfig:
+def composed(
+    config_name: str, overrides: Sequence[str], user_dir: Path | None, *, candidates: bool = True
+) -> DictConfig:
     """The whole configuration of a command, completed, with Hydra's own part.
 
     Args:
         config_name: of the primary file, e.g. ``train``.
         overrides: as on the command line.
         user_dir: folder of the user's own YAML.
+        candidates: compose those of `choose`, too.
 
     Raises:
         ConfigError: the cohort forgets what it cannot do without.
@@ -40,7 +44,14 @@ def composed(config_name: str, overrides: Sequence[str], user_dir: Path | None) 
     made = completed(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), user_dir)
     OmegaConf.set_struct(made, False)
     made.hydra = config.hydra
-    return made
+    return with_candidates(made, config_name, overrides, user_dir) if candidates else made
+
+
+def with_candidates(
+    config: DictConfig, config_name: str, overrides: Sequence[str], user_dir: Path | None
+) -> DictConfig:
+    """A composed configuration with the candidates of its `choose` composed; see `fusion.config.candidates`."""
+    return choosing(config, overrides, user_dir, lambda more: composed(config_name, more, user_dir))
 
 
 def hydra_compose(config_name: str, overrides: Sequence[str], user_dir: Path | None) -> DictConfig:

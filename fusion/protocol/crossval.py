@@ -58,14 +58,22 @@ def fit_fold(
         inner=_inner(data, scores),
         selected=_selected(data),
         curves=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.curves]),
+        choices=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.choices]),
+        inner_predictions=_inner_predictions(data, scores),
     )
 
 
 def units(config: Any, modalities: Sequence[str], folds: Sequence[Fold]) -> int:
     """How many steps all folds report together, for the progress bar."""
-    networks = 1 + (len(modalities) if "singles" in config.arms else 0)
-    classical = sum(str(name).startswith(("classical", "handcrafted")) for name in config.arms)
-    return sum(networks * len(fold.inner) + classical for fold in folds)
+    from fusion.arms.plan import make_arms
+
+    arms = make_arms(config, dict.fromkeys(modalities), _no_data)
+    return sum(arm.units(len(fold.inner)) for fold in folds for arm in arms)
+
+
+def _no_data(**_: Any) -> Any:
+    """For arms that are counted and not fitted."""
+    raise NotImplementedError
 
 
 def fold_seed(seed: int, fold: Fold) -> int:
@@ -152,6 +160,26 @@ def _inner(data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
             for name, arm in scores.items()
         ]
     )
+
+
+def _inner_predictions(data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
+    """Of every training patient, what each arm's models say that did not train on that patient."""
+    import pandas as pd
+
+    parts = [
+        pd.DataFrame(
+            {
+                "patient_id": arm.inner.index.to_numpy(),
+                "arm": name,
+                "repeat": data.fold.repeat,
+                "fold": data.fold.index,
+                "label": data.truth(arm.inner),
+                **data.outcome.columns(arm.inner.to_numpy()),
+            }
+        )
+        for name, arm in scores.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _selected(data: FoldData) -> pd.DataFrame:

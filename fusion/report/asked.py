@@ -20,6 +20,34 @@ def preset(run: RunFolder) -> str | None:
     return None if name is None else str(name)
 
 
+def choices(run: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What folds chose under `choose`; None where nothing was chosen.
+
+    Returns:
+        The metric that chose; for every candidate its number and settings; for every arm its name, the candidate of
+        each fold in their order, how many chose the most often chosen one, and for every candidate how often it was
+        chosen and its mean inner quality (None where it is no candidate of that arm).
+    """
+    found = metrics.get("choices")
+    if not found:
+        return None
+    table = run.choices()
+    table = table[table["chosen"]].sort_values(["repeat", "fold"], kind="stable")
+    arms = [
+        {
+            "arm": arm,
+            "folds": part["folds"],
+            "most": part["most"],
+            "times": part["chosen"][part["most"]],
+            "where": [str(number) for number in table.loc[table["arm"] == arm, "candidate"]],
+            "chosen": {number: part["chosen"].get(number) for number in found["candidates"]},
+            "inner": {number: part["inner"].get(number) for number in found["candidates"]},
+        }
+        for arm, part in found["arms"].items()
+    ]
+    return {"metric": found["metric"], "candidates": found["candidates"], "arms": arms}
+
+
 def flags(folds: Mapping[str, Any]) -> list[str]:
     """What has to be known of folds, such as sites that were allowed on both sides: sentences that name nobody.
 

@@ -73,6 +73,10 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
         console.print(escape(f"{stamp}Caution, folds: {flag}"), style="yellow", soft_wrap=True, highlight=False)
     if preset := asked.preset(run):
         console.print(escape(f"{stamp}Preset: {preset}"), soft_wrap=True, highlight=False)
+    for row in (asked.choices(run, metrics) or {"arms": []})["arms"]:
+        settings = metrics["choices"]["candidates"][row["most"]]
+        text = f"{stamp}Chosen by inner folds, {arm_label(row['arm'])}: {settings} in {row['times']} of {row['folds']}"
+        console.print(escape(text), soft_wrap=True, highlight=False)
     seconds = f" · {duration(record['seconds'])}" if "seconds" in record else ""
     console.print(escape(f"{stamp}Report: {run.report_path}{seconds}"), soft_wrap=True, highlight=False)
 

@@ -111,6 +111,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "flags": asked.flags(folds),
         "folds_source": asked.source(folds),
         "preset": asked.preset(run),
+        "choices": asked.choices(run, metrics),
         "sampling": asked.sampling(run),
         "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of the folder's layout; raised when an older program could misread a newer folder."""
 
-TABLES = ("predictions", "inner", "selected", "curves")
+LATER = ("choices", "inner_predictions")
+"""Tables that runs of older versions lack."""
+
+TABLES = ("predictions", "inner", "selected", "curves", *LATER)
 """The tables of a `FoldResult`; gathered over folds at the top of the folder."""
 
 
@@ -170,6 +173,14 @@ class RunReading:
         """curves.parquet: losses and metrics by epoch."""
         return self._table("curves.parquet")
 
+    def choices(self) -> pd.DataFrame:
+        """choices.parquet: what inner folds said of each candidate of `choose`, and which was chosen where."""
+        return self._table("choices.parquet")
+
+    def inner_predictions(self) -> pd.DataFrame:
+        """inner_predictions.parquet: in each fold, its training patients' out-of-fold scores by arm."""
+        return self._table("inner_predictions.parquet")
+
     def cohort(self) -> pd.DataFrame:
         """cohort.csv; ids and reasons as text."""
         import pandas as pd
@@ -202,6 +213,10 @@ class RunReading:
     # Inside.
 
     def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        if Path(name).stem in LATER and not (self.path / name).exists():
+            return pd.DataFrame()
         try:
             return read_table(self.path / name)
         except (OSError, ValueError) as error:

@@ -20,6 +20,9 @@ class FoldResult:
         inner: arm, repeat, fold, auroc (and others): inner out-of-fold metrics, which alone may choose.
         selected: modality, repeat, fold, member, feature, gene, rank, selected; member -1 is the whole training part.
         curves: arm, repeat, fold, member, epoch, then losses and metrics.
+        choices: arm, repeat, fold, candidate, the metric that chooses, chosen; empty where nothing was chosen.
+        inner_predictions: patient_id, arm, repeat, fold, label, score (and ``score_<class>``): of training patients,
+            each by models that did not train on that patient.
         made: when it was begun, the seconds it took, and the accelerator.
     """
 
@@ -27,4 +30,6 @@ class FoldResult:
     inner: pd.DataFrame
     selected: pd.DataFrame
     curves: pd.DataFrame
+    choices: pd.DataFrame
+    inner_predictions: pd.DataFrame
     made: Mapping[str, Any] = field(default_factory=dict)

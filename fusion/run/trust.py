@@ -64,6 +64,9 @@ _PLACES = (
     _Place(key=r"folds", names=("data_modules.folds.draw.open_folds",)),
 )
 
+_CANDIDATE = re.compile(r"^choose\.\d+\.(?=model\.|datamodule$)")
+"""A candidate of `choose` may have made what the run itself may, at the same places."""
+
 _WORDS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 """Hydra's words; a run's configuration has the first two."""
 
@@ -110,7 +113,7 @@ def _target_problems(node: Mapping[str, Any], key: str, allowed: Collection[str]
         return
     if current(target) in allowed:
         return
-    place = next((one for one in _PLACES if re.fullmatch(one.key, key)), None)
+    place = next((one for one in _PLACES if re.fullmatch(one.key, _CANDIDATE.sub("", key))), None)
     if place is None or not _is_of(current(target), place):
         yield (
             f"{key}._target_ is {target[:200]}, which is not what this package puts there. If you know and trust it, "

@@ -91,7 +91,26 @@ def fold_result(fold: Fold, labels: pd.Series[int], rng: np.random.Generator, ge
         for member in range(3)
     )
     inner = pd.DataFrame([{"arm": arm, **where, "auroc": 0.6 + 0.1 * gap} for arm, gap in ARMS.items()])
-    return FoldResult(predictions=predictions, inner=inner, selected=selected, curves=curves)
+    inner_predictions = pd.concat(
+        pd.DataFrame(
+            {
+                "patient_id": list(fold.train),
+                "arm": arm,
+                **where,
+                "label": labels.loc[list(fold.train)].to_numpy(),
+                "score": rng.random(len(fold.train)),
+            }
+        )
+        for arm in ARMS
+    )
+    return FoldResult(
+        predictions=predictions,
+        inner=inner,
+        selected=selected,
+        curves=curves,
+        choices=pd.DataFrame(),
+        inner_predictions=inner_predictions,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -170,8 +170,13 @@ def configured(root: Path, monkeypatch: pytest.MonkeyPatch, *overrides: str, onl
         config.modality.clinical.update(spy)
         config.modality.variants = {"_target_": "tests.helpers.spy.ShelvedVariants", "folder": str(root / "variants")}
         config.model.encoders.variants = config.model.encoders.clinical
-        for name in [name for name in config.modality if only and name not in only]:
-            del config.modality[name], config.model.encoders[name]
+        gone = [name for name in config.modality if only and name not in only]
+        for one in (config.choose or {}).values():
+            one.model.encoders.variants = one.model.encoders.clinical
+        for name in gone:
+            del config.modality[name]
+            for one in (config, *(config.choose or {}).values()):
+                del one.model.encoders[name]
     return config
 
 

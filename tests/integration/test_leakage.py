@@ -144,6 +144,55 @@ def test_poisoned_test_patients_change_nothing_that_is_learned(tmp_path: Path, m
         assert not np.array_equal(one.loc[arm, "score"], other.loc[arm, "score"]), arm
 
 
+def test_poisoned_test_patients_have_no_part_in_what_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fuser, rate and an encoder's setting under `choose`: the same choices, qualities and files, byte for byte."""
+    from fusion.protocol.crossval import fit_fold, units
+    from fusion.protocol.setup import open_setup
+
+    write_cohort(tmp_path / "clean", patients=24)
+    grid = "{model/fuser:[concat,cross_attention],trainer.learning_rate:[0.001,0.02]}"
+    choose = f"[{grid},{{model.encoders.tiles.dropout:0.5}}]"
+    fold, results, steps = None, {}, []
+    for name in ("clean", "poisoned"):
+        if fold is not None:
+            write_cohort(tmp_path / name, patients=24, poison=fold.test)
+        config = configured(
+            tmp_path / name, monkeypatch, "arms=[fusion,singles,late]", "trainer.max_epochs=1", f"choose={choose}",
+            only=("clinical", "tiles"),
+        )  # fmt: skip
+        setup = open_setup(config, silent).prepare(silent)
+        if fold is None:
+            from data_modules.folds.draw import make_folds
+
+            fold = make_folds(setup.cohort, outer=2, inner=2, seed=1)[0]
+        results[name] = fit_fold(config, setup, fold, tmp_path / f"{name}_fold", lambda: steps.append(1))
+        # The fifth candidate is another for the clinical table, too: it has the base's fuser and rate.
+        assert units(config, list(setup.modalities), [fold]) == 2 * (5 + 5 + 5)
+    assert len(steps) == 2 * 30
+
+    clean, poisoned = learned(tmp_path / "clean_fold"), learned(tmp_path / "poisoned_fold")
+    assert set(clean) == set(poisoned)
+    assert [name for name in clean if clean[name] != poisoned[name]] == []
+    assert not [name for name in clean if "tried" in name]
+    before, after = results["clean"], results["poisoned"]
+    pd.testing.assert_frame_equal(before.choices, after.choices, check_exact=True)
+    pd.testing.assert_frame_equal(before.inner_predictions, after.inner_predictions, check_exact=True)
+    assert before.choices.groupby("arm")["chosen"].sum().to_dict() == {"fusion": 1, "only_clinical": 1, "only_tiles": 1}
+    one, other = (part.predictions.set_index(["arm", "patient_id"]) for part in (before, after))
+    assert (one["label"] == 1 - other["label"]).all()
+    assert not np.array_equal(one.loc["fusion", "score"], other.loc["fusion", "score"])
+    # What was chosen is what was said to be best, and inner.parquet is of its scores.
+    best = before.choices[before.choices["chosen"]].set_index("arm")["auroc"]
+    assert best.to_dict() == before.choices.groupby("arm")["auroc"].max().to_dict()
+    inner = before.inner.set_index("arm")["auroc"]
+    rows = before.inner_predictions.groupby("arm")
+    for arm in best.index:
+        assert inner[arm] == pytest.approx(best[arm], abs=1e-12)
+        part = rows.get_group(arm)
+        assert sorted(part["patient_id"]) == sorted(fold.train)
+        assert roc_auc_score(part["label"], part["score"]) == pytest.approx(best[arm], abs=1e-12)
+
+
 def scored(config: Any) -> dict[str, float]:
     """Out-of-fold AUROC of every arm."""
     from hydra.utils import instantiate

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fusion.config.candidates import every
 from fusion.contract import FusionError
 
 NODES = ("network", "gene_sets")
@@ -25,13 +26,15 @@ def source_file(node: Mapping[str, Any], *, key: str) -> Path:
 
 
 def gene_files(config: Any) -> list[Path]:
-    """The files that encoders in use are given."""
-    return [
+    """The files that encoders in use are given, those of all candidates of `choose`."""
+    found = [
         Path(str(encoder[key]["file"])).expanduser()
-        for name, encoder in config.model.encoders.items()
+        for one in every(config)
+        for name, encoder in one.model.encoders.items()
         for key in NODES
         if name in config.modality and encoder.get(key) is not None
     ]
+    return list(dict.fromkeys(found))
 
 
 def check_gene_files(config: Any) -> None:
@@ -40,8 +43,9 @@ def check_gene_files(config: Any) -> None:
     Raises:
         FusionError: naming every file that is not there.
     """
+    encoders = [item for one in every(config) for item in one.model.encoders.items()]
     problems = []
-    for name, encoder in config.model.encoders.items():
+    for name, encoder in encoders:
         for key in NODES:
             node = encoder.get(key)
             if name in config.modality and node is not None:
@@ -50,4 +54,4 @@ def check_gene_files(config: Any) -> None:
                 if not path.is_file():
                     problems.append(f"{where}.file: there is no file {path}. Mend it.")
     if problems:
-        raise FusionError("\n".join(problems))
+        raise FusionError("\n".join(dict.fromkeys(problems)))

@@ -27,6 +27,19 @@ def refused(config: dict[str, Any], *words: str, trust: tuple[str, ...] = ()) ->
         assert word in str(raised.value)
 
 
+def test_a_candidate_may_have_made_what_a_run_may_and_nothing_else() -> None:
+    encoder = {"_target_": "fusion.encoders.images.cnn.TileCNN"}
+    data = {"_target_": "data_modules.batches.datamodule.FusionDataModule", "_partial_": True}
+    sound = {"model": {"fuser": {"_target_": FUSER}, "encoders": {"x": encoder}}, "datamodule": data}
+    require_trusted({"choose": {"1": sound, "12": sound}}, where=WHERE)
+    refused({"choose": {"1": {"model": {"fuser": HANDLER}}}}, "choose.1.model.fuser", "logging.FileHandler")
+    refused({"choose": {"1": {"datamodule": {**data, "_partial_": False}}}}, "choose.1.datamodule._partial_")
+    refused({"choose": {"1": {"trainer": encoder}}}, "choose.1.trainer")
+    refused({"choose": {"x": sound}}, "choose.x.model.fuser")
+    refused({"choose": [sound]}, "choose[0].model.fuser")
+    refused({"choose": {"1": {"settings": {"model.width": "${oc.env:HOME}"}}}}, "asks this machine")
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [

@@ -1,0 +1,112 @@
+"""The choice within a fold, by real arms: which wins, ties, what is kept, and who has no part in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusion.arms.base import ArmScores, FoldData, inner_quality
+from fusion.arms.chosen import ChosenArm
+from fusion.arms.classical import ClassicalArm
+from fusion.run.bounded import read_json
+
+
+def regression(*modalities: str) -> ClassicalArm:
+    return ClassicalArm("fusion", grid="classical_lr", modalities=modalities)
+
+
+@pytest.fixture
+def data(fold_of: Callable[..., FoldData], raw: dict[str, pd.DataFrame], labels: pd.Series[int]) -> FoldData:
+    """Clinical columns tell the label twice as well as blood does."""
+    return fold_of(raw, labels)
+
+
+def test_the_best_on_inner_folds_scores_the_test_patients(data: FoldData, tmp_path: Path) -> None:
+    both = {"1": regression("blood"), "2": regression("clinical")}
+    found = ChosenArm("fusion", both).fit(data, tmp_path / "fusion", lambda: None)
+    alone = {number: arm.fit(data, tmp_path / number, lambda: None) for number, arm in both.items()}
+    pd.testing.assert_series_equal(found.test, alone["2"].test)
+    pd.testing.assert_series_equal(found.inner, alone["2"].inner)
+    assert found.threshold == alone["2"].threshold
+    quality = [inner_quality(alone[number].inner, data) for number in both]
+    assert quality[0] < quality[1]
+    assert found.choices == [
+        {"candidate": "1", "auroc": quality[0], "chosen": False},
+        {"candidate": "2", "auroc": quality[1], "chosen": True},
+    ]
+    kept = read_json(tmp_path / "fusion" / "arm.json")
+    assert kept == {**read_json(tmp_path / "2" / "arm.json"), "candidate": "2"}
+    assert sorted(path.name for path in (tmp_path / "fusion").rglob("*")) == ["arm.json", "model.skops"]
+
+
+def test_of_equal_ones_the_first_counts(data: FoldData) -> None:
+    same = {"7": regression("blood"), "3": regression("clinical"), "2": regression("clinical")}
+    found = ChosenArm("fusion", same).fit(data, None, lambda: None)
+    assert [row["candidate"] for row in found.choices if row["chosen"]] == ["3"]
+
+
+class Undefined:
+    """A real arm whose inner scores are no numbers."""
+
+    name = "fusion"
+
+    def units(self, inner_folds: int) -> int:
+        return 1
+
+    def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
+        made = regression("clinical").fit(data, folder, step)
+        return replace(made, inner=made.inner * np.nan)
+
+
+def test_an_undefined_quality_is_never_chosen(data: FoldData, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "fusion.arms.chosen.inner_quality",
+        lambda inner, data: float("nan") if inner.isna().any() else inner_quality(inner, data),
+    )
+    found = ChosenArm("fusion", {"1": Undefined(), "2": regression("blood")}).fit(data, None, lambda: None)
+    assert [row["chosen"] for row in found.choices] == [False, True]
+
+
+def test_one_candidate_is_kept_with_its_number_and_nothing_was_chosen(data: FoldData, tmp_path: Path) -> None:
+    found = ChosenArm("only_blood", {"4": regression("blood")}).fit(data, tmp_path / "only_blood", lambda: None)
+    assert found.choices == []
+    assert read_json(tmp_path / "only_blood" / "arm.json")["candidate"] == "4"
+
+
+def test_work_is_counted_as_it_is_reported(data: FoldData) -> None:
+    steps: list[int] = []
+    arm = ChosenArm("fusion", {"1": regression("blood"), "2": regression("clinical"), "3": regression("blood")})
+    arm.fit(data, None, lambda: steps.append(1))
+    assert len(steps) == arm.units(len(data.fold.inner)) == 3
+
+
+def test_what_an_interrupted_fold_left_is_replaced(data: FoldData, tmp_path: Path) -> None:
+    left = tmp_path / "fusion" / "tried" / "9" / "arm.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("{")
+    ChosenArm("fusion", {"1": regression("blood"), "2": regression("clinical")}).fit(
+        data, tmp_path / "fusion", lambda: None
+    )
+    assert not (tmp_path / "fusion" / "tried").exists()
+
+
+def test_test_patients_have_no_part_in_the_choice(
+    fold_of: Callable[..., FoldData], raw: dict[str, pd.DataFrame], labels: pd.Series[int], tmp_path: Path
+) -> None:
+    """Their blood made to tell their labels without fail, which blood of training patients does not."""
+    clean = fold_of(raw, labels)
+    test = list(clean.fold.test)
+    blood = raw["blood"].copy()
+    blood.loc[test] = np.where(labels.loc[test] == 1, 50.0, -50.0)[:, None]
+    poisoned = fold_of({**raw, "blood": blood}, labels)
+    made = [
+        ChosenArm("fusion", {"1": regression("blood"), "2": regression("clinical")}).fit(one, None, lambda: None)
+        for one in (clean, poisoned)
+    ]
+    assert made[0].choices == made[1].choices
+    assert made[1].choices[1]["chosen"]
