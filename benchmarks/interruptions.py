@@ -1,11 +1,17 @@
 """kill -9 at random moments of train, ingest, explain and predict: nothing lost, nothing half made counts, equal bytes.
 
-    python benchmarks/interruptions.py --kills 5 --folder /tmp/interruptions [--commands train,predict] [--seed 1]
+    python benchmarks/interruptions.py --folder /tmp/interruptions [--kills 4] [--commands train,predict] [--seed 1]
 
-Each command runs once undisturbed: its result is the reference, its time the span in which moments are drawn. Then, for
-every kill, it starts in an empty place, its first process is killed at the moment, and the same command is given until
-it ends by itself. After the kill no file that counts may be half written; at the end every file must be what the
-reference has, byte for byte, but for times, hosts and paths.
+Each command runs undisturbed: its result is the reference, its time the span in which moments are drawn, one in each
+of as many equal parts as there are kills. Then, for every kill, it starts in an empty place, its first process is
+killed at the moment, and the same command is given again.
+
+- After the kill no process stays, and no file under its final name differs from the reference.
+- What was finished by then (slides, a variant store, folds) is not made again: its files are not written anew.
+- At the end every file is what the reference has, byte for byte, but for times, hosts and paths; nothing else stays.
+
+A small cohort: 12 patients for ingest; 40, with their clinical table alone, for the others. Five commands, four kills
+each: about 15 minutes on two busy cores.
 """
 
 from __future__ import annotations
@@ -22,13 +28,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SMALL = ("cohort.patients=40", "folds.outer=2", "folds.inner=2", "trainer.max_epochs=2", "trainer.min_epochs=1")
-COHORT = ("+experiment=breast_tcga", *SMALL)
+SIMULATED = "+experiment=breast_tcga"
+INGESTED = (SIMULATED, "cohort.patients=12", "folds.outer=2", "folds.inner=2")
+TRAINED = (
+    SIMULATED, "cohort.patients=40", "~modality.slides", "~modality.variants", "folds.outer=4", "folds.inner=2",
+    "trainer.max_epochs=2", "trainer.min_epochs=1", "evaluation.draws=50", "arms=[fusion,classical_lr]", "workers=1",
+    "logger=none",
+)  # fmt: skip
 TIMED = ("run.json", "result.json", "report.html", "config.yaml", "explain.json", "metrics.csv", "hparams.yaml")
 """Files that tell when and where they were made; of these only that they can be read is compared."""
 SKIPPED = (".lock", ".log", ".err", ".skops", ".html", ".svg", ".png")
 """skops writes times and addresses; pages tell durations. The scores that estimators gave are compared."""
-
 
 FINISHED = ("holds predictions already", "holds finished explanations")
 """What explain and predict say where the kill came between their last file and their end."""
@@ -41,39 +51,39 @@ class Command:
     Attributes:
         arguments: given a place of its own → the command line after ``python -m``.
         results: below that place, what it leaves.
-        before: what the place holds when it starts.
+        finished: of a part of the results that is not made again once it is there, the file that says so.
     """
 
     arguments: Callable[[Path], Sequence[str]]
     results: str
-    before: Callable[[Path], object] = lambda place: None
+    finished: str | None = None
 
 
 def commands(folder: Path) -> dict[str, Command]:
     """By name; all read the cohort and the reference run in `folder`."""
-    data, cache, run = (
-        f"cohort.root={folder / 'data'}",
-        f"cache={folder / 'cache'}",
-        folder / "train" / "reference" / "run",
-    )
+    data = f"cohort.root={folder / 'data'}"
+    small = f"cohort.root={folder / 'small'}"
+    cache = f"cache={folder / 'cache'}"
+    run = folder / "train" / "reference" / "run"
     return {
         "slides": Command(
-            arguments=lambda place: ("data_modules.ingest.slides", *COHORT, data, f"cache={place / 'cache'}"),
+            arguments=lambda place: ("data_modules.ingest.slides", *INGESTED, small, f"cache={place / 'cache'}"),
             results="cache/slides",
+            finished="*/slide.json",
         ),
         "variants": Command(
-            arguments=lambda place: ("data_modules.ingest.variants", *COHORT, data, f"cache={place / 'cache'}"),
+            arguments=lambda place: ("data_modules.ingest.variants", *INGESTED, small, f"cache={place / 'cache'}"),
             results="cache/variants",
+            finished="*/*/variants.parquet",
         ),
         "train": Command(
-            arguments=lambda place: (
-                "fusion.train", *COHORT, data, cache, "evaluation.draws=50", "resume=true", f"output={place / 'run'}",
-            ),
+            arguments=lambda place: ("fusion.train", *TRAINED, data, cache, "resume=true", f"output={place / 'run'}"),
             results="run",
+            finished="models/*/result.json",
         ),
         "explain": Command(
             arguments=lambda place: (
-                "fusion.explain", f"run={run}", "steps=4", "tiles=1", "evaluation.draws=50", "workers=2",
+                "fusion.explain", f"run={run}", "steps=4", "evaluation.draws=50", "workers=1",
                 f"output={place / 'explanations'}",
             ),
             results="explanations",
@@ -143,33 +153,47 @@ def _session(pid: str) -> int | None:
     return None if state == "Z" else int(session)
 
 
-def interrupted(command: Command, place: Path, reference: dict[str, bytes], moment: float) -> tuple[str, int]:
-    """Kill the command `moment` seconds after its start, then give it until it ends; what was wrong, and how often."""
+def finished(command: Command, root: Path) -> dict[str, int]:
+    """Files of the parts that are finished → when each was written, in nanoseconds."""
+    parts = [path.parent for path in root.glob(command.finished)] if command.finished else []
+    files = [path for part in parts for path in part.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return {path.relative_to(root).as_posix(): path.stat().st_mtime_ns for path in files}
+
+
+def left_behind(root: Path) -> list[str]:
+    """Hidden files and folders but for locks: what is partial has a name that begins with a point."""
+    return [path.relative_to(root).as_posix() for path in sorted(root.rglob(".*")) if not path.name.endswith(".lock")]
+
+
+def interrupted(command: Command, place: Path, reference: dict[str, bytes], moment: float) -> tuple[list[str], str]:
+    """Kill the command `moment` seconds after its start and give it again; what was wrong, and what was there."""
+    root = place / command.results
     process = start(command, place)
     try:
         process.wait(timeout=moment)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
     process.wait()
+    if process.returncode == 0:
+        return [], "ended before"
     problems = [] if children_gone(process.pid) else ["processes stay"]
-    problems += [f"half made: {name}" for name in half_made(place / command.results, reference)]
-    calls = 1
-    if process.returncode != 0:
-        again = start(command, place)
-        calls += 1
-        code, said = again.wait(), (place / "said.log").read_text()[-400:]
-        if code != 0 and not any(words in said for words in FINISHED):
-            problems.append(f"ended with {code}: {said}")
-    found = contents(place / command.results)
+    problems += [f"half made: {name}" for name in half_made(root, reference)]
+    kept, there = finished(command, root), len(contents(root)) if root.is_dir() else 0
+    code, said = start(command, place).wait(), (place / "said.log").read_text()[-400:]
+    if code != 0 and not any(words in said for words in FINISHED):
+        problems.append(f"ended with {code}: {said}")
+    problems += [f"made again: {name}" for name, when in kept.items() if finished(command, root).get(name) != when]
+    found = contents(root)
     differing = [name for name in sorted(found.keys() | reference.keys()) if found.get(name) != reference.get(name)]
     problems += [f"differs: {name}" for name in differing]
-    return "; ".join(problems[:4]), calls
+    problems += [f"left behind: {name}" for name in left_behind(root)]
+    return problems, f"{there} files there, {len(kept)} of finished parts"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="for cohort, reference and trials")
-    parser.add_argument("--kills", type=int, default=5, help="of each command")
+    parser.add_argument("--kills", type=int, default=4, help="of each command")
     parser.add_argument("--commands", default="slides,variants,train,explain,predict")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -177,32 +201,37 @@ def main() -> int:
     every = commands(folder)
     wanted = given.commands.split(",")
     failed = 0
+    run = folder / "train" / "reference" / "run"
+    trained: dict[str, bytes] = {}
     for name, command in every.items():
         place = folder / name / "reference"
         if name not in wanted and not (name == "train" and {"explain", "predict"} & set(wanted)):
             continue
-        began = time.monotonic()
         if not (place / "seconds").exists():
-            if start(command, place).wait() != 0:
-                sys.stderr.write(f"{name}: the reference failed, see {place / 'said.log'}\n")
-                return 1
-            if name == "train":  # the second time nothing is ingested, as in the trials
-                shutil.rmtree(place / command.results)
+            for _ in range(2):  # the first writes the cohort and, for train, ingests; the trials find that there
+                shutil.rmtree(place, ignore_errors=True)
                 began = time.monotonic()
-                start(command, place).wait()
+                if start(command, place).wait() != 0:
+                    sys.stderr.write(f"{name}: the reference failed, see {place / 'said.log'}\n")
+                    return 1
             (place / "seconds").write_text(str(time.monotonic() - began))
+        trained = trained or (contents(run) if name in ("explain", "predict") else {})
         span, reference = float((place / "seconds").read_text()), contents(place / command.results)
         for number in range(given.kills if name in wanted else 0):
             trial = folder / name / f"kill{number}"
             shutil.rmtree(trial, ignore_errors=True)
-            moment = draw.uniform(0, span)
-            problem, calls = interrupted(command, trial, reference, moment)
-            failed += bool(problem)
-            told = problem or f"equal, {len(reference)} files"
-            sys.stdout.write(f"{name:<9} killed at {moment:6.1f} of {span:.1f} s, {calls} calls: {told}\n")
+            moment = (number + draw.random()) * span / given.kills
+            problems, there = interrupted(command, trial, reference, moment)
+            failed += bool(problems)
+            told = "; ".join(problems[:4]) or f"equal, {len(reference)} files"
+            sys.stdout.write(f"{name:<9} killed at {moment:6.1f} of {span:.1f} s, {there}: {told}\n")
             sys.stdout.flush()
-            if not problem:
+            if not problems:
                 shutil.rmtree(trial)
+    if trained and contents(run) != trained:
+        sys.stdout.write("explain or predict changed the run folder that they read\n")
+        failed += 1
+    sys.stdout.write(f"{failed} failed\n")
     return int(failed > 0)
 
 

@@ -1,10 +1,12 @@
 """Change the code at random places, one at a time, and see whether a test notices.
 
-    python benchmarks/mutants.py --seed 1 --number 60 [--integration] [--only data_modules/folds]
+    python benchmarks/mutants.py --seed 1 --number 60 --log mutants.log [--integration] [--only data_modules/folds]
 
-Both packages are copied to a temporary folder; there each mutant runs the tests of the folder that mirrors its own
-(``a/b.py`` → ``tests/a/``, else the nearest above). Survivors are printed as what was and what became of it: each wants
-a test, or an argument that it changes nothing.
+Both packages are copied to a temporary folder. There each mutant meets, until a test fails: the test files that name
+its module; the folder of tests that mirrors its own (``a/b.py`` → ``tests/a/``, else the nearest above); the test files
+that name a module which imports it; with ``--integration``, whole commands. Survivors are printed as what was and what
+became of it: each wants a test, or an argument that it changes nothing. `benchmarks/results/mutants.md` has them.
+With ``--log`` a second call goes on where the first ended, over the same code.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ import ast
 import copy
 import os
 import random
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,24 +114,65 @@ def replaced(tree: ast.Module, node: ast.AST, made: ast.AST, above: list[ast.AST
     raise ValueError("the node is not where it was found")
 
 
-def tests_of(path: Path, root: Path, *, integration: bool) -> list[str]:
-    """The folder of tests that mirrors a file's, or the nearest above."""
+def tests_of(path: Path, root: Path, *, integration: bool) -> list[list[str]]:
+    """Test files in the order in which a mutant of `path` meets them, the nearest first; none stands twice."""
+    every = sorted((root / "tests").rglob("test_*.py"))
+    whole = [test for test in every if "integration" in test.parts]
+    parts = [test for test in every if test not in whole and test.parent != root / "tests"]
     folder = root / "tests" / path.parent
     while not any(folder.glob("test_*.py")):
         folder = folder.parent
-    found = sorted(folder.glob("test_*.py"))
-    return [*map(str, found), *([str(root / "tests" / "integration")] if integration else [])]
+    importers = [
+        other.relative_to(root)
+        for name in PACKAGES
+        for other in sorted((root / name).rglob("*.py"))
+        if other.stem != "__init__" and _names(other, path)
+    ]
+    steps = [
+        [test for test in parts if _names(test, path)],
+        [test for test in parts if test.parent == folder],
+        [test for test in parts if any(_names(test, other) for other in importers)],
+        whole if integration else [],
+    ]
+    seen: set[Path] = set()
+    found = []
+    for step in steps:
+        found.append([str(test) for test in step if test not in seen])
+        seen.update(step)
+    return [step for step in found if step]
 
 
-def run(command: list[str], root: Path, timeout: float) -> int:
-    """Exit code of the tests; 1 for those that never end."""
+def _names(file: Path, module: Path) -> bool:
+    """Whether a file names a module by its dotted path."""
+    dotted = ".".join(module.with_suffix("").parts)
+    return re.search(rf"\b{re.escape(dotted)}\b", file.read_text(encoding="utf-8")) is not None
+
+
+def run(tests: Sequence[str], root: Path, timeout: float) -> tuple[str, str]:
+    """A word for how the tests ended, and the first that failed."""
     environment = {**os.environ, "PYTHONPATH": str(root)}
-    try:
-        return subprocess.run(
-            command, cwd=root, env=environment, timeout=timeout, capture_output=True, check=False
-        ).returncode
-    except subprocess.TimeoutExpired:
-        return 1
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-x", "-q", *tests], cwd=root, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    ) as started:  # fmt: skip
+        try:
+            said, _ = started.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(started.pid, signal.SIGKILL)
+            return "TIMEOUT", ""
+    failed = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    word = "SURVIVED" if started.returncode in (0, NO_TESTS) else "killed"
+    return word, failed[0].replace(f"{root}/", "")[:200] if failed else ""
+
+
+def judged(steps: Sequence[Sequence[str]], root: Path, timeout: float) -> tuple[str, str]:
+    """The same for all steps, up to the first that notices."""
+    word, by = "NO TESTS", ""
+    for tests in steps:
+        word, by = run(tests, root, timeout)
+        if word != "SURVIVED":
+            break
+    return word, by
 
 
 def main() -> None:
@@ -136,7 +181,8 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=60)
     parser.add_argument("--only", default="", help="a folder or file")
     parser.add_argument("--integration", action="store_true", help="run tests/integration as well: minutes a mutant")
-    parser.add_argument("--timeout", type=float, default=300, help="seconds; a mutant that takes longer is killed")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds of a step; TIMEOUT is yours to judge")
+    parser.add_argument("--log", type=Path, help="results, one a line; mutants that it holds are not run again")
     options = parser.parse_args()
     files = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py") if path.stem[:2] != "__")
     files = [path for path in files if str(path.relative_to(ROOT)).startswith(options.only)]
@@ -146,23 +192,29 @@ def main() -> None:
         drawn += [(path.relative_to(ROOT), tree, *place) for place in places(tree)]
     generator = random.Random(options.seed)
     chosen = generator.sample(drawn, min(options.number, len(drawn)))
-    survivors = 0
+    lines = options.log.read_text(encoding="utf-8").splitlines() if options.log and options.log.exists() else []
+    done = {int(line.split()[0]): line for line in lines}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "copy"
         shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "runs", "data", "multirun"))
         (root.parent / "shared").symlink_to(ROOT.parent / "shared")
         for number, (path, tree, node, change, above) in enumerate(chosen, start=1):
             made = apply(node, change, generator.choice((-1, 1)))
+            if number in done:
+                continue
             original = (root / path).read_text(encoding="utf-8")
             (root / path).write_text(replaced(tree, node, made, above), encoding="utf-8")
-            tests = tests_of(path, root, integration=options.integration)
-            code = run([sys.executable, "-m", "pytest", "-x", "-q", *tests], root, options.timeout)
+            word, by = judged(tests_of(path, root, integration=options.integration), root, options.timeout)
             (root / path).write_text(original, encoding="utf-8")
-            survivors += code in (0, NO_TESTS)
-            word = "SURVIVED" if code == 0 else "NO TESTS" if code == NO_TESTS else "killed"
-            what = f"{ast.unparse(node)[:100]!r} → {ast.unparse(ast.fix_missing_locations(made))[:100]!r}"
-            print(f"{number:3} {word:8} {path}:{getattr(node, 'lineno', 0)} {change}: {what}", flush=True)
-    print(f"{survivors} of {len(chosen)} mutants of {len(drawn)} possible ones survived (seed {options.seed}).")
+            was, became = (ast.unparse(ast.fix_missing_locations(one))[:100] for one in (node, made))
+            line = f"{number:3} {word:8} {path}:{getattr(node, 'lineno', 0)} {change}: {was!r} → {became!r} {by}"
+            done[number] = line.strip()
+            print(line, flush=True)
+            if options.log:
+                with options.log.open("a", encoding="utf-8") as stream:
+                    stream.write(f"{line.strip()}\n")
+    survived = sum(line.split()[1] != "killed" for line in done.values())
+    print(f"{survived} of {len(done)} mutants of {len(drawn)} possible ones were not killed (seed {options.seed}).")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data_modules.readers.content import UnreadableError
 from data_modules.readers.tables import read_text_table
+from data_modules.readers.unreadable import UnreadableError
 
 _PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zip", ".zst")
 _TABLES = (".bed", ".csv", ".feather", ".maf", ".parquet", ".seg", ".tsv", ".txt", ".xlsx")

@@ -19,9 +19,9 @@ from data_modules.cohort.yaml_words import quoting
 from data_modules.columns import TableSpec, Time
 from data_modules.errors import AbsentFileError, Problem, some
 from data_modules.patient_ids import PatientIds
-from data_modules.readers.content import UnreadableError
 from data_modules.readers.numbers import is_unknown
 from data_modules.readers.tables import read_text_table
+from data_modules.readers.unreadable import UnreadableError
 from fusion.contract import FusionError
 
 

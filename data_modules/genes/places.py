@@ -10,6 +10,7 @@ from typing import IO
 
 from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
+from data_modules.readers.bounds import bounded_lines
 from fusion.contract import FusionError
 
 _ATTRIBUTE = re.compile(r'(?:^|;)\s*(gene_name|gene_id|gene)[ =]"?([^";]+)"?')
@@ -36,7 +37,7 @@ def read_gene_places(path: Path, *, key: str) -> list[Place]:
     spans: dict[tuple[str, str], Place] = {}
     elsewhere: dict[str, None] = {}
     with _open(path) as stream:
-        for number, line in enumerate(stream, start=1):
+        for number, line in enumerate(bounded_lines(path, stream.readline), start=1):
             if not line.strip() or line.startswith(("#", "track", "browser")):
                 continue
             cells = line.rstrip("\r\n").split("\t")

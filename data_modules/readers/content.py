@@ -9,13 +9,17 @@ import io
 import lzma
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
+from data_modules.readers.bounds import unpack
 from data_modules.readers.characters import plain_characters
-from fusion.contract import FusionError
+from data_modules.readers.unreadable import UnreadableError
 
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
+_OPEN: dict[str, Callable[[IO[bytes]], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -48,24 +52,6 @@ _OTHERS = (
 )
 
 
-class UnreadableError(FusionError):
-    """A file that cannot be read with certainty.
-
-    Attributes:
-        what: file, line and value; a clause without a full stop.
-        remedy: what mends it; ``{key}`` stands for the configuration key of whoever reads.
-        empty: there is nothing in it.
-    """
-
-    def __init__(self, what: str, remedy: str, *, empty: bool = False) -> None:
-        self.what, self.remedy, self.empty = what, remedy, empty
-        super().__init__(f"{what}. {remedy}.")
-
-    def sentence(self, key: str) -> str:
-        """For a message of the configuration key `key`."""
-        return f"{self.what}. {self.remedy.format(key=key)}."
-
-
 @dataclass(frozen=True, kw_only=True)
 class Text:
     """A file's text.
@@ -89,7 +75,8 @@ def unpacked(path: Path) -> tuple[bytes, str]:
     """The content of a file, and what it was packed with.
 
     Raises:
-        UnreadableError: the packed data are cut or damaged, or a zip holds several files.
+        UnreadableError: the packed data are cut or damaged, a zip holds several files, or they unpack to more than any
+            table.
     """
     content = path.read_bytes()
     kind = next((name for magic, name in PACKED.items() if content.startswith(magic)), "plain")
@@ -98,10 +85,12 @@ def unpacked(path: Path) -> tuple[bytes, str]:
     try:
         if kind == "zip":
             return _only_member(path, content), kind
-        opened = {"gzip": gzip.decompress, "bzip2": bz2.decompress, "xz": lzma.decompress}[kind]
-        return opened(content), kind
+        with _OPEN[kind](io.BytesIO(content)) as opened:
+            return unpack(path, opened), kind
     except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise UnreadableError(f"{path}: its {kind} data are cut or damaged ({error})", "Fetch it again") from error
+    except RuntimeError as error:  # a zip with a password, or packed in a way that Python does not know
+        raise UnreadableError(f"{path} cannot be unpacked ({error})", "Unpack it, and name what comes out") from error
 
 
 def is_workbook(content: bytes) -> bool:
@@ -125,7 +114,8 @@ def _only_member(path: Path, content: bytes) -> bytes:
         if len(names) != 1:
             what = f"{path} is a zip of {len(names)} files ({', '.join(names[:5])})"
             raise UnreadableError(what, "Unpack it, and name one of them")
-        return archive.read(names[0])
+        with archive.open(names[0]) as stream:
+            return unpack(path, stream)
 
 
 def read_text(path: Path, *, encoding: str | None = None) -> Text:

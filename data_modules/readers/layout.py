@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from data_modules.errors import some
-from data_modules.readers.content import Text, UnreadableError
+from data_modules.readers.content import Text
+from data_modules.readers.unreadable import UnreadableError
 
 SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 TITLES = 30

@@ -11,7 +11,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Any
 
-from data_modules.readers.content import MARKS, PACKED, UnreadableError
+from data_modules.readers.bounds import bounded_lines
+from data_modules.readers.content import MARKS, PACKED
+from data_modules.readers.unreadable import UnreadableError
 
 _OPEN: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 
@@ -27,7 +29,7 @@ def lines_of(path: Path, *, encoding: str | None = None) -> Generator[str]:
     """Each line without its end, whichever end the file has.
 
     Raises:
-        UnreadableError: the packed data are cut, or a line is not in the encoding.
+        UnreadableError: the packed data are cut, or a line is not in the encoding or longer than any.
     """
     kind = packed_as(path)
     if kind == "zip":
@@ -39,7 +41,7 @@ def lines_of(path: Path, *, encoding: str | None = None) -> Generator[str]:
             head = buffered.peek(4)[:4]  # type: ignore[attr-defined]
             chosen = encoding or next((name for mark, name in MARKS if head.startswith(mark)), "utf-8")
             with io.TextIOWrapper(buffered, encoding=chosen, newline=None) as text:
-                for line in text:
+                for line in bounded_lines(path, text.readline):
                     number += 1
                     yield line.rstrip("\n")
     except UnicodeDecodeError as error:

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.errors import some
+from data_modules.readers.bounds import refuse_cells, refuse_workbook
 from data_modules.readers.characters import plain_characters
-from data_modules.readers.content import UnreadableError
 from data_modules.readers.layout import TITLES, Layout, titles_above
 from data_modules.readers.numbers import is_unknown
+from data_modules.readers.unreadable import UnreadableError
 
 _OPENPYXL = (
     OSError, KeyError, ValueError, AttributeError, TypeError, IndexError, SyntaxError, zipfile.BadZipFile,
+    RuntimeError,
 )  # fmt: skip
-"""What openpyxl raises of workbooks that other programs wrote; XML that does not parse is a SyntaxError."""
+"""What openpyxl raises of workbooks that other programs wrote; XML that does not parse is a SyntaxError,
+a part with a password a RuntimeError."""
 
 
 def read_sheet(path: Path, *, sheet: str | None = None, expected: Sequence[str] = ()) -> Layout:
@@ -31,13 +34,14 @@ def read_sheet(path: Path, *, sheet: str | None = None, expected: Sequence[str] 
         expected: columns that it should have.
 
     Raises:
-        UnreadableError: several sheets and none named, no such sheet, formulas without values, merged cells, or
-            a few dates in an expected column of other values.
+        UnreadableError: several sheets and none named, no such sheet, formulas without values, merged cells, more
+            than memory can hold, or a few dates in an expected column of other values.
     """
     import openpyxl
 
     try:
         content = path.read_bytes()  # of a path openpyxl looks at the ending
+        refuse_workbook(path, content)
         book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
         formulas = openpyxl.load_workbook(io.BytesIO(content))
     except _OPENPYXL as error:
@@ -53,6 +57,7 @@ def read_sheet(path: Path, *, sheet: str | None = None, expected: Sequence[str] 
         what = f"{path} is an Excel workbook of {len(filled)} sheets ({told})"
         raise UnreadableError(what, "Set {key}.sheet to one of them, or save it as CSV (UTF-8)", empty=not filled)
     chosen = book[sheet] if sheet is not None else filled[0]
+    refuse_cells(f"{path}, sheet {chosen.title!r}", chosen.max_row * chosen.max_column)
     if chosen.merged_cells.ranges:
         _refuse_merged(path, chosen, expected)
     written = formulas[chosen.title]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -196,3 +197,41 @@ def test_yaml_that_would_make_python_objects(tmp_path: Path) -> None:
         composed("train", ["cohort=evil"], tmp_path)
     assert isinstance(raised.value, FusionError) or "yaml" in type(raised.value).__module__
     assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("before", [(64 << 20) + 16, 1 << 31])
+def test_a_volume_with_gigabytes_before_its_voxels(tmp_path: Path, before: int) -> None:
+    """What a NIfTI holds between header and voxels is read whole, whatever its length."""
+    path = tmp_path / "x.nii.gz"
+    path.write_bytes(gzip.compress(nifti(before, extension=before - 352)) + gzip.compress(bytes(1 << 20)) * 70)
+    told = nifti_header(path, name="x.nii.gz")
+    assert f"its voxels begin after {before:,} bytes; at most 67,108,864 are read" in str(told.problem)
+
+
+def nifti(before: int, *, extension: int = 0) -> bytes:
+    import nibabel
+
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((8, 8, 8))
+    header.set_data_dtype(np.uint8)
+    header.set_sform(np.eye(4), code=1)
+    header["vox_offset"], header["magic"] = before, b"n+1"
+    more = b"\1\0\0\0" + extension.to_bytes(4, "little") + b"\6\0\0\0" if extension else b"\0" * 4
+    return bytes(header.binaryblock) + more
+
+
+def test_a_volume_that_is_packed_under_another_name(tmp_path: Path) -> None:
+    """Only as many voxels are unpacked as its header says, and none for the header."""
+    path = tmp_path / "x.nii"
+    voxels = np.arange(512, dtype=np.uint32).astype(np.uint8)
+    path.write_bytes(gzip.compress(nifti(352) + voxels.tobytes()) + gzip.compress(bytes(1 << 20)) * 500)
+    tracemalloc.start()
+    try:
+        told = nifti_header(path, name="x.nii")
+        volume = read_volume(told)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert told.shape == (8, 8, 8)
+    assert np.array_equal(volume.values, voxels.reshape(8, 8, 8, order="F"))
+    assert peak < 50_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _GZIP = b"\x1f\x8b"
+_NIFTI_2 = (b"\x1c\x02\0\0", b"\0\0\x02\x1c")
+_HEADER = 540
+"""Bytes of the longer header, that of NIfTI-2."""
+_MOST_BEFORE = 64 << 20
+"""Bytes before the voxels: header and extensions."""
 _APART = 0.5
 """Voxels by which a corner may lie elsewhere by qform than by sform."""
 
@@ -23,7 +29,7 @@ _APART = 0.5
 def nifti_header(path: Path, *, name: str) -> VolumeFile:
     """What a NIfTI file says of itself; `VolumeFile.problem` where that is not enough."""
     try:
-        image, raw = _load(path)
+        image, raw = _load(path, voxels=False)
         shape = tuple(int(length) for length in image.shape)
     except Exception as error:  # a damaged header breaks nibabel and gzip in many ways
         broken = f"{name} does not open as NIfTI ({type(error).__name__}: {error})"
@@ -44,27 +50,32 @@ def nifti_header(path: Path, *, name: str) -> VolumeFile:
 
 def read_nifti(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Voxels ``(x, y, z)`` with slope and intercept applied, and the affine."""
-    image, _ = _load(path)
+    image, _ = _load(path, voxels=True)
     values = np.asarray(image.dataobj, dtype=np.float32)
     return values.reshape(values.shape[:3]), np.asarray(image.affine, dtype=np.float64)
 
 
-def _load(path: Path) -> tuple[Any, Any]:
-    """The image, and its header as it stands in the file; compressed by its bytes, whatever its name says."""
+def _load(path: Path, *, voxels: bool) -> tuple[Any, Any]:
+    """The image, and its header as it stands in the file; compressed by its bytes, whatever its name says.
+
+    Of a file whose name says otherwise than its bytes, voxels are read on demand alone: it may unpack to any size.
+    """
     import nibabel
-    from nibabel.openers import ImageOpener
 
     with path.open("rb") as stream:
         packed = stream.read(2) == _GZIP
-    if packed == path.name.endswith(".gz"):
-        image: Any = nibabel.load(path)
-        # On loading, nibabel replaces a spacing of 0 by 1.
-        with ImageOpener(str(path)) as stream:
-            return image, type(image.header).from_fileobj(stream, check=False)
-    content = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
-    kind = nibabel.Nifti2Image if content[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c") else nibabel.Nifti1Image
-    image = kind.from_stream(io.BytesIO(content))
-    return image, type(image.header).from_fileobj(io.BytesIO(content), check=False)
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        head = stream.read(_HEADER)
+        kind: Any = nibabel.Nifti2Image if head[:4] in _NIFTI_2 else nibabel.Nifti1Image
+        # On loading, nibabel replaces a spacing of 0 by 1, and reads all that stands before the voxels.
+        raw = kind.header_class(head[: kind.header_class.template_dtype.itemsize], check=False)
+        begin = max(_HEADER, int(raw["vox_offset"]))
+        if begin > _MOST_BEFORE:
+            raise ValueError(f"its voxels begin after {begin:,} bytes; at most {_MOST_BEFORE:,} are read before them")
+        if packed == path.name.endswith(".gz"):
+            return nibabel.load(path), raw
+        rest = begin - len(head) + (prod(raw.get_data_shape()) * raw.get_data_dtype().itemsize if voxels else 0)
+        return kind.from_stream(io.BytesIO(head + stream.read(rest))), raw
 
 
 def _values(raw: Any, shape: tuple[int, ...]) -> str | None:

@@ -11,9 +11,9 @@ import pandas as pd
 
 from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
-from data_modules.readers.content import UnreadableError
 from data_modules.readers.numbers import decimal_of, is_unknown, to_numbers
 from data_modules.readers.tables import read_text_table
+from data_modules.readers.unreadable import UnreadableError
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:

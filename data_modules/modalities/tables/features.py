@@ -22,8 +22,8 @@ from data_modules.learned.reduction import Reduction, fit_reduction
 from data_modules.modalities.base import BaseFitted, BaseModality
 from data_modules.modalities.tables.settings import FeatureFileSettings
 from data_modules.patient_ids import PatientIds
-from data_modules.readers.content import UnreadableError
 from data_modules.readers.tables import TableFormat
+from data_modules.readers.unreadable import UnreadableError
 from data_modules.readers.wide import WideTable, read_wide
 from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State, read_settings
 

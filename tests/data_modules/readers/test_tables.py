@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from data_modules.readers.content import UnreadableError
 from data_modules.readers.tables import TableFormat, read_text_table
+from data_modules.readers.unreadable import UnreadableError
 
 HEAD = "id\tage\tnote\n"
 

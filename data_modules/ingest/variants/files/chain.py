@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_modules.genes.contigs import CONTIGS, plain_contig
 from data_modules.ingest.variants.files.vcf import LENGTHS
+from data_modules.readers.bounds import bounded_lines
 from fusion.contract import FusionError
 
 _FIELDS = 12
@@ -39,7 +40,7 @@ def write_chain(path: Path, out: Path, *, source: str, build: str) -> None:
         out.open("w", encoding="ascii") as target,
     ):
         use = False
-        for line in lines:
+        for line in bounded_lines(path, lines.readline):
             if not line.startswith("chain"):
                 target.write(line if use else "")
                 continue

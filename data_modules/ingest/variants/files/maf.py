@@ -26,10 +26,10 @@ from pathlib import Path
 from data_modules.errors import some
 from data_modules.genes.contigs import plain_contig
 from data_modules.ingest.variants.consequences import SEVERITY, consequence_class
-from data_modules.readers.content import UnreadableError
 from data_modules.readers.layout import unquoted
 from data_modules.readers.numbers import is_unknown
 from data_modules.readers.stream import lines_of
+from data_modules.readers.unreadable import UnreadableError
 from fusion.contract import FusionError
 
 REQUIRED: dict[str, tuple[str, ...]] = {

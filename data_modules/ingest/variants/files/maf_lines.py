@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 from data_modules.ingest.variants.files.maf import OPTIONAL, REQUIRED, MafError, MafHeader, class_of
-from data_modules.readers.content import UnreadableError
 from data_modules.readers.layout import unquoted
 from data_modules.readers.stream import lines_of
+from data_modules.readers.unreadable import UnreadableError
 
 FIELDS = (*REQUIRED, *OPTIONAL, "reason", "copies", "class")
 """Of a call: the fields of a MAF; why its Mutation_Status leaves it out, empty where it does not; on how many of the

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from data_modules.readers.bounds import bounded_lines, lines_of_blocks
+
 Compression = Literal["bgzip", "gzip", "plain"]
 
 LENGTHS = {
@@ -132,13 +134,16 @@ def open_vcf(path: Path, *, careful: bool = False) -> Iterator[Iterable[bytes]]:
     Args:
         path: the file.
         careful: read block gzip as plain gzip: twice as slow, and it says where the data are damaged.
+
+    Raises:
+        UnreadableError: a line is longer than any VCF's.
     """
     kind = compression_of(path)
     if kind == "bgzip" and not careful:
         import pysam
 
         with pysam.BGZFile(str(path), "rb", index=None) as blocks:
-            yield blocks
+            yield lines_of_blocks(path, blocks.read)
         return
     with path.open("rb") if kind == "plain" else gzip.open(path) as stream:
-        yield stream
+        yield bounded_lines(path, stream.readline)

@@ -14,6 +14,7 @@ from data_modules.hashes import file_hash, write_text_atomic
 from data_modules.ingest.variants.files.mended import HALF as _HALF
 from data_modules.ingest.variants.files.mended import TUMOURS, upper
 from data_modules.ingest.variants.files.vcf import VcfFacts, compression_of, open_vcf
+from data_modules.readers.unreadable import UnreadableError
 
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^,>]*)')
@@ -82,6 +83,8 @@ def _read(path: Path, *, careful: bool) -> tuple[_Reading, str | None]:
             return reading, reading.header(lines) or reading.body(lines, ends=ends)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return reading, f"is truncated: its compressed data end after line {reading.line}"
+    except UnreadableError as error:
+        return reading, f"is no VCF: {error.what.removeprefix(f'{path}, ')}"
     except OSError as error:
         if careful:
             return reading, f"cannot be read after line {reading.line} ({error})"
