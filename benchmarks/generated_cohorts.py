@@ -42,7 +42,7 @@ class Columns:
 class Bags:
     """Tiles: ``(patient, tile, number)``, and which patients have any."""
 
-    values: NDArray[np.float32]
+    tiles: NDArray[np.float32]
     present: NDArray[np.bool_]
 
 
@@ -106,7 +106,7 @@ class Drawing:
         noise = self.rng.normal(size=(self.count, TILES, WIDTH))
         moved = self.rng.permuted(np.tile(np.arange(TILES) < round(share * TILES), (self.count, 1)), axis=1)
         values = noise + (moved * shift[:, None])[:, :, None] * direction
-        self.modalities[name] = Bags(values=values.astype(np.float32), present=np.ones(self.count, dtype=np.bool_))
+        self.modalities[name] = Bags(tiles=values.astype(np.float32), present=np.ones(self.count, dtype=np.bool_))
 
 
 def additive(draw: Drawing) -> None:
@@ -256,7 +256,7 @@ def _plain(cohort: Generated) -> dict[str, float]:
     parts = [
         pd.get_dummies(part.frame, dtype=float)
         if isinstance(part, Columns)
-        else pd.DataFrame(np.mean(part.values, axis=1), index=cohort.labels.index).add_prefix("tile_")
+        else pd.DataFrame(part.tiles.mean(axis=1), index=cohort.labels.index).add_prefix("tile_")
         for part in cohort.modalities.values()
     ]
     rows = pd.concat(parts, axis=1)

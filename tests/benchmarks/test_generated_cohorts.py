@@ -34,7 +34,7 @@ def test_a_cohort_depends_on_its_name_size_and_seed_alone(name: str) -> None:
         else:
             assert isinstance(part, Bags)
             assert isinstance(twin, Bags)
-            assert np.array_equal(part.values, twin.values)
+            assert np.array_equal(part.tiles, twin.tiles)
     # Labels are drawn by the truth: the share of positives is its mean probability, but for chance.
     assert first.labels.mean() == pytest.approx((1 / (1 + np.exp(-first.truth))).mean(), abs=0.04)
 
@@ -52,7 +52,7 @@ def test_xor_turns_with_the_tissue() -> None:
     gene = frame(cohort, "genes")["genes_0"].to_numpy() == 1
     tissue = (cohort.truth.to_numpy() > 0) ^ gene
     # Half of the tiles of that tissue are moved by 2 along one direction: their mean by 1.
-    moved = tiles.values.mean(axis=1)[tissue].mean(axis=0) - tiles.values.mean(axis=1)[~tissue].mean(axis=0)
+    moved = tiles.tiles.mean(axis=1)[tissue].mean(axis=0) - tiles.tiles.mean(axis=1)[~tissue].mean(axis=0)
     assert np.linalg.norm(moved) == pytest.approx(1.0, abs=0.15)
     assert cohort.labels.to_numpy()[gene].mean() == pytest.approx(cohort.labels.to_numpy()[~gene].mean(), abs=0.06)
 
