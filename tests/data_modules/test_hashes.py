@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from data_modules.files import replace_file
-from data_modules.hashes import file_hash, file_hashes, remembered_hash
+from data_modules.hashes import file_hash, file_hashes, remembered_hash, same_content
 
 
 def sha(text: str) -> str:
@@ -114,3 +114,17 @@ def test_threads_that_write_one_file_do_not_take_each_others_drafts(tmp_path: Pa
         thread.join()
     assert errors == []
     assert [path.name for path in tmp_path.iterdir()] == ["target.json"]
+
+
+def test_the_same_bytes_of_several_owners_are_found(tmp_path: Path) -> None:
+    """Of files of one size too; twice the same of one owner is theirs, and an order of files counts."""
+    texts = {"a": "one", "b": "one", "c": "two", "d": "one", "e": "four", "f": "four", "g": "1", "h": "2"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    files = {name: [tmp_path / name] for name in "abcdef"}
+    owners = {"a": "P1", "b": "P2", "c": "P3", "d": "P1", "e": "P4", "f": "P4"}
+    assert same_content(files, owners, memo=tmp_path / "cache") == [["a", "b", "d"]]
+    series = {name: [tmp_path / one for one in name] for name in ("gh", "hg")}
+    assert same_content(series, {"gh": "P1", "hg": "P2"}, memo=tmp_path / "cache") == []
+    assert same_content({**series, "again": series["gh"]}, {"gh": "P1", "hg": "P2", "again": "P3"},
+                        memo=tmp_path / "cache") == [["gh", "again"]]  # fmt: skip

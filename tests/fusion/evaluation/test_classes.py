@@ -221,3 +221,16 @@ def test_labels_of_another_cohort_are_matched_by_name() -> None:
     assert aligned.tolist() == [1, -1, 0, -1]
     binary = outcome_of(EndpointSpec(name="response", kind="binary", classes=("no", "yes")))
     assert binary.align(labels.iloc[:2], ("residual", "complete")).tolist() == [0, 1]
+
+
+def test_the_worst_errors_are_shown_by_the_first_modality_that_has_pictures() -> None:
+    from types import SimpleNamespace
+    from typing import Any
+
+    outcome, table = outcome_of(ENDPOINT), predictions({"fusion": 1.0})
+    modalities: Any = [SimpleNamespace(), SimpleNamespace(picture="image of {}".format)]
+    shown = outcome.examples(table, modalities)
+    wrong = worst_errors(table, classes=CLASSES, arm="fusion", number=24)
+    assert len(shown) == len(wrong) > 0
+    assert [one["image"] for one in shown] == [f"image of {name}" for name in wrong["patient_id"]]
+    assert outcome.examples(table, modalities[:1]) == []

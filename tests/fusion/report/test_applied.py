@@ -48,6 +48,13 @@ def test_the_verdict_of_this_cohort_and_every_paired_gain(run: RunFolder, tmp_pa
     assert "over patients" not in html.split('class="basis"')[1].split("</p>")[0]
 
 
+def test_the_scores_are_drawn_in_the_colours_of_the_labels(run: RunFolder, tmp_path: Path) -> None:
+    html, _ = written(run, tmp_path)
+    for name in ("no response", "response"):
+        assert f">{name}</text>" in html
+    assert ">no label</text>" not in html
+
+
 def test_a_margin_and_groups_are_told(run: RunFolder, tmp_path: Path) -> None:
     html, _ = written(run, tmp_path, margin=0.05, group_size=2)
     assert "<strong>Non-inferior on this cohort.</strong>" in html

@@ -272,6 +272,15 @@ def test_headers_are_refused_before_long_work_and_only_where_they_are_used(
     assert "leave them out of modality.mri.files" in found
 
 
+def test_a_file_that_does_not_open_is_refused_by_name_wherever_it_lies(cohort: Path, volumes: Make) -> None:
+    """Nobody knows what it is: it may be of a sequence, or of the one patient who then lacks it."""
+    (cohort / "P4_pre.nii.gz").write_bytes(b"a log-in page")
+    (cohort / "P5_other.nii").write_bytes(b"a log-in page")
+    found = problems(volumes(sequences=TWO))
+    assert "2 of 8 volumes cannot be used" in found
+    assert "P4_pre.nii.gz does not open as NIfTI" in found and "P5_other.nii does not open as NIfTI" in found
+
+
 def test_a_volume_with_nan_fails_its_patient_and_stops_the_run(cohort: Path, volumes: Make, files: Any) -> None:
     values = files.ball()
     values[0, 0, 0] = np.nan
