@@ -44,7 +44,7 @@ def _mendable(error: BaseException | None) -> FusionError | None:
     return error
 
 
-def run(task: Task, config_name: str) -> None:
+def run(task: Task, config_name: str, *, after_sweep: Callable[[Path], str] | None = None) -> None:
     """Be a command: check the command line, run `task` with the composed configuration, end with an exit code.
 
     Exit codes: 0 done; 1 a defect of the program (traceback); 2 something the user can mend, in one message on
@@ -53,8 +53,9 @@ def run(task: Task, config_name: str) -> None:
     Args:
         task: takes the configuration, with `output` set to this run's folder; a returned number is what sweeps compare.
         config_name: of the primary configuration, e.g. ``train``.
+        after_sweep: folder of a sweep whose jobs are done → what is said of it; sweep.json with the jobs lies there.
     """
-    jobs = _Jobs(task)
+    jobs = _Jobs(task, after_sweep=after_sweep)
     try:
         _command(jobs, config_name)
     except (FusionError, _MendableError) as error:
@@ -74,6 +75,8 @@ class _Jobs:
     """The task as Hydra calls it: once, or once a job of a sweep."""
 
     task: Task
+    after_sweep: Callable[[Path], str] | None = None
+    sweeper: str = ""
     output: Path | None = None
     user_dir: Path | None = None
     copied: TemporaryDirectory[str] | None = None
@@ -98,6 +101,7 @@ class _Jobs:
         hydra = HydraConfig.get()
         self.output = Path(hydra.runtime.output_dir)
         self.overrides = list(hydra.overrides.hydra)
+        self.sweeper = str(hydra.sweeper.get("_target_"))
         self._advise(hydra.runtime.choices)
         config = completed(config, self.user_dir)
         config = with_candidates(config, str(hydra.job.config_name), list(hydra.overrides.task), self.user_dir)
@@ -163,13 +167,15 @@ class _Jobs:
     def report_sweep(self, folder: Path) -> None:
         """Jobs of a sweep by their inner score, on the console and as sweep.json."""
         ranked = sorted(self.scores, key=lambda job: -(job["score"] if job["score"] is not None else float("-inf")))
-        text = json.dumps(ranked, indent=2)
+        text = json.dumps({"sweeper": self.sweeper, "jobs": ranked}, indent=2)
         replace_file(folder / "sweep.json", lambda partial: partial.write_text(text, encoding="utf-8"))
         lines = [
             f"  {'' if job['score'] is None else format(job['score'], '.4f'):>8}  {' '.join(job['overrides'])}"
             for job in ranked
         ]
         sys.stdout.write("\n".join(["Sweep, best inner score first:", *lines, f"Saved: {folder / 'sweep.json'}", ""]))
+        if self.after_sweep is not None:
+            sys.stdout.write(self.after_sweep(folder) + "\n")
 
 
 def _command(jobs: _Jobs, config_name: str) -> None:

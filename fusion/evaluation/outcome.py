@@ -80,6 +80,14 @@ class Outcome(ABC):
         """Metrics of inner out-of-fold scores, `chosen` among them."""
 
     @abstractmethod
+    def drawn(self, labels: NDArray[np.int64], scores: Floats, counts: Floats) -> Floats:
+        """The metric `chosen` for every row of `counts`, ``(draw, patient)``; NaN where a draw leaves it undefined."""
+
+    @abstractmethod
+    def of_columns(self, rows: pd.DataFrame) -> Floats:
+        """Scores of the rows of a table that has `columns`."""
+
+    @abstractmethod
     def columns(self, scores: Floats) -> dict[str, Floats]:
         """Columns of predictions.parquet."""
 
@@ -132,6 +140,12 @@ class BinaryOutcome(Outcome):
     def inner(self, labels: NDArray[np.int64], scores: Floats) -> dict[str, float]:
         return {"auroc": float(auroc(labels.astype(np.float64), scores, np.ones((1, len(scores))))[0])}
 
+    def drawn(self, labels: NDArray[np.int64], scores: Floats, counts: Floats) -> Floats:
+        return auroc(labels.astype(np.float64), scores, counts)
+
+    def of_columns(self, rows: pd.DataFrame) -> Floats:
+        return rows["score"].to_numpy(np.float64)
+
     def columns(self, scores: Floats) -> dict[str, Floats]:
         return {"score": scores}
 
@@ -175,6 +189,20 @@ class MulticlassOutcome(Outcome):
             "accuracy": float(right.mean()),
             "auroc": macro_auroc(labels, scores),
         }
+
+    def drawn(self, labels: NDArray[np.int64], scores: Floats, counts: Floats) -> Floats:
+        """Mean recall over the classes that a draw has."""
+        right = scores.argmax(axis=1) == labels
+        of_class = labels[:, None] == np.arange(len(self.endpoint.classes))
+        there = counts @ of_class
+        hits = counts @ (of_class & right[:, None])
+        recall = np.divide(hits, there, out=np.zeros_like(hits), where=there > 0)
+        classes = (there > 0).sum(axis=1)
+        mean: Floats = np.divide(recall.sum(axis=1), classes, out=np.full(len(counts), np.nan), where=classes > 0)
+        return mean
+
+    def of_columns(self, rows: pd.DataFrame) -> Floats:
+        return rows[[f"{SCORE}{name}" for name in self.endpoint.classes]].to_numpy(np.float64)
 
     def columns(self, scores: Floats) -> dict[str, Floats]:
         by_class = {f"{SCORE}{name}": scores[:, place] for place, name in enumerate(self.endpoint.classes)}

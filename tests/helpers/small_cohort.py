@@ -76,7 +76,7 @@ cohort:
         outcome: {time: outcome}
   endpoint: ${endpoint}
   endpoints:
-    response: {table: clinical, column: outcome, positive: [yes_], negative: [no_], classes: [no, yes]}
+    response: {table: clinical, column: outcome, positive: [yes_], negative: [no_], classes: ['no', 'yes']}
   site: {table: clinical, column: site}
 
 modality:

@@ -293,7 +293,7 @@ def test_an_unwritable_output_is_said(command, probe: Path) -> None:  # type: ig
 def test_multirun_ranks_jobs_by_their_score(command, probe: Path) -> None:  # type: ignore[no-untyped-def]
     done = command(probe, "-m", EXPERIMENT, "seed=1,3,2", "hydra.sweep.dir=sweep")
     assert done.returncode == 0, done.stderr
-    ranked = json.loads((probe.parent / "sweep" / "sweep.json").read_text())
+    ranked = json.loads((probe.parent / "sweep" / "sweep.json").read_text())["jobs"]
     assert [job["score"] for job in ranked] == [0.53, 0.52, 0.51]
     assert "seed=3" in ranked[0]["overrides"]
     assert "Sweep, best inner score first" in done.stdout
@@ -303,7 +303,9 @@ def test_multirun_ranks_jobs_by_their_score(command, probe: Path) -> None:  # ty
 def test_sweep_file_runs_every_job(command, probe: Path) -> None:  # type: ignore[no-untyped-def]
     done = command(probe, EXPERIMENT, "+sweep=fusers", "hydra.sweep.dir=sweep")
     assert done.returncode == 0, done.stderr
-    assert len(json.loads((probe.parent / "sweep" / "sweep.json").read_text())) == 4
+    found = json.loads((probe.parent / "sweep" / "sweep.json").read_text())
+    assert len(found["jobs"]) == 4
+    assert found["sweeper"] == "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
 def test_an_interrupted_sweep_says_where_its_jobs_are(command, probe: Path) -> None:  # type: ignore[no-untyped-def]
