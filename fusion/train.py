@@ -31,8 +31,8 @@ def train(config: DictConfig) -> float:
     Returns:
         The fused model's mean *inner* metric over the outer folds (AUROC; balanced accuracy where there are several
         classes), by which sweeps rank. A fold's test patients train in the other folds, so a sweep chooses on all
-        patients and its winner's outer figure is optimistic; ``python -m fusion.sweep`` corrects most of that. What `choose`
-        decides, each fold decides without its test patients: outer figures hold, and this inner one is optimistic.
+        patients and its winner's outer figure is optimistic; ``python -m fusion.sweep`` corrects most of that. What
+        `choose` decides, each fold decides without its test patients: outer figures hold, this inner one is optimistic.
 
     Raises:
         FusionError: what a user can mend, before any long work.
