@@ -14,6 +14,8 @@ from data_modules.readers.bounds import bounded_lines
 from fusion.contract import FusionError
 
 _ATTRIBUTE = re.compile(r'(?:^|;)\s*(gene_name|gene_id|gene)[ =]"?([^";]+)"?')
+_ENSEMBL = re.compile(r"(?:^|;)Name=([^;]+)")
+"""Where Ensembl's GFF3 has the symbol of a gene (``ID=gene:ENSG…;Name=TP53``)."""
 _GTF_COLUMNS = 9
 Place = tuple[str, int, int, str]
 """Contig without ``chr``, first and last base (1-based, inclusive), symbol."""
@@ -23,7 +25,8 @@ def read_gene_places(path: Path, *, key: str) -> list[Place]:
     """Genes on chromosomes 1 to 22, X, Y and MT, in the order of the file.
 
     Of a GTF or GFF3 records of every feature count, and those of one ``gene_id`` make one gene, whether the file has
-    a record for it or its exons alone; its symbol is ``gene_name``, else ``gene``, else the id. A symbol that several
+    a record for it or its exons alone; its symbol is ``gene_name``, else ``gene``, in
+    Ensembl's GFF3 ``Name``, else the id. A symbol that several
     ids share (``Y_RNA``) has several places. Of a BED (0-based start, symbol in the fourth column) the lines of one
     symbol on a contig, such as exons, make one gene.
 
@@ -79,7 +82,8 @@ def _gtf(cells: list[str]) -> tuple[str, Place]:
     told: dict[str, str] = {}
     for match in _ATTRIBUTE.finditer(cells[8]):
         told.setdefault(match[1], match[2].strip())
-    symbol = told.get("gene_name") or told.get("gene") or told.get("gene_id", "")
+    name = _ENSEMBL.search(cells[8]) if "gene_name" not in told and "ID=gene:" in cells[8] else None
+    symbol = told.get("gene_name") or told.get("gene") or (name[1] if name else told.get("gene_id", ""))
     return told.get("gene_id", symbol), (plain_contig(cells[0]), int(cells[3]), int(cells[4]), symbol)
 
 

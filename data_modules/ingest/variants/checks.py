@@ -10,7 +10,7 @@ from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
 from data_modules.ingest.variants.files.mended import TUMOURS
-from data_modules.ingest.variants.files.vcf import BUILDS, VcfFacts
+from data_modules.ingest.variants.files.vcf import VcfFacts
 from data_modules.ingest.variants.settings import GenotypeFilters, InputSettings, VcfFile
 
 _FORMAT: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -104,7 +104,8 @@ def file_problems(
             f"{where}: {name} mixes contig spellings ({pair}). Use one with `bcftools annotate --rename-chrs`."
         )
     if facts.build is not None and facts.build != build and chain is None:
-        why = "contig lengths" if any(facts.lengths.values()) else f"##reference={facts.reference}"
+        named = f"##reference={facts.reference}" if facts.reference else f"assembly={some(facts.assemblies)}"
+        why = "contig lengths" if any(facts.lengths.values()) else named
         problems.append(
             f"{where}: {name} is of build {facts.build} (by {why}) and cohort.build is {build}. "
             f"Set cohort.build, or lift the file over: {key}.inputs.chain takes a chain file from {facts.build} "
@@ -113,8 +114,7 @@ def file_problems(
     foreign = facts.foreign
     if foreign is not None:
         problems.append(
-            f"{where}: {name} is of another genome: {foreign}, a length of neither {' nor '.join(BUILDS)}. Align it to "
-            f"{build}, or lift it over before."
+            f"{where}: {name} is of another genome: {foreign}. Align it to {build}, or lift it over before."
         )
     declared = some(list(facts.info)) or "none"
     for problem in annotation.problems(facts):
@@ -127,9 +127,16 @@ def file_problems(
             "unknown."
         )
     problems += [f"{where}: {name} {problem}" for problem in _format_problems(facts.fields)]
-    if not any(plain_contig(contig) in CONTIGS for contig in facts.contigs):
-        seen = some(list(facts.contigs)) or "no records"
-        problems.append(f"{where}: {name} has no record on chromosomes 1 to 22, X, Y or MT ({seen}).")
+    elsewhere = {name: number for name, number in facts.contigs.items() if plain_contig(name) not in CONTIGS}
+    lost, seen = sum(elsewhere.values()), some(list(elsewhere)) or "no records"
+    rename = "Rename contigs with `bcftools annotate --rename-chrs`"
+    if lost == facts.records:
+        problems.append(f"{where}: {name} has no record on chromosomes 1 to 22, X, Y or MT ({seen}). {rename}.")
+    elif lost > filters.max_lost * facts.records:
+        problems.append(
+            f"{where}: {lost} of {facts.records} records of {name} are on no chromosome 1 to 22, X, Y or MT ({seen}). "
+            f"{rename}, or set {key}.filters.<origin>.max_lost above {filters.max_lost:g} to go on without them."
+        )
     elif not any(filters.passes(reasons) for reasons in facts.filters):
         problems.append(
             f"{where}: no record of {name} passes its filter; FILTER is {some(sorted(facts.filters))} and "
@@ -200,11 +207,11 @@ def spoken(facts: Sequence[VcfFacts]) -> list[str]:
 def _spelling(facts: VcfFacts) -> str:
     """How a file's records name chromosomes: ``chr``, ``plain`` or ``mixed``."""
     known = [contig for contig in facts.contigs if plain_contig(contig) in CONTIGS]
-    prefixed = {contig.startswith("chr") for contig in known}
+    prefixed = {contig[:3].lower() == "chr" for contig in known}
     return "mixed" if len(prefixed) > 1 else "chr" if prefixed == {True} else "plain"
 
 
 def _mixed_pair(facts: VcfFacts) -> str:
     known = [contig for contig in facts.contigs if plain_contig(contig) in CONTIGS]
-    first = next(contig for contig in known if contig.startswith("chr"))
-    return f"{first} and {next(contig for contig in known if not contig.startswith('chr'))}"
+    first = next(contig for contig in known if contig[:3].lower() == "chr")
+    return f"{first} and {next(contig for contig in known if contig[:3].lower() != 'chr')}"

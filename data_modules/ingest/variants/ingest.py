@@ -191,6 +191,7 @@ class VariantIngest:
         """Everything that changes the result."""
         return {
             "format": FORMAT,
+            "reader": "vcf 2",
             "build": self.build,
             "filters": {origin: asdict(self.filters[origin]) for origin in self.origins},
             "annotation": asdict(self.annotation),

@@ -88,6 +88,12 @@ def refuse_empty(qc: Mapping[str, Any], filters: Mapping[str, Any], origin: str,
             f"of this genome? Rename contigs with `bcftools annotate --rename-chrs`, or set {key}.max_lost above "
             f"{filters['max_lost']:g} to go on without them."
         )
+    unknown = sites.get("ambiguous_base", 0)
+    if unknown > filters["max_lost"] * max(sites["read"], 1):
+        raise FusionError(
+            f"{names}: {unknown} of {sites['read']} lines have alleles not made of A, C, G, T. Call variants against "
+            f"a genome without ambiguous bases, or set {key}.max_lost above {filters['max_lost']:g}."
+        )
     spoken_of = " ".join(spoken([VcfFacts(**file["facts"]) for file in files]))
     if not sites["kept_variants"]:
         told = some([f"{reason} {number}" for reason, number in sites.items() if number and reason != "read"], 8)
@@ -116,6 +122,9 @@ def said(qc: Mapping[str, Any], files: Sequence[File]) -> list[str]:
                 told.append(
                     f"{names}: found {total} {what}, left out {counts[reason]} because of {reason.replace('_', ' ')}."
                 )
+    odd = qc["sites"].get("ambiguous_base", 0)
+    if odd:
+        told.append(f"{names}: left out {odd} alleles that are not made of A, C, G and T.")
     return told
 
 

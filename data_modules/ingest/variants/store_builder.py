@@ -144,6 +144,9 @@ class StoreBuilder:
         if alt == "*" or not alt.isalpha():
             self.sites["star_allele" if alt == "*" else "symbolic_allele"] += 1
             return None
+        if ref == alt or ref.strip("ACGT") or alt.strip("ACGT"):  # N, R and such say that the base is not known
+            self.sites["no_alternate_allele" if ref == alt else "ambiguous_base"] += 1
+            return None
         name, position = plain_contig(contig) if lifted else contig.removeprefix("chr"), int(place)
         if name == "M":
             name = "MT"

@@ -12,10 +12,12 @@ import numpy as np
 from data_modules.cohort.known import known_ids
 from data_modules.errors import some
 from data_modules.ingest.variants.ingest import ORIGINS, Origin
+from data_modules.ingest.variants.store import VariantStore
 from data_modules.modalities.base import BaseModality
 from data_modules.modalities.quality import store_quality
 from data_modules.modalities.selected import choose, features_of, ranking_of
 from data_modules.modalities.variants.called import uncalled
+from data_modules.modalities.variants.concordance import same_genomes
 from data_modules.modalities.variants.features import VariantTable
 from data_modules.modalities.variants.fitted import STATE_VERSION, FittedVariants
 from data_modules.modalities.variants.match import match_variants
@@ -158,6 +160,7 @@ class StoredVariants(BaseModality):
         for origin, folder in self.ingest.folders.items():
             part = store_quality(folder, origin)
             said = left_out(self.ingest.samples(origin), self._owners(origin), known_ids(self.source), key=self.key)
+            said += same_genomes(VariantStore.open(folder), self._owners(origin), key=self.key)
             found.append(replace(part, said=(*part.said, *self.ingest.said(origin), *said)))
         return found
 

@@ -16,6 +16,10 @@ _ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})|%([0-9A-Fa-f]{2})")
 _SEVERAL = re.compile(r"[;,&|]")
 
 
+_BRACKETS = re.compile(r"\([^()]*\)")
+"""In which older ANNOVAR writes where a splice site is: transcripts, comma between them."""
+
+
 _NUMBER = re.compile(r"(?<![\d.])-?\d+(?:\.\d+)?(?:[eE]-?\d+)?")
 
 
@@ -79,8 +83,9 @@ def given(value: str | None) -> str | None:
 
 @lru_cache(maxsize=1 << 16)
 def symbols(value: str | None) -> str | None:
-    """Gene symbols, each once, ``;`` between them."""
+    """Gene symbols, each once, ``;`` between them; of ``TP53(NM_1:exon5:c.3-1G>A,…)`` TP53 alone."""
     if value is None:
         return None
+    value = _BRACKETS.sub("", value)
     names = [name.partition("(")[0].strip() for name in _SEVERAL.split(value)]
     return ";".join(dict.fromkeys(name for name in names if name not in ("", "NONE", "."))) or None

@@ -6,7 +6,7 @@ the worst class of all. Which fields an entry has stands in the header's Descrip
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from data_modules.ingest.variants.annotation.records import SCORES, UNANNOTATED, Annotation, decode, score_of, symbols
@@ -71,10 +71,9 @@ class TranscriptReader:
             return [UNANNOTATED] * len(alts)
         transcripts = [self._transcript(entry.split("|")) for entry in text.split(",")]
         of_allele: list[list[Transcript]] = [[] for _ in alts]
-        numbers = allele_numbers(ref, alts)
+        numbers = allele_numbers(ref, alts, {one.allele for one in transcripts if not one.number})
         for one in transcripts:
-            # SnpEff's cancer mode writes "G-C" for G against a C of the normal.
-            at = one.number - 1 if one.number else numbers.get(one.allele, numbers.get(one.allele.partition("-")[0]))
+            at = one.number - 1 if one.number else numbers.get(one.allele)
             if at is None and len(alts) == 1:
                 at = 0
             if at is None or not 0 <= at < len(alts):
@@ -105,27 +104,38 @@ class TranscriptReader:
         )
 
 
-def allele_numbers(ref: str, alts: Sequence[str]) -> dict[str, int]:
-    """How annotators may spell an alternate allele → its place among `alts`.
+def allele_numbers(ref: str, alts: Sequence[str], used: Collection[str]) -> dict[str, int]:
+    """How an annotator spelt alternate alleles → their places among `alts`.
 
-    As it stands; as VEP trims it (where all but ``*`` share the first base of the reference, that base is cut off and
-    ``-`` stands for nothing); and trimmed on its own, as ``--minimal`` does. A spelling that fits two alleles is none.
+    As they stand; as VEP trims them (where all but ``*`` share the first base of the reference, that base is cut off
+    and ``-`` stands for nothing); or trimmed each on its own, as ``--minimal`` does. Of ``AA`` → ``A``, ``AAA`` the
+    word ``A`` is the first as it stands and the second trimmed: the spelling counts that has all the words of a line,
+    and a word of which such spellings say different things is none.
+
+    Args:
+        ref: of the line.
+        alts: of the line.
+        used: how its entries name alleles; SnpEff's cancer mode writes ``G-C`` for G against a C of the normal.
     """
-    found: dict[str, int] = {}
     real = [alt for alt in alts if alt != "*" and alt[:1].isalpha()]
     shared = len({len(ref), *map(len, real)}) > 1 and all(alt[:1] == ref[:1] for alt in real)
-    spellings = [
-        {alt: at for at, alt in enumerate(alts)},
-        {(alt[1:] or "-"): at for at, alt in enumerate(alts) if shared and alt in real},
-    ]
     own: dict[str, int] = {}
     for at, alt in enumerate(alts):
         if alt in real:
             short = _own(ref, alt)
             own[short] = -1 if short in own else at
-    spellings.append({short: at for short, at in own.items() if at >= 0})
-    for more in spellings:
-        found = more | found
+    spellings = [
+        {alt: at for at, alt in enumerate(alts)},
+        {(alt[1:] or "-"): at for at, alt in enumerate(alts) if shared and alt in real},
+        {short: at for short, at in own.items() if at >= 0},
+    ]
+    words = {word: word if any(word in one for one in spellings) else word.partition("-")[0] for word in used}
+    fitting = [one for one in spellings if all(word in one for word in words.values())]
+    found: dict[str, int] = {}
+    for given, word in words.items():
+        places = {one[word] for one in fitting} if fitting else {one[word] for one in spellings if word in one}
+        if len(places) == 1:
+            found[given] = places.pop()
     return found
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from data_modules.readers.bounds import bounded_lines, lines_of_blocks
@@ -36,6 +36,11 @@ _BUILD_NAMES = {
     "GRCh37": re.compile(r"grch37|hg19|b37|v37|hs37", re.IGNORECASE),
     "GRCh38": re.compile(r"grch38|hg38|hs38", re.IGNORECASE),
 }
+_FOREIGN_NAMES = re.compile(
+    r"(?<![a-z0-9])(mm\d{1,2}|mus_musculus|grcm\d+|rn\d|grcr\d|canfam|chm13|t2t|hg1[678]|ncbi3[456]|grcz\d|danrer|susscr)",
+    re.IGNORECASE,
+)
+"""Genomes of mice, rats, dogs, pigs, fish; and human ones that are not read: CHM13, NCBI 34 to 36."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,7 @@ class VcfFacts:
         samples: in the order of the columns.
         lengths: contig → length in bases from the header, None where the header gives none.
         reference: the ``##reference`` line's value.
+        assemblies: what ``##contig`` lines call the genome.
         info: INFO keys that the header declares → ``Number,Type``.
         fields: FORMAT keys that the header declares → ``Number,Type``.
         layouts: INFO key → its Description, of keys whose values are several fields with ``|`` between them.
@@ -72,6 +78,7 @@ class VcfFacts:
     samples: tuple[str, ...] = ()
     lengths: dict[str, int | None] = field(default_factory=dict)
     reference: str | None = None
+    assemblies: tuple[str, ...] = ()
     info: dict[str, str] = field(default_factory=dict)
     fields: dict[str, str] = field(default_factory=dict)
     layouts: dict[str, str] = field(default_factory=dict)
@@ -92,13 +99,24 @@ class VcfFacts:
 
     @property
     def foreign(self) -> str | None:
-        """A chromosome whose declared length no build has that is read, where that is so of all: mouse, CHM13."""
+        """What tells that a file is of another genome (mouse, CHM13), None where nothing does.
+
+        The lengths of chromosomes, where no build that is read has any of them; else the genome's name.
+        """
         known = {length for lengths in LENGTHS.values() for length in lengths}
         main = {name: length for name, length in self.lengths.items() if length and _MAIN.fullmatch(name)}
-        if not main or any(length in known for length in main.values()):
+        if any(length in known for length in main.values()):
             return None
-        name, length = next(iter(main.items()))
-        return f"{name} has {length} bases"
+        if main:
+            name, length = next(iter(main.items()))
+            return f"{name} has {length} bases, a length of neither {' nor '.join(BUILDS)}"
+        strange = [name for name in self._names if _FOREIGN_NAMES.search(name) and not _builds_of(name)]
+        return f"its header says {strange[0]}" if strange else None
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What the header calls the genome: a file's name, without its folders."""
+        return (*([PurePosixPath(self.reference).name] if self.reference else []), *self.assemblies)
 
     @property
     def undeclared(self) -> tuple[str, ...]:
@@ -108,14 +126,19 @@ class VcfFacts:
 
     @property
     def build(self) -> str | None:
-        """GRCh37 or GRCh38 by contig lengths, else by ``##reference``, else None."""
+        """GRCh37 or GRCh38 by contig lengths, else by ``##reference`` and the assembly of contigs, else None."""
         told = {length for name, length in self.lengths.items() if length and len(name) < 6}
         votes = {build: len(told & set(lengths)) for build, lengths in LENGTHS.items()}
         best = max(BUILDS, key=lambda build: votes[build])
         if votes[best]:
             return best
-        named = [build for build, name in _BUILD_NAMES.items() if self.reference and name.search(self.reference)]
-        return named[0] if len(named) == 1 else None
+        named = set(_builds_of(self.reference or "")).union(*map(_builds_of, self.assemblies))
+        return named.pop() if len(named) == 1 else None
+
+
+def _builds_of(name: str) -> list[str]:
+    """Builds that a name holds."""
+    return [build for build, pattern in _BUILD_NAMES.items() if pattern.search(name)]
 
 
 def compression_of(path: Path) -> Compression:

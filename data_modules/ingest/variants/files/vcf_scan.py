@@ -22,7 +22,10 @@ _POLYPLOID = re.compile(rb"\t(\d+(?:[/|]\d+){2,})")
 _UNPHASED = bytes.maketrans(b"|", b"/")
 _ZERO_FIRST = re.compile(rb"0[/|]\d+[/|]\d+$")
 
-_FACTS_VERSION = 4
+_BEYOND = {number: (b"/%d" % (number + 1), b"|%d" % (number + 1)) for number in range(9)}
+"""How many alternate alleles a line has → what its genotypes cannot hold: the next number after a separator."""
+
+_FACTS_VERSION = 5
 
 
 def read_facts(path: Path, *, cache: Path) -> VcfFacts:
@@ -31,7 +34,7 @@ def read_facts(path: Path, *, cache: Path) -> VcfFacts:
     try:
         content = json.loads(note.read_text(encoding="utf-8"))
         if content.pop("version") == _FACTS_VERSION:
-            tuples = {key: tuple(content[key]) for key in ("samples", "tumours", "normals")}
+            tuples = {key: tuple(content[key]) for key in ("samples", "tumours", "normals", "assemblies")}
             return VcfFacts(**{**content, **tuples, "path": str(path)})
     except (OSError, ValueError, KeyError, TypeError):
         pass  # absent, damaged or of another version: scan again
@@ -53,6 +56,7 @@ def scan(path: Path) -> VcfFacts:
         samples=tuple(reading.samples),
         lengths=reading.lengths,
         reference=reading.reference,
+        assemblies=tuple(reading.assemblies),
         info=reading.info,
         fields=reading.fields,
         layouts=reading.layouts,
@@ -108,6 +112,7 @@ class _Reading:
     samples: list[str] = field(default_factory=list)
     lengths: dict[str, int | None] = field(default_factory=dict)
     reference: str | None = None
+    assemblies: dict[str, None] = field(default_factory=dict)
     info: dict[str, str] = field(default_factory=dict)
     fields: dict[str, str] = field(default_factory=dict)
     layouts: dict[str, str] = field(default_factory=dict)
@@ -131,7 +136,9 @@ class _Reading:
             if self.line == 1 and text.startswith("\ufeff"):
                 self.marked, text = True, text[1:]
             if self.line == 1 and not text.startswith("##fileformat=VCF"):
-                return f"has no VCF header: its first line is {text[:40]!r} instead of ##fileformat=VCFv4.x"
+                is_one = text.startswith(("##", "#CHROM"))
+                mend = ". Put that line first, as the specification asks" if is_one else ""
+                return f"has no VCF header: its first line is {text[:40]!r} instead of ##fileformat=VCFv4.x{mend}"
             if text.startswith("#CHROM"):
                 columns = text.split("\t")
                 if len(columns) < 8 and len(text.split()) >= 8:
@@ -158,6 +165,8 @@ class _Reading:
         name = facts.get("ID", "")
         if key == "contig":
             length = facts.get("length", "")
+            if facts.get("assembly"):
+                self.assemblies[facts["assembly"].strip('"')] = None
             self.lengths[name] = int(length) if length.isdigit() else None
             return
         (self.info if key == "INFO" else self.fields)[name] = f"{facts.get('Number', '')},{facts.get('Type', '')}"
@@ -200,6 +209,11 @@ class _Reading:
             self.formats[layout] = self.formats.get(layout, 0) + 1
             if not (bases.isupper() and alts.isupper()):
                 self.lower_case += upper(bases) != bases or upper(alts) != alts
+            beyond = _BEYOND.get(alts.count(b",") + (alts != b"."), ())
+            if any(allele in calls for allele in beyond):
+                problem = self._no_such_allele(calls, alts, f"{name}:{position}")
+                if problem is not None:
+                    return problem
             # Without its digits a call of three alleles has two separators side by side: quicker than a pattern.
             bare = calls.translate(_UNPHASED, b"0123456789")
             if b"//" in bare:
@@ -231,6 +245,18 @@ class _Reading:
                 "with `bcftools norm -m -any`"
             )
         self.without_genotypes += 1
+        return None
+
+    def _no_such_allele(self, calls: bytes, alts: bytes, place: str) -> str | None:
+        """A genotype that names an allele which its line has not; other fields may look like one."""
+        number = 0 if alts == b"." else alts.count(b",") + 1
+        for sample, call in zip(self.samples, calls.split(b"\t"), strict=True):
+            genotype = call.partition(b":")[0].strip()
+            if any(one.isdigit() and int(one) > number for one in genotype.translate(_UNPHASED).split(b"/")):
+                return (
+                    f"has a genotype of an allele that its line has not: line {self.line}, {place}, sample {sample}, "
+                    f"{genotype.decode()} with {number} alternate alleles"
+                )
         return None
 
     def _polyploid(self, calls: bytes, place: str) -> str | None:

@@ -213,7 +213,15 @@ def _recoding(build: str) -> dict[str, str]:
     """Every spelling of a contig → the one of Hail's reference genome."""
     prefix = "chr" if build == "GRCh38" else ""
     mitochondrion = "chrM" if build == "GRCh38" else "MT"
-    names = {str(number): str(number) for number in range(1, 23)} | {"X": "X", "Y": "Y", "23": "X", "24": "Y"}
-    spelled = {f"{before}{name}": f"{prefix}{target}" for name, target in names.items() for before in ("", "chr")}
-    spelled |= {f"{before}{name}": mitochondrion for name in ("M", "MT", "25") for before in ("", "chr")}
+    names = {str(number): str(number) for number in range(1, 23)} | {
+        "X": "X",
+        "Y": "Y",
+        "23": "X",
+        "24": "Y",
+        "x": "X",
+        "y": "Y",
+    }
+    before = ("", "chr", "Chr", "CHR")
+    spelled = {f"{chromosome}{name}": f"{prefix}{target}" for name, target in names.items() for chromosome in before}
+    spelled |= {f"{chromosome}{name}": mitochondrion for name in ("M", "MT", "25", "m", "mt") for chromosome in before}
     return {name: target for name, target in spelled.items() if name != target}

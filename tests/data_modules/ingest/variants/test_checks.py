@@ -130,6 +130,61 @@ def test_wrong_build_by_lengths_and_by_reference(tmp_path: Path) -> None:
     assert problems(tmp_path, bare + LINE.replace("chr1", "1"), build="GRCh37") == []
 
 
+def test_another_genome_by_lengths(tmp_path: Path) -> None:
+    """The first chromosomes of GRCm38 (mouse) and of T2T-CHM13."""
+    for length in (195471971, 248387328):
+        text = HEADER.replace("248956422", str(length)).replace("242193529", str(length - 1)) + COLUMNS + LINE
+        (one,) = problems(tmp_path, text)
+        assert f"is of another genome: chr1 has {length} bases, a length of neither GRCh37 nor GRCh38" in one
+        assert "Align it to GRCh38" in one
+    short = HEADER.replace("248956422", "1000")  # of a simulation; the other chromosome tells the build
+    assert problems(tmp_path, short + COLUMNS + LINE) == []
+
+
+OTHERS = [
+    "##reference=file:///d/mm10.fa", "##reference=chm13v2.0.fa.gz", "##contig=<ID=chr1,assembly=GRCm39>",
+    "##contig=<ID=chr1,assembly=hg18>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", OTHERS)
+def test_another_genome_by_its_name(tmp_path: Path, told: str) -> None:
+    bare = "##fileformat=VCFv4.2\n" + told + "\n" + GT + COLUMNS + LINE
+    (one,) = problems(tmp_path, bare)
+    assert "is of another genome: its header says" in one
+
+
+@pytest.mark.parametrize("told", ["##reference=file:///mm10_project/GRCh38.fa", "##reference=hs38DH.fa",
+                                  "##contig=<ID=chr1,assembly=hg38>", "##reference=genome.fa"])  # fmt: skip
+def test_names_that_are_of_no_other_genome(tmp_path: Path, told: str) -> None:
+    assert problems(tmp_path, "##fileformat=VCFv4.2\n" + told + "\n" + GT + COLUMNS + LINE) == []
+
+
+def test_wrong_build_by_the_assembly_of_contigs(tmp_path: Path) -> None:
+    (one,) = problems(tmp_path, "##fileformat=VCFv4.2\n##contig=<ID=chr1,assembly=b37>\n" + GT + COLUMNS + LINE)
+    assert "is of build GRCh37 (by assembly=b37)" in one
+
+
+def test_most_records_on_no_chromosome(tmp_path: Path) -> None:
+    """Of each file by itself: others do not make up for it."""
+    decoys = "".join(LINE.replace("chr1", f"chrUn_{number}") for number in range(2))
+    (one,) = problems(tmp_path, HEADER + COLUMNS + LINE + decoys)
+    assert "2 of 3 records of calls.vcf are on no chromosome 1 to 22, X, Y or MT (chrUn_0, chrUn_1)" in one
+    assert "max_lost above 0.5" in one
+    assert problems(tmp_path, HEADER + COLUMNS + LINE + LINE.replace("chr1", "chrUn_0")) == []
+
+
+def test_a_genotype_of_an_allele_that_is_not_there(tmp_path: Path) -> None:
+    (one,) = problems(tmp_path, HEADER + COLUMNS + LINE.replace("0/1\t0/0", "0/0\t0|2"))
+    assert "line 7, chr1:100, sample b, 0|2 with 1 alternate alleles" in one
+    (one,) = problems(tmp_path, HEADER + COLUMNS + LINE.replace("\tC\t", "\t.\t"))
+    assert "sample a, 0/1 with 0 alternate alleles" in one
+    sound = LINE.replace("\tC\t", "\tC,G\t").replace("0/1\t0/0", "0/2\t1/2")
+    assert problems(tmp_path, HEADER + COLUMNS + sound) == []
+    other = LINE.replace("GT\t0/1\t0/0", "GT:NOTE\t0/1:3/2\t0/0:1|2")
+    assert problems(tmp_path, HEADER + COLUMNS + other) == [], "another field looks like one"
+
+
 def test_no_build(tmp_path: Path) -> None:
     (one,) = problems(tmp_path, HEADER + COLUMNS + LINE, build=None)
     assert one.startswith("cohort.build=None is no genome build. Set it to one of GRCh37, GRCh38")
@@ -148,6 +203,8 @@ def test_nothing_passes_the_filter(tmp_path: Path) -> None:
 def test_no_usable_record(tmp_path: Path) -> None:
     (one,) = problems(tmp_path, HEADER + COLUMNS)
     assert "has no record on chromosomes 1 to 22" in one
+    (one,) = problems(tmp_path, HEADER + COLUMNS + LINE.replace("chr1", "NC_000001.11"))
+    assert "X, Y or MT (NC_000001.11). Rename contigs with `bcftools annotate --rename-chrs`" in one
 
 
 def test_mutect_ploidy_is_read_and_higher_ploidy_refused(tmp_path: Path) -> None:

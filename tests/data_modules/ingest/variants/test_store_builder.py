@@ -13,7 +13,7 @@ from data_modules.ingest.variants.files.bundle import groups
 from data_modules.ingest.variants.files.chain import write_chain
 from data_modules.ingest.variants.files.reference import Reference
 from data_modules.ingest.variants.qc import draw, sample_table
-from data_modules.ingest.variants.results import write_results
+from data_modules.ingest.variants.results import refuse_empty, said, write_results
 from data_modules.ingest.variants.store import MISSING, NOT_LISTED, VariantStore, write_store
 from data_modules.ingest.variants.store_builder import Source, StoreBuilder, source_of
 from fusion.contract import FusionError
@@ -59,11 +59,13 @@ def test_reasons_for_sites() -> None:
         row(40, "1,1", alts="C,G"),
     ]
     lines += [["chrUn_1", *row(50, "1")[1:]]]
+    lines += [row(60, "1,1,1", alts="A,R,N"), row(70, "1", least="chr1:70:N:C")]
     builder.add(lines, sources, {}, lifted=True)
     found = {name: number for name, number in builder.sites.items() if number}
     assert found == {
-        "listed": 5, "filter": 1, "star_allele": 1, "symbolic_allele": 1, "lift_unmapped": 1, "other_contig": 1,
-        "multi_allelic_split": 2,
+        "listed": 7, "no_alternate_allele": 1, "ambiguous_base": 3,
+        "filter": 1, "star_allele": 1, "symbolic_allele": 1, "lift_unmapped": 1, "other_contig": 1,
+        "multi_allelic_split": 3,
     }  # fmt: skip
 
 
@@ -185,3 +187,12 @@ def test_which_files_are_read_together() -> None:
     large = [file(name, name, records=20_000_000) for name in "abcde"]
     assert names(large[:4]) == ["a", "b", "c", "d"] and names(large) == ["abcde"]
     assert names([*few, file("f", "F", gq="1,Float")]) == ["acb", "f"], "the first one's header would misread the other"
+
+
+def test_most_lines_with_ambiguous_bases_are_refused_and_few_said(tmp_path: Path) -> None:
+    qc = {"sites": {"read": 4, "ambiguous_base": 3, "kept_variants": 1}, "genotypes": {}}
+    files = [{"name": "a.vcf", "facts": {"path": "a.vcf", "compression": "plain"}}]
+    with pytest.raises(FusionError, match=r"a\.vcf: 3 of 4 lines have alleles not made of A, C, G, T"):
+        refuse_empty(qc, {"max_lost": 0.5}, "somatic", files)
+    refuse_empty(qc, {"max_lost": 0.8}, "somatic", files)
+    assert said(qc, files) == ["a.vcf: left out 3 alleles that are not made of A, C, G and T."]

@@ -61,6 +61,13 @@ def test_exonic_and_splicing_is_splicing_and_the_gene_is_named_once() -> None:
     assert (one.gene, one.consequence) == ("TP53", "splicing")
 
 
+def test_splice_sites_as_older_annovar_writes_them() -> None:
+    """Transcripts in brackets after the gene, comma between them, are no genes."""
+    cell = "TP53(NM_000546:exon5:c.376-1G>A,NM_001126112:exon5:c.376-1G>A),WRAP53"
+    (one,) = annovar_annotations(block("splicing", cell), ["T"], "refGene") or []
+    assert (one.gene, one.consequence) == ("TP53;WRAP53", "splicing")
+
+
 def test_between_genes_no_gene_is_hit() -> None:
     (one,) = annovar_annotations(block("intergenic", "A1BG\\x3bA2M"), ["T"], "refGene") or []
     assert (one.gene, one.consequence) == (None, "intergenic")

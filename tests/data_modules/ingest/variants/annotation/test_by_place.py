@@ -125,6 +125,18 @@ def test_genes_of_a_gff3_and_genes_without_a_symbol(tmp_path: Path) -> None:
     assert read_gene_places(path, key="k") == [("1", 5, 9, "A"), ("1", 30, 40, "ENSG2")]
 
 
+def test_genes_of_ensembls_gff3(tmp_path: Path) -> None:
+    """The symbol is the gene's Name; transcripts and exons name others."""
+    path = tmp_path / "genes.gff3"
+    path.write_text(
+        "17\thavana\tgene\t5\t90\t.\t-\t.\tID=gene:ENSG1;Name=TP53;biotype=protein_coding;gene_id=ENSG1\n"
+        "17\thavana\tmRNA\t5\t80\t.\t-\t.\tID=transcript:ENST1;Parent=gene:ENSG1;Name=TP53-201\n"
+        "17\thavana\texon\t5\t9\t.\t-\t.\tParent=transcript:ENST1;Name=ENSE1;exon_id=ENSE1\n"
+        "17\thavana\tgene\t200\t290\t.\t-\t.\tID=gene:ENSG2;biotype=lncRNA;gene_id=ENSG2\n"
+    )
+    assert read_gene_places(path, key="k") == [("17", 5, 90, "TP53"), ("17", 200, 290, "ENSG2")]
+
+
 def test_gene_files_that_cannot_be_used(tmp_path: Path) -> None:
     path = tmp_path / "genes.bed"
     for text, message in (

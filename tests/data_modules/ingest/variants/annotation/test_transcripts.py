@@ -65,11 +65,21 @@ def test_between_genes_no_gene_is_hit() -> None:
         ("ATT", ["ATTT", "*", "A"], ["TTT", "*", "-"]),
         ("CA", ["C", "TA"], ["C", "TA"]),  # they share none: as they stand
         ("GAA", ["GA", "G"], ["A", "-"]),
+        ("AA", ["A", "AAA"], ["A", "AAA"]),  # as they stand: A is the first
+        ("AA", ["A", "AAA"], ["-", "AA"]),  # without the base that all share
+        ("AA", ["A", "AAA"], ["-", "A"]),  # each trimmed on its own: A is the second
     ],
 )
 def test_alleles_as_vep_spells_them(ref: str, alts: list[str], spelled: list[str]) -> None:
-    numbers = allele_numbers(ref, alts)
+    numbers = allele_numbers(ref, alts, set(spelled))
     assert [numbers[name] for name in spelled] == list(range(len(alts)))
+
+
+def test_a_word_that_two_spellings_read_otherwise_is_none() -> None:
+    assert allele_numbers("AA", ["A", "AAA"], {"A"}) == {}
+    assert READ(vep("A|stop_gained||TP53|||||||"), "AA", ["A", "AAA"]) is None
+    notes = READ(vep("A|stop_gained||TP53|||||||", "-|intron_variant||TP53|||||||"), "AA", ["A", "AAA"]) or []
+    assert [note.consequence for note in notes] == ["intronic", "stopgain"]
 
 
 def test_each_allele_gets_its_entries_and_strangers_are_not_guessed() -> None:

@@ -69,6 +69,8 @@ def write(folder: Path) -> None:
     plain("half_mutect.vcf", vcf([["0/1/1:30"], ["./1:30"]], ["half_mutect"]))
     lower = (("chr1", 1000, "a", "c"), ("chr2", 2000, "aTt", "a"))
     plain("lower.vcf", vcf(usual, ["lower"], sites=lower))
+    (folder / "title.vcf").write_text(vcf(usual, ["title"]).replace("chr", "Chr"))
+    (folder / "capital.vcf").write_text(vcf(usual, ["capital"]).replace("chr", "CHR"))
     every = (SITES[0], ("chr1", 1500, "G", "."), SITES[1], ("chr2", 2500, "G", "<NON_REF>"))
     plain("genome.vcf", vcf([["0/1:30"], ["0/0:30"], ["1/1:30"], ["0/0:30"]], ["genome"], sites=every))
     plain("undeclared.vcf", vcf([["0/1:3"], ["1/1:30"]], ["undeclared"], head=GT))
@@ -94,7 +96,10 @@ def write(folder: Path) -> None:
 
 
 EXPECTED: dict[str, dict[str, int]] = {
-    **{name: {A: 1, B: 2} for name in ("text", "blocks", "packed", "returns", "marked", "lower", "genome", "varscan")},
+    **{
+        name: {A: 1, B: 2}
+        for name in ("text", "blocks", "packed", "returns", "marked", "lower", "genome", "varscan", "title", "capital")
+    },
     "half": {A: 1, B: 1},
     "half_reference": {A: MISSING, B: MISSING},
     "half_mutect": {A: 2, B: 1},
