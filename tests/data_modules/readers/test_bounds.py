@@ -119,6 +119,16 @@ def test_a_workbook_of_a_hundred_megabytes(tmp_path: Path) -> None:
         read_text_table(path)
 
 
+def test_a_small_workbook_is_read_however_well_it_packs(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "x.xlsx",
+        lambda xml: xml.replace(b"</sheetData>", b"<!--" + b" " * 2_000_000 + b"--></sheetData>"),
+    )
+    with zipfile.ZipFile(path) as archive:
+        assert sum(part.file_size for part in archive.infolist()) > 100 * path.stat().st_size
+    assert read_text_table(path).frame.to_numpy().tolist() == [["P1", "1"]]
+
+
 @pytest.mark.parametrize("where", ["A5:XFD1048576", "$B$5:$xfd$1048576"])
 def test_a_workbook_of_kilobytes_whose_merged_cells_are_billions(tmp_path: Path, where: str) -> None:
     path = workbook(tmp_path / "x.xlsx", merge(where))
