@@ -69,6 +69,18 @@ def test_l1_keeps_what_enters_first():
         assert set(chosen) <= set(entered)
 
 
+def test_the_path_starts_where_the_first_enters_also_where_one_class_is_rare(monkeypatch):
+    """Twelve of 120 respond: classes weigh alike, so the start depends on which of them is the rare one."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(120) < 12).astype(np.int64)
+    scaled = standardised(rng.normal(size=(120, 20)))
+    for labels in (y, 1 - y):
+        for factor, entered in ((0.97, 0), (1.03, 1)):
+            monkeypatch.setattr(methods, "_PATH", [factor])
+            ranks = methods.lasso_path(scaled, labels, np.arange(20), keep=20, seed=0, tolerance=1e-6)
+            assert (ranks < 3).sum() == entered
+
+
 def test_nothing_enters_below_the_start_of_the_path():
     """The bound that the path starts from is where scikit-learn's first coefficient leaves zero."""
     X, y = carriers()

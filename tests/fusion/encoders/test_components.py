@@ -51,6 +51,7 @@ def test_more_components_than_patients_or_features() -> None:
     few = PrincipalComponents(6, components=5, clip=2.0)
     few.fit(correlated(3, 6))
     assert torch.isfinite(few(correlated(3, 6))).all()
+    assert not few.basis[:, 3:].any(), "three patients have no more than three"
     assert PrincipalComponents(2, components=5, clip=2.0)(torch.ones(1, 2)).shape == (1, 2)
     constant = PrincipalComponents(2, components=2, clip=2.0)
     constant.fit(torch.ones(5, 2))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
@@ -150,6 +151,14 @@ def test_csv_is_one_long_table_with_its_stamp(tmp_path: Path) -> None:
     assert first[1]["val_auroc"] == ""
     assert next(row for row in rows if row["group"] == "arms/fusion/auroc")["high"] == "0.9"
     assert "simulated: true" in (tmp_path / "logs" / "hparams.yaml").read_text()
+
+
+def test_settings_that_follow_others_are_logged_as_values(tmp_path: Path) -> None:
+    config = configuration("csv")
+    config.folds = {"seed": "${seed}"}
+    log_all(config, tmp_path)
+    logged = yaml.safe_load((tmp_path / "logs" / "hparams.yaml").read_text())
+    assert logged["folds"] == {"seed": 7}
 
 
 def test_none_writes_nothing(tmp_path: Path) -> None:

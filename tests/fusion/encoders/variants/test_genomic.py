@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fusion.contract import FeatureSpec, FusionError, ModalityBatch, ModalitySpec
 from fusion.encoders.base import Encoder
 from fusion.encoders.tables.snn import SelfNormalisingEncoder
+from fusion.encoders.variants.features import VariantEncoder
 from fusion.encoders.variants.gene_graph import GeneGraphEncoder
 from fusion.encoders.variants.pathway import PathwayEncoder
 from fusion.encoders.variants.variant_transformer import VariantTransformer
@@ -127,6 +128,16 @@ def test_selu_network_by_hand() -> None:
     hidden = scale * 1.0 + scale * alpha * (math.exp(-2) - 1)  # of 1 and of −5, cut at −2
     expected = scale * alpha * (math.exp(hidden) - 1) if hidden < 0 else scale * hidden
     assert encoder(batch_of(torch.tensor([[1.0, -5.0]]))).summary.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_gene_tokens_begin_small() -> None:
+    """Uniform within ±1/√width, as a linear layer's weights: all of them, up to its ends."""
+    features = tuple(burden(f"G{number}") for number in range(40))
+    torch.manual_seed(0)
+    encoder = VariantEncoder(ModalitySpec(name="variants", kind="variants", features=features), width=64)
+    for weights in (encoder.W.detach(), encoder.E.detach()):
+        assert 0.12 < float(weights.abs().max()) <= 0.125
+        assert abs(float(weights.std()) - 0.125 / 3**0.5) < 0.003
 
 
 def test_activations_normalise_themselves() -> None:
