@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 Time = Literal["baseline", "post_baseline", "outcome"]
 Kind = Literal["number", "category", "ordered"]
+Reduce = Literal["first", "last", "min", "max", "mean", "count"]
+"""How several rows of a patient become one."""
 
+_ROWS = ("reduce", "order", "until")
 _FORMAT = tuple(one.name for one in fields(TableFormat))
 
 MISSING = (
@@ -38,6 +41,7 @@ class Column:
         unit: of numbers.
         label: for reports.
         missing: values that mean nothing is known, beside `MISSING`.
+        reduce: how a patient's rows become one; None takes the table's.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Column:
     label: str
     missing: tuple[str, ...] = ()
     given: bool = True
+    reduce: Reduce | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,9 @@ class TableSpec:
         id_pattern: regular expression whose first group is the patient id, for barcodes of samples.
         columns: by name.
         skip_rows: lines under the header that hold no patient, by number (in a plain file 2 is the first).
+        reduce: how several rows of a patient become one, where a column declares nothing else.
+        order: column by which a patient's rows follow one another.
+        until: up to where in `order` rows are of baseline: a number, a date, or the column of each patient's own.
         format: how the file is written, where that is declared: separator, decimal, encoding, sheet.
     """
 
@@ -72,6 +80,9 @@ class TableSpec:
     id_pattern: str | None = None
     columns: Mapping[str, Column]
     skip_rows: tuple[int, ...] = ()
+    reduce: Reduce | None = None
+    order: str | None = None
+    until: str | None = None
     format: TableFormat = field(default_factory=TableFormat)
 
     @property
@@ -106,7 +117,7 @@ def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
     config = dict(config)
     columns = config.pop("columns", None) or {}
     form = {name: config.pop(name, None) for name in _FORMAT}
-    problems = [*_unknown(key, config, {"file", "reader", "id", "id_pattern", "skip_rows", *_FORMAT})]
+    problems = [*_unknown(key, config, {"file", "reader", "id", "id_pattern", "skip_rows", *_ROWS, *_FORMAT})]
     written = TableFormat(**form)
     problems += [
         Problem(what=what.partition(". ")[0], remedy=what.partition(". ")[2].rstrip("."))
@@ -114,7 +125,10 @@ def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
     ]
     if bool(config.get("file")) == bool(config.get("reader")):
         problems.append(Problem(what=f"{key} needs either file or reader", remedy=f"Set {key}.file"))
+    problems += _rows_problems(key, config, columns)
     config.setdefault("id", "patient_id")
+    if config.get("until") is not None:
+        config["until"] = str(config["until"])
     declared: dict[str, Column] = {}
     for header, facts in columns.items():
         column, wrong = _column(f"{key}.columns.{header}", str(header), facts or {})
@@ -127,9 +141,39 @@ def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
     return TableSpec(name=name, columns=declared, format=written, skip_rows=skipped, **config)
 
 
+def _rows_problems(key: str, config: Mapping[str, Any], columns: Mapping[str, Any]) -> list[Problem]:
+    """What the declaration of several rows a patient lacks."""
+    rules = {str(config.get("reduce")), *(str((facts or {}).get("reduce")) for facts in columns.values())}
+    possible = [name for name in get_args(Reduce) if name != "count"]  # which makes another column of each
+    problems = []
+    if config.get("reduce") not in (None, *possible):
+        remedy = f"Set it to one of {', '.join(possible)}"
+        problems.append(Problem(what=f"{key}.reduce is {config['reduce']!r}", remedy=remedy))
+    if rules & {"first", "last"} and config.get("order") is None:
+        what = f"{key} takes the {' and '.join(sorted(rules & {'first', 'last'}))} of a patient's rows"
+        problems.append(Problem(what=what, remedy=f"Set {key}.order to the column that says which comes first"))
+    if config.get("order") is not None and config.get("until") is None:
+        what = f"{key} has an order, and does not say which rows are of baseline"
+        remedy = (
+            f"Set {key}.until to a number or date of {config['order']!r}, to the column of each patient's baseline, or "
+            "to .inf where all rows are"
+        )
+        problems.append(Problem(what=what, remedy=remedy))
+    return problems
+
+
 def _column(key: str, name: str, facts: Mapping[str, Any]) -> tuple[Column | None, list[Problem]]:
-    problems = _unknown(key, facts, {"time", "kind", "levels", "unit", "label", "missing"})
-    time, kind = facts.get("time"), facts.get("kind", "category")
+    problems = _unknown(key, facts, {"time", "kind", "levels", "unit", "label", "missing", "reduce"})
+    reduce = facts.get("reduce")
+    time, kind = facts.get("time"), facts.get("kind", "number" if reduce == "count" else "category")
+    if reduce not in (None, *get_args(Reduce)):
+        what = f"{key}.reduce is {reduce!r}"
+        problems.append(Problem(what=what, remedy=f"Set it to one of {', '.join(get_args(Reduce))}"))
+    possible = {"mean": ("number",), "count": ("number",), "min": ("number", "ordered"), "max": ("number", "ordered")}
+    if kind not in possible.get(str(reduce), (kind,)):
+        what = f"{key}.reduce is {reduce!r} and its kind {kind!r}"
+        remedy = f"Set {key}.kind to {' or '.join(possible[str(reduce)])}, or {key}.reduce to first or last"
+        problems.append(Problem(what=what, remedy=remedy))
     if time not in get_args(Time):
         what = f"{key}.time is {time!r}" if time else f"{key} does not say when its value is known"
         problems.append(Problem(what=what, remedy=f"Set {key}.time to one of {', '.join(get_args(Time))}"))
@@ -148,7 +192,8 @@ def _column(key: str, name: str, facts: Mapping[str, Any]) -> tuple[Column | Non
             kind=kind,
             levels=levels,
             missing=missing,
-            given="kind" in facts,
+            given="kind" in facts or reduce == "count",
+            reduce=reduce,
             unit=facts.get("unit"),
             label=label,
         ),

@@ -43,8 +43,8 @@ class CohortFiles:
             are not null, a folder of their own beside it.
         cache: folder of ingested results.
         tables: name → file (or reader), id, id_pattern, skip_rows, what cannot be found in the file (separator,
-            decimal, encoding, sheet), and columns: name → time, kind, levels, unit, label, missing; see
-            `data_modules.columns`.
+            decimal, encoding, sheet), how several rows of a patient become one (reduce, order, until), and columns:
+            name → time, kind, levels, unit, label, missing, reduce; see `data_modules.columns`.
         endpoints: name → table, column, and positive and negative or classes; ignore, note; see `Endpoint`.
         endpoint: which of them is predicted; null takes the first.
         site: ``{table, column}`` of the hospital or batch, for site-aware folds and subgroups.

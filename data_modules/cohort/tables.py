@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from data_modules.cohort.several_rows import how, known_cells, placed_rows, reduced, reduces
 from data_modules.cohort.values import column_values, decimal_sign
 from data_modules.cohort.yaml_words import quoting
 from data_modules.columns import TableSpec, Time
@@ -83,6 +84,7 @@ def read_table(
         )
     ids, wrong = _patient_ids(spec, raw, key)
     problems += wrong
+    several = reduces(spec)
     rows = pd.Series(raw.index, index=ids, name="row", dtype="int64")
     columns: dict[str, pd.Series[Any]] = {}
     decimal, wrong, said = decimal_sign(spec, raw, key)
@@ -91,6 +93,9 @@ def read_table(
     for column in spec.columns.values():
         if column.name in raw.columns:
             listed = known.get(column.name, frozenset())
+            if column.reduce == "count":
+                columns[column.name] = known_cells(column, raw[column.name])
+                continue
             values = column_values(spec, column, raw[column.name], rows, key, decimal=decimal, listed=listed)
             columns[column.name] = values.cells
             problems += values.problems
@@ -101,8 +106,37 @@ def read_table(
             )
     frame = pd.DataFrame(columns, index=raw.index).set_axis(ids, axis=0)
     once = ids.notna() & ~ids.duplicated()
+    frame = frame[once]
+    if several:
+        frame, wrong, said = _one_row(spec, raw, frame.index, columns, pd.Series(ids, index=raw.index), key)
+        problems += wrong
+        found += said
     said_of = tuple(f"{spec.source}: {note}." for note in found)
-    return ReadTable(frame=frame[once], rows=rows[once], problems=tuple(problems), notes=said_of)
+    return ReadTable(frame=frame, rows=rows[once], problems=tuple(problems), notes=said_of)
+
+
+def _one_row(
+    spec: TableSpec,
+    raw: pd.DataFrame,
+    patients: pd.Index[str],
+    columns: Mapping[str, pd.Series[Any]],
+    ids: pd.Series[Any],
+    key: str,
+) -> tuple[pd.DataFrame, list[Problem], list[str]]:
+    """A row a patient out of several, as declared."""
+    placed = placed_rows(spec, raw, ids, key)
+    problems, frame = list(placed.problems), pd.DataFrame(index=patients)
+    for name, values in columns.items():
+        found: dict[str, Any] = {}
+        if not placed.problems:
+            found, wrong = reduced(spec, spec.columns[name], values, ids, placed, key)
+            problems += wrong
+        number = values.dtype == "float64"
+        frame[name] = pd.Series(
+            [found.get(patient) for patient in patients], index=patients, dtype="float64" if number else object
+        )
+    told = [f"{len(raw)} rows become {len(patients)}, one a patient, as declared"] if len(raw) > len(patients) else []
+    return frame, problems, [*told, *placed.notes]
 
 
 def _read(spec: TableSpec, root: Path, key: str) -> tuple[pd.DataFrame | None, Problem | None, tuple[str, ...]]:
@@ -120,7 +154,7 @@ def _read(spec: TableSpec, root: Path, key: str) -> tuple[pd.DataFrame | None, P
     if not path.is_file():
         return None, Problem(what=f"there is no file {path}", remedy=f"Mend {key}.file or cohort.root", absent=True), ()
     try:
-        table = read_text_table(path, spec.format, expected=[spec.id, *spec.columns])
+        table = read_text_table(path, spec.format, expected=[spec.id, *spec.columns, *filter(None, [spec.order])])
     except UnreadableError as error:
         return None, Problem(what=error.what, remedy=error.remedy.format(key=key), absent=error.empty), ()
     raw, notes = table.frame.drop(index=list(spec.skip_rows), errors="ignore"), table.notes
@@ -146,7 +180,7 @@ def _patient_ids(spec: TableSpec, raw: pd.DataFrame, key: str) -> tuple[pd.Index
             Problem(what=f"{spec.source} has rows without a patient in {spec.id!r}", remedy=remedy, examples=nobody)
         )
     twice = ids[ids.duplicated(keep=False) & ids.notna()]
-    if len(twice):
+    if len(twice) and not reduces(spec):
         examples = []
         for patient, rows in twice.groupby(twice).groups.items():
             same = ", identical" if len(raw.loc[list(rows)].drop_duplicates()) == 1 else ""
@@ -154,7 +188,7 @@ def _patient_ids(spec: TableSpec, raw: pd.DataFrame, key: str) -> tuple[pd.Index
         problems.append(
             Problem(
                 what=f"{spec.source} has patients with more than one row",
-                remedy=f"Keep one row a patient, or mend {key}.id_pattern",
+                remedy=how(key),
                 examples=tuple(examples),
             )
         )
