@@ -12,10 +12,11 @@ import pandas as pd
 
 from data_modules.cohort.known import known_ids
 from data_modules.errors import some
-from data_modules.genes.places import first_of_each_symbol, read_gene_places
+from data_modules.genes.places import Place, first_of_each_symbol, read_gene_places
 from data_modules.modalities.base import BaseModality
 from data_modules.modalities.copy_number.segments import SCORES, at_genes, instability, read_segments
 from data_modules.modalities.copy_number.settings import CopyNumberSettings
+from data_modules.modalities.copy_number.sex_chromosomes import FEMALE, MALE, against_normal, kept_places
 from data_modules.modalities.selected import FittedSelected, choose, features_of, ranking_of
 from fusion.contract import FeatureSpec, FusionError, ModalitySpec, Quality, State, read_settings
 
@@ -53,7 +54,7 @@ class CopyNumber(BaseModality):
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        return read_segments(self.path, self.columns, key=self.key)
+        return read_segments(self.path, self.columns, key=self.key, build=self.source.build)
 
     @cached_property
     def segments(self) -> pd.DataFrame:
@@ -85,8 +86,49 @@ class CopyNumber(BaseModality):
         scores = instability(self.segments)
         if self.genes is None:
             return scores
+        copies = at_genes(self.segments, self._places[0]).reindex(scores.index)
+        ploidy = scores.get("cna:ploidy")
+        copies = against_normal(copies, self._places[0], sex=self._sex, ploidy=ploidy)
+        return pd.concat([scores, copies], axis=1)
+
+    @cached_property
+    def _places(self) -> tuple[list[Place], list[str]]:
+        """Genes, and what is to be said of those that are left out."""
+        if self.genes is None:
+            return [], []
         places = first_of_each_symbol(read_gene_places(self.genes, key=f"{self.key}.genes"))
-        return pd.concat([scores, at_genes(self.segments, places).reindex(scores.index)], axis=1)
+        return kept_places(places, sex_known=self.settings.sex is not None, key=self.key)
+
+    @property
+    def _sex(self) -> dict[str, str]:
+        """Patient → male or female, where known."""
+        sex = self.settings.sex
+        if sex is None:
+            return {}
+        words = dict.fromkeys(sex.male, MALE) | dict.fromkeys(sex.female, FEMALE)
+        values = self.source.table(sex.table)[sex.column].dropna()
+        return {str(patient): words[value] for patient, value in values.items() if value in words}
+
+    def _sex_problems(self) -> list[str]:
+        """A column that is not declared, or words that are neither."""
+        sex = self.settings.sex
+        if sex is None:
+            return []
+        declared = self.source.specs.get(sex.table)
+        if declared is None or sex.column not in declared.columns:
+            return [
+                f"{self.key}.sex names column {sex.column!r} of table {sex.table!r}, which cohort.tables does not "
+                f"declare. Declare it with its time point, or mend {self.key}.sex."
+            ]
+        try:
+            found = self.source.table(sex.table)[sex.column].dropna()
+        except FusionError:
+            return []  # which the cohort itself says
+        strange = found[~found.isin([*sex.male, *sex.female])]
+        if strange.empty:
+            return []
+        words = some([repr(word) for word in strange.unique()])
+        return [f"{self.key}.sex: {sex.column!r} has {words}. Add each to {self.key}.sex.male or female, or mend it."]
 
     @property
     def patients(self) -> frozenset[str]:
@@ -116,6 +158,7 @@ class CopyNumber(BaseModality):
             "segments": {"read": len(self._table), "minor copies not known": unknown},
         }
         counts["samples"]["of no patient of the tables"] = len(others)
+        said += [f"{self.path.name}: {note}" for note in (*self._places[1], *self._table.attrs["notes"])]
         return [Quality(title="copy-number segments", counts=counts, folder=self.path.parent, said=tuple(said))]
 
     @property
@@ -132,6 +175,7 @@ class CopyNumber(BaseModality):
             problems.append(f"{self.key}.file: there is no file {self.path}. Mend {self.key}.file or cohort.root.")
         if self.genes is not None and not self.genes.is_file():
             problems.append(f"{self.key}.genes: there is no file {self.genes}. Mend it, or set it to null.")
+        problems += self._sex_problems()
         if problems:
             return problems
         try:

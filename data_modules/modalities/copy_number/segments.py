@@ -11,6 +11,7 @@ import pandas as pd
 
 from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
+from data_modules.ingest.variants.files.vcf import LENGTHS
 from data_modules.readers.numbers import decimal_of, is_unknown, to_numbers
 from data_modules.readers.tables import read_text_table
 from data_modules.readers.unreadable import UnreadableError
@@ -31,17 +32,18 @@ ALTERED_LOG2 = 0.2
 """Absolute log2 ratio above which a segment counts as altered, as cBioPortal's fraction of genome altered has it."""
 
 
-def read_segments(path: Path, columns: Mapping[str, str], *, key: str) -> pd.DataFrame:
-    """sample, contig, start, end (1-based, inclusive), and major and minor copies or log2.
+def read_segments(path: Path, columns: Mapping[str, str], *, key: str, build: str | None = None) -> pd.DataFrame:
+    """sample, contig, start, end (1-based, inclusive), and major and minor copies or log2; ``attrs`` holds ``notes``.
 
     Args:
         path: tab- or comma-separated, with a header; may be gzipped.
         columns: sample, chromosome, start, end, and major and minor, or log2 → the file's column.
         key: config key of the modality, for messages.
+        build: genome build of the cohort, whose chromosomes no segment leaves.
 
     Raises:
-        FusionError: a column lacks, a cell is no number, or a segment ends before it starts or overlaps the next; one
-            shared base is no overlap.
+        FusionError: a column lacks, most segments are on no chromosome, one ends far beyond its chromosome, a cell is
+            no number, or a segment ends before it starts or overlaps the next; one shared base is no overlap.
     """
     alleles, ratio = {"major", "minor"} <= set(columns), "log2" in columns
     lacking = [name for name in NEEDED if name not in columns]
@@ -55,13 +57,37 @@ def read_segments(path: Path, columns: Mapping[str, str], *, key: str) -> pd.Dat
     if absent:
         raise FusionError(f"{key}.columns: {path.name} has no column {some(absent)}; it has {some(list(table), 8)}.")
     made = pd.DataFrame({"sample": table[columns["sample"]]})
-    made["contig"] = [plain_contig(str(one)) for one in table[columns["chromosome"]]]
+    made["contig"] = [plain_contig(str(one).removesuffix(".0")) for one in table[columns["chromosome"]]]
     for name in ("start", "end", *(("major", "minor") if alleles else ("log2",))):
         made[name] = _numbers(table[columns[name]], made, path, key, unknown=name == "minor")
+    elsewhere = made.loc[~made["contig"].isin(CONTIGS), "contig"]
+    if len(elsewhere) > len(made) / 2:
+        raise FusionError(
+            f"{key}.file: {len(elsewhere)} of {len(made)} segments of {path.name} are on no chromosome 1 to 22, X, Y "
+            f"or MT ({some(list(elsewhere.unique()))}). Mend {key}.columns.chromosome, or name chromosomes 1 or chr1."
+        )
+    _refuse_beyond(made, path, key, build)
     made = made[made["contig"].isin(CONTIGS)].sort_values(["sample", "contig", "start"], kind="stable")
     made = _apart(made.reset_index(drop=True))
     _refuse_overlaps(made, path, key)
+    names = some(list(elsewhere.unique()))
+    made.attrs["notes"] = [f"{len(elsewhere)} segments on other contigs are left out ({names})."] * bool(len(elsewhere))
     return made
+
+
+def _refuse_beyond(segments: pd.DataFrame, path: Path, key: str, build: str | None) -> None:
+    """Segments of another genome, by a hundredth and more beyond a chromosome: last bins may end a little beyond."""
+    if build not in LENGTHS:
+        return
+    length = segments["contig"].map(dict(zip(CONTIGS, LENGTHS[build], strict=False)))
+    far = segments[segments["end"] > length * 1.01]
+    if len(far):
+        one = far.iloc[0]
+        raise FusionError(
+            f"{key}.file: {path.name}, sample {one['sample']}: a segment ends at {one['contig']}:{one['end']:.0f}, "
+            f"beyond the chromosome's {length[far.index[0]]:.0f} bases in {build} ({len(far)} such segments). Set "
+            "cohort.build, or take segments of this genome."
+        )
 
 
 def _numbers(cells: pd.Series[Any], segments: pd.DataFrame, path: Path, key: str, *, unknown: bool) -> pd.Series[float]:

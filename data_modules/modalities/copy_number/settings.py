@@ -34,6 +34,23 @@ class SegmentColumns(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SexColumn(Settings):
+    """Who is a man and who a woman: a column of a table of the cohort, and its words; of others nothing is known.
+
+    Attributes:
+        table: key in ``cohort.tables``.
+        column: declared there.
+        male: its words for men.
+        female: for women.
+    """
+
+    table: str
+    column: str
+    male: tuple[str, ...] = ("male", "Male", "M", "m")
+    female: tuple[str, ...] = ("female", "Female", "F", "f")
+
+
+@dataclass(frozen=True, kw_only=True)
 class CopyNumberSettings(NamedPatients):
     """Of `modality.<copy number>`; see conf/modality/copy_number.yaml.
 
@@ -41,10 +58,12 @@ class CopyNumberSettings(NamedPatients):
         file: of segments, relative to the cohort's root.
         columns: of that file.
         genes: BED or GTF of the segments' build, for copies at genes; None: scores of the genome alone.
+        sex: of patients, for genes on X and Y; None leaves these out.
         keep: patterns of features that selection does not touch.
     """
 
     file: str
     columns: SegmentColumns
     genes: str | None = None
+    sex: SexColumn | None = None
     keep: tuple[str, ...] = ("cna:*",)

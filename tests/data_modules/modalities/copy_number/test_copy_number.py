@@ -208,3 +208,73 @@ def test_sound_segments(tmp_path: Path, name: str) -> None:
     path.write_bytes(text.encode())
     scores = instability(read_segments(path, SEG, key="k"))
     assert scores.loc[sample].to_dict() == {"cna:fraction_altered": pytest.approx(50 / 150), "cna:segments": 2.0}
+
+
+SEXED = "sample\tchr\tstartpos\tendpos\tnMajor\tnMinor\n" + "".join(
+    f"{patient}\t1\t1\t1000\t1\t1\n{patient}\tX\t1\t1000\t{x}\n{y}"
+    for patient, x, y in (("M1", "1\t0", "M1\tY\t1\t1000\t1\t0\n"), ("F1", "1\t1", ""), ("F2", "1\t0", ""))
+)
+GENES = "chr1\t89\t110\tALPHA\nchrX\t5\t8\tDELTA\nchrY\t5\t8\tSIGMA\n"
+
+
+def sexed(folder: Path, text: str = SEXED, words: str = "male female female", **settings: Any) -> CopyNumber:
+    rows = zip(("M1", "F1", "F2"), words.split(), strict=True)
+    written(folder, "id\tsex\tout\n" + "".join(f"{one}\t{word}\ta\n" for one, word in rows), "c.tsv")
+    columns = {"sex": {"time": "baseline"}, "out": {"time": "outcome"}}
+    source = CohortSource(
+        name="c", root=folder, cache=folder / "cache", build="GRCh38",
+        tables={"c": {"file": "c.tsv", "id": "id", "columns": columns}},
+        endpoints={"e": {"table": "c", "column": "out", "positive": ["a"], "negative": ["b"]}},
+    )  # fmt: skip
+    written(folder, text)
+    written(folder, GENES, "genes.bed")
+    settings = {"columns": ASCAT, "genes": "genes.bed", **settings}
+    return CopyNumber(name="cn", source=source, selector=Selector(), file="segments.tsv", **settings)
+
+
+SEX = {"table": "c", "column": "sex"}
+
+
+def test_one_copy_of_x_is_normal_in_a_man_and_a_loss_in_a_woman(tmp_path: Path) -> None:
+    made = sexed(tmp_path, sex=SEX)
+    assert made.check() == []
+    assert made.frame.loc["M1", ["cn:ALPHA", "cn:DELTA", "cn:SIGMA"]].tolist() == [0.0, 0.0, 0.0]
+    assert made.frame["cn:DELTA"].reindex(["F1", "F2"]).tolist() == [0.0, -1.0]
+    assert made.frame["cn:SIGMA"].reindex(["F1", "F2"]).isna().all()
+
+
+def test_genes_on_x_and_y_are_left_out_where_nobody_says_who_is_a_man(tmp_path: Path) -> None:
+    made = sexed(tmp_path)
+    assert made.check() == [] and "cn:ALPHA" in made.frame and "cn:DELTA" not in made.frame
+    (said,) = made.quality()[0].said
+    assert "2 of 3 genes are on X or Y (DELTA, SIGMA) and left out" in said and "Set modality.cn.sex" in said
+    assert sexed(tmp_path, sex=SEX).quality()[0].said == ()
+
+
+def test_words_of_a_sex_that_is_not_known(tmp_path: Path) -> None:
+    (said,) = sexed(tmp_path, words="1 2 2", sex=SEX).check()
+    assert "'sex' has '1', '2'. Add each to modality.cn.sex.male or female" in said
+    mended = sexed(tmp_path, words="1 2 2", sex=SEX | {"male": ["1"], "female": ["2"]})
+    assert mended.check() == [] and mended.frame.loc["M1", "cn:DELTA"] == 0.0
+    (said,) = sexed(tmp_path, sex={"table": "c", "column": "gender"}).check()
+    assert "names column 'gender' of table 'c', which cohort.tables does not declare" in said
+
+
+def test_log2_ratios_on_x_of_women_alone(tmp_path: Path) -> None:
+    """A man's ratio is -1 or 0, by whom the caller compared him with."""
+    rows = "".join(f"{one}\t1\t1\t900\t9\t0.1\n{one}\tX\t1\t900\t9\t-0.9\n" for one in ("M1", "F1"))
+    made = sexed(tmp_path, SEG_ROWS.partition("\n")[0] + "\n" + rows, columns={**dict.fromkeys(ASCAT), **SEG}, sex=SEX)
+    assert made.frame["cn:DELTA"].reindex(["F1", "M1"]).fillna(9).tolist() == [-0.9, 9.0]
+
+
+def test_segments_of_another_genome_and_on_no_chromosome(tmp_path: Path) -> None:
+    """Chromosome 21 has 46,709,983 bases in GRCh38; a last bin may end a little beyond."""
+    head, rows = HEADER, "P1\t21.0\t1\t46800000\t1\t1\n"
+    made = read_segments(written(tmp_path, head + rows), ASCAT, key="k", build="GRCh38")
+    assert made["contig"].tolist() == ["21"] and made.attrs["notes"] == []
+    with pytest.raises(FusionError, match=r"ends at 21:48100000, beyond the chromosome's 46709983 bases in GRCh38"):
+        read_segments(written(tmp_path, head + rows.replace("46800000", "48100000")), ASCAT, key="k", build="GRCh38")
+    with pytest.raises(FusionError, match=r"2 of 3 segments of segments.tsv are on no chromosome .* \(c1\)"):
+        read_segments(written(tmp_path, head + rows + "P1\tc1\t1\t9\t1\t1\n" * 2), ASCAT, key="k")
+    made = read_segments(written(tmp_path, head + rows + "P1\tc1\t1\t9\t1\t1\n"), ASCAT, key="k")
+    assert made.attrs["notes"] == ["1 segments on other contigs are left out (c1)."]
