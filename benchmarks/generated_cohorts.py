@@ -156,9 +156,9 @@ def redundant(draw: Drawing) -> None:
 
 
 def wide_narrow(draw: Drawing) -> None:
-    """500 columns, of which 25 say a little each, beside five clinical ones, of which two say much."""
-    expression, clinical = draw.normal(500), draw.normal(5)
-    draw.logit += 0.8 * draw.score(expression, 25) + 1.2 * draw.score(clinical, 2)
+    """200 columns, of which 20 say a little each, beside five clinical ones, of which two say much."""
+    expression, clinical = draw.normal(200), draw.normal(5)
+    draw.logit += 0.8 * draw.score(expression, 20) + 1.2 * draw.score(clinical, 2)
     draw.table("expression", expression, wide=True)
     draw.table("clinical", clinical)
 

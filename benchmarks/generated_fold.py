@@ -112,7 +112,7 @@ class Loaders(FusionDataModule):
     def predict_loader(self, patient_ids: Sequence[str]) -> Any:
         if len(patient_ids) < 2000:
             return super().predict_loader(patient_ids)
-        size, self._batch_size = self._batch_size, 1000
+        size, self._batch_size = self._batch_size, 250
         try:
             return super().predict_loader(patient_ids)
         finally:
