@@ -93,7 +93,7 @@ class ArmScores:
         threshold: probability above which the arm calls a responder, chosen on `inner`; NaN with several classes.
         curves: one row an epoch and member, for arms that are trained by epochs.
         members: each member's scores, calibrated for a single member; None where the arm is no ensemble.
-        choices: one row a candidate, for arms whose settings were chosen in this fold.
+        choices: one row a candidate, for arms of which something was chosen in this fold; see `choice_rows`.
     """
 
     arm: str
@@ -184,3 +184,16 @@ def calibrate_ensemble(logits: Members, data: FoldData) -> Calibration:
 def inner_quality(inner: Table, data: FoldData) -> float:
     """The chosen metric of inner out-of-fold scores or logits: all that may choose between arms or settings."""
     return data.outcome.inner(data.truth(inner), inner.to_numpy())[data.outcome.chosen]
+
+
+def best(quality: Mapping[str, float]) -> str:
+    """The candidate that is chosen by `inner_quality`: of equals the first; an undefined one is below every other."""
+    return max(quality, key=lambda name: -np.inf if np.isnan(quality[name]) else quality[name])
+
+
+def choice_rows(quality: Mapping[str, float], data: FoldData) -> list[dict[str, Any]]:
+    """`ArmScores.choices` of candidates by `inner_quality`; of one alone none, for nothing was chosen."""
+    rows = [
+        {"candidate": name, data.outcome.chosen: one, "chosen": name == best(quality)} for name, one in quality.items()
+    ]
+    return rows if len(rows) > 1 else []

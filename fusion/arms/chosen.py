@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from fusion.arms.base import Arm, ArmScores, FoldData, inner_quality
+from fusion.arms.base import Arm, ArmScores, FoldData, best, choice_rows, inner_quality
 from fusion.run.bounded import read_json
 from fusion.run.state import save_json
 
@@ -41,21 +39,14 @@ class ChosenArm:
         return sum(arm.units(inner_folds) for arm in self._candidates.values())
 
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
-        """Train every candidate, choose by inner scores, and keep what the chosen one left.
-
-        A quality that is undefined (one class in training) is below every other; of equal ones the first counts.
-        """
+        """Train every candidate, choose by inner scores, and keep what the chosen one left."""
         places = {number: None if folder is None else folder / TRIED / number for number in self._candidates}
         scores = {number: arm.fit(data, places[number], step) for number, arm in self._candidates.items()}
         quality = {number: inner_quality(one.inner, data) for number, one in scores.items()}
-        chosen = max(quality, key=lambda number: -np.inf if np.isnan(quality[number]) else quality[number])
+        chosen = best(quality)
         if folder is not None:
             _keep(folder, chosen)
-        rows = [
-            {"candidate": number, data.outcome.chosen: value, "chosen": number == chosen}
-            for number, value in quality.items()
-        ]
-        return replace(scores[chosen], choices=rows if len(rows) > 1 else [])
+        return replace(scores[chosen], choices=choice_rows(quality, data))
 
 
 def _keep(folder: Path, chosen: str) -> None:

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fusion.arms.base import ArmScores, Fitted, FoldData, Table, calibrate, inner_quality, table
+from fusion.arms.base import ArmScores, Fitted, FoldData, Table, best, calibrate, choice_rows, inner_quality, table
 from fusion.evaluation.outcome import Outcome
 from fusion.run.state import save_estimator, save_json
 
@@ -53,6 +53,9 @@ def forest(leaf: float, seed: int) -> Pipeline:
     )
 
 
+_WORDS: dict[Build, str] = {logistic_regression: "C", forest: "leaf"}
+"""What tables of choices call the hyperparameter."""
+
 GRIDS: dict[str, tuple[Build, tuple[float, ...]]] = {
     "classical_lr": (logistic_regression, (0.001, 0.01, 0.1, 1.0)),
     "classical_forest": (forest, (1, 5, 15)),
@@ -77,6 +80,7 @@ class ClassicalArm:
     def __init__(self, name: str, *, grid: str | None = None, modalities: Sequence[str] | None = None) -> None:
         self.name = name
         self._build, self._grid = GRIDS[grid or name]
+        self._word = _WORDS[self._build]
         self._modalities = modalities
 
     def units(self, inner_folds: int) -> int:
@@ -87,7 +91,9 @@ class ClassicalArm:
         """Choose the hyperparameter on inner folds, refit on all training patients, score the test patients."""
         inner = {value: self._inner_logits(data, value) for value in self._grid}
         truth = data.labels.loc[list(data.fold.train)]
-        chosen = max(self._grid, key=lambda value: inner_quality(inner[value], data))
+        named = {f"{self._word}={value:g}": value for value in self._grid}
+        quality = {name: inner_quality(inner[value], data) for name, value in named.items()}
+        chosen = named[best(quality)]
         calibration = calibrate(inner[chosen], data)
 
         train, test = list(data.fold.train), list(data.fold.test)
@@ -103,6 +109,7 @@ class ClassicalArm:
             inner=calibration.inner,
             test=table(scores, test),
             threshold=calibration.threshold,
+            choices=choice_rows(quality, data),
         )
 
     def _features(self, fitted: Fitted, patient_ids: Sequence[str]) -> pd.DataFrame:

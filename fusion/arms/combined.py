@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.arms.base import ArmScores, FoldData, Members, calibrate_ensemble, inner_quality, table
+from fusion.arms.base import ArmScores, FoldData, Members, best, calibrate_ensemble, choice_rows, inner_quality, table
 from fusion.evaluation.outcome import Outcome
 from fusion.run.state import save_json
 
@@ -69,10 +69,12 @@ def chosen_classical(candidates: Sequence[ArmScores], data: FoldData, folder: Pa
         data: the fold.
         folder: where the choice is kept for `predict`; None keeps nothing.
     """
-    best = max(candidates, key=lambda scores: inner_quality(scores.inner, data))
+    quality = {scores.arm: inner_quality(scores.inner, data) for scores in candidates}
+    chosen = next(scores for scores in candidates if scores.arm == best(quality))
     if folder is not None:
-        save_json(folder / "arm.json", {"chosen": best.arm})
-    return ArmScores(arm="classical", inner=best.inner, test=best.test, threshold=best.threshold)
+        save_json(folder / "arm.json", {"chosen": chosen.arm})
+    choices = choice_rows(quality, data)
+    return ArmScores(arm="classical", inner=chosen.inner, test=chosen.test, threshold=chosen.threshold, choices=choices)
 
 
 def _members(arm: ArmScores) -> Members:

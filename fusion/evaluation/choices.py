@@ -1,4 +1,4 @@
-"""What folds chose under `choose`, how often, and how far they agree."""
+"""What folds chose, settings under `choose` and those of classical models: how often, and how far folds agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def summarised(table: pd.DataFrame, settings: Mapping[str, str], *, metric: str)
 
     Args:
         table: arm, repeat, fold, candidate, `metric` on inner folds, chosen; a row a candidate, arm and outer fold.
-        settings: number of a candidate → its settings.
+        settings: number of a candidate of `choose` → its settings; empty without. Other arms' candidates say themselves
+            what they are: ``C=0.1``, ``classical_lr``.
         metric: that chose.
 
     Returns:

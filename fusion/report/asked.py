@@ -21,12 +21,13 @@ def preset(run: RunFolder) -> str | None:
 
 
 def choices(run: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What folds chose under `choose`; None where nothing was chosen.
+    """What folds chose; None where nothing was chosen, and for runs of older versions.
 
     Returns:
-        The metric that chose; for every candidate its number and settings; for every arm its name, the candidate of
-        each fold in their order, how many chose the most often chosen one, and for every candidate how often it was
-        chosen and its mean inner quality (None where it is no candidate of that arm).
+        The metric that chose; for every candidate of `choose` its number and settings; for every arm its name, the
+        candidate of each fold in their order, how many chose the most often chosen one, and for every candidate of
+        `choose` how often it was chosen and its mean inner quality (None where it is no candidate of that arm). `tuned`
+        are the arms that chose among these.
     """
     found = metrics.get("choices")
     if not found:
@@ -45,7 +46,8 @@ def choices(run: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any] | None
         }
         for arm, part in found["arms"].items()
     ]
-    return {"metric": found["metric"], "candidates": found["candidates"], "arms": arms}
+    tuned = [row for row in arms if set(found["arms"][row["arm"]]["chosen"]) <= set(found["candidates"])]
+    return {"metric": found["metric"], "candidates": found["candidates"], "arms": arms, "tuned": tuned}
 
 
 def flags(folds: Mapping[str, Any]) -> list[str]:

@@ -73,7 +73,7 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
         console.print(escape(f"{stamp}Caution, folds: {flag}"), style="yellow", soft_wrap=True, highlight=False)
     if preset := asked.preset(run):
         console.print(escape(f"{stamp}Preset: {preset}"), soft_wrap=True, highlight=False)
-    for row in (asked.choices(run, metrics) or {"arms": []})["arms"]:
+    for row in (asked.choices(run, metrics) or {"tuned": []})["tuned"]:
         settings = metrics["choices"]["candidates"][row["most"]]
         text = f"{stamp}Chosen by inner folds, {arm_label(row['arm'])}: {settings} in {row['times']} of {row['folds']}"
         console.print(escape(text), soft_wrap=True, highlight=False)

@@ -174,7 +174,7 @@ class RunReading:
         return self._table("curves.parquet")
 
     def choices(self) -> pd.DataFrame:
-        """choices.parquet: what inner folds said of each candidate of `choose`, and which was chosen where."""
+        """choices.parquet: what inner folds said of each candidate of an arm, and which was chosen where."""
         return self._table("choices.parquet")
 
     def inner_predictions(self) -> pd.DataFrame:

@@ -31,7 +31,13 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("chosen") / "small"
     write_cohort(root, patients=24)
     with pytest.MonkeyPatch.context() as patch:
-        config = configured(root, patch, "arms=[fusion,singles,late]", f"choose={CHOOSE}", only=("expression", "tiles"))
+        config = configured(
+            root,
+            patch,
+            "arms=[fusion,singles,classical_lr,classical_forest,late]",
+            f"choose={CHOOSE}",
+            only=("expression", "tiles"),
+        )
     assert isinstance(train(config), float)
     return Path(config.output)
 
@@ -53,7 +59,7 @@ def candidates_by_fold(run: Path, arm: str) -> dict[str, str]:
 
 def test_the_run_folder_says_what_was_chosen_where(chosen: Path) -> None:
     table = pd.read_parquet(chosen / "choices.parquet")
-    assert len(table) == 3 * 2 * 4
+    assert len(table) == 2 * (3 * 4 + 4 + 3 + 2)
     found = json.loads((chosen / "metrics.json").read_text())["choices"]
     assert found["candidates"] == CANDIDATES
     for arm in ("fusion", "only_expression", "only_tiles"):
@@ -76,6 +82,13 @@ def test_report_and_summary_show_it(chosen: Path) -> None:
         assert f"<code>{settings}</code>" in html
     row = "".join(f"<td>{number}</td>" for number in candidates_by_fold(chosen, "fusion").values())
     assert f'<tr><th scope="row">Fusion</th>{row}<td>' in html
+    kept = [json.loads(path.read_text()) for path in sorted(chosen.glob("models/*/classical_lr/arm.json"))]
+    row = "".join(f"<td>C={one['hyperparameter']:g}</td>" for one in kept)
+    assert f'<tr><th scope="row">Logistic regression</th>{row}<td>' in html
+    names = {"classical_lr": "Logistic regression", "classical_forest": "Random forest"}
+    kept = [json.loads(path.read_text()) for path in sorted(chosen.glob("models/*/classical/arm.json"))]
+    row = "".join(f"<td>{names[one['chosen']]}</td>" for one in kept)
+    assert f'<tr><th scope="row">Classical (chosen)</th>{row}<td>' in html
 
 
 def test_predict_uses_in_each_fold_what_it_chose(chosen: Path) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from fusion.arms.base import ArmScores, FoldData, inner_quality
+from fusion.arms.base import FoldData, best, inner_quality
 from fusion.arms.chosen import ChosenArm
 from fusion.arms.classical import ClassicalArm
+from fusion.arms.combined import chosen_classical
 from fusion.run.bounded import read_json
 
 
@@ -50,26 +50,29 @@ def test_of_equal_ones_the_first_counts(data: FoldData) -> None:
     assert [row["candidate"] for row in found.choices if row["chosen"]] == ["3"]
 
 
-class Undefined:
-    """A real arm whose inner scores are no numbers."""
-
-    name = "fusion"
-
-    def units(self, inner_folds: int) -> int:
-        return 1
-
-    def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
-        made = regression("clinical").fit(data, folder, step)
-        return replace(made, inner=made.inner * np.nan)
+def test_an_undefined_quality_is_below_every_other() -> None:
+    assert best({"1": float("nan"), "2": 0.1, "3": float("nan"), "4": 0.1}) == "2"
+    assert best({"1": float("nan"), "2": float("nan")}) == "1"
 
 
-def test_an_undefined_quality_is_never_chosen(data: FoldData, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "fusion.arms.chosen.inner_quality",
-        lambda inner, data: float("nan") if inner.isna().any() else inner_quality(inner, data),
-    )
-    found = ChosenArm("fusion", {"1": Undefined(), "2": regression("blood")}).fit(data, None, lambda: None)
-    assert [row["chosen"] for row in found.choices] == [False, True]
+def test_classical_models_say_what_they_chose(data: FoldData, tmp_path: Path) -> None:
+    """Each hyperparameter's inner quality; and of the classical arms, which one."""
+    arms = [
+        ClassicalArm(name).fit(data, tmp_path / name, lambda: None) for name in ("classical_lr", "classical_forest")
+    ]
+    for arm, names in zip(arms, (["C=0.001", "C=0.01", "C=0.1", "C=1"], ["leaf=1", "leaf=5", "leaf=15"]), strict=True):
+        assert [row["candidate"] for row in arm.choices] == names
+        (chosen,) = [row for row in arm.choices if row["chosen"]]
+        assert chosen["auroc"] == max(row["auroc"] for row in arm.choices)
+        value = read_json(tmp_path / arm.arm / "arm.json")["hyperparameter"]
+        assert chosen["candidate"].endswith(f"={value:g}")
+    together = chosen_classical(arms, data)
+    qualities = {arm.arm: inner_quality(arm.inner, data) for arm in arms}
+    assert {row["candidate"]: row["auroc"] for row in together.choices} == qualities
+    assert [row["candidate"] for row in together.choices if row["chosen"]] == [
+        max(qualities, key=qualities.__getitem__)
+    ]
+    assert chosen_classical(arms[:1], data).choices == []
 
 
 def test_one_candidate_is_kept_with_its_number_and_nothing_was_chosen(data: FoldData, tmp_path: Path) -> None:
