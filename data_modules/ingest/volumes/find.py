@@ -16,6 +16,14 @@ from data_modules.patient_ids import below
 
 _SIDE = (".json", ".bval", ".bvec", ".txt", ".xml", ".csv", ".tsv", ".md", ".pdf", ".png", ".jpg", ".html", ".log")
 _SYSTEM = (".db", ".ini", ".zip", ".raw", ".zraw", ".mat", ".yaml", ".yml", ".py", ".sh", ".bat", ".exe", ".inf")
+_OTHERS = {
+    ".hdr": "a part of an Analyze or NIfTI pair (.hdr, .img)",
+    ".img": "a part of an Analyze or NIfTI pair (.hdr, .img)",
+    ".mgz": "a volume of FreeSurfer", ".mgh": "a volume of FreeSurfer", ".mnc": "a MINC volume",
+    ".par": "a part of a Philips pair (.PAR, .REC)", ".rec": "a part of a Philips pair (.PAR, .REC)",
+    ".nii.bz2": "packed by bzip2", ".nii.zst": "packed by zstd",
+}  # fmt: skip
+"""Formats that are not read, by their endings."""
 _NAMES = ("dicomdir", "readme", "license", "version", "lockfile")
 
 
@@ -51,7 +59,12 @@ def find_all(root: Path, patterns: str | Sequence[str], *, memo: Path | None = N
     side = [path for path in rest if is_side_file(path)]
     volumes = [nifti_header(path, name=below(root, path)) for path in nifti]
     volumes += [itk_header(path, name=below(root, path)) for path in itk]
-    volumes += find_series([path for path in rest if path not in set(side)], root=root, memo=memo)
+    others = {path: word for path in rest if (word := _other_format(path)) is not None}
+    volumes += [
+        VolumeFile(name=below(root, path), kind="itk", paths=(path,), problem=f"{below(root, path)} is {word}")
+        for path, word in others.items()
+    ]
+    volumes += find_series([path for path in rest if path not in {*side, *others}], root=root, memo=memo)
     left_out = {"hidden": listing.hidden, "that are no volumes by name or content": side}
     return Found(
         volumes=sorted(volumes, key=lambda one: (one.name, one.paths)),
@@ -59,6 +72,12 @@ def find_all(root: Path, patterns: str | Sequence[str], *, memo: Path | None = N
         left_out={why: [below(root, path) for path in them] for why, them in left_out.items() if them},
         dead=[below(root, path) for path in listing.dead],
     )
+
+
+def _other_format(path: Path) -> str | None:
+    """What a file is by its name, where that is a format that is not read; never a file whose bytes are DICOM."""
+    word = _OTHERS.get(path.suffix.lower()) or _OTHERS.get("".join(path.suffixes[-2:]).lower())
+    return None if word is None or looks_like_dicom(path) else f"{word}: convert it to NIfTI (.nii.gz)"
 
 
 def find_volumes(

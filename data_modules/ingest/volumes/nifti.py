@@ -22,6 +22,8 @@ _HEADER = 540
 """Bytes of the longer header, that of NIfTI-2."""
 _MOST_BEFORE = 64 << 20
 """Bytes before the voxels: header and extensions."""
+_UNITS = {1: "metres", 3: "micrometres"}
+"""Of xyzt_units, those that are not millimetres (2); 0 says nothing."""
 _APART = 0.5
 """Voxels by which a corner may lie elsewhere by qform than by sform."""
 
@@ -94,6 +96,12 @@ def _values(raw: Any, shape: tuple[int, ...]) -> str | None:
 
 def _place(raw: Any, shape: tuple[int, ...], affine: NDArray[np.float64]) -> str | None:
     """Why nobody knows where its voxels lie."""
+    unit = _UNITS.get(int(raw["xyzt_units"]) & 7)
+    if unit is not None:
+        return (
+            f"says that its places are in {unit} (xyzt_units): nobody knows whether that or millimetres are meant. "
+            "Write them in millimetres and say so, with nibabel's set_sform and header.set_xyzt_units('mm')"
+        )
     sform, qform = int(raw["sform_code"]), int(raw["qform_code"])
     if sform <= 0 and qform <= 0:
         return "does not say its orientation (qform_code and sform_code are 0)"

@@ -19,6 +19,7 @@ from data_modules.ingest.volumes.volume_set import VolumeSet, ingest_volumes, lo
 from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseModality, require_same
 from data_modules.modalities.quality import volume_quality
+from data_modules.modalities.volumes.air import without_air
 from data_modules.modalities.volumes.fitted import FittedVolumes
 from data_modules.modalities.volumes.naming import Sorted, sort_volumes
 from data_modules.modalities.volumes.settings import VolumeSettings
@@ -181,7 +182,9 @@ class Volumes(BaseModality):
         made = volume_quality(self.ingested.folder, self.account)
         several = len(self._named.several_frames)
         notes = {"frames of reference": f"several, of {several} patients"} if several else {}
-        return [replace(made, notes={**made.notes, **notes})]
+        ct = [name for name, sequence in self.settings.sequences.items() if sequence.intensity == "ct"]
+        said = (*made.said, *without_air(self.ingested.folder, ct, key=self.key))
+        return [replace(made, notes={**made.notes, **notes}, said=said)]
 
     @cached_property
     def ingested(self) -> VolumeSet:

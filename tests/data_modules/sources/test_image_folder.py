@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from data_modules.errors import CohortError
@@ -235,3 +238,47 @@ def test_folders_whose_names_yaml_takes_for_booleans(root: Path, make: Make) -> 
     with pytest.raises(CohortError, match=r"YAML takes no and yes without quotes .* quote them in cohort\.label_map"):
         make(label_map={"healthy": [False], "cancer": [True]})
     assert make(label_map={"healthy": ["no"], "cancer": ["yes"]}, ignore=["NA"]).endpoint.label("yes") == 1
+
+
+def sixteen(pixels: np.ndarray, path: Path) -> None:
+    """A PNG of 16 bits a channel, which Pillow does not write (PNG specification, 11.2)."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    size = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, 2, 0, 0, 0)
+    content = chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "said"),
+    [
+        ("a.tif", lambda rgb, path: tifffile.imwrite(path, rgb.astype(np.uint16) * 16, photometric="rgb"),
+         "more than 8 bits a channel"),
+        ("a.png", lambda rgb, path: sixteen(rgb.astype(np.uint16) * 16, path), "more than 8 bits a channel"),
+        ("b.png", lambda rgb, path: Image.fromarray(rgb[..., 0].astype(np.uint16)).save(path), "8 bits a channel"),
+        ("a.jpg", lambda rgb, path: Image.fromarray(rgb).convert("CMYK").save(path), "holds CMYK colours"),
+        ("b.tif", lambda rgb, path: Image.fromarray(rgb).save(path, save_all=True,
+                                                              append_images=[Image.fromarray(255 - rgb)]),
+         "holds 2 pictures; save the one that is meant by itself"),
+    ],
+)  # fmt: skip
+def test_images_that_are_not_one_of_rgb_with_8_bits(
+    tmp_path: Path, name: str, write: Callable[[np.ndarray, Path], None], said: str
+) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+    write(rgb, tmp_path / name)
+    fact = image_facts(tmp_path / name)
+    assert isinstance(fact, ImageError) and name in str(fact) and said in str(fact)
+    with pytest.raises(ImageError, match=said):
+        read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
+def test_images_of_rgb_with_8_bits(tmp_path: Path, suffix: str) -> None:
+    rgb = np.full((8, 9, 3), (200, 90, 150), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / f"a{suffix}", quality=100)
+    assert image_facts(tmp_path / f"a{suffix}") == (9, 8)
+    assert np.abs(read_image(tmp_path / f"a{suffix}").astype(int) - np.moveaxis(rgb, -1, 0)).max() <= 2

@@ -48,6 +48,45 @@ def test_a_slice_is_no_volume(tmp_path: Path, files: Any) -> None:
     assert "P1.nii is a single slice (12 × 10 × 1), not a volume" in only(tmp_path).problem
 
 
+@pytest.mark.parametrize(("unit", "word"), [("meter", "metres"), ("micron", "micrometres")])
+def test_places_in_another_unit(tmp_path: Path, files: Any, unit: str, word: str) -> None:
+    image = nibabel.Nifti1Image(files.ball(), np.eye(4))
+    image.header.set_xyzt_units(unit, "sec")
+    nibabel.save(image, tmp_path / "P1.nii.gz")
+    problem = only(tmp_path).problem
+    assert f"says that its places are in {word}" in problem and "header.set_xyzt_units('mm')" in problem
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, tmp_path / "P1.nii.gz")
+    assert only(tmp_path).problem is None
+
+
+@pytest.mark.parametrize(("name", "word"), [("P1.img", "Analyze or NIfTI pair"), ("P1.mgz", "FreeSurfer"),
+                                            ("P1.nii.bz2", "packed by bzip2")])  # fmt: skip
+def test_formats_that_are_not_read_are_named(tmp_path: Path, name: str, word: str) -> None:
+    (tmp_path / name).write_bytes(b"\0" * 400)
+    problem = only(tmp_path).problem
+    assert problem.startswith(name) and word in problem and problem.endswith("convert it to NIfTI (.nii.gz)")
+
+
+def test_dicom_under_another_name_is_dicom(tmp_path: Path, files: Any) -> None:
+    for path in files.series(tmp_path, files.ball()):
+        path.rename(path.with_suffix(".img"))
+    assert only(tmp_path).kind == "dicom" and only(tmp_path).problem is None
+
+
+def test_a_ct_without_air_is_said(tmp_path: Path, files: Any, volumes: Make) -> None:
+    files.nifti(tmp_path / "files/P1_t1.nii.gz", files.ball() * 10)
+    files.nifti(tmp_path / "files/P2_t1.nii.gz", files.ball(seed=1) * 10 - 1000)
+    kinds = {kind: {"t1": {"match": "t1", "time": "baseline", "intensity": kind}} for kind in ("ct", "mr")}
+    made = volumes(sequences=kinds["ct"])
+    made.prepare(silent)
+    (said,) = made.quality()[0].said
+    assert "no voxel of 1 of 2 CT volumes is as dark as air (P1_t1.nii.gz (lowest 0))" in said
+    other = volumes(sequences=kinds["mr"])
+    other.prepare(silent)
+    assert other.quality()[0].said == ()
+
+
 def test_two_places_of_one_code(tmp_path: Path, files: Any) -> None:
     image = nibabel.Nifti1Image(files.ball(), np.eye(4))
     image.set_sform(np.eye(4), code=1)
