@@ -1,0 +1,65 @@
+"""A patient's page of attribution: which tiles stand by which slide, in what order, with which numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusion.report import attribution_patient
+from fusion.report.attribution_patient import sentence
+
+TILES = pd.DataFrame(
+    {
+        "feature": ["tile:0", "tile:1", "tile:2", "tile:3", "count"],
+        "slide": [0, 0, 1, 1, -1],
+        "x": [0, 64, 0, 64, 0],
+        "y": [0, 0, 128, 128, 0],
+        "attribution": [0.1, -0.4, 0.2, 0.0, 9.0],
+        "attention": [0.1, 0.2, 0.6, 0.1, 0.0],
+    }
+)
+CONTENT = {
+    "files": ["a.tif", "b.tif"], "sizes": [[100, 200], [300, 400]], "tile_px": [64, 32], "top": [1, 2, 0],
+    "pixel_delta": 0.5,
+}  # fmt: skip
+
+
+def pictures() -> dict[str, np.ndarray]:
+    tile = np.full((8, 8, 3), 200, dtype=np.uint8)
+    made = {f"tile_slides_{rank}": tile for rank in range(3)}
+    return made | {"pixels_slides_0": np.full((8, 8), 0.1), "overview_slides_1": tile}
+
+
+@pytest.mark.parametrize(
+    ("slide", "top", "ranks"),
+    [
+        (0, [(1, -0.4, 0.2, 64, 0, True, True), (3, 0.1, 0.1, 0, 0, True, False)], [3, 1]),
+        (1, [(2, 0.2, 0.6, 0, 128, True, False)], [2, None]),
+    ],
+)
+def test_a_slide_has_its_own_tiles_and_their_ranks_over_all_slides(
+    slide: int, top: list[tuple[object, ...]], ranks: list[int | None]
+) -> None:
+    view = attribution_patient._slide_view("slides", slide, TILES, CONTENT, pictures())
+    assert [tuple(one[key] for key in ("rank", "value", "attention", "x", "y")) for one in view["top"]] == [
+        one[:5] for one in top
+    ]
+    assert [(one["tile"] is not None, one["pixels"] is not None) for one in view["top"]] == [one[5:] for one in top]
+    assert [tile["rank"] for tile in view["tiles"]] == ranks
+    assert (view["number"], view["of"], view["file"]) == (slide + 1, 2, CONTENT["files"][slide])
+    assert (view["size"], view["tile_px"]) == (CONTENT["sizes"][slide], CONTENT["tile_px"][slide])
+    assert (view["image"] is not None) == (slide == 1)
+    # Over the tiles of all slides alone: the strongest is full, and so is the one most looked at.
+    assert view["limit"] == 0.4
+    assert [tile["strength"] for tile in view["tiles"]] == ([0.26, 0.8] if slide == 0 else [0.44, 0.08])
+    assert [tile["focus"] for tile in view["tiles"]] == ([0.125, 0.25] if slide == 0 else [0.75, 0.125])
+
+
+def test_a_sentence_names_the_larger_first_and_tells_for_from_against() -> None:
+    numbers = pd.DataFrame({"label": ["age", "TP53"], "attribution": [0.1, -0.3]})
+    assert sentence({"clinical": 0.2, "slides": -0.5, "gene_counts": 0.4}, numbers) == (
+        "Gene counts (+0.40) and clinical (+0.20) speak for it, slides (−0.50) against. The strongest named features: "
+        "TP53 (−0.30) and age (+0.10)."
+    )
+    assert sentence({"slides": -0.5}, numbers[:0]) == "Slides (−0.50) against."
