@@ -6,9 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from data_modules.errors import some
 from data_modules.readers.tables import read_text_table
 from data_modules.readers.unreadable import UnreadableError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zip", ".zst")
 _TABLES = (".bed", ".csv", ".feather", ".maf", ".parquet", ".seg", ".tsv", ".txt", ".xlsx")
@@ -79,8 +84,38 @@ class PatientIds:
                     "It needs file, key (column of file or sample names) and patient (column of patient ids), and may "
                     "have time (column of the sample's time point; rows of baseline count)."
                 ]
-            return self._contradictions(rows, key=key)
+            return [*self._contradictions(rows, key=key), *self._no_baseline(rows, key=key)]
         return []
+
+    def _no_baseline(self, rows: list[tuple[str, str]], *, key: str) -> list[str]:
+        """A sheet whose column of time never says baseline: nobody would be left."""
+        later = self.later_names
+        if rows or not later:
+            return []
+        words = some(sorted({repr(word) for word in self._table()[(self.sheet or {})["time"]]}))
+        return [
+            f"{key}.sample_sheet: no row of {self._sheet_path.name} is of baseline by its column "
+            f"{(self.sheet or {})['time']!r}, which has {words}. Write baseline for what was taken before therapy."
+        ]
+
+    @property
+    def later_names(self) -> frozenset[str]:
+        """Names whose rows in the sheet are all of another time than baseline; none where it has no time.
+
+        A sheet that cannot be read has none either, which `check` says.
+        """
+        if self.sheet is None or "time" not in self.sheet:
+            return frozenset()
+        try:
+            names = set(self._table()[self.sheet["key"]])
+            return frozenset(names.difference(name for name, _ in self._rows()))
+        except (OSError, UnreadableError, KeyError):
+            return frozenset()
+
+    def later(self, paths: Iterable[Path]) -> list[Path]:
+        """Files that the sheet knows by a row of another time than baseline."""
+        names = self.later_names
+        return [path for path in paths if names and names & {below(self.root, path), path.name, bare_name(path.name)}]
 
     def _contradictions(self, rows: list[tuple[str, str]], *, key: str) -> list[str]:
         """Names that the sheet gives to two patients: the last row would win."""
@@ -158,10 +193,13 @@ class PatientIds:
         return {} if self.sheet is None else dict(self._rows())
 
     def _rows(self) -> list[tuple[str, str]]:
-        """Name and patient of each row of the sheet."""
-        sheet, path = self.sheet or {}, self._sheet_path
-        columns = [sheet[name] for name in ("key", "patient", "time") if name in sheet]
-        table = read_text_table(path, expected=columns).frame
+        """Name and patient of each row of the sheet, those of other times than baseline excepted."""
+        sheet, table = self.sheet or {}, self._table()
         if "time" in sheet:
             table = table[table[sheet["time"]].str.lower() == "baseline"]
         return list(zip(table[sheet["key"]], table[sheet["patient"]], strict=True))
+
+    def _table(self) -> pd.DataFrame:
+        sheet = self.sheet or {}
+        columns = [sheet[name] for name in ("key", "patient", "time") if name in sheet]
+        return read_text_table(self._sheet_path, expected=columns).frame

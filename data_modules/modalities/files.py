@@ -47,7 +47,11 @@ class FileModality(BaseModality):
 
     @cached_property
     def _sorted_out(self) -> tuple[list[Path], dict[str, list[Path]]]:
-        return self.sort_out(self._listing.found)
+        kept, left_out = self.sort_out(self._listing.found)
+        later = set(self._ids.later(kept))
+        if later:
+            left_out = {**left_out, "of another time than baseline by the sample sheet": sorted(later)}
+        return [path for path in kept if path not in later], left_out
 
     @property
     def paths(self) -> list[Path]:

@@ -122,6 +122,8 @@ def read_header(path: Path) -> FeatureFile:
             raise FeatureFileError(
                 f"{path.name} holds neither `features` nor `feats`, but {', '.join(sorted(file)) or 'nothing'}"
             )
+        if all(isinstance(file.get(name), h5py.Dataset) for name in _NAMES):
+            raise FeatureFileError(f"{path.name} holds both `features` and `feats`: take out those that are not meant")
         shape, kind = file[key].shape, file[key].dtype.kind
         leading = len(shape) == 3 and shape[0] == 1
         if not (len(shape) == 2 or leading) or kind != "f":
@@ -222,13 +224,30 @@ def _text(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
+def _refuse_one_place(file: FeatureFile) -> None:
+    """Tiles that lie at the same place: files put together, or coordinates that were never written.
+
+    Raises:
+        FeatureFileError: more than half of the tiles lie where another does.
+    """
+    places = file.coords()
+    if places is None or len(places) < 2:
+        return
+    distinct = len(np.unique(places, axis=0))
+    if distinct <= len(places) / 2:
+        raise FeatureFileError(f"{file.path.name}: its {len(places)} tiles lie at {distinct} places (`coords`)")
+
+
 def summarise(file: FeatureFile) -> NDArray[np.float32]:
     """Mean and standard deviation over the tiles, ``(2, feature)``.
 
     Raises:
-        FeatureFileError: a value is not finite; the message names its row and column.
+        FeatureFileError: a value is not finite, and the message names its row and column; all tiles are the same; or
+            most tiles lie where others do.
     """
     total, square, start = np.zeros(file.width), np.zeros(file.width), 0
+    first: NDArray[np.float32] = np.zeros(file.width, dtype=np.float32)
+    same = True
     for chunk in file.chunks():
         wrong = np.argwhere(~np.isfinite(chunk))
         if len(wrong):
@@ -237,8 +256,13 @@ def summarise(file: FeatureFile) -> NDArray[np.float32]:
                 f"{file.path.name}: `{file.key}` is {chunk[row, column]} in row {start + row}, column {column}"
                 f" ({len(np.unique(wrong[:, 0]))} such rows among the next {len(chunk)})"
             )
+        first = chunk[0] if start == 0 else first
+        same = same and bool((chunk == first).all())
         total += chunk.sum(axis=0, dtype=np.float64)
         square += np.square(chunk, dtype=np.float64).sum(axis=0)
         start += len(chunk)
+    if same and file.rows > 1:
+        raise FeatureFileError(f"{file.path.name}: all its {file.rows} tiles have the same features")
+    _refuse_one_place(file)
     mean = total / file.rows
     return np.stack([mean, np.sqrt(np.maximum(square / file.rows - mean**2, 0))]).astype(np.float32)

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 
     from data_modules.cohort.source import CohortSource
 
-_FORMAT = 1
+_FORMAT = 2
+_FEW = 4
+"""Files below which a median says little."""
+_FAR = 10.0
+"""Times by which features of one model do not differ in size from slide to slide."""
 
 
 class TileFeatures(FileModality):
@@ -69,8 +73,21 @@ class TileFeatures(FileModality):
         return Path(name).suffix.lower() in FEATURE_ENDINGS
 
     def quality(self) -> Sequence[Quality]:
-        """Files found, used and left out."""
-        return [Quality(title="tile features", counts={"files": self.account.counts}, folder=Path(self.source.cache))]
+        """Files found, used and left out, and those whose features are unlike the others'."""
+        counts = {"files": self.account.counts}
+        return [Quality(title="tile features", counts=counts, folder=Path(self.source.cache), said=self._unlike())]
+
+    def _unlike(self) -> tuple[str, ...]:
+        """One line on files whose features are ten times as large or small as is usual: another model's, or none."""
+        headers = list(self._headers[0].values())
+        sizes = np.array([float(np.sqrt(np.mean(np.square(self._summary(one), dtype=np.float64)))) for one in headers])
+        usual = float(np.median(sizes)) if len(sizes) >= _FEW else 0.0
+        far = (sizes > _FAR * usual) | (sizes * _FAR < usual)
+        if usual <= 0 or not far.any():
+            return ()
+        pairs = zip(headers, sizes, far, strict=True)
+        told = some([f"{self.names[one.path]} ({size:.3g})" for one, size, odd in pairs if odd])
+        return (f"{self.key}: features of a size unlike the rest's, {usual:.3g} in the median: {told}",)
 
     @cached_property
     def _headers(self) -> tuple[dict[Path, FeatureFile], list[str]]:
@@ -166,7 +183,14 @@ class TileFeatures(FileModality):
             )
         units = Counter(one.unit for one in headers if one.has_coords)
         if len(units) > 1:
-            problems.append(f"{self.key}: coordinates are in microns in some files and in pixels in others ({units}).")
+            rare = units.most_common()[-1][0]
+            odd = [self.names[one.path] for one in headers if one.has_coords and one.unit == rare]
+            words = {"um": "microns", "px": "pixels"}
+            problems.append(
+                f"{self.key}: coordinates are in {words[rare]} in {len(odd)} of {len(headers)} files ({some(odd)}) and "
+                f"in {words['px' if rare == 'um' else 'um']} in the others. Extract all with one tool, or leave them "
+                f"out of {self.key}.files."
+            )
         return problems
 
     def prepare(self, progress: Progress) -> None:
@@ -185,7 +209,7 @@ class TileFeatures(FileModality):
             progress(f"{self.name}: checking features", done, len(headers))
         if errors:
             raise FusionError(
-                f"{self.key}: {len(errors)} of {len(headers)} feature files hold values that are no numbers: "
+                f"{self.key}: {len(errors)} of {len(headers)} feature files hold no features that can be used: "
                 f"{some(errors)}. Extract them again, or leave them out of {self.key}.files."
             )
 

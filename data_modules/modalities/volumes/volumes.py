@@ -74,7 +74,15 @@ class Volumes(BaseModality):
 
     @cached_property
     def _found(self) -> Found:
-        return find_all(Path(self.source.root), self.settings.files, memo=Path(self.source.cache))
+        found = find_all(Path(self.source.root), self.settings.files, memo=Path(self.source.cache))
+        names = self._ids.later_names
+        gone = {path for one in found.volumes for path in self._ids.later(one.paths[:1])}
+        later = [one for one in found.volumes if one.name in names or one.paths[0] in gone]
+        if not later:
+            return found
+        why = {"of another time than baseline by the sample sheet": [one.name for one in later]}
+        kept = [one for one in found.volumes if one not in later]
+        return replace(found, volumes=kept, left_out={**found.left_out, **why})
 
     @cached_property
     def _named(self) -> Sorted:

@@ -278,3 +278,14 @@ def test_several_frames_of_reference_are_said(tmp_path: Path, files: Any, volume
     assert made.check() == []
     assert "Of 1 patients (P1) the volumes are of several frames of reference" in str(made.account)
     assert made.account.notable
+
+
+def test_a_sheet_with_times_leaves_out_volumes_of_after_therapy(tmp_path: Path, files: Any, volumes: Make) -> None:
+    for number in (1, 2):
+        files.nifti(tmp_path / f"files/scan{number}_t1.nii.gz", files.ball(seed=number))
+    (tmp_path / "files/s.csv").write_text("f,p,t\nscan1_t1.nii.gz,P1,baseline\nscan2_t1.nii.gz,P1,week 12\n")
+    sheet = {"file": "s.csv", "key": "f", "patient": "p", "time": "t"}
+    made = volumes(patient_pattern=None, sample_sheet=sheet)
+    assert made.check() == []
+    assert [file.name for file in made.requests[0].files.values()] == ["scan1_t1.nii.gz"]
+    assert "1 of another time than baseline by the sample sheet (scan2_t1.nii.gz)" in str(made.account)

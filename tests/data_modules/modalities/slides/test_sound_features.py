@@ -136,3 +136,64 @@ def test_what_is_no_hdf5_is_left_out(tmp_path: Path) -> None:
     assert str(made.account).endswith("used 1, left out 1: 1 that are no HDF5 (features/P1.pt)")
     (problem,) = features(tmp_path, files="features/*.pt").check()
     assert "found 1 files, used 0" in problem and "Point modality.slides.files to feature files" in problem
+
+
+def prepared(root: Path) -> TileFeatures:
+    made = features(root, patient_pattern=r"P\d")
+    assert made.check() == []
+    made.prepare(lambda step, done, total: None)
+    return made
+
+
+def places(path: Path, corners: np.ndarray) -> None:
+    with h5py.File(path, "a") as file:
+        del file["coords"]
+        file["coords"] = corners
+
+
+def test_files_without_tissue_features_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "features/P1.h5", rows(1))
+    write(tmp_path / "features/P2.h5", np.zeros((5, 8), dtype=np.float32))
+    with pytest.raises(FusionError, match=r"P2\.h5: all its 5 tiles have the same features"):
+        prepared(tmp_path)
+    write(tmp_path / "features/P2.h5", rows(2))
+    places(tmp_path / "features/P2.h5", np.zeros((5, 2)))
+    with pytest.raises(FusionError, match=r"P2\.h5: its 5 tiles lie at 1 places"):
+        prepared(tmp_path)
+    places(tmp_path / "features/P2.h5", np.array([[0, 0], [0, 0], [0, 9], [9, 9], [9, 9]]))
+    prepared(tmp_path)  # overlap within reason
+    write(tmp_path / "features/P2.h5", np.zeros((1, 8), dtype=np.float32))
+    prepared(tmp_path)  # one tile
+
+
+def test_features_of_a_size_unlike_the_rest_are_said(tmp_path: Path) -> None:
+    for number in (1, 2, 3, 4):
+        write(tmp_path / f"features/P{number}.h5", rows(number) * (20 if number == 4 else 1))
+    (said,) = prepared(tmp_path).quality()[0].said
+    assert "features of a size unlike the rest's" in said and "P4.h5 (" in said and "P1.h5" not in said
+    write(tmp_path / "features/P4.h5", rows(4) * 3)
+    assert prepared(tmp_path).quality()[0].said == ()
+
+
+def test_two_data_sets_of_features_in_a_file(tmp_path: Path) -> None:
+    write(tmp_path / "features/P1.h5", rows(1))
+    with h5py.File(tmp_path / "features/P1.h5", "a") as file:
+        file["feats"] = rows(2)
+    (said,) = features(tmp_path).check()
+    assert "P1.h5 holds both `features` and `feats`" in said
+
+
+def test_a_sheet_with_times_leaves_out_what_is_of_after_therapy(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write(tmp_path / f"features/P{number}.h5", rows(number))
+    sheet = {"file": "s.csv", "key": "file", "patient": "who", "time": "when"}
+    text = "file,who,when\nP1.h5,A,baseline\nP2,A,surgery\nfeatures/P3.h5,B,Baseline\n"
+    (tmp_path / "s.csv").write_text(text)
+    made = features(tmp_path, sample_sheet=sheet)
+    assert made.check() == []
+    assert made.patients == {"A", "B"} and [path.name for path in made.by_patient["A"]] == ["P1.h5"]
+    assert "1 of another time than baseline by the sample sheet (features/P2.h5)" in str(made.account)
+    (tmp_path / "s.csv").write_text(text.replace("baseline", "pre").replace("Baseline", "pre"))
+    assert "no row of s.csv is of baseline by its column 'when', which has 'pre', 'surgery'" in " ".join(
+        features(tmp_path, sample_sheet=sheet).check()
+    )
