@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 from data_modules.ingest.slides.levels import fits, sound_levels
 from data_modules.ingest.slides.ome import read_ome
+from data_modules.ingest.slides.tiff_slide import TiffSlide
 from data_modules.modalities.slides.slides import Slides
 
 Draw = Callable[..., np.ndarray]
@@ -224,3 +226,20 @@ def test_links_to_nothing_are_named(tmp_path: Path, pixels: np.ndarray) -> None:
     made = slides(tmp_path)
     assert made.check() == []
     assert "1 links to nothing (slides/P2.json)" in str(made.account)
+
+
+@pytest.mark.parametrize("bright", [True, False])
+def test_of_a_large_slide_of_one_level_some_tiles_tell_its_depth_the_last_among_them(
+    tmp_path: Path, bright: bool
+) -> None:
+    """4,112 × 4,112 pixels of 16 bits in 81 tiles, dark but for the last tile."""
+    pixels = np.zeros((4112, 4112, 3), dtype=np.uint16)
+    pixels[4096:, 4096:] = 60000 if bright else 900
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, pixels, tile=(512, 512), photometric="rgb", compression="zlib", metadata=None)
+    if bright:
+        with closing(TiffSlide(path)) as slide:
+            assert slide.dimensions == (4112, 4112)
+        return
+    with pytest.raises(ValueError, match="whose samples reach 900 of 65,535"):
+        TiffSlide(path)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import rgb_to_hsv
 from PIL import Image
 from scipy import ndimage
 
 from data_modules.ingest.slides.settings import TissueSettings
-from data_modules.ingest.slides.tissue import find_tissue
+from data_modules.ingest.slides.tissue import _red_ink, find_tissue
 
 MPP = 4.0
 
@@ -130,3 +131,16 @@ def test_real_blood_is_kept_and_red_ink_over_real_tissue_is_found(root: Path) ->
     mask = find_tissue(pixels, mpp=4.0, settings=TissueSettings())
     assert mask.artefacts["pen"][stroke].mean() > 0.99
     assert not mask.kept[stroke].any()
+
+
+def test_red_ink_is_told_by_the_pixels_own_green_and_blue() -> None:
+    """Of every red pixel: its optical density in blue exceeds 3/4 of that in green, though only hue, saturation and
+    value are at hand."""
+    pixels = np.random.default_rng(0).integers(0, [256, 90, 90], (300, 300, 3), dtype=np.uint8)
+    hue, saturation, value = np.moveaxis(rgb_to_hsv(pixels / 255), -1, 0)
+    _, green, blue = np.moveaxis(pixels.astype(np.float64), -1, 0)
+    red = (saturation > 0.6) & ((hue > 0.93) | (hue < 0.02))
+    more = 0.75 * np.log((green + 1) / 256) - np.log((blue + 1) / 256)
+    clear = np.abs(more) > 1e-9  # 0 and 3, 15 and 31 are on the line itself
+    assert red.sum() > 1000 and 0.1 < (more[red] > 0).mean() < 0.9
+    assert (_red_ink(hue, saturation, value) == (red & (more > 0)))[clear].all()
