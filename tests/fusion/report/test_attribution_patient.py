@@ -56,6 +56,12 @@ def test_a_slide_has_its_own_tiles_and_their_ranks_over_all_slides(
     assert [tile["focus"] for tile in view["tiles"]] == ([0.125, 0.25] if slide == 0 else [0.75, 0.125])
 
 
+def test_a_slide_whose_tiles_say_nothing_is_drawn_pale() -> None:
+    still = TILES.assign(attribution=0.0, attention=0.0)
+    view = attribution_patient._slide_view("slides", 0, still, CONTENT, pictures())
+    assert [(tile["strength"], tile["focus"]) for tile in view["tiles"]] == [(0.08, 0), (0.08, 0)]
+
+
 def test_a_sentence_names_the_larger_first_and_tells_for_from_against() -> None:
     numbers = pd.DataFrame({"label": ["age", "TP53"], "attribution": [0.1, -0.3]})
     assert sentence({"clinical": 0.2, "slides": -0.5, "gene_counts": 0.4}, numbers) == (

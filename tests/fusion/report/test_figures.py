@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusion.report.figures import gains, roc_curve
+from fusion.evaluation.curves import THRESHOLDS
+from fusion.report.figures import decision, gains, roc_curve
 
 BETTER, WORSE, UNCLEAR = "#009e73", "#d55e00", "#7f8792"
 
@@ -42,3 +43,27 @@ def test_a_roc_curve_by_hand() -> None:
     rows = pd.DataFrame({"score": [0.9, 0.8, 0.8, 0.8, 0.4, 0.1, 0.1], "label": [1, 1, 0, 0, 1, 0, 1]})
     grid = np.array([0.0, 0.5, 2 / 3 - 1e-15, 2 / 3 + 1e-15, 0.99, 1.0])
     assert roc_curve(rows, grid).tolist() == [0.25, 0.25, 0.75, 0.75, 0.75, 1.0]
+
+
+def test_a_decision_curve_by_hand() -> None:
+    """Half respond. Fusion finds them in one repeat and calls nobody in the other; late fusion calls everybody."""
+    labels = [1, 1, 0, 0]
+    scores = {("fusion", 0): [0.9, 0.9, 0.02, 0.02], ("fusion", 1): [0.02] * 4, ("late", 0): [0.9] * 4}
+    table = pd.concat(
+        pd.DataFrame({"arm": arm, "repeat": repeat, "patient_id": list("abcd"), "label": labels, "score": values})
+        for (arm, repeat), values in scores.items()
+    )
+    band = {"x": [0.1, 0.8], "low": [0.1, 0.2], "high": [0.3, 0.4]}
+    for given in (None, band):
+        (axes,) = decision(table, band=given).axes
+        lines = {str(line.get_label()): np.asarray(line.get_ydata(), dtype=float) for line in axes.lines}
+        assert set(lines) == {"treat nobody", "treat everybody", "Fusion", "Late fusion"}
+        assert lines["treat nobody"].tolist() == [0, 0]
+        np.testing.assert_allclose(lines["Fusion"], 0.25)
+        odds = THRESHOLDS / (1 - THRESHOLDS)
+        for name in ("treat everybody", "Late fusion"):
+            np.testing.assert_allclose(lines[name], 0.5 - 0.5 * odds, atol=1e-12)
+        assert len(axes.collections) == (given is not None)
+        if given is not None:
+            corners = axes.collections[0].get_paths()[0].vertices
+            assert {(0.1, 0.1), (0.1, 0.3), (0.8, 0.2), (0.8, 0.4)} <= {tuple(one) for one in np.asarray(corners)}
