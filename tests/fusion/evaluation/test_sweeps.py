@@ -9,7 +9,8 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import Outcome, outcome_of
-from fusion.evaluation.sweeps import JobScores, corrected
+from fusion.evaluation.sweeps import JobScores, _draw, corrected
+from fusion.evaluation.units import units_of
 
 BINARY = outcome_of(EndpointSpec(name="response", kind="binary", classes=("no", "yes")))
 CLASSES = outcome_of(EndpointSpec(name="kind", kind="multiclass", classes=("a", "b", "c")))
@@ -130,7 +131,7 @@ def test_drawn_metrics_are_those_of_repeated_rows_and_undefined_where_nobody_is(
 
 
 def test_groups_are_drawn_whole() -> None:
-    """Thirty pairs: who is undrawn is so in pairs, and metrics.json's units say so."""
+    """Thirty pairs, named in another order than their patients: both are drawn equally often, 30 pairs in all."""
     jobs = {}
     for job in range(3):
         one = made(job)
@@ -138,6 +139,11 @@ def test_groups_are_drawn_whole() -> None:
         jobs[str(job)] = JobScores(inner=one.inner, outer=one.outer.assign(group=group))
     found = corrected(jobs, BINARY, draws=30, seed=1)
     assert (found["units"]["drawn"], found["units"]["number"]) == ("groups", 30)
+    units = units_of(jobs["0"].outer, [f"P{at:02}" for at in range(PATIENTS)])
+    times = _draw(units, 50, seed=1)
+    assert (times[:, ::2] == times[:, 1::2]).all()
+    assert (times.sum(axis=1) == PATIENTS).all()
+    assert len(np.unique(times[:, ::2])) > 2
     alone = {name: JobScores(inner=job.inner, outer=job.outer.drop(columns="group")) for name, job in jobs.items()}
     assert corrected(alone, BINARY, draws=30, seed=1)["corrected"]["value"] != found["corrected"]["value"]
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from rich.console import Console
@@ -16,6 +17,7 @@ from data_modules.folds.invariants import found as flag_of
 from data_modules.folds.invariants import overlap
 from data_modules.folds.stored import load_folds, write_folds
 from fusion.contract import Fold
+from fusion.evaluation.choices import summarised
 from fusion.report import asked
 from fusion.report.console import print_summary
 from fusion.report.page import write_report
@@ -95,3 +97,35 @@ def test_the_share_of_tiles_by_hand(run: RunFolder) -> None:
     line = re.search(r"one epoch of training draws: ([^<]*)", html)
     assert line is not None
     assert line.group(1).startswith("slides 60 % on average, 25 % at least (median 257 of 2,000).")
+
+
+def test_choices_are_told_and_names_are_escaped(run: RunFolder) -> None:
+    """Two candidates for fusion, one of which is none for slides; a classical arm names what it chose by itself."""
+    hostile = "model.width=<b>8</b>"
+    parts = [("fusion", ["1", "2"], "22122"), ("classical_lr", ["C=0.1", "C=1"], "11111")]
+    rows = [
+        (arm, 0, fold, name, 0.6 + 0.1 * at, at == int(by[fold]) - 1)
+        for arm, names, by in parts
+        for fold in range(5)
+        for at, name in enumerate(names)
+    ]
+    table = pd.DataFrame(rows, columns=["arm", "repeat", "fold", "candidate", "auroc", "chosen"])
+    table.sample(frac=1, random_state=0).to_parquet(run.path / "choices.parquet")
+    settings = {"1": hostile, "2": "model.width=16", "3": "model.encoders.x.dropout=0.1"}
+    run.write_metrics(run.metrics() | summarised(table, settings, metric="auroc"))
+    page, console = shown(run)
+    assert "<b>8</b>" not in page
+    assert "<code>model.width=&lt;b&gt;8&lt;/b&gt;</code></td><td>1 of 5<small>inner 0.600</small></td>" in page
+    assert "<code>model.width=16</code></td><td>4 of 5<small>inner 0.700</small></td>" in page
+    assert "<code>model.encoders.x.dropout=0.1</code></td><td>—</td>" in page
+    chosen = "<td>2</td><td>2</td><td>1</td><td>2</td><td>2</td><td>4 of 5</td>"
+    assert f'<th scope="row">Fusion</th>{chosen}' in page
+    assert f'<th scope="row">Logistic regression</th>{"<td>C=0.1</td>" * 5}<td>5 of 5</td>' in page
+    assert "Chosen by inner folds, Fusion: model.width=16 in 4 of 5" in console
+    assert "Chosen by inner folds, Logistic" not in console
+
+
+def test_a_run_in_which_nothing_was_chosen_has_no_such_section(run: RunFolder) -> None:
+    page, console = shown(run)
+    assert "What was chosen where" not in page
+    assert "Chosen by inner folds" not in console

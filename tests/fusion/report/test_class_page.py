@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
+from fusion.evaluation.choices import summarised
 from fusion.evaluation.classes import evaluate_classes
 from fusion.report.page import write_report
 from fusion.report.sections import number
@@ -67,3 +68,14 @@ def test_a_run_of_before_shows_none(run: RunFolder) -> None:
     html = write_report(run).read_text(encoding="utf-8")
     assert "Calibration slope" not in html
     assert "Calibration error" not in html
+
+
+def test_what_was_chosen_stands_on_this_page_too(run: RunFolder) -> None:
+    rows = [("fusion", 0, fold, name, 0.5, name == "2") for fold in range(5) for name in "12"]
+    table = pd.DataFrame(rows, columns=["arm", "repeat", "fold", "candidate", "balanced_accuracy", "chosen"])
+    table.to_parquet(run.path / "choices.parquet")
+    settings = {"1": "model.width=8", "2": "model.width=16"}
+    run.write_metrics(run.metrics() | summarised(table, settings, metric="balanced_accuracy"))
+    html = write_report(run).read_text(encoding="utf-8")
+    assert "the one with the best inner Balanced accuracy scored" in html
+    assert "<code>model.width=16</code></td><td>5 of 5<small>inner 0.500</small></td>" in html
