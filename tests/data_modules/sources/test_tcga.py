@@ -146,6 +146,7 @@ def test_hrd_labels(tmp_path: Path) -> None:
     with pytest.raises(BiotabError, match="XX-2 has two rows"):
         tcga.hrd(tmp_path)
     path.write_text("bcr_patient_barcode,HRD_Score,HRD_Score_Binarized\nXX-2,60,2\n")
+    path.write_text("bcr_patient_barcode,HRD_Score,HRD_Score_Binarized\nXX-1,7,0\nXX-2,60,2\nXX-3,60,3\n")
     with pytest.raises(BiotabError, match="patient XX-2: HRD_Score_Binarized is 2"):
         tcga.hrd(tmp_path)
     path.write_text("bcr_patient_barcode,HRD_Score\nXX-2,60\n")
