@@ -59,6 +59,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from fusion.config.candidates import every, settings_of
     from fusion.evaluation.choices import summarised
     from fusion.evaluation.outcome import outcome_of
+    from fusion.evaluation.start import with_start
     from fusion.network.model import check_head
     from fusion.protocol.crossval import units
     from fusion.protocol.setup import open_setup
@@ -115,6 +116,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
             margin=config.evaluation.get("margin"),
         )
         metrics |= summarised(folder.choices(), settings_of(config), metric=outcome.chosen)
+        metrics = with_start(metrics, folder.inner())
         folder.write_metrics(metrics)
         folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
     folder.finish(seconds=progress.seconds, steps=progress.steps)
@@ -162,11 +164,13 @@ def check(config: DictConfig) -> None:
     from fusion.arms.plan import check_arms
     from fusion.encoders.variants.gene_files import check_gene_files
     from fusion.evaluation.verdict import check_margin
+    from fusion.plain.base import check_base
     from fusion.report.loggers import check_logger
     from fusion.run.files import require_space
 
     check_arms(config.arms)
     check_margin(config.evaluation.get("margin"))
+    check_base(str(config.model.get("base", "none")))
     check_logger(config)
     check_gene_files(config)
     require_space(Path(config.cache), SPACE, key="cache")

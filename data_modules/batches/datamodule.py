@@ -105,6 +105,7 @@ class FusionDataModule(pl.LightningDataModule):
         cache_bytes: of items kept in memory between epochs.
         seed: of order and draws.
         num_workers: processes that load batches; 0 loads in this one, which is fastest for cached items.
+        offsets: index patient_id: logits of the plain model, for training and validation patients; None: none.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class FusionDataModule(pl.LightningDataModule):
         cache_bytes: int = 1 << 30,
         seed: int = 0,
         num_workers: int = 0,
+        offsets: pd.Series | pd.DataFrame | None = None,
     ) -> None:
         super().__init__()
         self._fitted = fitted
@@ -130,7 +132,10 @@ class FusionDataModule(pl.LightningDataModule):
         self._workers = num_workers
         self._cache = ItemCache(cache_bytes)
         self._val_ids = tuple(val_ids)
-        self._train = PatientDataset(fitted, train_ids, labels, tiles=tiles_per_patient, seed=seed, cache=self._cache)
+        self._offsets = offsets
+        self._train = PatientDataset(
+            fitted, train_ids, labels, tiles=tiles_per_patient, seed=seed, cache=self._cache, offsets=offsets
+        )
 
     @property
     def train_labels(self) -> NDArray[np.int64]:
@@ -150,11 +155,16 @@ class FusionDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation patients, in order, with all their tiles."""
-        return self.predict_loader(self._val_ids)
+        return self._in_order(self._val_ids, self._offsets)
 
     def predict_loader(self, patient_ids: Sequence[str]) -> DataLoader[Batch]:
-        """Anyone's batches in the order of `patient_ids`, with all tokens."""
-        patients = PatientDataset(self._fitted, patient_ids, self._labels, seed=self._seed, cache=self._cache)
+        """Anyone's batches in the order of `patient_ids`, with all tokens and without offsets."""
+        return self._in_order(patient_ids, None)
+
+    def _in_order(self, patient_ids: Sequence[str], offsets: pd.Series | pd.DataFrame | None) -> DataLoader[Batch]:
+        patients = PatientDataset(
+            self._fitted, patient_ids, self._labels, seed=self._seed, cache=self._cache, offsets=offsets
+        )
         sizes = [patients.size(position) for position in range(len(patients))]
         return self._loader(patients, InOrder(sizes, batch_size=self._batch_size))
 

@@ -41,11 +41,13 @@ class Sample:
         items: name → tokens, None where the patient lacks the modality.
         label: 0/1, -1 unknown.
         index: position in the list of ids.
+        offset: the plain model's logit, or one a class; None where there is none.
     """
 
     items: Mapping[str, Item | None]
     label: int
     index: int
+    offset: NDArray[np.float32] | None = None
 
 
 class ItemCache:
@@ -90,6 +92,7 @@ class PatientDataset(Dataset[Batch]):
             are; None for all. Draws without an epoch (evaluation) always get all.
         seed: of these draws.
         cache: of loaded items, shared by datasets over the same `fitted`.
+        offsets: index patient_id: the logits that the network adds to, for all of `patient_ids`; None: none.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class PatientDataset(Dataset[Batch]):
         tiles: Tiles = None,
         seed: int = 0,
         cache: ItemCache | None = None,
+        offsets: pd.Series | pd.DataFrame | None = None,
     ) -> None:
         self.fitted = dict(fitted)
         self.patient_ids = tuple(patient_ids)
@@ -110,6 +114,9 @@ class PatientDataset(Dataset[Batch]):
         self._tiles = check_tiles(tiles)
         self._seed = seed
         self._cache = cache or ItemCache(1 << 30)
+        self._offsets: NDArray[np.float32] | None = None
+        if offsets is not None:
+            self._offsets = offsets.loc[list(self.patient_ids)].to_numpy(dtype=np.float32)
 
     def __len__(self) -> int:
         return len(self.patient_ids)
@@ -149,7 +156,8 @@ class PatientDataset(Dataset[Batch]):
                     # Of the patient's id, not of the position: other patients in the list change no draw.
                     stream = [self._seed, draw.epoch, zlib.crc32(patient.encode())]
                     items[name] = _take(item, np.random.default_rng(stream), number)
-        return Sample(items=items, label=int(self.labels[draw.position]), index=draw.position)
+        offset = None if self._offsets is None else self._offsets[draw.position]
+        return Sample(items=items, label=int(self.labels[draw.position]), index=draw.position, offset=offset)
 
 
 def _take(item: Item, generator: np.random.Generator, number: int) -> Item:
@@ -171,10 +179,12 @@ def collate(samples: Sequence[Sample], specs: Mapping[str, ModalitySpec]) -> Bat
         samples: at least one.
         specs: name → spec, for the shape of a modality that nobody in the batch has.
     """
+    offsets = [one.offset for one in samples if one.offset is not None]
     return Batch(
         modalities={name: _pad([one.items[name] for one in samples], spec) for name, spec in specs.items()},
         label=torch.tensor([one.label for one in samples], dtype=torch.int64),
         index=torch.tensor([one.index for one in samples], dtype=torch.int64),
+        offset=torch.from_numpy(np.stack(offsets)) if offsets else None,
     )
 
 

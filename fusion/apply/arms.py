@@ -16,10 +16,12 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 
 from fusion.apply.trained import Member, as_chosen, load_members, member_logits, score
+from fusion.arms.base import BASE, FUSION
 from fusion.arms.classical import features, model_logits
 from fusion.arms.combined import average
 from fusion.contract import EndpointSpec, FittedModality, FusionError, Modality
 from fusion.evaluation.outcome import outcome_of
+from fusion.plain.base import load_base
 from fusion.run.bounded import plain_name, read_json
 from fusion.run.state import load_estimator, load_state
 
@@ -39,10 +41,12 @@ def kept_arms(models: Sequence[Path], have: Sequence[str]) -> list[str]:
     found: list[set[str]] = []
     for folder in models:
         names = {path.parent.name for path in folder.glob("*/arm.json")}
+        if FUSION in names and BASE in _kept(folder, FUSION):
+            names.add(BASE)
         reads = {name: _kept(folder, name).get("modalities") for name in names}
         found.append({name for name, seen in reads.items() if seen is None or set(seen) & set(have)})
     every = set.intersection(*found) if found else set()
-    first = ("fusion", *sorted(name for name in every if name.startswith("only_")))
+    first = (FUSION, BASE, *sorted(name for name in every if name.startswith("only_")))
     last = ("classical_lr", "classical_forest", "handcrafted", "late", "classical")
     return [name for name in (*first, *last) if name in every]
 
@@ -96,6 +100,11 @@ class FoldArms:
             return self._classical(arm, kept)
         if (self._models / arm / "member0.safetensors").is_file():
             return score(*self.network(arm))
+        if arm == BASE:
+            base = load_base(self._models / FUSION)
+            assert base is not None, "the run kept it beside the network that starts from it"
+            calibrator = outcome_of(self._endpoint).restore_calibrator(kept["calibration"])
+            return np.asarray(calibrator(base.logits(self.table)), dtype=np.float64)
         return self._late(kept)
 
     @cached_property
@@ -157,7 +166,9 @@ def _kept(folder: Path, arm: str) -> dict[str, Any]:
         FusionError: there is none, or it cannot be read.
     """
     try:
+        if arm == BASE:
+            return dict(read_json(folder / FUSION / "arm.json")[BASE])
         return dict(read_json(folder / plain_name(arm, where="arm") / "arm.json"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         arms = ", ".join(sorted(path.parent.name for path in folder.glob("*/arm.json"))) or "none"
         raise FusionError(f"{folder}: keeps no arm {arm!r} that can be read ({error}); there are {arms}.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from fusion.arms.base import MEAN_LOGIT
+from fusion.arms.classical import features
 from fusion.config.candidates import candidate
 from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec, State
 from fusion.evaluation.outcome import Calibrator, outcome_of
 from fusion.network.fitting import load_weights, predict_scores
 from fusion.network.model import FusionModel, build_model
+from fusion.plain.base import Plain, load_base
 from fusion.run.bounded import plain_name, read_json
 from fusion.run.state import load_state
 
@@ -42,6 +44,10 @@ class Member:
         averages_logits: whether the fold's score is the calibrated mean of its members' logits; else, in runs of
             earlier versions, the mean of their calibrated scores.
         single: the calibrator of one member, which late fusion takes; None where none is needed.
+        gate: what its network's logit is multiplied by.
+        base: the plain model to whose logit that is added, and
+        base_fitted: modality → as fitted on all training patients of the fold, whose columns it reads; None and empty
+            where the arm starts from nothing.
     """
 
     fold: str
@@ -51,6 +57,13 @@ class Member:
     calibrator: Calibrator
     averages_logits: bool = True
     single: Calibrator | None = None
+    gate: float = 1.0
+    base: Plain | None = None
+    base_fitted: Mapping[str, FittedModality] = field(default_factory=dict)
+
+    def plain(self, patient_ids: Sequence[str]) -> NDArray[np.float64] | float:
+        """Logits of the plain model, ``(patient,)`` or ``(patient, class)``; 0 where there is none."""
+        return 0.0 if self.base is None else self.base.logits(features(self.base_fitted, patient_ids))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +142,13 @@ def load_members(
     calibrator = outcome.restore_calibrator(stored)
     single = outcome.restore_calibrator(stored.get("member", stored))
     averages_logits = stored.get("of") == MEAN_LOGIT
+    base, base_fitted = load_base(folder / arm), {}
+    if base is not None:
+        base_fitted = {
+            name: modalities[name].restore(load_state(folder / "modalities" / "whole", name))
+            for name in base.modalities
+            if name in modalities
+        }
     for path in sorted((folder / arm).glob("member*.safetensors")):
         index = int(path.stem.removeprefix("member"))
         specs = {name: spec_from_json(content) for name, content in read_json(path.with_suffix(".json")).items()}
@@ -152,6 +172,9 @@ def load_members(
             calibrator=calibrator,
             averages_logits=averages_logits,
             single=single,
+            gate=float(kept.get("gate", {}).get("value", 1.0)),
+            base=base,
+            base_fitted=base_fitted,
         )
 
 
@@ -206,10 +229,12 @@ def member_logits(
     import pandas as pd
 
     unknown: pd.Series[int] = pd.Series(-1, index=list(patient_ids))
-    logits = []
+    # Members of a fold start from one plain model.
+    logits, plain = [], members[0].plain(patient_ids)
     for member in members:
         data = make_data(fitted=member.fitted, train_ids=[], val_ids=[], labels=unknown, seed=0)
-        logits.append(predict_scores(member.model, data.predict_loader(list(patient_ids))))
+        added = member.gate * predict_scores(member.model, data.predict_loader(list(patient_ids)))
+        logits.append(plain + added)
     return np.stack(logits)
 
 

@@ -17,6 +17,9 @@ from fusion.evaluation.outcome import Calibrator, Outcome, outcome_of
 
 Fitted = Mapping[str, FittedModality]
 
+FUSION, BASE = "fusion", "base"
+"""The arm that is judged, and that of the plain model which it starts from, kept in the folder of the former."""
+
 Table = pd.Series | pd.DataFrame
 """Scores or logits, index patient_id: a series where the endpoint is binary, else a frame with a column a class."""
 
@@ -39,6 +42,7 @@ class FoldData:
         members: modalities fitted on the training part of each inner fold, in the order of `fold.inner`.
         whole: modalities fitted on all of `fold.train`.
         seed: of this fold; arms derive their own from it.
+        groups: index patient_id, of `fold.train`: whom folds keep together; None where everybody is by themselves.
     """
 
     fold: Fold
@@ -47,6 +51,7 @@ class FoldData:
     members: Sequence[Fitted]
     whole: Fitted
     seed: int
+    groups: pd.Series | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -86,14 +91,20 @@ class Members:
 class ArmScores:
     """What one arm says of one outer fold.
 
-    Attributes:
-        arm: its name.
-        inner: calibrated scores of `fold.train`, each by a model that did not train on that patient; index patient_id.
-        test: calibrated scores of `fold.test`; index patient_id.
-        threshold: probability above which the arm calls a responder, chosen on `inner`; NaN with several classes.
-        curves: one row an epoch and member, for arms that are trained by epochs.
-        members: each member's scores, calibrated for a single member; None where the arm is no ensemble.
-        choices: one row a candidate, for arms of which something was chosen in this fold; see `choice_rows`.
+        Attributes:
+            arm: its name.
+            inner: calibrated scores of `fold.train`, each by a model that did not train on that patient; index patient_id.
+            test: calibrated scores of `fold.test`; index patient_id.
+            threshold: probability above which the arm calls a responder, chosen on `inner`; NaN with several classes.
+            curves: one row an epoch and member, for arms that are trained by epochs.
+            members: each member's scores, calibrated for a single member; None where the arm is no ensemble.
+    <<<<<<< HEAD
+            choices: one row a candidate, for arms of which something was chosen in this fold; see `choice_rows`.
+    =======
+            choices: one row a candidate, for arms whose settings were chosen in this fold.
+            base: what the plain model says that the arm starts from; None where it starts from nothing.
+            gate: how much of what its networks add is kept, and how many of them add anything; None likewise.
+    >>>>>>> 7692a34 (Fusion starts from the plain model: cross-fitted offset, gate by inner folds, base as an arm, terms explained)
     """
 
     arm: str
@@ -103,6 +114,27 @@ class ArmScores:
     curves: list[dict[str, Any]] = field(default_factory=list)
     members: Members | None = None
     choices: list[dict[str, Any]] = field(default_factory=list)
+    base: ArmScores | None = None
+    gate: GateRecord | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateRecord:
+    """How far an arm of one fold left its plain model.
+
+    Attributes:
+        value: what its networks' additions are multiplied by, 0 to 1; see `fusion.plain.gate`.
+        raw: the coefficient before it was shrunken, and
+        error: its standard error.
+        members: how many networks there are.
+        plain: how many of them add nothing: all where the gate is 0.
+    """
+
+    value: float
+    raw: float
+    error: float
+    members: int
+    plain: int
 
 
 class Arm(Protocol):

@@ -28,8 +28,9 @@ Build = Callable[[float, int], Any]
 
 def features(fitted: Fitted, patient_ids: Sequence[str]) -> pd.DataFrame:
     """``(patient, feature)`` of all modalities side by side, columns ``modality:feature``, NaN where missing."""
+    index = pd.Index(list(patient_ids))
     parts = [part.table(patient_ids).add_prefix(f"{name}:") for name, part in fitted.items()]
-    return pd.concat(parts, axis=1).astype(np.float64)
+    return pd.concat([pd.DataFrame(index=index), *parts], axis=1).astype(np.float64)
 
 
 def logistic_regression(strength: float, seed: int) -> Pipeline:

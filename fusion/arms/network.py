@@ -1,8 +1,10 @@
 """The fused network and its single-modality ablations: an ensemble of one member per inner fold.
 
 Each member trains on the training part of an inner fold, with modalities fitted on that part, and stops early on the
-other part. So every training patient gets a logit from a member that did not train on that patient. A test patient's
-score is the calibrated mean of the members' logits; its calibration is learned from the training patients' logits, see
+other part. It starts from a plain model's logits and learns what to add to them (`fusion.arms.start`); of that the
+fold's gate keeps as much as training patients support whom neither saw (`fusion.plain.gate`). So every training patient
+gets a logit from a member that did not train on that patient. A test patient's score is the calibrated mean of the
+members' logits; its calibration is learned from the training patients' logits, see
 `fusion.arms.base.calibrate_ensemble`.
 """
 
@@ -15,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from fusion.arms.base import ArmScores, FoldData, Members, calibrate_ensemble, table
+from fusion.arms.base import BASE, ArmScores, FoldData, Members, calibrate_ensemble, table
+from fusion.arms.start import base_arm, gate_of, gate_record, plain_start, unseen_of
 from fusion.network.fitting import fit_network, predict_scores, save_weights
 from fusion.network.model import build_model
+from fusion.plain.base import save_base
 from fusion.run.state import save_json
 
 
@@ -48,41 +52,53 @@ class NetworkArm:
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
         """Train one member an inner fold, calibrate on training patients, score the test patients."""
         train, test = list(data.fold.train), list(data.fold.test)
-        train_logits, test_logits, unseen, curves = [], [], [], []
+        start = plain_start(data, self.modalities, self._model)
+        train_logits, test_logits, best_epochs, curves = [], [], [], []
         seen: dict[str, Any] = {}
         for member, inner in enumerate(data.fold.inner):
             fitted = {name: data.members[member][name] for name in self.modalities}
             specs = {name: part.spec for name, part in fitted.items()}
             seed = data.seed * 1000 + member
-            model = build_model(self._model, specs, data.endpoint, seed=seed)
+            model = build_model(self._model, specs, data.endpoint, seed=seed, adds=start is not None)
             loaders = self._make_data(
                 fitted=fitted,
                 train_ids=list(inner.train),
                 val_ids=list(inner.val),
                 labels=data.labels,
                 seed=seed,
+                **({} if start is None else {"offsets": start.offsets[member]}),
             )
             seen = seen or loaders.sampling()
             result = fit_network(model, loaders, self._trainer, seed=seed)
+            best_epochs.append(result.best_epoch)
             curves += [{"member": member, **row} for row in result.curves]
             train_logits.append(predict_scores(model, loaders.predict_loader(train)))
             test_logits.append(predict_scores(model, loaders.predict_loader(test)))
-            unseen.append(np.isin(train, inner.val))
             if folder is not None:
                 save_weights(model, folder / f"member{member}.safetensors")
                 save_json(folder / f"member{member}.json", {name: asdict(spec) for name, spec in specs.items()})
             step()
-        logits = Members(train=np.stack(train_logits), unseen=np.stack(unseen), test=np.stack(test_logits))
+        logits = Members(train=np.stack(train_logits), unseen=unseen_of(data.fold), test=np.stack(test_logits))
+        state: dict[str, Any] = {"modalities": self.modalities, "sampling": seen}
+        base = gate = None
+        if start is not None:
+            gate = gate_record(gate_of(start, logits, data, self._model), best_epochs)
+            base, state[BASE] = base_arm(start, logits.unseen, data)
+            logits = start.with_added(logits, gate.value)
+            state["gate"] = asdict(gate)
+            if folder is not None:
+                save_base(folder, start.whole)
         calibration = calibrate_ensemble(logits, data)
         assert calibration.single is not None
         if folder is not None:
-            state = {"modalities": self.modalities, "calibration": calibration.state(), "sampling": seen}
-            save_json(folder / "arm.json", state)
+            save_json(folder / "arm.json", {**state, "calibration": calibration.state()})
         return ArmScores(
             arm=self.name,
             inner=calibration.inner,
-            test=table(calibration.calibrator(np.mean(test_logits, axis=0)), test),
+            test=table(calibration.calibrator(logits.test.mean(axis=0)), test),
             threshold=calibration.threshold,
             curves=curves,
             members=logits.map(calibration.single),
+            base=base,
+            gate=gate,
         )

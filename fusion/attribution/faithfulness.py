@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from fusion.attribution.gene_parts import gene_differences
-from fusion.attribution.members import ExplainedMember, Inputs, at_once
+from fusion.attribution.members import ExplainedMember, Inputs, Numbers, at_once
+from fusion.attribution.plain import ExplainedPlain
 
 ORDERS = 10
 """Random orders a patient."""
@@ -80,8 +81,13 @@ def delete_genes(
     attribution: Mapping[str, float],
     *,
     seed: int,
+    plain: ExplainedPlain | None = None,
 ) -> Curve | None:
-    """Take from every member's numbers what a gene adds to them over its baseline; None with fewer than two genes."""
+    """Take from every member's numbers, and from the plain model's, what a gene adds to them over its baseline.
+
+    Returns:
+        The curve; None with fewer than two genes.
+    """
     genes = sorted(attribution)
     if len(genes) < 2:
         return None
@@ -90,18 +96,26 @@ def delete_genes(
     tiles = max(mask.shape[1] for mask in inputs[0].masks.values())  # which all stay, and are pooled again
     gone = [{genes[place] for place in order[:count]} for order in orders for count in counts]
     found = []
+    start = np.zeros(len(gone))
+    if plain is not None and name in plain.specs:
+        patient = inputs[0].patient
+        start = plain.moved(patient, name, _taken(plain, plain.load(patient), name, gone))
     with torch.no_grad():
         for member, one in zip(members, inputs, strict=True):
-            added = gene_differences(member, one, name)
-            nothing = np.zeros(len(member.specs[name].features))
-            taken = np.stack([sum((added[gene] for gene in sorted(some) if gene in added), nothing) for some in gone])
-            moved = (one.tokens[name].double() - torch.from_numpy(taken)).float()
+            moved = (one.tokens[name].double() - torch.from_numpy(_taken(member, one, name, gone))).float()
             values = torch.where(one.masks[name], moved, one.tokens[name])
             parts = [
                 member.log_odds({**one.tokens, name: part}, one.masks) for part in torch.split(values, at_once(tiles))
             ]
-            found.append(torch.cat(parts).double().numpy())
+            found.append(torch.cat(parts).double().numpy() + member.slope * start)
     return _curve(np.mean(found, axis=0), len(orders), len(counts))
+
+
+def _taken(member: Numbers, inputs: Inputs, name: str, gone: Sequence[set[str]]) -> NDArray[np.float64]:
+    """``(version, feature)``: what the genes of each version add to the numbers over their baselines."""
+    added = gene_differences(member, inputs, name)
+    nothing = np.zeros(len(member.specs[name].features))
+    return np.stack([sum((added[gene] for gene in sorted(some) if gene in added), nothing) for some in gone])
 
 
 def patient_seed(patient: str) -> int:

@@ -11,10 +11,10 @@ import pandas as pd
 from fusion.attribution.genes import Floats
 
 if TYPE_CHECKING:
-    from fusion.attribution.members import ExplainedMember, Inputs
+    from fusion.attribution.members import Inputs, Numbers
 
 
-def split_sums(rows: pd.DataFrame, member: ExplainedMember, inputs: Inputs, name: str) -> pd.DataFrame:
+def split_sums(rows: pd.DataFrame, member: Numbers, inputs: Inputs, name: str) -> pd.DataFrame:
     """Rows of features, with every sum as one row a gene that the patient carries and one for all others together.
 
     Args:
@@ -50,7 +50,7 @@ def _parts(row: dict[str, Any], genes: Sequence[str], have: Floats, usual: Float
     return [*made, row | {"label": told, "value": 0.0, "baseline": rest, "attribution": -slope * rest}]
 
 
-def gene_differences(member: ExplainedMember, inputs: Inputs, name: str) -> dict[str, Floats]:
+def gene_differences(member: Numbers, inputs: Inputs, name: str) -> dict[str, Floats]:
     """Gene → ``(feature,)`` by how much it moves each scaled feature from its baseline; the parts add up."""
     features = member.specs[name].features
     moved = (inputs.tokens[name][0] - member.baselines[name].mean).double().numpy()

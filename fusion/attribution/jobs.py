@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fusion.apply.trained import load_members
 from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import Settings, explain_patient
+from fusion.attribution.plain import ExplainedPlain
 from fusion.attribution.store import Store
 from fusion.contract import FusionError
 from fusion.protocol import pool
@@ -58,12 +59,13 @@ class Worker:
         self._setup = setup
         self._fold: str | None = None
         self._members: list[ExplainedMember] = []
+        self._plain: ExplainedPlain | None = None
 
     def run(self, task: Task, step: Callable[[], None]) -> None:
         """Explain and save the patients of a task."""
         members = self._members_of(task)
         for patient, name in task.patients:
-            explanation = explain_patient(members, patient, self._job.settings)
+            explanation = explain_patient(members, patient, self._job.settings, plain=self._plain)
             if name != patient:
                 # Names of slides tell whose they are.
                 for slides in explanation.facts.get("slides", {}).values():
@@ -75,6 +77,7 @@ class Worker:
         from omegaconf import OmegaConf
 
         if self._fold != task.fold:
+            everybody = sorted({patient for part in task.train for patient in part})
             loaded = load_members(
                 task.models,
                 task.fold,
@@ -84,6 +87,8 @@ class Worker:
                 modalities=self._setup.modalities,
             )
             self._members = [ExplainedMember(member, task.train[member.index]) for member in loaded]
+            first = self._members[0].member
+            self._plain = None if first.base is None else ExplainedPlain(first, everybody)
             self._fold = task.fold
         return self._members
 

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.attribution.genes import gene_sums
-from fusion.contract import FusionError, Item, ModalityBatch, ModalitySpec, Tokens
+from fusion.apply.trained import Member
+from fusion.attribution.genes import GeneSum, gene_sums
+from fusion.contract import TABULATED, FittedModality, FusionError, Item, ModalityBatch, ModalitySpec, Tokens
 from fusion.evaluation.calibration import Platt
 
 if TYPE_CHECKING:
     from fusion.encoders.base import Encoder
-    from fusion.evaluation.calibration import Platt
-from fusion.apply.trained import Member
 
-NUMBERS = ("table", "variants")
+NUMBERS = TABULATED
 """Kinds whose tokens are named numbers."""
 BAGS = ("tiles", "embeddings", "volume")
 """Kinds whose tokens are encoded one by one and then pooled."""
@@ -61,17 +60,43 @@ class Inputs:
         masks: modality → ``(1, token)`` bool; no True where the patient lacks the modality.
         items: modality → what was loaded, None where lacking.
         patient: the id.
+        plain: the plain model's log-odds before calibration, to which the network adds; 0 where there is none.
     """
 
     tokens: dict[str, Tensor]
     masks: dict[str, Tensor]
     items: dict[str, Item | None]
     patient: str
+    plain: float = 0.0
 
     @property
     def present(self) -> tuple[str, ...]:
         """Modalities the patient has."""
         return tuple(name for name, mask in self.masks.items() if bool(mask.any()))
+
+
+class Numbers(Protocol):
+    """What is asked of whatever reads numbers: a member, or the plain model beside the members."""
+
+    @property
+    def fitted(self) -> Mapping[str, FittedModality]:
+        """Modality → as fitted for it."""
+        ...
+
+    @property
+    def specs(self) -> Mapping[str, ModalitySpec]:
+        """Modality → its features."""
+        ...
+
+    @property
+    def sums(self) -> Mapping[str, Mapping[int, GeneSum]]:
+        """Modality → position of a feature that is a sum over genes → its summands."""
+        ...
+
+    @property
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Modality → training means."""
+        ...
 
 
 class ExplainedMember:
@@ -98,6 +123,7 @@ class ExplainedMember:
                     "depend on one another. Train with model/encoder@model.encoders."
                     f"{name}=mil to explain."
                 )
+        self.fitted = member.fitted
         self.sums = {name: gene_sums(part) for name, part in member.fitted.items()}
         self.baselines = {name: self._baseline(name, train_ids) for name in self.specs}
 
@@ -111,10 +137,19 @@ class ExplainedMember:
         values, masks = {}, {}
         for name, item in items.items():
             values[name], masks[name] = self._tensors(name, item)
-        return Inputs(tokens=values, masks=masks, items=items, patient=patient)
+        plain = np.asarray(self.member.plain([patient])).item()
+        return Inputs(tokens=values, masks=masks, items=items, patient=patient, plain=plain)
 
-    def log_odds(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Tensor:
-        """Calibrated log-odds ``(batch,)`` of numbers and encoded tokens; masks may be a batch of one."""
+    def log_odds(
+        self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor], plain: Tensor | float = 0.0
+    ) -> Tensor:
+        """Calibrated log-odds ``(batch,)`` of numbers and encoded tokens; masks may be a batch of one.
+
+        Args:
+            values: modality → ``(batch, feature)`` or ``(batch, token, width)``.
+            masks: modality → ``(batch, token)``.
+            plain: what the plain model says of the same, ``(batch,)``.
+        """
         size = max(len(part) for part in (*values.values(), *masks.values()))
         tokens = {}
         for name in self.specs:
@@ -126,7 +161,14 @@ class ExplainedMember:
         logit: Tensor = self.model.head(self.model.fuser(tokens).values)
         platt = self.member.calibrator
         assert isinstance(platt, Platt), "explain refuses other endpoints than binary ones"
-        return platt.slope * logit + platt.intercept
+        return platt.slope * (plain + self.member.gate * logit) + platt.intercept
+
+    @property
+    def slope(self) -> float:
+        """Of the calibration: what a difference before it is multiplied by."""
+        platt = self.member.calibrator
+        assert isinstance(platt, Platt), "explain refuses other endpoints than binary ones"
+        return platt.slope
 
     def encode(self, name: str, images: Tensor) -> Tensor:
         """Tiles ``(batch, tile, 3, H, W)``, floats in [0, 1] or uint8 → tokens ``(batch, tile, width)``."""
@@ -170,10 +212,7 @@ class ExplainedMember:
         """The mean over training patients who have the modality; numbers take all of them, bags a fixed sample."""
         fitted = self.member.fitted[name]
         if self.specs[name].kind in NUMBERS:
-            rows = [item.values * item.mask for item in map(fitted.load, train_ids) if item is not None]
-            mean = np.mean(rows, axis=0) if rows else np.zeros(len(self.specs[name].features))
-            means = {place: total.mean(train_ids) for place, total in self.sums[name].items()}
-            return Baseline(mean=torch.as_tensor(mean, dtype=torch.float32), sums=means)
+            return numbers_baseline(fitted, self.sums[name], train_ids)
         tokens, colours, levels = [], [], []
         step = max(1, len(train_ids) // BASELINE_PATIENTS)
         for item in map(fitted.load, train_ids[::step]):
@@ -199,6 +238,14 @@ class ExplainedMember:
             colour=torch.stack(colours).mean(dim=0) if colours else None,
             intensity=_of_sequences(np.stack(levels), len(self.specs[name].sequences)) if levels else None,
         )
+
+
+def numbers_baseline(fitted: FittedModality, sums: Mapping[int, GeneSum], train_ids: Sequence[str]) -> Baseline:
+    """The mean over training patients who have the modality."""
+    rows = [item.values * item.mask for item in map(fitted.load, train_ids) if item is not None]
+    mean = np.mean(rows, axis=0) if rows else np.zeros(len(fitted.spec.features))
+    means = {place: total.mean(train_ids) for place, total in sums.items()}
+    return Baseline(mean=torch.as_tensor(mean, dtype=torch.float32), sums=means)
 
 
 def pool(encoder: Encoder, tokens: Tensor, mask: Tensor) -> Tokens:

@@ -14,13 +14,17 @@ from scipy.special import expit
 from fusion.attribution.faithfulness import delete_genes, delete_tiles, patient_seed
 from fusion.attribution.gradients import attribute
 from fusion.attribution.members import NUMBERS, ExplainedMember, Inputs
-from fusion.attribution.rows import number_rows, token_rows
+from fusion.attribution.plain import ExplainedPlain
+from fusion.attribution.rows import PlainTerms, number_rows, plain_terms, token_rows
 from fusion.attribution.shapley import average, play, shapley
 from fusion.attribution.tile_pictures import slide_pictures
 from fusion.attribution.volumes import volume_pictures
 
 WHOLE = "(modality)"
 """`feature` of rows that are a whole modality's Shapley value."""
+
+LACKING = "(missing)"
+"""`feature` of rows that are a modality's lack, where patients who lacked it taught the plain model something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +60,34 @@ class Explanation:
     pictures: dict[str, NDArray[Any]]
 
 
-def explain_patient(members: Sequence[ExplainedMember], patient: str, settings: Settings) -> Explanation:
-    """Attribute the mean calibrated log-odds of `members` for `patient`, who is in the training set of none of them."""
+def explain_patient(
+    members: Sequence[ExplainedMember], patient: str, settings: Settings, *, plain: ExplainedPlain | None = None
+) -> Explanation:
+    """Attribute the mean calibrated log-odds of `members` for `patient`, who is in the training set of none of them.
+
+    Args:
+        members: of the fold.
+        patient: whom.
+        settings: of the explanation.
+        plain: the model that the members add to; None where they start from nothing.
+    """
     inputs = [member.load(patient) for member in members]
     found = [
         attribute(member, one, method=settings.method, steps=settings.steps)
         for member, one in zip(members, inputs, strict=True)
     ]
-    game = average([play(member, one) for member, one in zip(members, inputs, strict=True)])
+    terms = None if plain is None else plain_terms(plain, members[0], patient)
+    game = average([play(member, one, plain) for member, one in zip(members, inputs, strict=True)])
     values = shapley(game, inputs[0].present)
-    outputs = np.array([part.output for part in found])
+    outputs = np.array([part.output for part in found]) + (0.0 if terms is None else terms.output)
+    reference = float(np.mean([part.reference for part in found])) + (0.0 if terms is None else terms.reference)
     # Without signs: what one member misses does not make up for another's.
     delta = float(np.mean([abs(part.delta) for part in found]))
     facts: dict[str, Any] = {
         "score": float(expit(outputs.mean()) if members[0].member.averages_logits else expit(outputs).mean()),
         "members": outputs.tolist(),
         "log_odds": float(outputs.mean()),
-        "reference": float(np.mean([part.reference for part in found])),
+        "reference": reference,
         "delta": delta,
         "none": game[frozenset()],
         "shapley": values,
@@ -83,9 +98,9 @@ def explain_patient(members: Sequence[ExplainedMember], patient: str, settings: 
     pictures: dict[str, NDArray[Any]] = {}
     for name in inputs[0].present:
         if members[0].specs[name].kind in NUMBERS:
-            table = number_rows(members, inputs, found, name)
+            table = number_rows(members, inputs, found, name, terms)
             rows.append(table.assign(method=settings.method, delta=delta))
-            _delete_genes(facts, members, inputs, name, table, patient)
+            _delete_genes(facts, members, inputs, name, table, patient, plain)
         else:
             unit = "patches" if members[0].specs[name].kind == "volume" else "tiles"
             table = token_rows(members, inputs, found, name)
@@ -101,6 +116,8 @@ def explain_patient(members: Sequence[ExplainedMember], patient: str, settings: 
                 facts.setdefault("slides", {})[name] = slide_pictures(
                     members, inputs, name, table, pictures, tiles=settings.tiles, steps=settings.steps
                 )
+    if terms is not None:
+        rows.append(_lack_rows(terms, inputs[0], settings, len(members)))
     return Explanation(
         rows=pd.concat([part for part in rows if len(part)], ignore_index=True), facts=facts, pictures=pictures
     )
@@ -124,6 +141,26 @@ def _modality_rows(game: Any, values: dict[str, float], members: int) -> pd.Data
     )
 
 
+def _lack_rows(terms: PlainTerms, inputs: Inputs, settings: Settings, members: int) -> pd.DataFrame:
+    """What it is worth to the plain model that the patient lacks a modality."""
+    lacks = {name: float(part.sum()) for name, part in terms.terms.items() if name not in inputs.present}
+    return pd.DataFrame(
+        [
+            {
+                "modality": name,
+                "feature": LACKING,
+                "label": f"{name} is missing",
+                "attribution": value,
+                "members": members,
+                "method": settings.method,
+                "delta": 0.0,
+            }
+            for name, value in lacks.items()
+            if value
+        ]
+    )
+
+
 def _delete_genes(
     facts: dict[str, Any],
     members: Sequence[ExplainedMember],
@@ -131,9 +168,10 @@ def _delete_genes(
     name: str,
     table: pd.DataFrame,
     patient: str,
+    plain: ExplainedPlain | None,
 ) -> None:
     sums = table.dropna(subset=["gene"]).groupby("gene")["attribution"].sum()
     genes = {str(gene): float(value) for gene, value in sums.items()}
-    curve = delete_genes(members, inputs, name, genes, seed=patient_seed(patient)) if genes else None
+    curve = delete_genes(members, inputs, name, genes, seed=patient_seed(patient), plain=plain) if genes else None
     if curve is not None:
         facts["deletion"][f"{name}: genes"] = curve.area

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,29 +12,74 @@ from numpy.typing import NDArray
 
 from fusion.attribution.gene_parts import split_sums
 from fusion.attribution.gradients import Attributed
-from fusion.attribution.members import ExplainedMember, Inputs, pool
+from fusion.attribution.members import ExplainedMember, Inputs, Numbers, pool
+from fusion.attribution.plain import ExplainedPlain
 from fusion.contract import FittedModality
 
 LOGGED = "ln(1 + n)"
 """Unit of counts that a modality gives as logarithms; tables here hold the counts."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlainTerms:
+    """What the plain model of a fold says of a patient.
+
+    Attributes:
+        model: explained.
+        inputs: the patient's numbers as it reads them.
+        terms: modality → ``(feature,)`` parts of the calibrated log-odds.
+        output: the calibrated log-odds' part that is the plain model's, with
+        reference: what the terms are counted from.
+    """
+
+    model: ExplainedPlain
+    inputs: Inputs
+    terms: Mapping[str, NDArray[np.float64]]
+    output: float
+    reference: float
+
+
+def plain_terms(model: ExplainedPlain, member: ExplainedMember, patient: str) -> PlainTerms:
+    """The plain model's terms on the scale of the members' calibrated log-odds."""
+    terms = {name: member.slope * part for name, part in model.terms(patient).items()}
+    reference = member.slope * model.model.reference
+    output = reference + float(sum(part.sum() for part in terms.values()))
+    return PlainTerms(model=model, inputs=model.load(patient), terms=terms, output=output, reference=reference)
+
+
 _TEXTS = dict.fromkeys(("label", "gene", "consequence", "unit", "level"), object)
 
 
 def number_rows(
-    members: Sequence[ExplainedMember], inputs: Sequence[Inputs], found: Sequence[Attributed], name: str
+    members: Sequence[ExplainedMember],
+    inputs: Sequence[Inputs],
+    found: Sequence[Attributed],
+    name: str,
+    plain: PlainTerms | None = None,
 ) -> pd.DataFrame:
-    """One row a feature that any member uses; a member without it says 0 of it.
+    """One row a feature that any member or the plain model uses; a member without it says 0 of it.
 
     Values and baselines are in original units, ``scaled · scale + center``: means over members that have the feature.
+
+    Args:
+        members: of the fold.
+        inputs: of the patient, one a member.
+        found: likewise.
+        name: of the modality.
+        plain: what the members add to.
     """
     parts = []
-    for member, one, attributed in zip(members, inputs, found, strict=True):
+    asked: list[tuple[Numbers, Inputs, NDArray[np.float64], int]] = [
+        (member, one, attributed.scores[name].double().numpy() / len(members), 1)
+        for member, one, attributed in zip(members, inputs, found, strict=True)
+    ]
+    if plain is not None and name in plain.terms:
+        asked.append((plain.model, plain.inputs, plain.terms[name], 0))
+    for member, one, attribution, counted in asked:
         scale = np.array([feature.scale for feature in member.specs[name].features])
         center = np.array([feature.center for feature in member.specs[name].features])
         known = one.masks[name][0].numpy()
-        levels = _levels(member.member.fitted[name])
+        levels = _levels(member.fitted[name])
         value = np.where(known, one.tokens[name][0].double().numpy() * scale + center, np.nan)
         names = [feature.name for feature in member.specs[name].features]
         rows = pd.DataFrame(
@@ -46,12 +92,13 @@ def number_rows(
                 "value": value.round(6) + 0.0,  # float32 scaling leaves 1e-9 of an allele
                 "level": [_level(levels.get(feature), number) for feature, number in zip(names, value, strict=True)],
                 "baseline": member.baselines[name].mean.double().numpy() * scale + center,
-                "attribution": attributed.scores[name].double().numpy(),
+                "attribution": attribution,
+                "uses": counted,
             }
         )
         parts.append(split_sums(rows, member, one, name))
     together = pd.concat(parts, ignore_index=True)
-    if (ask := getattr(members[0].member.fitted[name], "carried", None)) is not None:
+    if (ask := getattr(members[0].fitted[name], "carried", None)) is not None:
         carried = ask(inputs[0].patient)
         of_gene = together["gene"].where(together["value"] > 0).map(carried)
         together["consequence"] = together["consequence"].where(together["consequence"].notna(), of_gene)
@@ -65,9 +112,9 @@ def number_rows(
         level=("level", "first"),
         baseline=("baseline", "mean"),
         attribution=("attribution", "sum"),
-        members=("attribution", "size"),
+        members=("uses", "sum"),
     ).reset_index()
-    table = table.assign(modality=name, attribution=table["attribution"] / len(members))
+    table = table.assign(modality=name)
     logged = table["unit"] == LOGGED
     counts = {key: table[key].where(~logged, np.expm1(table[key])) for key in ("value", "baseline")}
     return table.assign(**counts, unit=table["unit"].where(~logged, "")).astype(_TEXTS)

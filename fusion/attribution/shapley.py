@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import factorial
 
+import numpy as np
 import torch
 
 from fusion.attribution.members import ExplainedMember, Inputs
+from fusion.attribution.plain import ExplainedPlain
 from fusion.contract import FusionError
 
 LIMIT = 12
@@ -22,8 +24,13 @@ LIMIT = 12
 Game = Mapping[frozenset[str], float]
 
 
-def play(member: ExplainedMember, inputs: Inputs) -> dict[frozenset[str], float]:
+def play(member: ExplainedMember, inputs: Inputs, plain: ExplainedPlain | None = None) -> dict[frozenset[str], float]:
     """The member's log-odds on every subset of the modalities that the patient has.
+
+    Args:
+        member: of the fold.
+        inputs: of the patient.
+        plain: the model that it adds to, which goes without the same modalities.
 
     Raises:
         FusionError: more than `LIMIT` modalities.
@@ -35,13 +42,15 @@ def play(member: ExplainedMember, inputs: Inputs) -> dict[frozenset[str], float]
         )
     subsets = [frozenset(part) for size in range(len(present) + 1) for part in combinations(present, size)]
     found: dict[frozenset[str], float] = {}
+    start_from = np.zeros(len(subsets)) if plain is None else plain.without(inputs.patient, subsets)
     with torch.no_grad():
         for start in range(0, len(subsets), 32):
             some = subsets[start : start + 32]
             masks = {
                 name: torch.cat([mask & (name in subset) for subset in some]) for name, mask in inputs.masks.items()
             }
-            found |= dict(zip(some, member.log_odds(inputs.tokens, masks).tolist(), strict=True))
+            from_here = torch.from_numpy(start_from[start : start + 32])
+            found |= dict(zip(some, member.log_odds(inputs.tokens, masks, from_here).tolist(), strict=True))
     return found
 
 

@@ -31,9 +31,18 @@ from fusion.contract.settings import (
     Share,
     Whole,
 )  # fmt: skip
-from fusion.contract.specs import CohortSpec, EndpointSpec, FeatureKind, FeatureSpec, ModalityKind, ModalitySpec
+from fusion.contract.specs import (
+    TABULATED,
+    CohortSpec,
+    EndpointSpec,
+    FeatureKind,
+    FeatureSpec,
+    ModalityKind,
+    ModalitySpec,
+)
 
 __all__ = [
+    "TABULATED",
     "Batch",
     "Cohort",
     "CohortSpec",

@@ -65,11 +65,14 @@ class Batch:
         modalities: name → tokens.
         label: ``(batch,)`` int64; -1 where unknown (new patients).
         index: ``(batch,)`` int64, the patient's row in the list of ids the loader was built with.
+        offset: ``(batch,)`` or ``(batch, class)`` float32, the plain model's logits, to which the network adds; None
+            where it starts from nothing, or where what it adds is asked for alone.
     """
 
     modalities: dict[str, ModalityBatch]
     label: Tensor
     index: Tensor
+    offset: Tensor | None = None
 
     def to(self, device: Any) -> Batch:
         """The same on another device."""
@@ -77,6 +80,7 @@ class Batch:
             modalities={name: part.to(device) for name, part in self.modalities.items()},
             label=self.label.to(device),
             index=self.index.to(device),
+            offset=None if self.offset is None else self.offset.to(device),
         )
 
 

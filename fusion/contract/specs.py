@@ -10,6 +10,10 @@ ModalityKind = Literal["table", "variants", "tiles", "embeddings", "volume"]
 FeatureKind = Literal["column", "burden", "dosage", "vaf", "count", "fraction", "copy_number", "embedding", "patch"]
 
 
+TABULATED: tuple[ModalityKind, ...] = ("table", "variants")
+"""Kinds whose tokens are named numbers, the same that `FittedModality.table` gives: one column a feature."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FeatureSpec:
     """One named input of a modality, as a clinician would read it.

@@ -55,6 +55,7 @@ def arm_label(arm: str) -> str:
     """What figures and tables call an arm."""
     names = {
         "fusion": "Fusion",
+        "base": "Plain model",
         "late": "Late fusion",
         "classical": "Classical (chosen)",
         "classical_lr": "Logistic regression",

@@ -24,6 +24,14 @@ class Head(nn.Module):
         """See the training labels ``(patient,)`` once before training: starting bias and class weights."""
         raise NotImplementedError
 
+    def start_at_zero(self) -> None:
+        """Make the output 0 for everybody: the head adds to a plain model, which knows how common classes are."""
+        raise NotImplementedError
+
+    def sample_weights(self, label: Tensor) -> Tensor:
+        """``(patient,)``: what a patient of each label counts in `loss`, after `learn_prevalence`."""
+        raise NotImplementedError
+
     def forward(self, fused: Tensor) -> Tensor:
         """``(batch, width)`` → the output that `loss` and `score` take: ``(batch,)``, or ``(batch, class)``."""
         raise NotImplementedError

@@ -59,6 +59,15 @@ class Classes(Head):
         with torch.no_grad():
             self.linear.bias.copy_(torch.log(seen / seen.sum()))
 
+    def start_at_zero(self) -> None:
+        """Weights and bias 0."""
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def sample_weights(self, label: Tensor) -> Tensor:
+        """``(patient,)``: the weight of each label's class."""
+        return self.class_weights[label]
+
     def forward(self, fused: Tensor) -> Tensor:
         """``(batch, width)`` → logits ``(batch, class)``."""
         logits: Tensor = self.linear(fused)

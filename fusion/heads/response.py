@@ -62,6 +62,15 @@ class BinaryResponse(Head):
             bias = math.log(positive / negative)
         nn.init.constant_(self.linear.bias, bias)
 
+    def start_at_zero(self) -> None:
+        """Weights and bias 0."""
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def sample_weights(self, label: Tensor) -> Tensor:
+        """``(patient,)``: the weight of each label's class."""
+        return self.class_weights[label]
+
     def forward(self, fused: Tensor) -> Tensor:
         """``(batch, width)`` → logits ``(batch,)``."""
         logits: Tensor = self.linear(fused).squeeze(-1)

@@ -34,7 +34,7 @@ class NetworkFit:
 
     Attributes:
         curves: one row an epoch: epoch (from 0), train_loss, val_loss, val_auroc.
-        best_epoch: of the lowest (smoothed) validation loss.
+        best_epoch: of the lowest (smoothed) validation loss; −1 where that is the plain model's.
         stopped_epoch: the last one trained.
     """
 
@@ -54,9 +54,20 @@ class BestWeights(pl.Callback):
             sixty patients a single epoch's loss is noisy, and its minimum flatters that epoch.
         min_epochs: before which nothing stops or counts as best.
         on_epoch: called with (epochs done, epochs at most).
+        plain: the validation loss of the plain model that the network adds to; without an epoch below it the network
+            ends as it began, adding nothing. None where it starts from nothing.
     """
 
-    def __init__(self, *, patience: int, smoothing: float, min_epochs: int, on_epoch: EpochHook | None) -> None:
+    def __init__(
+        self,
+        *,
+        patience: int,
+        smoothing: float,
+        min_epochs: int,
+        on_epoch: EpochHook | None,
+        plain: float | None = None,
+    ) -> None:
+        self.plain = plain
         self.patience = patience
         self.smoothing = smoothing
         self.min_epochs = min_epochs
@@ -73,7 +84,8 @@ class BestWeights(pl.Callback):
         epoch = trainer.current_epoch
         row = pl_module.epoch_row()
         self.rows.append({"epoch": epoch, **row})
-        earlier = row["val_loss"] if self._running is None else self._running
+        first = row["val_loss"] if self.plain is None else self.plain
+        earlier = first if self._running is None else self._running
         self._running = self.smoothing * earlier + (1 - self.smoothing) * row["val_loss"]
         if epoch + 1 >= self.min_epochs:
             if self._running < self._best_loss or not self._weights:
@@ -85,9 +97,12 @@ class BestWeights(pl.Callback):
             self.on_epoch(epoch + 1, trainer.max_epochs or epoch + 1)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give the network the weights of the best epoch."""
+        """Give the network the weights of the best epoch, or what it began with where the plain model is better."""
         assert isinstance(pl_module, FusionTask)
         pl_module.model.load_state_dict(self._weights)
+        if self.plain is not None and self.plain <= self._best_loss:
+            self.best_epoch = -1
+            pl_module.model.head.start_at_zero()
 
 
 def fit_network(
@@ -121,15 +136,16 @@ def fit_network(
         warmup=trainer["warmup"],
         auxiliary=trainer["auxiliary"],
     )
-    best = BestWeights(
-        patience=trainer["patience"],
-        smoothing=trainer["smoothing"],
-        min_epochs=min(trainer["min_epochs"], trainer["max_epochs"]),
-        on_epoch=on_epoch,
-    )
     with _quiet_lightning(), torch.random.fork_rng():
         torch.manual_seed(seed)
         _show_training_patients(model, data.train_dataloader())
+        best = BestWeights(
+            patience=trainer["patience"],
+            smoothing=trainer["smoothing"],
+            min_epochs=min(trainer["min_epochs"], trainer["max_epochs"]),
+            on_epoch=on_epoch,
+            plain=_plain_loss(model, data.val_dataloader()) if model.adds else None,
+        )
         lightning = pl.Trainer(
             accelerator=trainer["accelerator"],
             devices=1,
@@ -226,6 +242,18 @@ def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None
     for part in model.modules():
         if isinstance(part, Head):
             part.learn_prevalence(torch.cat(labels))
+    if model.adds:
+        model.head.start_at_zero()
+
+
+def _plain_loss(model: FusionModel, loader: Iterable[Batch]) -> float:
+    """Validation loss of the plain model alone."""
+    batches = [(batch.offset, batch.label) for batch in loader]
+    offsets = torch.cat([offset for offset, _ in batches if offset is not None])
+    head = model.head.eval()
+    loss = float(head.loss(offsets, torch.cat([label for _, label in batches])))
+    head.train()
+    return loss
 
 
 @contextmanager

@@ -45,6 +45,8 @@ class FusionModel(nn.Module):
             listen to it yet. They train only and take no part in scores.
         shared_head: instead of heads of their own, the modalities' summaries are read by `head` itself.
         modality_dropout: probability that a modality of a training patient is hidden; never all of them.
+        adds: to a plain model's logits (`Batch.offset`): the head then starts at 0, so that the score starts as the
+            plain model's.
     """
 
     head: Head
@@ -58,6 +60,7 @@ class FusionModel(nn.Module):
         auxiliary_heads: Mapping[str, Head] | None = None,
         shared_head: bool = False,
         modality_dropout: float = 0.0,
+        adds: bool = False,
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
@@ -66,6 +69,9 @@ class FusionModel(nn.Module):
         self.auxiliary_heads = nn.ModuleDict(auxiliary_heads or {})
         self.shared_head = shared_head
         self.modality_dropout = modality_dropout
+        self.adds = adds
+        if adds:
+            head.start_at_zero()
 
     def forward(self, batch: Batch) -> Output:
         """A batch of patients → `Output`. A modality that a patient lacks is an all-false mask."""
@@ -78,7 +84,12 @@ class FusionModel(nn.Module):
         if self.training:
             heads = dict.fromkeys(tokens, self.head) if self.shared_head else self.auxiliary_heads
             auxiliary = {name: head(tokens[name].summary) for name, head in heads.items()}
-        return Output(logit=self.head(fused.values), tokens=tokens, fused=fused, auxiliary=auxiliary)
+        logit = self.head(fused.values)
+        if batch.offset is not None:
+            logit = batch.offset + logit
+            if self.shared_head:
+                auxiliary = {name: batch.offset + each for name, each in auxiliary.items()}
+        return Output(logit=logit, tokens=tokens, fused=fused, auxiliary=auxiliary)
 
 
 def drop_modalities(modalities: Mapping[str, ModalityBatch], probability: float) -> dict[str, ModalityBatch]:
@@ -93,7 +104,12 @@ def drop_modalities(modalities: Mapping[str, ModalityBatch], probability: float)
 
 
 def build_model(
-    config: Mapping[str, Any], specs: Mapping[str, ModalitySpec], endpoint: EndpointSpec, *, seed: int = 0
+    config: Mapping[str, Any],
+    specs: Mapping[str, ModalitySpec],
+    endpoint: EndpointSpec,
+    *,
+    seed: int = 0,
+    adds: bool = False,
 ) -> FusionModel:
     """The model that the `model` config node describes, for the modalities in `specs`.
 
@@ -106,6 +122,7 @@ def build_model(
         specs: modality → what the encoder must know of it.
         endpoint: what is predicted.
         seed: of the initial weights; torch's own generator is left as it was.
+        adds: to a plain model's logits; what it says alone is then what it adds.
 
     Raises:
         ModelError: a modality without an encoder, or an encoder that does not fit it.
@@ -138,7 +155,13 @@ def build_model(
             auxiliary = {name: _part(instantiate, config["head"], endpoint, width=width) for name in specs}
     dropout = float(config.get("modality_dropout", 0.0)) if len(specs) > 1 else 0.0
     return FusionModel(
-        encoders, fuser, head, auxiliary_heads=auxiliary, shared_head=helped and shared, modality_dropout=dropout
+        encoders,
+        fuser,
+        head,
+        auxiliary_heads=auxiliary,
+        shared_head=helped and shared,
+        modality_dropout=dropout,
+        adds=adds,
     )
 
 
@@ -156,6 +179,16 @@ def check_head(config: Mapping[str, Any], endpoint: EndpointSpec) -> None:
 
     with torch.random.fork_rng():
         _part(instantiate, config["head"], endpoint, width=int(config["width"]))
+
+
+def label_weights(config: Mapping[str, Any], endpoint: EndpointSpec, label: Tensor) -> Tensor:
+    """``(patient,)``: what each training patient counts in the loss of the head that `config` describes."""
+    from hydra.utils import instantiate
+
+    with torch.random.fork_rng():
+        head: Head = _part(instantiate, config["head"], endpoint, width=int(config["width"]))
+    head.learn_prevalence(label)
+    return head.sample_weights(label)
 
 
 def _shares_head(config: Mapping[str, Any]) -> bool:

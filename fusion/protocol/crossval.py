@@ -13,6 +13,7 @@ not depend on how many workers there are. A finished fold is kept in the run fol
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ def fit_fold(
     import pandas as pd
     from hydra.utils import instantiate
 
+    from fusion.arms.base import BASE, FUSION
     from fusion.arms.plan import make_arms
 
     entering("fitting the modalities")
@@ -48,6 +50,9 @@ def fit_fold(
     for arm in make_arms(config, setup.modalities, make_data):
         entering(f"arm {arm.name}")
         scores[arm.name] = arm.fit(data, folder / arm.name, step)
+        start = scores[arm.name].base
+        if arm.name == FUSION and start is not None:
+            scores[BASE] = start
     entering("combining the arms")
     scores |= _combined(config, data, scores, list(setup.modalities), folder)
     _save_state(data, folder)
@@ -100,7 +105,16 @@ def _fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
         members=[fit(inner.train) for inner in fold.inner],
         whole=fit(fold.train),
         seed=fold_seed(int(config.seed), fold),
+        groups=_groups(config, setup.cohort).loc[list(fold.train)],
     )
+
+
+def _groups(config: Any, cohort: Cohort) -> pd.Series[Any]:
+    """Patient → whom folds keep together."""
+    from fusion.evaluation.units import held_together
+
+    sites = cohort.sites if config.folds.get("site") == "group" else None
+    return held_together(cohort.patient_ids, cohort.groups, sites)
 
 
 def _combined(
@@ -121,11 +135,7 @@ def _predictions(config: Any, cohort: Cohort, data: FoldData, scores: Mapping[st
     """The out-of-fold table; test labels are joined here, after every arm has spoken."""
     import pandas as pd
 
-    from fusion.evaluation.units import held_together
-
-    labels, sites = cohort.labels, cohort.sites if config.folds.get("site") == "group" else None
-    groups = held_together(cohort.patient_ids, cohort.groups, sites)
-    fold = data.fold
+    labels, groups, fold = cohort.labels, _groups(config, cohort), data.fold
     test = list(fold.test)
     parts = [
         pd.DataFrame(
@@ -156,6 +166,7 @@ def _inner(data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
                 "repeat": data.fold.repeat,
                 "fold": data.fold.index,
                 **data.outcome.inner(data.truth(arm.inner), arm.inner.to_numpy()),
+                **({} if arm.gate is None else {f"gate_{key}": value for key, value in asdict(arm.gate).items()}),
             }
             for name, arm in scores.items()
         ]

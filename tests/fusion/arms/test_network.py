@@ -19,10 +19,13 @@ from scipy.special import expit
 from data_modules.batches.datamodule import FusionDataModule
 from fusion.apply.trained import Member, member_logits, score
 from fusion.arms.base import FoldData
+from fusion.arms.classical import features
 from fusion.arms.network import NetworkArm
+from fusion.arms.start import plain_start
 from fusion.evaluation.calibration import Platt
 from fusion.network.fitting import load_weights
 from fusion.network.model import build_model
+from fusion.plain.base import load_base
 
 Raw = dict[str, pd.DataFrame]
 ROOT = Path(__file__).parents[3]
@@ -41,10 +44,11 @@ MODEL = OmegaConf.create(
 MAKE_DATA = partial(FusionDataModule, batch_size=16)
 
 
-def arm(make_data: Callable[..., Any] = MAKE_DATA) -> NetworkArm:
+def arm(make_data: Callable[..., Any] = MAKE_DATA, *, model: Any = MODEL, **changed: Any) -> NetworkArm:
     trainer: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/trainer/default.yaml"))
     trainer |= {"auxiliary": 0.0, "accelerator": "cpu", "max_epochs": 12, "min_epochs": 4, "learning_rate": 0.02}
-    return NetworkArm("fusion", modalities=["clinical", "blood"], model=MODEL, trainer=trainer, make_data=make_data)
+    trainer |= changed
+    return NetworkArm("fusion", modalities=["clinical", "blood"], model=model, trainer=trainer, make_data=make_data)
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +59,23 @@ def _one_thread() -> Any:
     torch.set_num_threads(threads)
 
 
+def restored(data: FoldData, folder: Path, kept: dict[str, Any]) -> list[Member]:
+    """The members as `predict` reads them, of modalities that are still in memory."""
+    members = []
+    for index in range(3):
+        fitted = data.members[index]
+        model = build_model(MODEL, {name: part.spec for name, part in fitted.items()}, data.endpoint, seed=9)
+        load_weights(model, folder / f"member{index}.safetensors")
+        platt = Platt(slope=kept["calibration"]["slope"], intercept=kept["calibration"]["intercept"])
+        members.append(
+            Member(
+                fold="f", index=index, model=model.eval(), fitted=fitted, calibrator=platt,
+                gate=kept.get("gate", {}).get("value", 1.0), base=load_base(folder), base_fitted=data.whole,
+            )
+        )  # fmt: skip
+    return members
+
+
 def test_all_members_score_and_the_mean_of_their_logits_is_calibrated(
     tmp_path: Path, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
 ) -> None:
@@ -63,13 +84,7 @@ def test_all_members_score_and_the_mean_of_their_logits_is_calibrated(
     kept = json.loads((tmp_path / "arm.json").read_text())["calibration"]
     assert kept["of"] == "mean logit"
     assert kept["slope"] > kept["member"]["slope"] > 0
-    members = []
-    for index in range(3):
-        fitted = data.members[index]
-        model = build_model(MODEL, {name: part.spec for name, part in fitted.items()}, data.endpoint, seed=9)
-        load_weights(model, tmp_path / f"member{index}.safetensors")
-        platt = Platt(slope=kept["slope"], intercept=kept["intercept"])
-        members.append(Member(fold="f", index=index, model=model.eval(), fitted=fitted, calibrator=platt))
+    members = restored(data, tmp_path, {"calibration": kept})
     logits = member_logits(members, data.fold.test, MAKE_DATA)
     assert logits.shape == (3, 20)
     assert np.ptp(logits, axis=0).min() > 0
@@ -125,3 +140,95 @@ def test_held_out_patients_change_nothing_that_is_learned(
     arm().fit(fold_of(poisoned, labels), tmp_path / "other", lambda: None)
     for file in sorted((tmp_path / "one").iterdir()):
         assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes(), file.name
+
+
+STARTING = OmegaConf.merge(MODEL, {"base": "linear"})
+
+
+def test_fusion_starts_from_the_plain_model_and_adds_what_inner_folds_support(
+    tmp_path: Path, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    """Labels follow columns linearly: the plain model is an arm of its own, and fusion is never far from it."""
+    data = fold_of(raw, labels)
+    found = arm(model=STARTING).fit(data, tmp_path / "fusion", lambda: None)
+    assert found.base is not None and found.gate is not None
+    kept = json.loads((tmp_path / "fusion/arm.json").read_text())
+    assert kept["gate"]["value"] == found.gate.value
+    base = load_base(tmp_path / "fusion")
+    assert base is not None
+    rows = features(data.whole, data.fold.test)
+    state = kept["base"]["calibration"]
+    by_hand = expit(state["slope"] * base.logits(rows) + state["intercept"])
+    assert found.base.test.to_numpy() == pytest.approx(by_hand)
+    members = restored(data, tmp_path / "fusion", kept)
+    logits = member_logits(members, data.fold.test, MAKE_DATA)
+    assert np.array_equal(score(members, logits), found.test.to_numpy())
+    added = np.stack([logits[place] - base.logits(rows) for place in range(3)])
+    assert (np.abs(added).max() == 0) == (found.gate.value == 0)
+
+
+def test_an_interaction_opens_the_gate(raw: Raw, fold_of: Callable[..., FoldData]) -> None:
+    """The label is the sign of a product of two modalities' columns, in which a linear model sees nothing."""
+    random = np.random.default_rng(5)
+    ids = [f"P{number:03d}" for number in range(500)]
+    many = {
+        "clinical": pd.DataFrame(random.choice([-1.0, 1.0], size=(500, 1)), index=ids, columns=["age"]),
+        "blood": pd.DataFrame(random.choice([-1.0, 1.0], size=(500, 1)), index=ids, columns=["crp"]),
+    }
+    labels = (many["clinical"]["age"] * many["blood"]["crp"] > 0).astype(int)
+    model = OmegaConf.merge(STARTING, {"fuser": {"_target_": "fusion.fusers.cross_attention.CrossAttentionFuser"}})
+    found = arm(model=model, max_epochs=40).fit(fold_of(many, labels), None, lambda: None)
+    assert found.base is not None and found.gate is not None
+    truth = labels.loc[found.test.index].to_numpy() == 1
+    assert (found.test[truth].min() > found.test[~truth].max()) and found.gate.value > 0.8
+    assert found.gate.plain == 0
+    assert np.ptp(found.base.test.to_numpy()) < 0.3
+
+
+def test_without_tabulated_columns_nothing_is_started_from(
+    raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    data = fold_of(raw, labels)
+    for fitted in (*data.members, data.whole):
+        for part in fitted.values():
+            part.spec = replace(part.spec, kind="volume")
+    assert plain_start(data, ["clinical", "blood"], STARTING) is None
+    assert plain_start(fold_of(raw, labels), ["clinical", "blood"], MODEL) is None
+
+
+def test_offsets_are_of_plain_models_that_did_not_see_the_label(
+    raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    """A member's validation patients: by its own plain model; its training patients: cross-fitted, so less sure."""
+    data = fold_of(raw, labels)
+    start = plain_start(data, ["clinical", "blood"], STARTING)
+    assert start is not None
+    for member, inner in enumerate(data.fold.inner):
+        rows = [data.fold.train.index(patient) for patient in inner.val]
+        assert start.offsets[member].loc[list(inner.val)].to_numpy() == pytest.approx(start.train[member, rows])
+        own = [data.fold.train.index(patient) for patient in inner.train]
+        truth = 2 * data.labels.loc[list(inner.train)].to_numpy() - 1
+        seen, held_out = start.train[member, own] * truth, start.offsets[member].loc[list(inner.train)] * truth
+        assert held_out.mean() < seen.mean()
+
+
+def test_families_stay_together_in_cross_fitting(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
+    """Twins with the same columns and label: a plain model that saw one twin would know the other."""
+    random = np.random.default_rng(7)
+    half = pd.DataFrame(random.normal(size=(50, 40)), index=[f"P{n:03d}" for n in range(50)])
+    twins = pd.concat([half, half.set_axis([f"P{n:03d}" for n in range(50, 100)])]).rename(columns=str)
+    coin = pd.Series(np.tile(random.integers(0, 2, 50), 2), index=twins.index)
+    # Twins are three places apart, so that no inner fold parts them.
+    order = [f"P{n + twin:03d}" for first in range(0, 48, 3) for twin in (0, 50) for n in range(first, first + 3)]
+    data = fold_of({"clinical": twins.loc[order]}, coin.loc[order])
+    family = pd.Series([f"F{int(one[1:]) % 50}" for one in data.fold.train], index=list(data.fold.train))
+    alone = plain_start(data, ["clinical"], STARTING)
+    together = plain_start(replace(data, groups=family), ["clinical"], STARTING)
+    assert alone is not None and together is not None
+
+    def right(offsets: Any, patients: Any) -> float:
+        truth = 2 * data.labels.loc[list(patients)].to_numpy() - 1
+        return float(((offsets.loc[list(patients)].to_numpy() * truth) > 0).mean())
+
+    inner = data.fold.inner[0]
+    assert right(alone.offsets[0], inner.train) > right(together.offsets[0], inner.train) + 0.1

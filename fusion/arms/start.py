@@ -1,0 +1,139 @@
+"""Where a network arm starts: plain models of the same columns, one a member and one of the whole training part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fusion.arms.base import BASE, ArmScores, FoldData, GateRecord, Members, Table, calibrate_ensemble, table
+from fusion.arms.classical import features
+from fusion.contract import TABULATED, Fold
+from fusion.network.model import label_weights
+from fusion.plain.base import Base, Plain, fit_base
+from fusion.plain.gate import Gate, fit_gate
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Plain models of one arm in one fold.
+
+    Attributes:
+        offsets: of each member: the logits that it adds to, of its training patients by models that did not see
+            their label, of its validation patients by its plain model; index patient_id.
+        train: ``(member, patient)`` or ``(member, patient, class)`` logits of each member's plain model, in the order
+            of `fold.train`.
+        whole: the plain model fitted on all of `fold.train`, to which test and new patients' scores add.
+        test: its logits of `fold.test`.
+    """
+
+    offsets: Sequence[Table]
+    train: Floats
+    whole: Plain
+    test: Floats
+
+    def with_added(self, added: Members, gate: float) -> Members:
+        """The plain logits plus `gate` times what the networks add."""
+        test = self.test[None] + gate * added.test
+        return Members(train=self.train + gate * added.train, unseen=added.unseen, test=test)
+
+
+def plain_start(data: FoldData, modalities: Sequence[str], model: Any) -> Start | None:
+    """Fit the plain models that the `model` config node asks for; None where it asks for none.
+
+    Where no modality is tabulated there is none either: the head itself then starts at the classes' prevalence.
+
+    Args:
+        data: the fold; no test patient's row is looked at before all is fitted.
+        modalities: that the arm sees; the columns of those that are tabulated count.
+        model: the node, of which `base` and the head's class weights are read.
+    """
+    kind = str(model.get("base", "none"))
+    tabulated = [name for name in modalities if data.whole[name].spec.kind in TABULATED]
+    if kind == "none" or not tabulated:
+        return None
+
+    def fit(fitted: Any, patients: Sequence[str], seed: int) -> Base:
+        labels = np.asarray(data.labels.loc[list(patients)], dtype=np.int64)
+        return fit_base(
+            kind,
+            _rows(fitted, tabulated, patients),
+            labels,
+            classes=len(data.endpoint.classes),
+            weights=_weights(model, data, labels),
+            groups=_groups(data, patients),
+            seed=seed,
+        )
+
+    train, offsets, by_member = list(data.fold.train), [], []
+    for member, (fitted, inner) in enumerate(zip(data.members, data.fold.inner, strict=True)):
+        base = fit(fitted, inner.train, data.seed * 1000 + member)
+        logits = table(base.model.logits(_rows(fitted, tabulated, train)), train)
+        by_member.append(logits.to_numpy())
+        offsets.append(pd.concat([table(base.held_out, inner.train), logits.loc[list(inner.val)]]))
+    whole = fit(data.whole, train, data.seed).model
+    test = whole.logits(_rows(data.whole, tabulated, data.fold.test))
+    return Start(offsets=offsets, train=np.stack(by_member), whole=whole, test=test)
+
+
+def base_arm(start: Start, unseen: NDArray[np.bool_], data: FoldData) -> tuple[ArmScores, dict[str, Any]]:
+    """The plain model as an arm of its own, calibrated as what adds to it is; and what `predict` must know of it.
+
+    Args:
+        start: the plain models.
+        unseen: ``(member, patient)``: whom of `fold.train` a member does not train on.
+        data: the fold.
+    """
+    members = Members(train=start.train, unseen=unseen, test=np.stack([start.test] * len(start.train)))
+    calibration = calibrate_ensemble(members, data)
+    test = table(calibration.calibrator(start.test), data.fold.test)
+    scores = ArmScores(arm=BASE, inner=calibration.inner, test=test, threshold=calibration.threshold)
+    return scores, {"modalities": start.whole.modalities, "calibration": calibration.state()}
+
+
+def gate_of(start: Start, added: Members, data: FoldData, model: Any) -> Gate:
+    """How much of `added` is kept, by training patients whom neither the plain model nor the network saw."""
+    train = list(data.fold.train)
+    plain = Members(train=start.train, unseen=added.unseen, test=added.test)
+    labels = data.truth(table(np.zeros(len(train)), train))
+    return fit_gate(
+        plain.out_of_fold(train).to_numpy(),
+        added.out_of_fold(train).to_numpy(),
+        labels,
+        _weights(model, data, labels),
+    )
+
+
+def gate_record(gate: Gate, best_epochs: Sequence[int]) -> GateRecord:
+    """For the run folder; a member whose best epoch is before the first adds nothing."""
+    still = len(best_epochs) if gate.value == 0 else sum(epoch < 0 for epoch in best_epochs)
+    return GateRecord(value=gate.value, raw=gate.raw, error=gate.error, members=len(best_epochs), plain=still)
+
+
+def unseen_of(fold: Fold) -> NDArray[np.bool_]:
+    """``(member, patient)``: whom of `fold.train` a member does not train on."""
+    return np.stack([np.isin(list(fold.train), inner.val) for inner in fold.inner])
+
+
+def _rows(fitted: Any, modalities: Sequence[str], patients: Sequence[str]) -> pd.DataFrame:
+    return features({name: fitted[name] for name in modalities}, patients)
+
+
+def _groups(data: FoldData, patients: Sequence[str]) -> NDArray[Any] | None:
+    """``(patient,)``: whom folds keep together; a patient who stands alone is a group."""
+    if data.groups is None or data.groups.isna().all():
+        return None
+    found = data.groups.loc[list(patients)]
+    return np.where(found.isna(), [f"alone {patient}" for patient in patients], found.astype(object))
+
+
+def _weights(model: Any, data: FoldData, labels: NDArray[np.int64]) -> Floats:
+    import torch
+
+    return label_weights(model, data.endpoint, torch.from_numpy(labels)).double().numpy()

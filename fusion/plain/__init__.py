@@ -1,0 +1,1 @@
+"""Plain models of tabulated features: where the fused score starts from."""

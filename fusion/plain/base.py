@@ -1,0 +1,161 @@
+"""The plain model that a fused score starts from: fitted on training patients, cross-fitted where they train on it.
+
+A network that adds to a plain model must be shown scores of the kind that new patients will get. A model's scores of
+its own training patients are surer than that; so each training patient's starting score is of a model fitted without
+their label (cross-fitting, Chernozhukov et al. 2018; stacking, Wolpert 1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from fusion.contract import FusionError, State
+from fusion.plain.linear import Linear, Split, fit_linear, log_loss
+from fusion.plain.prevalence import Prevalence
+from fusion.run.state import load_state, save_state
+
+Floats = NDArray[np.float64]
+
+KINDS = ("none", "linear")
+"""What `model.base` may be."""
+
+FOLDS = 5
+"""Of cross-fitting, where every class has as many patients."""
+
+
+class Plain(Protocol):
+    """A fitted plain model: logits of any patient, of which each column's part can be told."""
+
+    kind: str
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Whose columns it reads."""
+        ...
+
+    def logits(self, rows: pd.DataFrame) -> Floats:
+        """``(patient,)`` log-odds, or ``(patient, class)``, of ``(patient, column)`` rows, NaN where missing."""
+        ...
+
+    def terms(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """``(patient, column)`` parts of the log-odds; with `reference` they add up to `logits`. Two classes only."""
+        ...
+
+    @property
+    def reference(self) -> float:
+        """What the terms are counted from."""
+        ...
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Floats]]:
+        """JSON and arrays."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """A plain model and what it says of its own training patients.
+
+    Attributes:
+        model: fitted on all of them.
+        held_out: ``(patient,)`` or ``(patient, class)`` logits, each by a model that did not see the patient's label.
+    """
+
+    model: Plain
+    held_out: Floats
+
+
+def check_base(kind: str) -> None:
+    """Refuse what is none.
+
+    Raises:
+        FusionError: there is no such base.
+    """
+    if kind not in KINDS:
+        raise FusionError(f"model.base is {kind!r}; choose {', '.join(KINDS)}.")
+
+
+def fit_base(
+    kind: str,
+    rows: pd.DataFrame,
+    labels: NDArray[np.int64],
+    *,
+    classes: int,
+    weights: Floats | None = None,
+    groups: NDArray[Any] | None = None,
+    seed: int = 0,
+) -> Base:
+    """Fit a plain model on training patients.
+
+    Args:
+        kind: one of `KINDS` but ``none``.
+        rows: ``(patient, column)`` named ``modality:feature``, NaN where missing; any number of columns.
+        labels: ``(patient,)`` positions in the classes.
+        classes: how many there are.
+        weights: ``(patient,)`` in the loss; None weighs all alike.
+        groups: ``(patient,)`` of whom folds keep all or none; so does cross-fitting.
+        seed: of the splits.
+    """
+    weights = np.ones(len(labels)) if weights is None else weights
+    splits = cross_fitting(labels, classes=classes, groups=groups, seed=seed)
+    if not splits or not rows.notna().to_numpy().any():
+        model = Prevalence.fit(labels, weights, classes=classes)
+        return Base(model=model, held_out=model.logits(rows))
+    linear, held_out = fit_linear(rows, labels, weights, splits)
+    return Base(model=linear, held_out=held_out)
+
+
+def cross_fitting(
+    labels: NDArray[np.int64], *, classes: int, groups: NDArray[Any] | None = None, seed: int = 0
+) -> list[Split]:
+    """Splits that hold every patient out once, whole groups together; none where a class is too rare for that."""
+    folds = min(FOLDS, *np.bincount(labels, minlength=classes))
+    if groups is not None and len(set(groups)) < len(groups):
+        folds = min(folds, *(len(set(groups[labels == one])) for one in range(classes)))
+        if folds < 2:
+            return []
+        parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, groups)
+    else:
+        if folds < 2:
+            return []
+        parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    splits = [(np.asarray(seen), np.asarray(held)) for seen, held in parts]
+    complete = all(len(set(labels[seen])) == classes and len(held) for seen, held in splits)
+    return splits if complete else []
+
+
+def save_base(folder: Path, base: Plain) -> None:
+    """Write ``base.json`` and ``base.npz``."""
+    config, arrays = base.state()
+    save_state(folder, "base", State(config=config, arrays=arrays))
+
+
+_RESTORED: Mapping[str, Callable[..., Plain]] = {"linear": Linear.restore, "prevalence": Prevalence.restore}
+
+
+def load_base(folder: Path) -> Plain | None:
+    """Read what `save_base` wrote; None where the arm started from nothing.
+
+    Raises:
+        FusionError: it cannot be read.
+    """
+    if not (folder / "base.json").is_file():
+        return None
+    state = load_state(folder, "base")
+    try:
+        return _RESTORED[state.config["kind"]](state.config, state.arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FusionError(
+            f"{folder / 'base.json'}: holds no plain model that can be read ({error}). The run folder was altered; "
+            "restore it."
+        ) from error
+
+
+__all__ = ["Base", "Plain", "check_base", "cross_fitting", "fit_base", "load_base", "log_loss", "save_base"]

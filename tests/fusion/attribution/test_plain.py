@@ -1,0 +1,164 @@
+"""A member that adds to a plain model: terms by hand, completeness, modalities taken away, genes deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fusion.apply.trained import Member, member_logits, score
+from fusion.attribution.faithfulness import delete_genes
+from fusion.attribution.members import ExplainedMember
+from fusion.attribution.patient import LACKING, WHOLE, Settings, explain_patient
+from fusion.attribution.plain import ExplainedPlain
+from fusion.attribution.shapley import play
+from fusion.contract import EndpointSpec, FeatureSpec, Item, ModalitySpec, State
+from fusion.evaluation.calibration import Platt
+from fusion.network.model import build_model
+from fusion.plain.columns import Columns
+from fusion.plain.linear import Linear
+
+GENES = ("TP53", "BRCA1", "ATM")
+PEOPLE = (*(f"t{place}" for place in range(20)), "x", "without")
+LACK = (*PEOPLE[:6], "without")
+SPECS = {
+    "variants": ModalitySpec(
+        name="variants",
+        kind="variants",
+        features=tuple(FeatureSpec(name=f"burden:{one}", kind="burden", label=one, gene=one) for one in GENES),
+    ),
+    "clinical": ModalitySpec(
+        name="clinical",
+        kind="table",
+        features=(FeatureSpec(name="age", kind="column", label="Age", unit="years", center=60.0, scale=10.0),),
+    ),
+}
+MODEL: dict[str, Any] = {
+    "width": 8,
+    "modality_dropout": 0.0,
+    "encoders": {name: {"_target_": "fusion.encoders.tables.linear.LinearEncoder", "clip": None} for name in SPECS},
+    "fuser": {"_target_": "fusion.fusers.concat.ConcatFuser"},
+    "head": {"_target_": "fusion.heads.response.BinaryResponse"},
+}
+COEFFICIENTS = {"variants:burden:TP53": 0.7, "variants:burden:BRCA1": -0.4, "variants:burden:ATM": 0.0}
+
+
+class Fitted:
+    """A modality in memory; six training patients and one other have no variants."""
+
+    def __init__(self, name: str) -> None:
+        self.spec = SPECS[name]
+        self.selection = None
+        size = len(self.spec.features)
+        values = np.random.default_rng(len(name)).normal(size=(len(PEOPLE), size)).astype(np.float32)
+        self._table = pd.DataFrame(values, index=list(PEOPLE), columns=[one.name for one in self.spec.features])
+        if name == "variants":
+            self._table.loc[list(LACK)] = np.nan
+
+    def load(self, patient_id: str) -> Item | None:
+        row = self._table.loc[patient_id].to_numpy(dtype=np.float32)
+        return None if np.isnan(row).all() else Item(values=row, mask=np.ones(len(row), dtype=np.bool_))
+
+    def table(self, patient_ids: Any) -> pd.DataFrame:
+        return self._table.loc[list(patient_ids)].astype(np.float64)
+
+    def state(self) -> State:
+        return State(config={}, arrays={})
+
+
+def base() -> Linear:
+    rows = pd.concat([Fitted(name).table(PEOPLE[:20]).add_prefix(f"{name}:") for name in SPECS], axis=1)
+    columns = Columns.fit(rows)
+    weights = [COEFFICIENTS.get(name, 1.3) for name in columns.sources]
+    return Linear(
+        columns=columns, coefficients=np.array([weights]), intercept=np.array([-0.2]), strength=1.0, power=0.0
+    )
+
+
+@pytest.fixture(params=[1.0, 0.0], ids=["adds", "stayed"])
+def fold(request: Any) -> tuple[list[ExplainedMember], ExplainedPlain]:
+    fitted = {name: Fitted(name) for name in SPECS}
+    endpoint = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
+    members = [
+        Member(
+            fold="f", index=seed, model=build_model(MODEL, SPECS, endpoint, seed=seed).eval(), fitted=fitted,
+            calibrator=Platt(slope=1.5, intercept=0.1), gate=0.6 * request.param, base=base(), base_fitted=fitted,
+        )
+        for seed in (0, 1)
+    ]  # fmt: skip
+    return [ExplainedMember(one, PEOPLE[:20]) for one in members], ExplainedPlain(members[0], PEOPLE[:20])
+
+
+def explained(fold: Any, patient: str) -> Any:
+    members, plain = fold
+    return explain_patient(
+        members, patient, Settings(arm="fusion", method="integrated_gradients", steps=32, tiles=0), plain=plain
+    )
+
+
+@pytest.mark.parametrize("patient", ["x", "without"])
+def test_rows_add_up_from_the_reference_to_the_score_that_predict_gives(fold: Any, patient: str) -> None:
+    from functools import partial
+
+    from data_modules.batches.datamodule import FusionDataModule
+
+    found = explained(fold, patient)
+    rows = found.rows[found.rows["feature"] != WHOLE]
+    change = found.facts["log_odds"] - found.facts["reference"]
+    assert rows["attribution"].sum() == pytest.approx(change, abs=1e-4)
+    # The lack of variants has the coefficient 0.7 too (it stands for their first column), and 6 of 20 have it.
+    lack = rows.set_index("feature")["attribution"].get(LACKING)
+    assert lack == (pytest.approx(1.5 * 0.7 * 0.7 / np.sqrt(0.21)) if patient == "without" else None)
+    members = [one.member for one in fold[0]]
+    logits = member_logits(members, [patient], partial(FusionDataModule, batch_size=4))
+    assert found.facts["score"] == pytest.approx(score(members, logits)[0], abs=1e-6)
+
+
+def test_a_columns_part_is_coefficient_times_distance_from_the_mean(fold: Any) -> None:
+    """With the gate shut, by hand; with it open, the networks' part comes on top."""
+    members, plain = fold
+    rows = explained(fold, "x").rows.set_index("feature")["attribution"]
+    train = Fitted("variants").table(PEOPLE[:20])["burden:TP53"]
+    by_hand = 1.5 * 0.7 * (Fitted("variants").table(["x"])["burden:TP53"].iloc[0] - train.mean()) / train.std(ddof=0)
+    by_hand += 1.5 * 0.7 * -0.3 / np.sqrt(0.21)  # the patient has what 6 of 20 lack
+    assert plain.terms("x")["variants"][0] * 1.5 == pytest.approx(by_hand)
+    if members[0].member.gate == 0:
+        assert rows["burden:TP53"] == pytest.approx(by_hand, rel=1e-5)
+        assert rows["burden:ATM"] == 0
+    else:
+        assert rows["burden:ATM"] != 0
+
+
+def test_modalities_are_taken_from_the_plain_model_too(fold: Any) -> None:
+    members, plain = fold
+    inputs = members[0].load("x")
+    game = play(members[0], inputs, plain)
+    row = pd.DataFrame(
+        {f"clinical:{name}": part for name, part in Fitted("clinical").table(["x"]).items()}, index=["x"]
+    )
+    masks = {name: mask & (name == "clinical") for name, mask in inputs.masks.items()}
+    with torch.no_grad():
+        added = float(members[0].log_odds(inputs.tokens, masks))
+    assert game[frozenset({"clinical"})] == pytest.approx(added + 1.5 * plain.model.logits(row)[0], abs=1e-6)
+    assert game[frozenset({"clinical", "variants"})] == pytest.approx(
+        float(members[0].log_odds(inputs.tokens, inputs.masks, inputs.plain)), abs=1e-6
+    )
+
+
+def test_deleting_genes_reaches_the_plain_model(fold: Any) -> None:
+    """TP53 goes first and takes its term along; with the gate shut that is all that changes."""
+    members, plain = fold
+    inputs = [one.load("x") for one in members]
+    term = plain.terms("x")["variants"]
+    order = {gene: float(value) for gene, value in zip(GENES, term, strict=True)}
+    curve = delete_genes(members, inputs, "variants", order, seed=0, plain=plain)
+    assert curve is not None
+    if members[0].member.gate == 0:
+        first = max(order, key=lambda gene: order[gene])
+        row = pd.concat([part.table(["x"]).add_prefix(f"{name}:") for name, part in plain.fitted.items()], axis=1)
+        row[f"variants:burden:{first}"] = Fitted("variants").table(PEOPLE[6:20])[f"burden:{first}"].mean()
+        expected = 1.5 * plain.model.logits(row)[0] + 0.1
+        assert curve.top[0] == pytest.approx(expected, abs=1e-5)

@@ -1,0 +1,101 @@
+"""Ridge logistic regression: against scikit-learn as it comes, and what is chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss as reference_loss
+from sklearn.model_selection import StratifiedKFold
+
+from fusion.plain.linear import STRENGTHS, Linear, fit_linear, log_loss
+
+ONES = np.ones(90)
+
+
+def made(columns: int, *, classes: int = 2, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    random = np.random.default_rng(seed)
+    names = [f"{'narrow' if place < 4 else 'wide'}:{place}" for place in range(columns)]
+    rows = pd.DataFrame(random.normal(size=(90, columns)), columns=names)
+    score = rows.iloc[:, 0] + rows.iloc[:, 1] + random.normal(size=90)
+    return rows, np.asarray(pd.qcut(score, classes, labels=False), dtype=np.int64)
+
+
+def splits(rows: pd.DataFrame, labels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    return list(StratifiedKFold(5).split(rows, labels))
+
+
+@pytest.mark.parametrize("columns", [6, 300])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_it_is_the_ridge_that_scikit_learn_fits(columns: int, classes: int) -> None:
+    """Also where there are more columns than patients, and it was fitted in the patients' span."""
+    rows, labels = made(columns, classes=classes)
+    weights = np.where(labels == 1, 2.0, 1.0)
+    found, _ = fit_linear(rows, labels, weights, splits(rows, labels))
+    width = np.array([4.0 if name.startswith("narrow") else columns - 4 for name in rows.columns])
+    design = found.columns(rows) * width ** (-found.power / 2)
+    by_hand = LogisticRegression(C=found.strength, tol=1e-10, max_iter=10_000)
+    by_hand.fit(design, labels, sample_weight=weights)
+    expected = by_hand.decision_function(design)
+    got = found.logits(rows)
+    if classes > 2:
+        expected, got = (part - part.mean(axis=1, keepdims=True) for part in (expected, got))
+    assert got == pytest.approx(expected, abs=5e-3)
+
+
+def test_held_out_logits_are_of_models_that_did_not_see_the_label() -> None:
+    """A patient's label changes the logits of others, never the patient's own, at the same penalty."""
+    rows, labels = made(6)
+    parts = splits(rows, labels)
+    found, held_out = fit_linear(rows, labels, ONES, parts)
+    seen, out = parts[2]
+    design = found.columns(rows) * np.array([4.0] * 4 + [2.0] * 2) ** (-found.power / 2)
+    by_hand = LogisticRegression(C=found.strength, tol=1e-10, max_iter=10_000).fit(design[seen], labels[seen])
+    assert held_out[out] == pytest.approx(by_hand.decision_function(design[out]), abs=5e-3)
+
+
+def test_penalties_are_chosen_by_held_out_loss() -> None:
+    rows, labels = made(6)
+    found, held_out = fit_linear(rows, labels, ONES, splits(rows, labels))
+    loss = reference_loss(labels, 1 / (1 + np.exp(-held_out)))
+    assert log_loss(held_out, labels).mean() == pytest.approx(loss)
+    design = found.columns(rows) * np.array([4.0] * 4 + [2.0] * 2) ** (-found.power / 2)
+    for strength in STRENGTHS:
+        out = np.zeros(90)
+        for seen, held in splits(rows, labels):
+            model = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000).fit(design[seen], labels[seen])
+            out[held] = model.decision_function(design[held])
+        assert loss <= reference_loss(labels, 1 / (1 + np.exp(-out))) + 1e-4
+
+
+def test_a_wide_block_does_not_drown_a_narrow_one() -> None:
+    """Four columns, two of which matter, beside 400 that say nothing: a penalty for each block."""
+    rows, labels = made(404)
+    found, _ = fit_linear(rows, labels, ONES, splits(rows, labels))
+    assert found.power > 0
+    new, truth = made(404, seed=9)
+    logits = found.logits(new)
+    pairs = logits[truth == 1][:, None] - logits[truth == 0][None]
+    one = LogisticRegression(C=0.01).fit(rows, labels).decision_function(new)
+    alike = one[truth == 1][:, None] - one[truth == 0][None]
+    assert (pairs > 0).mean() > (alike > 0).mean() + 0.1
+
+
+def test_terms_add_up_and_belong_to_their_columns() -> None:
+    rows, labels = made(6)
+    rows.iloc[:20, 4:] = np.nan
+    found, _ = fit_linear(rows, labels, ONES, splits(rows, labels))
+    terms = found.terms(rows)
+    assert set(terms.columns) == set(rows.columns), "the lack of a block counts for its first column"
+    assert terms.sum(axis=1).to_numpy() + found.reference == pytest.approx(found.logits(rows))
+    average = pd.DataFrame([found.columns.fill], columns=list(found.columns.names))
+    assert np.abs(found.terms(average).drop(columns=["wide:4"]).to_numpy()).max() < 1e-12
+
+
+def test_it_is_restored_to_the_last_bit() -> None:
+    rows, labels = made(6)
+    found, _ = fit_linear(rows, labels, ONES, splits(rows, labels))
+    again = Linear.restore(*found.state())
+    assert np.array_equal(again.logits(rows), found.logits(rows))
+    assert (again.strength, again.power, again.modalities) == (found.strength, found.power, ("narrow", "wide"))
