@@ -18,14 +18,17 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fusion.contract import FusionError, State
-from fusion.plain.linear import Linear, Split, fit_linear, log_loss
+from fusion.plain.boosted import Boosted, fit_boosted
+from fusion.plain.gate import fit_gate
+from fusion.plain.linear import Linear, Split, fit_linear
+from fusion.plain.mixture import Mixture
 from fusion.plain.prevalence import Prevalence
 from fusion.run.state import load_state, save_state
 
 Floats = NDArray[np.float64]
 
-KINDS = ("none", "linear")
-"""What `model.base` may be."""
+KINDS = ("none", "linear", "boosted", "choose")
+"""What `model.base` may be; ``choose``: a linear model, and as much of a boosted one as held-out patients support."""
 
 FOLDS = 5
 """Of cross-fitting, where every class has as many patients."""
@@ -108,8 +111,18 @@ def fit_base(
     if not splits or not rows.notna().to_numpy().any():
         model = Prevalence.fit(labels, weights, classes=classes)
         return Base(model=model, held_out=model.logits(rows))
+    if kind == "boosted":
+        trees, of_trees = fit_boosted(rows, labels, weights, splits, seed=seed)
+        return Base(model=trees, held_out=of_trees)
     linear, held_out = fit_linear(rows, labels, weights, splits)
-    return Base(model=linear, held_out=held_out)
+    if kind == "linear":
+        return Base(model=linear, held_out=held_out)
+    trees, of_trees = fit_boosted(rows, labels, weights, splits, seed=seed)
+    share = fit_gate(held_out, of_trees - held_out, labels, weights).value
+    if share == 0:
+        return Base(model=linear, held_out=held_out)
+    mixture = Mixture(linear=linear, boosted=trees, share=share)
+    return Base(model=mixture, held_out=held_out + share * (of_trees - held_out))
 
 
 def cross_fitting(
@@ -137,7 +150,9 @@ def save_base(folder: Path, base: Plain) -> None:
     save_state(folder, "base", State(config=config, arrays=arrays))
 
 
-_RESTORED: Mapping[str, Callable[..., Plain]] = {"linear": Linear.restore, "prevalence": Prevalence.restore}
+_RESTORED: Mapping[str, Callable[..., Plain]] = {
+    model.kind: model.restore for model in (Linear, Boosted, Mixture, Prevalence)
+}
 
 
 def load_base(folder: Path) -> Plain | None:
@@ -156,6 +171,3 @@ def load_base(folder: Path) -> Plain | None:
             f"{folder / 'base.json'}: holds no plain model that can be read ({error}). The run folder was altered; "
             "restore it."
         ) from error
-
-
-__all__ = ["Base", "Plain", "check_base", "cross_fitting", "fit_base", "load_base", "log_loss", "save_base"]
