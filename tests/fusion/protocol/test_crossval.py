@@ -43,18 +43,21 @@ def setup() -> Setup:
     endpoint = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
     labels = pd.Series([0, 1, 0, 1, 1, 0, 1, 0, 1], index=pd.Index(IDS, name="patient_id"))
     spec = CohortSpec(name="invented", endpoint=endpoint, build=None, simulated=False, patients=9)
-    cohort: Any = SimpleNamespace(spec=spec, labels=labels)
+    families = pd.Series(["F", "F", *[None] * 7], index=labels.index)
+    cohort: Any = SimpleNamespace(spec=spec, labels=labels, patient_ids=tuple(IDS), groups=families, sites=None)
     return Setup(cohort=cohort, modalities={"one": Recorder()})  # type: ignore[dict-item]
 
 
 def test_labels_of_test_patients_are_withheld_from_arms(setup: Setup) -> None:
-    data = _fold_data(SimpleNamespace(seed=3), setup, FOLD)
+    data = _fold_data(SimpleNamespace(seed=3, folds={}), setup, FOLD)
     assert list(data.labels.index) == list(FOLD.train)
     assert data.labels.to_list() == [0, 1, 0, 1, 1, 0]
+    assert data.groups is not None and list(data.groups.index) == list(FOLD.train)
+    assert data.groups.dropna().to_dict() == {one: "F" for one in FOLD.train if one in IDS[:2]}
 
 
 def test_modalities_are_fitted_on_training_parts_with_their_labels(setup: Setup) -> None:
-    data = _fold_data(SimpleNamespace(seed=3), setup, FOLD)
+    data = _fold_data(SimpleNamespace(seed=3, folds={}), setup, FOLD)
     recorder: Any = setup.modalities["one"]
     assert recorder.fits == [
         (["P0", "P3", "P1"], [0, 1, 1]),
