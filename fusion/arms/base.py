@@ -91,20 +91,16 @@ class Members:
 class ArmScores:
     """What one arm says of one outer fold.
 
-        Attributes:
-            arm: its name.
-            inner: calibrated scores of `fold.train`, each by a model that did not train on that patient; index patient_id.
-            test: calibrated scores of `fold.test`; index patient_id.
-            threshold: probability above which the arm calls a responder, chosen on `inner`; NaN with several classes.
-            curves: one row an epoch and member, for arms that are trained by epochs.
-            members: each member's scores, calibrated for a single member; None where the arm is no ensemble.
-    <<<<<<< HEAD
-            choices: one row a candidate, for arms of which something was chosen in this fold; see `choice_rows`.
-    =======
-            choices: one row a candidate, for arms whose settings were chosen in this fold.
-            base: what the plain model says that the arm starts from; None where it starts from nothing.
-            gate: how much of what its networks add is kept, and how many of them add anything; None likewise.
-    >>>>>>> 7692a34 (Fusion starts from the plain model: cross-fitted offset, gate by inner folds, base as an arm, terms explained)
+    Attributes:
+        arm: its name.
+        inner: calibrated scores of `fold.train`, each by a model that did not train on that patient; index patient_id.
+        test: calibrated scores of `fold.test`; index patient_id.
+        threshold: probability above which the arm calls a responder, chosen on `inner`; NaN with several classes.
+        curves: one row an epoch and member, for arms that are trained by epochs.
+        members: each member's scores, calibrated for a single member; None where the arm is no ensemble.
+        choices: one row a candidate, for arms of which something was chosen in this fold; see `choice_rows`.
+        base: what the plain model says that the arm starts from; None where it starts from nothing.
+        gate: how much of what its networks add is kept, and how many of them add anything; None likewise.
     """
 
     arm: str

@@ -98,7 +98,7 @@ def test_experiment_without_plus() -> None:
         ("learning_rate=0.1", "Did you mean trainer.learning_rate"),
         ("+folds.outr=3", "Unknown key 'folds.outr'. Did you mean folds.outer"),
         ("+sed=3", "Unknown key 'sed'. Did you mean seed?"),
-        ("model/fuser=cros_attention", "Did you mean cross_attention?"),
+        ("model/fuser=cros_attention", "Did you mean cross_attention or"),
         ("model/fusr=concat", "Did you mean model/fuser"),
         ("+model.fuser.blocs=2", "Unknown key 'model.fuser.blocs'. Did you mean model.fuser.blocks?"),
         ("folds.outer=three", "folds.outer must be a whole number, not 'three'"),
