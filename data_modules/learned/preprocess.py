@@ -3,6 +3,7 @@
 - Numbers: missing values become the training median; ``(x − mean) / standard deviation``, both of the imputed training
   values; a column that is constant but for rounding is only centred. A column with missing training values gains an
   indicator, for that a test was not done says something.
+- Numbers with a heavy tail are bent first (`data_modules.learned.bending`).
 - Ordered categories: their level's position, then as numbers.
 - Categories: one column a level seen in training; a level not seen is all zero, and so is a missing value.
 """
@@ -18,8 +19,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modules.columns import Column
+from data_modules.learned.bending import bend_of
 from data_modules.learned.scaling import scale_of
-from fusion.contract import FeatureSpec, State
+from fusion.contract import Bend, FeatureSpec, State
 
 Coding = Literal["number", "ordered", "level", "missing"]
 
@@ -35,6 +37,7 @@ class Coded:
         level: of ``level``.
         label: for reports.
         unit: of the raw value.
+        bend: of a heavy-tailed ``number``.
     """
 
     column: str
@@ -43,6 +46,7 @@ class Coded:
     level: str | None = None
     label: str
     unit: str | None = None
+    bend: Bend | None = None
 
     @property
     def name(self) -> str:
@@ -52,7 +56,7 @@ class Coded:
         return f"{self.column}:missing" if self.coding == "missing" else self.column
 
     def raw(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """(patient,) numbers before imputing and scaling, NaN where missing."""
+        """(patient,) numbers before imputing and scaling, bent where they are; NaN where missing."""
         values = frame[self.column]
         if self.coding == "missing":
             values = values.isna()
@@ -60,7 +64,8 @@ class Coded:
             values = values == self.level
         elif self.coding == "ordered":
             values = values.map({level: float(position) for position, level in enumerate(self.levels)})
-        return np.asarray(values, dtype=np.float64)
+        numbers = np.asarray(values, dtype=np.float64)
+        return numbers if self.bend is None else self.bend(numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +116,7 @@ class TablePreprocessor:
                 unit=part.unit,
                 center=float(center),
                 scale=float(scale),
+                bend=part.bend,
             )
             for part, center, scale in zip(self.coded, self.center, self.scale, strict=True)
         )
@@ -127,7 +133,10 @@ class TablePreprocessor:
         """The inverse of `state`."""
         coded: list[dict[str, Any]] = state.config["coded"]
         return cls(
-            coded=tuple(Coded(**{**part, "levels": tuple(part["levels"])}) for part in coded),
+            coded=tuple(
+                Coded(**{**part, "levels": tuple(part["levels"]), "bend": part.get("bend") and Bend(**part["bend"])})
+                for part in coded
+            ),
             **{name: np.asarray(state.arrays[name], dtype=np.float64) for name in ("fill", "center", "scale")},
         )
 
@@ -148,7 +157,17 @@ def _coded(values: pd.Series[Any], column: Column) -> list[Coded]:
         ]
     else:
         coding: Coding = "number" if column.kind == "number" else "ordered"
-        parts = [Coded(column=column.name, coding=coding, levels=column.levels, label=column.label, unit=column.unit)]
+        bend = bend_of(known.to_numpy(dtype=np.float64)) if coding == "number" else None
+        parts = [
+            Coded(
+                column=column.name,
+                coding=coding,
+                levels=column.levels,
+                label=column.label,
+                unit=column.unit,
+                bend=bend,
+            )
+        ]
     if len(known) < len(values):
         parts.append(Coded(column=column.name, coding="missing", label=f"{column.label} is missing"))
     return parts

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from fusion.arms.base import MEAN_LOGIT
 from fusion.arms.classical import features
 from fusion.config.candidates import candidate
-from fusion.contract import EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec, State
+from fusion.contract import Bend, EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec, State
 from fusion.evaluation.outcome import Calibrator, outcome_of
 from fusion.network.fitting import load_weights, predict_scores
 from fusion.network.model import FusionModel, build_model
@@ -103,7 +103,10 @@ def spec_from_json(content: Mapping[str, Any]) -> ModalitySpec:
         name=content["name"],
         kind=content["kind"],
         token_shape=tuple(content["token_shape"]),
-        features=tuple(FeatureSpec(**feature) for feature in content["features"]),
+        features=tuple(
+            FeatureSpec(**{**feature, "bend": feature.get("bend") and Bend(**feature["bend"])})
+            for feature in content["features"]
+        ),
         # Runs from before volumes have neither.
         sequences=tuple(content.get("sequences", ())),
         grid=tuple(content.get("grid", ())),

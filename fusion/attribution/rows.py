@@ -14,7 +14,7 @@ from fusion.attribution.gene_parts import split_sums
 from fusion.attribution.gradients import Attributed
 from fusion.attribution.members import ExplainedMember, Inputs, Numbers, pool
 from fusion.attribution.plain import ExplainedPlain
-from fusion.contract import FittedModality
+from fusion.contract import FeatureSpec, FittedModality
 
 LOGGED = "ln(1 + n)"
 """Unit of counts that a modality gives as logarithms; tables here hold the counts."""
@@ -59,7 +59,7 @@ def number_rows(
 ) -> pd.DataFrame:
     """One row a feature that any member or the plain model uses; a member without it says 0 of it.
 
-    Values and baselines are in original units, ``scaled · scale + center``: means over members that have the feature.
+    Values and baselines are in original units: means over members that have the feature.
 
     Args:
         members: of the fold.
@@ -76,11 +76,10 @@ def number_rows(
     if plain is not None and name in plain.terms:
         asked.append((plain.model, plain.inputs, plain.terms[name], 0))
     for member, one, attribution, counted in asked:
-        scale = np.array([feature.scale for feature in member.specs[name].features])
-        center = np.array([feature.center for feature in member.specs[name].features])
+        columns = member.specs[name].features
         known = one.masks[name][0].numpy()
         levels = _levels(member.fitted[name])
-        value = np.where(known, one.tokens[name][0].double().numpy() * scale + center, np.nan)
+        value = np.where(known, _raw(columns, one.tokens[name][0].double().numpy()), np.nan)
         names = [feature.name for feature in member.specs[name].features]
         rows = pd.DataFrame(
             {
@@ -91,7 +90,7 @@ def number_rows(
                 "unit": [feature.unit for feature in member.specs[name].features],
                 "value": value.round(6) + 0.0,  # float32 scaling leaves 1e-9 of an allele
                 "level": [_level(levels.get(feature), number) for feature, number in zip(names, value, strict=True)],
-                "baseline": member.baselines[name].mean.double().numpy() * scale + center,
+                "baseline": _raw(columns, member.baselines[name].mean.double().numpy()),
                 "attribution": attribution,
                 "uses": counted,
             }
@@ -118,6 +117,11 @@ def number_rows(
     logged = table["unit"] == LOGGED
     counts = {key: table[key].where(~logged, np.expm1(table[key])) for key in ("value", "baseline")}
     return table.assign(**counts, unit=table["unit"].where(~logged, "")).astype(_TEXTS)
+
+
+def _raw(columns: Sequence[FeatureSpec], scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(feature,)`` in their own units."""
+    return np.array([float(one.raw(value)) for one, value in zip(columns, scaled, strict=True)])
 
 
 def _levels(fitted: FittedModality) -> dict[str, Sequence[str]]:

@@ -33,6 +33,7 @@ from fusion.contract.settings import (
 )  # fmt: skip
 from fusion.contract.specs import (
     TABULATED,
+    Bend,
     CohortSpec,
     EndpointSpec,
     FeatureKind,
@@ -44,6 +45,7 @@ from fusion.contract.specs import (
 __all__ = [
     "TABULATED",
     "Batch",
+    "Bend",
     "Cohort",
     "CohortSpec",
     "Count",

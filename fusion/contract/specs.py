@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ModalityKind = Literal["table", "variants", "tiles", "embeddings", "volume"]
 FeatureKind = Literal["column", "burden", "dosage", "vaf", "count", "fraction", "copy_number", "embedding", "patch"]
@@ -12,6 +17,35 @@ FeatureKind = Literal["column", "burden", "dosage", "vaf", "count", "fraction", 
 
 TABULATED: tuple[ModalityKind, ...] = ("table", "variants")
 """Kinds whose tokens are named numbers, the same that `FittedModality.table` gives: one column a feature."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bend:
+    """A power transformation of a heavy-tailed number (Yeo and Johnson 2000) of so many times its typical size.
+
+    Attributes:
+        power: 1 changes nothing, 0 is a logarithm.
+        size: that the number is divided by before.
+    """
+
+    power: float
+    size: float
+
+    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bent numbers; NaN stays."""
+        from scipy.stats import yeojohnson
+
+        return np.asarray(yeojohnson(np.asarray(values, dtype=np.float64) / self.size, lmbda=self.power))
+
+    def undo(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The numbers that were bent; what no number is bent to becomes the largest or least one that is."""
+        bent, power, edge = np.asarray(values, dtype=np.float64), self.power, 1e-12
+        up = np.maximum(bent, 0.0)
+        down = np.maximum(-bent, 0.0)
+        positive = np.expm1(up) if power == 0 else np.maximum(power * up + 1, edge) ** (1 / power) - 1
+        other = 2 - power
+        negative = -np.expm1(down) if other == 0 else 1 - np.maximum(other * down + 1, edge) ** (1 / other)
+        return np.where(bent >= 0, positive, negative) * self.size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +62,7 @@ class FeatureSpec:
         residue: number of the amino acid that a single variant changes, where that is known.
         center: subtracted from, and
         scale: then divided into the raw value by the fitted scaler, so that reports can undo it.
+        bend: what the raw value went through before, where it is heavy-tailed.
     """
 
     name: str
@@ -39,6 +74,12 @@ class FeatureSpec:
     residue: int | None = None
     center: float = 0.0
     scale: float = 1.0
+    bend: Bend | None = None
+
+    def raw(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values in the feature's own unit, of what the model sees."""
+        values = np.asarray(scaled, dtype=np.float64) * self.scale + self.center
+        return values if self.bend is None else self.bend.undo(values)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,7 @@ def test_against_scikit_learn():
     from sklearn.preprocessing import StandardScaler
 
     rng = np.random.default_rng(3)
-    frame = pd.DataFrame(rng.gamma(2, 10, (60, 4)), columns=list("abcd"))
+    frame = pd.DataFrame(rng.gamma(30, 10, (60, 4)), columns=list("abcd"))
     frame = frame.mask(rng.random(frame.shape) < 0.2)
     columns = [Column(name=name, time="baseline", kind="number", label=name) for name in "abcd"]
     learned = TablePreprocessor.fit(frame.iloc[:40], columns)
