@@ -228,7 +228,7 @@ def test_permuted_labels_are_not_predicted(tmp_path: Path, monkeypatch: pytest.M
         found.append(scored(config))
     mean = pd.DataFrame(found).mean()
     assert set(mean.index) == {
-        "fusion", "only_clinical", "only_expression", "classical_lr", "classical_forest", "classical", "late",
+        "fusion", "base", "only_clinical", "only_expression", "classical_lr", "classical_forest", "classical", "late",
     }  # fmt: skip
     assert mean.max() <= 0.68, mean
 
