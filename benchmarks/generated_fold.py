@@ -138,7 +138,13 @@ def configuration(cohort: Generated, *overrides: str) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cohort").mkdir()
         (Path(folder) / "cohort" / f"{cohort.name}.yaml").write_text("\n".join(lines))
-        given = [f"cohort={cohort.name}", f"seed={cohort.seed}", "trainer.accelerator=cpu", *overrides]
+        given = [
+            f"cohort={cohort.name}",
+            f"seed={cohort.seed}",
+            "trainer.accelerator=cpu",
+            "evaluation.audit=false",
+            *overrides,
+        ]
         config = composed("train", given, Path(folder))
     with open_dict(config):
         config.datamodule["_target_"] = f"{__name__}.Loaders"

@@ -61,6 +61,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from fusion.evaluation.outcome import outcome_of
     from fusion.evaluation.start import with_start
     from fusion.network.model import check_head
+    from fusion.protocol.audit import audited
     from fusion.protocol.crossval import units
     from fusion.protocol.setup import open_setup
     from fusion.protocol.workers import run_folds
@@ -117,6 +118,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
         )
         metrics |= summarised(folder.choices(), settings_of(config), metric=outcome.chosen)
         metrics = with_start(metrics, folder.inner())
+        metrics |= audited(predictions, folder.audit(), outcome, draws=config.evaluation.draws, seed=config.seed)
         folder.write_metrics(metrics)
         folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
     folder.finish(seconds=progress.seconds, steps=progress.steps)

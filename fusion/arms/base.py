@@ -20,6 +20,9 @@ Fitted = Mapping[str, FittedModality]
 FUSION, BASE = "fusion", "base"
 """The arm that is judged, and that of the plain model which it starts from, kept in the folder of the former."""
 
+Change = Callable[[str, FittedModality], FittedModality]
+"""A modality's name and the modality as fitted → what is read in its place."""
+
 Table = pd.Series | pd.DataFrame
 """Scores or logits, index patient_id: a series where the endpoint is binary, else a frame with a column a class."""
 
@@ -101,6 +104,7 @@ class ArmScores:
         choices: one row a candidate, for arms of which something was chosen in this fold; see `choice_rows`.
         base: what the plain model says that the arm starts from; None where it starts from nothing.
         gate: how much of what its networks add is kept, and how many of them add anything; None likewise.
+        again: scores `fold.test` anew with modalities changed, nothing trained again; None where the arm cannot.
     """
 
     arm: str
@@ -112,6 +116,7 @@ class ArmScores:
     choices: list[dict[str, Any]] = field(default_factory=list)
     base: ArmScores | None = None
     gate: GateRecord | None = None
+    again: Callable[[Change], Table] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

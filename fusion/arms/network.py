@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fusion.arms.base import BASE, ArmScores, FoldData, Members, calibrate_ensemble, table
-from fusion.arms.start import base_arm, gate_of, gate_record, plain_start, unseen_of
+from fusion.arms.base import BASE, ArmScores, Change, Fitted, FoldData, Members, Table, calibrate_ensemble, table
+from fusion.arms.start import base_arm, gate_of, gate_record, plain_again, plain_start, unseen_of
 from fusion.network.fitting import fit_network, predict_scores, save_weights
-from fusion.network.model import build_model
+from fusion.network.model import FusionModel, build_model
 from fusion.plain.base import save_base
 from fusion.run.state import save_json
 
@@ -54,26 +56,29 @@ class NetworkArm:
         train, test = list(data.fold.train), list(data.fold.test)
         start = plain_start(data, self.modalities, self._model)
         train_logits, test_logits, best_epochs, curves = [], [], [], []
+        scorers: list[Callable[[Change], NDArray[np.float64]]] = []
         seen: dict[str, Any] = {}
         for member, inner in enumerate(data.fold.inner):
             fitted = {name: data.members[member][name] for name in self.modalities}
             specs = {name: part.spec for name, part in fitted.items()}
             seed = data.seed * 1000 + member
             model = build_model(self._model, specs, data.endpoint, seed=seed, adds=start is not None)
-            loaders = self._make_data(
-                fitted=fitted,
+            make = partial(
+                self._make_data,
                 train_ids=list(inner.train),
                 val_ids=list(inner.val),
                 labels=data.labels,
                 seed=seed,
                 **({} if start is None else {"offsets": start.offsets[member]}),
             )
+            loaders = make(fitted=fitted)
             seen = seen or loaders.sampling()
             result = fit_network(model, loaders, self._trainer, seed=seed)
             best_epochs.append(result.best_epoch)
             curves += [{"member": member, **row} for row in result.curves]
             train_logits.append(predict_scores(model, loaders.predict_loader(train)))
             test_logits.append(predict_scores(model, loaders.predict_loader(test)))
+            scorers.append(partial(_scored_again, model, make, fitted, test))
             if folder is not None:
                 save_weights(model, folder / f"member{member}.safetensors")
                 save_json(folder / f"member{member}.json", {name: asdict(spec) for name, spec in specs.items()})
@@ -92,6 +97,14 @@ class NetworkArm:
         assert calibration.single is not None
         if folder is not None:
             save_json(folder / "arm.json", {**state, "calibration": calibration.state()})
+        kept = 1.0 if gate is None else gate.value
+
+        def again(change: Change) -> Table:
+            # Where the gate is shut, networks say nothing that counts.
+            added = np.stack([scored(change) for scored in scorers]).mean(axis=0) if kept else 0.0
+            plain = 0.0 if start is None else plain_again(start, data, change)
+            return table(calibration.calibrator(plain + kept * added), test)
+
         return ArmScores(
             arm=self.name,
             inner=calibration.inner,
@@ -101,4 +114,13 @@ class NetworkArm:
             members=logits.map(calibration.single),
             base=base,
             gate=gate,
+            again=again,
         )
+
+
+def _scored_again(
+    model: FusionModel, make: Callable[..., Any], fitted: Fitted, patients: Sequence[str], change: Change
+) -> NDArray[np.float64]:
+    """What a member adds for patients whose modalities are as `change` makes them."""
+    changed = {name: change(name, part) for name, part in fitted.items()}
+    return predict_scores(model, make(fitted=changed).predict_loader(patients))

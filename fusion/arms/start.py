@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.arms.base import BASE, ArmScores, FoldData, GateRecord, Members, Table, calibrate_ensemble, table
+from fusion.arms.base import BASE, ArmScores, Change, FoldData, GateRecord, Members, Table, calibrate_ensemble, table
 from fusion.arms.classical import features
 from fusion.contract import TABULATED, Fold
 from fusion.network.model import label_weights
@@ -31,12 +31,14 @@ class Start:
             of `fold.train`.
         whole: the plain model fitted on all of `fold.train`, to which test and new patients' scores add.
         test: its logits of `fold.test`.
+        modalities: whose columns the plain models are given.
     """
 
     offsets: Sequence[Table]
     train: Floats
     whole: Plain
     test: Floats
+    modalities: tuple[str, ...]
 
     def with_added(self, added: Members, gate: float) -> Members:
         """The plain logits plus `gate` times what the networks add."""
@@ -79,7 +81,13 @@ def plain_start(data: FoldData, modalities: Sequence[str], model: Any) -> Start 
         offsets.append(pd.concat([table(base.held_out, inner.train), logits.loc[list(inner.val)]]))
     whole = fit(data.whole, train, data.seed).model
     test = whole.logits(_rows(data.whole, tabulated, data.fold.test))
-    return Start(offsets=offsets, train=np.stack(by_member), whole=whole, test=test)
+    return Start(offsets=offsets, train=np.stack(by_member), whole=whole, test=test, modalities=tuple(tabulated))
+
+
+def plain_again(start: Start, data: FoldData, change: Change) -> Floats:
+    """The plain model's logits of `fold.test` with modalities changed."""
+    changed = {name: change(name, data.whole[name]) for name in start.modalities}
+    return start.whole.logits(_rows(changed, start.modalities, data.fold.test))
 
 
 def base_arm(start: Start, unseen: NDArray[np.bool_], data: FoldData) -> tuple[ArmScores, dict[str, Any]]:

@@ -5,6 +5,7 @@ This is the only module that knows all of it. For each outer fold:
 1. Every modality is fitted on the training part of each inner fold, and once on the whole outer training part.
 2. Every arm trains, chooses and calibrates on these, and scores the outer test patients once.
 3. Late fusion and the chosen classical arm are made of the other arms' scores.
+4. The fused arm scores its test patients again with one modality altered: what it really uses.
 
 Folds are independent and run in worker processes; a worker builds everything anew from the configuration, so results do
 not depend on how many workers there are. A finished fold is kept in the run folder, so that an interrupted run resumes.
@@ -40,6 +41,7 @@ def fit_fold(
     import pandas as pd
     from hydra.utils import instantiate
 
+    from fusion.arms.audit import audit
     from fusion.arms.base import BASE, FUSION
     from fusion.arms.plan import make_arms
 
@@ -56,6 +58,10 @@ def fit_fold(
     entering("combining the arms")
     scores |= _combined(config, data, scores, list(setup.modalities), folder)
     _save_state(data, folder)
+    altered: dict[str, ArmScores] = {}
+    if (config.get("evaluation") or {}).get("audit", True):
+        entering("auditing the fused arm")
+        altered = {one.arm: one for one in audit(scores[FUSION], data)}
 
     where = {"repeat": fold.repeat, "fold": fold.index}
     return FoldResult(
@@ -65,6 +71,7 @@ def fit_fold(
         curves=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.curves]),
         choices=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.choices]),
         inner_predictions=_inner_predictions(data, scores),
+        audit=_predictions(config, setup.cohort, data, altered) if altered else pd.DataFrame(),
     )
 
 

@@ -71,6 +71,7 @@ def figures(
     from markupsafe import Markup
 
     from fusion.report import figures as draw
+    from fusion.report.parts import audit as parts
 
     verdict = metrics["verdict"]
     plots: dict[str, Callable[[], Any]] = {
@@ -82,6 +83,7 @@ def figures(
             label=kind.labels[verdict["metric"]],
         ),
         **kind.figures(metrics, predictions),
+        "audit": lambda: parts.falls(metrics, label=kind.labels.get(metrics.get("audit", {}).get("metric"), "")),
         "training": lambda: draw.training(run.curves()),
         "selection": lambda: draw.selection(sections.selected(run.selected())),
     }
@@ -97,6 +99,8 @@ def figures(
 
 
 def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:
+    from fusion.report.parts import audit as parts
+
     cohort, folds, config = run.cohort(), run.folds(), run.config()
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
     return {
@@ -112,6 +116,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "folds_source": asked.source(folds),
         "preset": asked.preset(run),
         "choices": asked.choices(run, metrics),
+        "audit": parts.audit(metrics),
         "sampling": asked.sampling(run),
         "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),

@@ -4,7 +4,7 @@
 
     config.yaml  run.json  inputs.json  folds.json  cohort.csv  quality.json  predictions.parquet  metrics.json
     examples.json  selected.parquet  curves.parquet  inner.parquet  inner_predictions.parquet  choices.parquet
-    models/<fold>/…  figures/  report.html
+    audit.parquet  models/<fold>/…  figures/  report.html
 
 Files are replaced whole (`replace_file`). A finished fold is a folder ``models/<fold>`` with a ``result.json``, so an
 interrupted run resumes. ``run.json`` carries the format's number and, once complete, a hash of every file that

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of the folder's layout; raised when an older program could misread a newer folder."""
 
-LATER = ("choices", "inner_predictions")
+LATER = ("choices", "inner_predictions", "audit")
 """Tables that runs of older versions lack."""
 
 TABLES = ("predictions", "inner", "selected", "curves", *LATER)
@@ -172,6 +172,10 @@ class RunReading:
     def curves(self) -> pd.DataFrame:
         """curves.parquet: losses and metrics by epoch."""
         return self._table("curves.parquet")
+
+    def audit(self) -> pd.DataFrame:
+        """audit.parquet: out-of-fold scores of the fused arm with one modality altered."""
+        return self._table("audit.parquet")
 
     def choices(self) -> pd.DataFrame:
         """choices.parquet: what inner folds said of each candidate of an arm, and which was chosen where."""

@@ -23,6 +23,8 @@ class FoldResult:
         choices: arm, repeat, fold, candidate, the metric that chooses, chosen; empty where nothing was chosen.
         inner_predictions: patient_id, arm, repeat, fold, label, score (and ``score_<class>``): of training patients,
             each by models that did not train on that patient.
+        audit: as `predictions`, of the fused arm with the modality altered that `arm` names (`fusion.arms.audit`);
+            empty where the arm cannot score again.
         made: when it was begun, the seconds it took, and the accelerator.
     """
 
@@ -32,4 +34,5 @@ class FoldResult:
     curves: pd.DataFrame
     choices: pd.DataFrame
     inner_predictions: pd.DataFrame
+    audit: pd.DataFrame
     made: Mapping[str, Any] = field(default_factory=dict)

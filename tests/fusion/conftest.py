@@ -110,6 +110,7 @@ def fold_result(fold: Fold, labels: pd.Series[int], rng: np.random.Generator, ge
         curves=curves,
         choices=pd.DataFrame(),
         inner_predictions=inner_predictions,
+        audit=pd.DataFrame(),
     )
 
 

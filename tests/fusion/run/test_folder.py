@@ -33,6 +33,7 @@ def result(fold: int = 0) -> FoldResult:
         curves=pd.DataFrame({"epoch": [0, 1], "val_loss": [0.7, 0.6]}),
         choices=pd.DataFrame({"arm": ["fusion"] * 2, "fold": fold, "candidate": ["1", "2"], "chosen": [False, True]}),
         inner_predictions=pd.DataFrame({"patient_id": ["c"], "arm": "fusion", "fold": fold, "score": [0.4]}),
+        audit=pd.DataFrame({"patient_id": ["a"], "arm": "slides: removed", "fold": fold, "score": [0.5]}),
     )
 
 
