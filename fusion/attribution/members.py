@@ -150,14 +150,7 @@ class ExplainedMember:
             masks: modality → ``(batch, token)``.
             plain: what the plain model says of the same, ``(batch,)``.
         """
-        size = max(len(part) for part in (*values.values(), *masks.values()))
-        tokens = {}
-        for name in self.specs:
-            part, mask = _batch(values[name], size), _batch(masks[name], size)
-            if self.specs[name].kind in NUMBERS:
-                tokens[name] = self.encoder(name)(ModalityBatch(values=part, mask=mask))
-            else:
-                tokens[name] = pool(self.encoder(name), part, mask)
+        tokens = self.fused_tokens(values, masks)
         logit: Tensor = self.model.head(self.model.fuser(tokens).values)
         platt = self.member.calibrator
         assert isinstance(platt, Platt), "explain refuses other endpoints than binary ones"
@@ -169,6 +162,18 @@ class ExplainedMember:
         platt = self.member.calibrator
         assert isinstance(platt, Platt), "explain refuses other endpoints than binary ones"
         return platt.slope
+
+    def fused_tokens(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tokens]:
+        """What the fuser is given of numbers and encoded tokens, shapes as of `log_odds`."""
+        size = max(len(part) for part in (*values.values(), *masks.values()))
+        tokens = {}
+        for name in self.specs:
+            part, mask = _batch(values[name], size), _batch(masks[name], size)
+            if self.specs[name].kind in NUMBERS:
+                tokens[name] = self.encoder(name)(ModalityBatch(values=part, mask=mask))
+            else:
+                tokens[name] = pool(self.encoder(name), part, mask)
+        return tokens
 
     def encode(self, name: str, images: Tensor) -> Tensor:
         """Tiles ``(batch, tile, 3, H, W)``, floats in [0, 1] or uint8 → tokens ``(batch, tile, width)``."""

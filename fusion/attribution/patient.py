@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from fusion.attribution.faithfulness import delete_genes, delete_tiles, patient_seed
 from fusion.attribution.gradients import attribute
+from fusion.attribution.looked import looked
 from fusion.attribution.members import NUMBERS, ExplainedMember, Inputs
 from fusion.attribution.plain import ExplainedPlain
 from fusion.attribution.rows import PlainTerms, number_rows, plain_terms, token_rows
@@ -93,6 +94,7 @@ def explain_patient(
         "shapley": values,
         "missing": [name for name in inputs[0].masks if name not in inputs[0].present],
         "deletion": {},
+        "looked": looked(members, inputs),
     }
     rows = [_modality_rows(game, values, len(members))]
     pictures: dict[str, NDArray[Any]] = {}

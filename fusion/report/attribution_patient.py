@@ -49,6 +49,7 @@ def patient_view(
             for name, content in facts.get("slides", {}).items()
             for slide in range(len(content["files"]))
         ],
+        "looked": facts.get("looked", []),
         "volumes": [volume_view(name, content, pictures) for name, content in facts.get("volumes", {}).items()],
         "totals": rows[rows["feature"] != WHOLE].groupby("modality", sort=False)["attribution"].sum().to_dict(),
     }
