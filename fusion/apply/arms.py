@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from fusion.apply.trained import Member, as_chosen, load_members, member_logits, score
 from fusion.arms.base import BASE, FUSION
+from fusion.arms.boosting import BOOSTING
 from fusion.arms.classical import features, model_logits
 from fusion.arms.combined import average
+from fusion.arms.stacked import STACKED, mean_score, single_logits
 from fusion.contract import EndpointSpec, FittedModality, FusionError, Modality
 from fusion.evaluation.outcome import outcome_of
 from fusion.plain.base import load_base
@@ -47,7 +49,7 @@ def kept_arms(models: Sequence[Path], have: Sequence[str]) -> list[str]:
         found.append({name for name, seen in reads.items() if seen is None or set(seen) & set(have)})
     every = set.intersection(*found) if found else set()
     first = (FUSION, BASE, *sorted(name for name in every if name.startswith("only_")))
-    last = ("classical_lr", "classical_forest", "handcrafted", "late", "classical")
+    last = ("classical_lr", "classical_forest", BOOSTING, "handcrafted", "late", STACKED, "classical")
     return [name for name in (*first, *last) if name in every]
 
 
@@ -100,11 +102,11 @@ class FoldArms:
             return self._classical(arm, kept)
         if (self._models / arm / "member0.safetensors").is_file():
             return score(*self.network(arm))
-        if arm == BASE:
-            base = load_base(self._models / FUSION)
-            assert base is not None, "the run kept it beside the network that starts from it"
+        plain = load_base(self._models / (FUSION if arm == BASE else arm))
+        if plain is not None:
+            rows = self._single_logits(kept) if arm == STACKED else self.table
             calibrator = outcome_of(self._endpoint).restore_calibrator(kept["calibration"])
-            return np.asarray(calibrator(base.logits(self.table)), dtype=np.float64)
+            return np.asarray(calibrator(plain.logits(rows)), dtype=np.float64)
         return self._late(kept)
 
     @cached_property
@@ -143,6 +145,17 @@ class FoldArms:
         rows = self.table.reindex(columns=list(model.feature_names_in_))
         calibrator = outcome.restore_calibrator(kept["calibration"])
         return np.asarray(calibrator(model_logits(model, rows, outcome)), dtype=np.float64)
+
+    def _single_logits(self, kept: Mapping[str, Any]) -> pd.DataFrame:
+        """What stacking reads; a modality of which there is no file is missing in everybody."""
+        outcome, present = outcome_of(self._endpoint), [name for name in kept["modalities"] if name in self._modalities]
+        scores, has = {}, {}
+        for name in present:
+            members, logits = self.network(f"only_{name}")
+            single = members[0].single or members[0].calibrator
+            scores[name] = mean_score(np.stack([single(part) for part in logits]), outcome)
+            has[name] = np.array([self.whole[name].load(one) is not None for one in self._patients])
+        return single_logits(scores, has, self._patients, outcome)
 
     def _late(self, kept: Mapping[str, Any]) -> Floats:
         outcome = outcome_of(self._endpoint)

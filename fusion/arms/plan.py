@@ -12,7 +12,16 @@ if TYPE_CHECKING:
 
 HANDCRAFTED = "handcrafted"
 
-CHOICES = ("fusion", "singles", "classical_lr", "classical_forest", HANDCRAFTED, "late")
+CHOICES = (
+    "fusion",
+    "singles",
+    "classical_lr",
+    "classical_forest",
+    "classical_boosting",
+    HANDCRAFTED,
+    "late",
+    "stacked",
+)
 """What `arms` may list. ``singles`` is one arm a modality, named ``only_<modality>``; ``handcrafted`` is a forest on
 the colour, texture and nuclei of images alone: the field's history, and a check on networks."""
 
@@ -29,8 +38,9 @@ def check_arms(names: Iterable[str]) -> None:
         raise FusionError(f"arms: no arm is called {', '.join(strangers)}. Choose from {', '.join(CHOICES)}.")
     if "fusion" not in names:
         raise FusionError("arms: must list 'fusion', the arm that the others are compared with.")
-    if "late" in names and "singles" not in names:
-        raise FusionError("arms: 'late' is the mean of the single-modality arms; list 'singles' too.")
+    for name, what in {"late": "the mean", "stacked": "a regression on the scores"}.items():
+        if name in names and "singles" not in names:
+            raise FusionError(f"arms: {name!r} is {what} of the single-modality arms; list 'singles' too.")
 
 
 def image_modalities(modalities: Mapping[str, Any]) -> list[str]:
@@ -55,6 +65,7 @@ def make_arms(config: Any, modalities: Mapping[str, Any], make_data: Callable[..
     """The arms that are trained. Late fusion and the chosen classical arm are made of their scores afterwards."""
     from hydra.utils import instantiate
 
+    from fusion.arms.boosting import BOOSTING, BoostingArm
     from fusion.arms.chosen import ChosenArm
     from fusion.arms.classical import GRIDS, ClassicalArm
     from fusion.arms.network import NetworkArm
@@ -75,6 +86,8 @@ def make_arms(config: Any, modalities: Mapping[str, Any], make_data: Callable[..
     if "singles" in config.arms:
         arms += [network(f"only_{name}", [name]) for name in modalities]
     arms += [ClassicalArm(name) for name in GRIDS if name in config.arms]
+    if BOOSTING in config.arms:
+        arms.append(BoostingArm())
     if HANDCRAFTED in config.arms:
         arms.append(ClassicalArm(HANDCRAFTED, grid="classical_forest", modalities=image_modalities(modalities)))
     return arms

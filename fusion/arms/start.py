@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,28 +60,46 @@ def plain_start(data: FoldData, modalities: Sequence[str], model: Any) -> Start 
     tabulated = [name for name in modalities if data.whole[name].spec.kind in TABULATED]
     if kind == "none" or not tabulated:
         return None
+    return plain_models(data, tabulated, kind, weigh=lambda labels: _weights(model, data, labels))
+
+
+def plain_models(
+    data: FoldData,
+    modalities: Sequence[str],
+    kind: str,
+    *,
+    weigh: Callable[[NDArray[np.int64]], Floats] | None = None,
+) -> Start:
+    """Plain models of one kind: one a member, one of the whole training part.
+
+    Args:
+        data: the fold.
+        modalities: whose columns are seen.
+        kind: see `fusion.plain.base.fit_base`.
+        weigh: labels → what each patient counts; None weighs all alike.
+    """
 
     def fit(fitted: Any, patients: Sequence[str], seed: int) -> Base:
         labels = np.asarray(data.labels.loc[list(patients)], dtype=np.int64)
         return fit_base(
             kind,
-            _rows(fitted, tabulated, patients),
+            _rows(fitted, modalities, patients),
             labels,
             classes=len(data.endpoint.classes),
-            weights=_weights(model, data, labels),
-            groups=_groups(data, patients),
+            weights=None if weigh is None else weigh(labels),
+            groups=groups_of(data, patients),
             seed=seed,
         )
 
     train, offsets, by_member = list(data.fold.train), [], []
     for member, (fitted, inner) in enumerate(zip(data.members, data.fold.inner, strict=True)):
         base = fit(fitted, inner.train, data.seed * 1000 + member)
-        logits = table(base.model.logits(_rows(fitted, tabulated, train)), train)
+        logits = table(base.model.logits(_rows(fitted, modalities, train)), train)
         by_member.append(logits.to_numpy())
         offsets.append(pd.concat([table(base.held_out, inner.train), logits.loc[list(inner.val)]]))
     whole = fit(data.whole, train, data.seed).model
-    test = whole.logits(_rows(data.whole, tabulated, data.fold.test))
-    return Start(offsets=offsets, train=np.stack(by_member), whole=whole, test=test, modalities=tuple(tabulated))
+    test = whole.logits(_rows(data.whole, modalities, data.fold.test))
+    return Start(offsets=offsets, train=np.stack(by_member), whole=whole, test=test, modalities=tuple(modalities))
 
 
 def plain_again(start: Start, data: FoldData, change: Change) -> Floats:
@@ -90,18 +108,21 @@ def plain_again(start: Start, data: FoldData, change: Change) -> Floats:
     return start.whole.logits(_rows(changed, start.modalities, data.fold.test))
 
 
-def base_arm(start: Start, unseen: NDArray[np.bool_], data: FoldData) -> tuple[ArmScores, dict[str, Any]]:
+def base_arm(
+    start: Start, unseen: NDArray[np.bool_], data: FoldData, *, name: str = BASE
+) -> tuple[ArmScores, dict[str, Any]]:
     """The plain model as an arm of its own, calibrated as what adds to it is; and what `predict` must know of it.
 
     Args:
         start: the plain models.
         unseen: ``(member, patient)``: whom of `fold.train` a member does not train on.
         data: the fold.
+        name: of the arm.
     """
     members = Members(train=start.train, unseen=unseen, test=np.stack([start.test] * len(start.train)))
     calibration = calibrate_ensemble(members, data)
     test = table(calibration.calibrator(start.test), data.fold.test)
-    scores = ArmScores(arm=BASE, inner=calibration.inner, test=test, threshold=calibration.threshold)
+    scores = ArmScores(arm=name, inner=calibration.inner, test=test, threshold=calibration.threshold)
     return scores, {"modalities": start.whole.modalities, "calibration": calibration.state()}
 
 
@@ -133,7 +154,7 @@ def _rows(fitted: Any, modalities: Sequence[str], patients: Sequence[str]) -> pd
     return features({name: fitted[name] for name in modalities}, patients)
 
 
-def _groups(data: FoldData, patients: Sequence[str]) -> NDArray[Any] | None:
+def groups_of(data: FoldData, patients: Sequence[str]) -> NDArray[Any] | None:
     """``(patient,)``: whom folds keep together; a patient who stands alone is a group."""
     if data.groups is None or data.groups.isna().all():
         return None

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 ModalityKind = Literal["table", "variants", "tiles", "embeddings", "volume"]
@@ -33,12 +32,15 @@ class Bend:
 
     def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Bent numbers; NaN stays."""
+        import numpy as np
         from scipy.stats import yeojohnson
 
         return np.asarray(yeojohnson(np.asarray(values, dtype=np.float64) / self.size, lmbda=self.power))
 
     def undo(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The numbers that were bent; what no number is bent to becomes the largest or least one that is."""
+        import numpy as np
+
         bent, power, edge = np.asarray(values, dtype=np.float64), self.power, 1e-12
         up = np.maximum(bent, 0.0)
         down = np.maximum(-bent, 0.0)
@@ -78,7 +80,7 @@ class FeatureSpec:
 
     def raw(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values in the feature's own unit, of what the model sees."""
-        values = np.asarray(scaled, dtype=np.float64) * self.scale + self.center
+        values = scaled * self.scale + self.center
         return values if self.bend is None else self.bend.undo(values)
 
 

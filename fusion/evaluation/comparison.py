@@ -60,6 +60,8 @@ def arm_label(arm: str) -> str:
         "classical": "Classical (chosen)",
         "classical_lr": "Logistic regression",
         "classical_forest": "Random forest",
+        "classical_boosting": "Gradient boosting",
+        "stacked": "Stacking",
         "handcrafted": "Hand-crafted features",
     }
     return names.get(arm, f"{arm.removeprefix('only_')} alone" if arm.startswith("only_") else arm)

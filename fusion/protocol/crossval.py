@@ -128,10 +128,14 @@ def _combined(
     config: Any, data: FoldData, scores: Mapping[str, ArmScores], modalities: Sequence[str], folder: Path
 ) -> dict[str, ArmScores]:
     from fusion.arms.combined import chosen_classical, late_fusion
+    from fusion.arms.stacked import STACKED, stacked
 
     made: dict[str, ArmScores] = {}
+    singles = {name: scores[f"only_{name}"] for name in modalities if f"only_{name}" in scores}
     if "late" in config.arms:
-        made["late"] = late_fusion({name: scores[f"only_{name}"] for name in modalities}, data, folder / "late")
+        made["late"] = late_fusion(singles, data, folder / "late")
+    if STACKED in config.arms:
+        made[STACKED] = stacked(singles, data, folder / STACKED)
     candidates = [arm for name, arm in scores.items() if name.startswith("classical_")]
     if candidates:
         made["classical"] = chosen_classical(candidates, data, folder / "classical")

@@ -34,7 +34,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Path:
         config = configured(
             root,
             patch,
-            "arms=[fusion,singles,classical_lr,classical_forest,late]",
+            "arms=[fusion,singles,classical_lr,classical_forest,classical_boosting,late,stacked]",
             f"choose={CHOOSE}",
             only=("expression", "tiles"),
         )
@@ -59,7 +59,7 @@ def candidates_by_fold(run: Path, arm: str) -> dict[str, str]:
 
 def test_the_run_folder_says_what_was_chosen_where(chosen: Path) -> None:
     table = pd.read_parquet(chosen / "choices.parquet")
-    assert len(table) == 2 * (3 * 4 + 4 + 3 + 2)
+    assert len(table) == 2 * (3 * 4 + 4 + 3 + 3)
     found = json.loads((chosen / "metrics.json").read_text())["choices"]
     assert found["candidates"] == CANDIDATES
     for arm in ("fusion", "only_expression", "only_tiles"):
@@ -85,7 +85,11 @@ def test_report_and_summary_show_it(chosen: Path) -> None:
     kept = [json.loads(path.read_text()) for path in sorted(chosen.glob("models/*/classical_lr/arm.json"))]
     row = "".join(f"<td>C={one['hyperparameter']:g}</td>" for one in kept)
     assert f'<tr><th scope="row">Logistic regression</th>{row}<td>' in html
-    names = {"classical_lr": "Logistic regression", "classical_forest": "Random forest"}
+    names = {
+        "classical_lr": "Logistic regression",
+        "classical_forest": "Random forest",
+        "classical_boosting": "Gradient boosting",
+    }
     kept = [json.loads(path.read_text()) for path in sorted(chosen.glob("models/*/classical/arm.json"))]
     row = "".join(f"<td>{names[one['chosen']]}</td>" for one in kept)
     assert f'<tr><th scope="row">Classical (chosen)</th>{row}<td>' in html
@@ -100,7 +104,7 @@ def test_predict_uses_in_each_fold_what_it_chose(chosen: Path) -> None:
     assert len({number for arm in arms for number in candidates_by_fold(chosen, arm).values()}) > 1
     expected = pd.read_parquet(chosen / "predictions.parquet").set_index(["arm", "patient_id"])["score"]
     by_arm = pd.read_csv(output / "arms.csv", float_precision="round_trip").set_index(["arm", "patient_id"])["score"]
-    for arm in (*arms, "late"):
+    for arm in (*arms, "base", "classical_lr", "classical_boosting", "late", "stacked"):
         assert by_arm[arm].loc[expected[arm].index].tolist() == expected[arm].tolist(), arm
 
 

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.helpers.small_cohort import configured, fits, silent, write_cohort
 
-EVERY_ARM = "arms=[fusion,singles,classical_lr,classical_forest,handcrafted,late]"
+EVERY_ARM = "arms=[fusion,singles,classical_lr,classical_forest,classical_boosting,handcrafted,late,stacked]"
 
 
 def told(root: Path) -> dict[str, int]:
@@ -141,7 +141,9 @@ def test_poisoned_test_patients_change_nothing_that_is_learned(tmp_path: Path, m
     # The poison was there: every label is another, and every arm scores these patients otherwise.
     assert (one["label"] == 1 - other["label"]).all()
     for arm in sorted(set(before.predictions["arm"])):
-        assert not np.array_equal(one.loc[arm, "score"], other.loc[arm, "score"]), arm
+        alike = len(set(one.loc[arm, "score"])) == 1  # a leaf of boosted trees needs more patients than there are
+        assert alike == (arm == "classical_boosting"), arm
+        assert alike or not np.array_equal(one.loc[arm, "score"], other.loc[arm, "score"]), arm
 
 
 def test_poisoned_test_patients_have_no_part_in_what_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
