@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_modules.errors import some
 
 _FEW = 4
-"""Rows below which a median says little."""
+"""Rows, or files, below which a median says little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +61,14 @@ def outlier_line(folder: Path, facts: Mapping[str, Fact], *, key: str) -> tuple[
                     for name, value in zip(part["file"][far], values[far], strict=True)
                 ]
     return (f"{key}: unlike the rest of the cohort: {some(told)}",) if told else ()
+
+
+TIMES = 10.0
+"""By which features of one model do not differ in size from slide to slide."""
+
+
+def unlike(sizes: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]]:
+    """The usual size of ``(file,)`` sizes, and which are `TIMES` larger or smaller; none of few files, or of zeros."""
+    usual = float(np.median(sizes)) if len(sizes) >= _FEW else 0.0
+    far = (sizes > TIMES * usual) | (sizes * TIMES < usual)
+    return usual, far & (usual > 0)

@@ -26,6 +26,7 @@ from data_modules.ingest.slides.feature_files import (
 )
 from data_modules.modalities.base import BaseFitted
 from data_modules.modalities.files import FileModality
+from data_modules.modalities.outliers import unlike
 from data_modules.modalities.slides.settings import TileFeatureSettings
 from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State, read_settings
 
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
 
 _FORMAT = 2
-_FEW = 4
-"""Files below which a median says little."""
-_FAR = 10.0
-"""Times by which features of one model do not differ in size from slide to slide."""
 
 
 class TileFeatures(FileModality):
@@ -81,9 +78,8 @@ class TileFeatures(FileModality):
         """One line on files whose features are ten times as large or small as is usual: another model's, or none."""
         headers = list(self._headers[0].values())
         sizes = np.array([float(np.sqrt(np.mean(np.square(self._summary(one), dtype=np.float64)))) for one in headers])
-        usual = float(np.median(sizes)) if len(sizes) >= _FEW else 0.0
-        far = (sizes > _FAR * usual) | (sizes * _FAR < usual)
-        if usual <= 0 or not far.any():
+        usual, far = unlike(sizes)
+        if not far.any():
             return ()
         pairs = zip(headers, sizes, far, strict=True)
         told = some([f"{self.names[one.path]} ({size:.3g})" for one, size, odd in pairs if odd])
@@ -250,11 +246,8 @@ class TileFeatures(FileModality):
     def identity(self) -> dict[str, Any]:
         """What must agree between the features a model was trained on and those it is applied to."""
         said = sorted({one.encoder for one in self._headers[0].values() if one.encoder is not None})
-        return {
-            "width": self.width,
-            "encoder": self.settings.encoder or (said[0] if said else None),
-            "microns": self.microns,
-        }
+        encoder = self.settings.encoder or (said[0] if said else None)
+        return {"width": self.width, "encoder": encoder, "microns": self.microns}
 
     def summaries(self, patient_id: str) -> NDArray[np.float64] | None:
         """Mean, then standard deviation over the patient's tiles, ``(2 · feature,)``."""
