@@ -114,16 +114,19 @@ def test_images_of_several_formats_in_a_linked_class(tmp_path: Path) -> None:
     assert cohort.labels.tolist() == [0, 0, 1, 1]
 
 
-def test_a_picture_for_reports_is_at_most_160_pixels_wide_and_keeps_its_shape(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "shown"), [((400, 200), (160, 80)), ((200, 400), (80, 160)), ((90, 60), (90, 60))])
+def test_a_picture_for_reports_fits_160_pixels_and_keeps_its_shape(
+    tmp_path: Path, size: tuple[int, int], shown: tuple[int, int]
+) -> None:
     (tmp_path / "tiles/tumour").mkdir(parents=True)
-    Image.new("RGB", (400, 400), (200, 20, 20)).save(tmp_path / "tiles/tumour/a.png")
+    Image.new("RGB", size, (200, 20, 20)).save(tmp_path / "tiles/tumour/a.png")
     folder = ImageFolder(name="x", root=tmp_path / "tiles", cache=tmp_path / "cache")
-    told = Images(name="tiles", source=folder, size=320, workers=1).picture("tumour/a.png")
+    told = Images(name="tiles", source=folder, workers=1).picture("tumour/a.png")
     kind, content = told.split(",")
     assert kind == "data:image/jpeg;base64"
-    with Image.open(io.BytesIO(base64.b64decode(content))) as shown:
-        assert shown.size == (160, 160)
-        assert np.abs(np.asarray(shown).mean(axis=(0, 1)) - (200, 20, 20)).max() < 4
+    with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
+        assert picture.size == shown
+        assert np.abs(np.asarray(picture).mean(axis=(0, 1)) - (200, 20, 20)).max() < 4
 
 
 def test_features_of_two_magnifications(tmp_path: Path) -> None:
