@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -116,6 +117,9 @@ def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
     key = f"cohort.tables.{name}"
     config = dict(config)
     columns = config.pop("columns", None) or {}
+    wrong = _shape_problems(key, config, columns)
+    if wrong:
+        raise CohortError(cohort, wrong)
     form = {name: config.pop(name, None) for name in _FORMAT}
     problems = [*_unknown(key, config, {"file", "reader", "id", "id_pattern", "skip_rows", *_ROWS, *_FORMAT})]
     written = TableFormat(**form)
@@ -139,6 +143,45 @@ def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
         raise CohortError(cohort, problems)
     skipped = tuple(config.pop("skip_rows", None) or ())
     return TableSpec(name=name, columns=declared, format=written, skip_rows=skipped, **config)
+
+
+def _shape_problems(key: str, config: dict[str, Any], columns: Any) -> list[Problem]:
+    """Values of another kind than a declaration has; numbers are made text where a name is wanted."""
+    problems = []
+    for name in ("file", "id", "id_pattern", "order", "encoding", "separator", "sheet"):
+        value = config.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            config[name] = str(value)
+        elif value is not None and not isinstance(value, str):
+            problems.append(Problem(what=f"{key}.{name} is {value!r}", remedy="Set it to text, in quotes"))
+    try:
+        re.compile(str(config.get("id_pattern") or ""))
+    except re.error as error:
+        what = f"{key}.id_pattern={config['id_pattern']!r} is no regular expression ({error})"
+        problems.append(Problem(what=what, remedy="Mend it"))
+    skipped = config.get("skip_rows") or []
+    if not isinstance(skipped, list) or not all(type(one) is int for one in skipped):
+        what, remedy = f"{key}.skip_rows is {skipped!r}", "Set it to a list of numbers of lines, e.g. [2, 3]"
+        problems.append(Problem(what=what, remedy=remedy))
+    if not isinstance(columns, Mapping):
+        what, remedy = f"{key}.columns is {columns!r}", "Map each column to what it is: {age: {time: baseline}}"
+        return [*problems, Problem(what=what, remedy=remedy)]
+    for header, facts in columns.items():
+        if facts is not None and not isinstance(facts, Mapping):
+            remedy = "Map it to what it is: {time: baseline, kind: number}"
+            problems.append(Problem(what=f"{key}.columns.{header} is {facts!r}", remedy=remedy))
+            continue
+        for part in ("levels", "missing"):
+            values = (facts or {}).get(part)
+            if values is not None and not isinstance(values, str | list):
+                what, remedy = f"{key}.columns.{header}.{part} is {values!r}", "Set it to a list of values"
+                problems.append(Problem(what=what, remedy=remedy))
+        levels = texts((facts or {}).get("levels"))
+        twice = sorted({level for level in levels if levels.count(level) > 1})
+        if twice:
+            what = f"{key}.columns.{header}.levels lists {some(twice)} twice"
+            problems.append(Problem(what=what, remedy="List each level once"))
+    return problems
 
 
 def _rows_problems(key: str, config: Mapping[str, Any], columns: Mapping[str, Any]) -> list[Problem]:

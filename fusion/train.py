@@ -165,13 +165,14 @@ def check(config: DictConfig) -> None:
     """
     from fusion.arms.plan import check_arms
     from fusion.encoders.variants.gene_files import check_gene_files
-    from fusion.evaluation.verdict import check_margin
+    from fusion.evaluation.verdict import check_draws, check_margin
     from fusion.plain.base import check_base
     from fusion.report.loggers import check_logger
     from fusion.run.files import require_space
 
     check_arms(config.arms)
     check_margin(config.evaluation.get("margin"))
+    check_draws(config.evaluation.draws)
     check_base(str(config.model.get("base", "none")))
     check_logger(config)
     check_gene_files(config)

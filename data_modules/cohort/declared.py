@@ -99,6 +99,13 @@ class CohortFiles:
         self.specs = {key: table_spec(name, key, plain(config)) for key, config in plain(tables).items()}
         self.site: dict[str, str] | None = plain(site)
         self.group: dict[str, str] | None = plain(group)
+        shapeless = [
+            Problem(what=f"cohort.{key} is {value!r}", remedy=f"Set it to {{table: …, column: …}} (cohort.{key})")
+            for key, value in (("site", self.site), ("group", self.group))
+            if value is not None and (not isinstance(value, dict) or set(value) != {"table", "column"})
+        ]
+        if shapeless:
+            raise CohortError(name, shapeless)
         self._simulated = simulated
         self._generator = generator
         given = {"patients": patients, "seed": seed, "interaction": interaction}

@@ -13,7 +13,7 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from fusion.config.candidates import choosing
 from fusion.config.compose import composed
-from fusion.config.files import ConfigError, broken_files
+from fusion.config.files import ConfigError, broken_files, find, read
 from fusion.config.help import experiments_text, groups, options
 from fusion.config.overrides import configured_sweeps, fold_file, jobs_of, parse, singles
 from fusion.config.schema import problems, schema
@@ -98,6 +98,9 @@ def _check_choice(override: Override, user_dir: Path | None) -> None:
             raise ConfigError(
                 f"{group}={value}: no such choice.{suggest(str(value), choices)} The {kind} are:\n{listing}"
             )
+        file = None if value is None else find(group, str(value), user_dir)
+        if file is not None:
+            read(file)  # which says what is wrong with it better than Hydra does
     if group in ("experiment", "sweep") and not override.is_add():
         raise ConfigError(f"Write +{override.input_line} (with a plus): {group} is chosen on top of the defaults.")
 

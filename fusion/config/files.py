@@ -41,6 +41,9 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         return _parsed(path, path.stat().st_mtime_ns)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}, line {line}: is not written in UTF-8. Save it as UTF-8.") from error
     except yaml.YAMLError as error:
         told = " ".join(str(error).replace('in "<unicode string>", ', "").split())
         raise ConfigError(f"{path}: is no YAML ({told}).") from error
@@ -50,7 +53,10 @@ def read(path: Path) -> dict[str, Any]:
 def _parsed(path: Path, changed: int) -> dict[str, Any]:
     del changed  # part of the key: an edited file is read again
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 — both are safe loaders
+    text = path.read_text(encoding="utf-8")
+    if text.startswith("\ufeff"):  # before which Hydra does not see what package the file is of
+        raise ConfigError(f"{path}: begins with a byte order mark. Save it as UTF-8 without one.")
+    content = yaml.load(text, Loader=loader)  # noqa: S506 — both are safe loaders
     return content if isinstance(content, dict) else {}
 
 

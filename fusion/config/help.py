@@ -94,6 +94,6 @@ def _listing(choices: dict[str, str]) -> str:
 
 
 def _first_comment(file: Path) -> str:
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()  # what it is written in is said elsewhere
     comments = (line.removeprefix("#").strip() for line in lines if line.startswith("#"))
     return next((line for line in comments if not line.startswith("@package")), "")

@@ -58,6 +58,16 @@ def check_margin(margin: float | None) -> None:
         )
 
 
+def check_draws(draws: object) -> None:
+    """Refuse a number of bootstrap draws that is none.
+
+    Raises:
+        FusionError: it is not a whole number of at least 1.
+    """
+    if not isinstance(draws, int) or isinstance(draws, bool) or draws < 1:
+        raise FusionError(f"evaluation.draws is {draws!r}: it must be a whole number of at least 1; 2000 is usual.")
+
+
 def judge(
     comparisons: Sequence[Comparison],
     *,

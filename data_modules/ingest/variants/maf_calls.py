@@ -75,6 +75,17 @@ def refuse_faults(lines: pd.DataFrame, settings: MafSettings) -> None:
             )
 
 
+def filter_remedy(lines: pd.DataFrame, settings: MafSettings) -> str:
+    """What helps where nothing is left: mostly a FILTER column of other words."""
+    words = sorted({str(word) or "." for word in lines.loc[lines["dropped"] == "FILTER", "filter"].fillna(".")})
+    if words:
+        return (
+            f"FILTER is {some(words)}, and filters.{settings.origin}.accept takes {some(settings.filters)}: add to it "
+            "what passes, '.' for an empty cell."
+        )
+    return "Mend the file, or the filters of modality.variants."
+
+
 def said(lines: pd.DataFrame) -> list[str]:
     """Of each file, how many lines were found and used, and why others were left out."""
     told = []

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from data_modules.columns import table_spec
 from data_modules.errors import CohortError
 
 
@@ -140,3 +141,28 @@ def test_undeclared_table_and_neither_file_nor_reader(cohort):
     del cohort.settings["tables"]["clinical"]["file"]
     with pytest.raises(CohortError, match="needs either file or reader"):
         cohort.source()
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"file": ["a.csv"]}, "cohort.tables.t.file is ['a.csv']. Set it to text, in quotes"),
+        ({"id_pattern": "("}, "cohort.tables.t.id_pattern='(' is no regular expression"),
+        ({"skip_rows": "two"}, "cohort.tables.t.skip_rows is 'two'. Set it to a list of numbers of lines"),
+        ({"columns": ["age"]}, "cohort.tables.t.columns is ['age']. Map each column to what it is"),
+        ({"columns": {"age": "baseline"}}, "cohort.tables.t.columns.age is 'baseline'. Map it to what it is"),
+        (
+            {"columns": {"g": {"time": "baseline", "levels": {"G1": 1}}}},
+            "g.levels is {'G1': 1}. Set it to a list",
+        ),
+        ({"columns": {"g": {"time": "baseline", "levels": ["a", "b", "a"]}}}, "columns.g.levels lists a twice"),
+    ],
+)
+def test_declarations_of_another_kind(config: dict[str, object], said: str) -> None:
+    with pytest.raises(CohortError) as caught:
+        table_spec("c", "t", {"file": "t.csv", **config})
+    assert said in str(caught.value)
+
+
+def test_a_number_that_names_a_column() -> None:
+    assert table_spec("c", "t", {"file": "t.csv", "id": 5}).id == "5"

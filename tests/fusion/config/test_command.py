@@ -135,6 +135,20 @@ def test_broken_yaml_names_file_and_line(tmp_path: Path) -> None:
     assert re.search(r"broken\.yaml.*line 3", complaint("+experiment=broken", user_dir=tmp_path), re.DOTALL)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("# @package _global_\ncohort: {}\n".encode("utf-8-sig"), "begins with a byte order mark. Save it as UTF-8"),
+        ("cohort: {}\n".encode("utf-16"), "m.yaml, line 1: is not written in UTF-8"),
+        ("a: 1\n# größer\n".encode("latin-1"), "m.yaml, line 2: is not written in UTF-8"),
+    ],
+)
+def test_a_chosen_file_in_another_encoding(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "cohort").mkdir()
+    (tmp_path / "cohort/m.yaml").write_bytes(content)
+    assert said in complaint("+experiment=breast_tcga", "cohort=m", user_dir=tmp_path)
+
+
 def test_a_mistake_late_in_a_sweep_is_found_before_the_first_job() -> None:
     assert "Did you mean concat?" in complaint(EXPERIMENT, "model/fuser=cross_attention,concatt", multirun=True)
     assert "must be a whole number" in complaint(EXPERIMENT, "seed=1,2,x", multirun=True)

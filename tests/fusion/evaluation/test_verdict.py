@@ -8,7 +8,7 @@ import pytest
 from fusion.contract import FusionError
 from fusion.evaluation.comparison import CLASSICAL, Comparison, compare, deciding
 from fusion.evaluation.intervals import Interval, resample
-from fusion.evaluation.verdict import check_margin, judge, kinds_of
+from fusion.evaluation.verdict import check_draws, check_margin, judge, kinds_of
 
 NAN = math.nan
 
@@ -159,3 +159,10 @@ def test_equal_arms_are_called_worse_in_few_runs() -> None:
         uncorrected += any(row.gain.high < 0 for row in rows)
     assert worse / 500 <= 0.064
     assert uncorrected / 500 > 0.064
+
+
+@pytest.mark.parametrize("draws", [0, -1, 2.5, True, None, "many"])
+def test_draws_that_are_none(draws: object) -> None:
+    with pytest.raises(FusionError, match=r"evaluation\.draws is .*: it must be a whole number of at least 1"):
+        check_draws(draws)
+    check_draws(1)

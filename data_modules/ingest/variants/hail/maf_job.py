@@ -30,7 +30,15 @@ from data_modules.ingest.variants.files.maf import (
 )
 from data_modules.ingest.variants.files.maf_lines import exported, sequenced_samples
 from data_modules.ingest.variants.hail.process import Teller, end_hail, start_hail
-from data_modules.ingest.variants.maf_calls import KEY, MafCalls, MafSettings, refuse_faults, said, store_parts
+from data_modules.ingest.variants.maf_calls import (
+    KEY,
+    MafCalls,
+    MafSettings,
+    filter_remedy,
+    refuse_faults,
+    said,
+    store_parts,
+)
 from data_modules.ingest.variants.store import write_store
 
 
@@ -103,7 +111,7 @@ def read_calls(
     if kept.empty:
         raise MafError(
             f"{some([path.name for path in files], 3)}: no line of the MAF is kept; dropped: {reasons}. "
-            + _remedy(lines, settings)
+            + filter_remedy(lines, settings)
         )
     refuse_faults(lines, settings)
     calls = _merge(kept)
@@ -113,17 +121,6 @@ def read_calls(
     sequenced = [name for header in headers for name in sequenced_samples(header.comments) if not samples]
     named = sorted({*lines["barcode"].dropna().unique(), *sequenced})
     return MafCalls(calls=calls, samples=tuple(named), qc=qc)
-
-
-def _remedy(lines: pd.DataFrame, settings: MafSettings) -> str:
-    """What helps where nothing is left: mostly a FILTER column of other words."""
-    words = sorted({str(word) or "." for word in lines.loc[lines["dropped"] == "FILTER", "filter"].fillna(".")})
-    if words:
-        return (
-            f"FILTER is {some(words)}, and filters.{settings.origin}.accept takes {some(settings.filters)}: add to it "
-            "what passes, '.' for an empty cell."
-        )
-    return "Mend the file, or the filters of modality.variants."
 
 
 def _import(hl: Any, header: MafHeader, path: str, settings: MafSettings, *, sample: str | None) -> Any:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from data_modules.ingest.variants.files.maf import MafError
-from data_modules.ingest.variants.maf_calls import MafSettings, refuse_faults, said
+from data_modules.ingest.variants.maf_calls import MafSettings, filter_remedy, refuse_faults, said
 
 
 def lines(*dropped: str | None) -> pd.DataFrame:
@@ -28,3 +28,11 @@ def test_what_was_left_out_is_said() -> None:
     (sentence,) = said(lines("FILTER", "contig", None, "FILTER"))
     assert sentence == "a.maf: found 4 lines, used 1, left out 3 because of FILTER (2), contig (1)."
     assert said(lines(None)) == []
+
+
+def test_what_helps_where_the_filter_leaves_nothing() -> None:
+    """FILTER is empty in MAFs of some studies: the remedy names what is there and the key that takes it."""
+    found = lines("FILTER", "FILTER").assign(filter=[None, "common_variant"])
+    remedy = filter_remedy(found, MafSettings())
+    assert "FILTER is ., common_variant, and filters.somatic.accept takes PASS: add to it" in remedy
+    assert "Mend the file" in filter_remedy(lines("contig").assign(filter=None), MafSettings())

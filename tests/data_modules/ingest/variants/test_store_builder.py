@@ -196,3 +196,19 @@ def test_most_lines_with_ambiguous_bases_are_refused_and_few_said(tmp_path: Path
         refuse_empty(qc, {"max_lost": 0.5}, "somatic", files)
     refuse_empty(qc, {"max_lost": 0.8}, "somatic", files)
     assert said(qc, files) == ["a.vcf: left out 3 alleles that are not made of A, C, G and T."]
+
+
+@pytest.mark.parametrize(
+    ("sites", "genotypes", "words"),
+    [
+        ({"read": 4, "filter": 4, "kept_variants": 0}, {}, r"a\.vcf: none of 4 lines is kept \(filter 4\)\."),
+        ({"read": 4, "outside_reference": 2, "other_contig": 1, "kept_variants": 1}, {},
+         r"a\.vcf: 3 of 4 lines lie on no chromosome or beyond its end \(chr1\).* or set filters\.somatic\.max_lost"),
+        ({"read": 4, "kept_variants": 4}, {"read": 8, "kept": 0, "low_dp": 7, "uncalled": 1},
+         r"none of 8 genotypes is kept \(uncalled 1, low dp 7\)\. Lower filters\.somatic\.min_dp=20"),
+    ],
+)  # fmt: skip
+def test_nothing_left_is_an_error(sites: dict[str, int], genotypes: dict[str, int], words: str) -> None:
+    files = [{"name": "a.vcf", "facts": {"path": "a.vcf", "compression": "plain", "contigs": {"chr1": 4}}}]
+    with pytest.raises(FusionError, match=words):
+        refuse_empty({"sites": sites, "genotypes": genotypes}, {"max_lost": 0.5, "min_dp": 20}, "somatic", files)

@@ -28,6 +28,7 @@ HEAP = "Terminating due to java.lang.OutOfMemoryError: Java heap space\nTracebac
             LOCAL,
             "a.vcf, line 3: bad.",
         ),
+        (1, "data_modules.ingest.variants.files.maf.MafError: a.maf: bad.\n", LOCAL, "a.maf: bad."),
         (1, "Error summary: HailException: what is this\nlast\n", LOCAL, "Hail failed: Error summary: HailException"),
     ],
 )
@@ -35,3 +36,4 @@ def test_the_sentence_behind_a_traceback(
     tmp_path: Path, code: int, printed: str, spark: SparkSettings, said: str
 ) -> None:
     assert said in str(_failure(code, printed, tmp_path / "hail.log", spark))
+    assert ("MafError" in printed) <= str(_failure(code, printed, tmp_path / "hail.log", spark)).startswith(said)
