@@ -22,17 +22,14 @@ VALUES = 10
 
 
 def bend_of(known: Floats) -> Bend | None:
-    """The bend of a column's known training values; None where it needs none, or where none makes it less skewed."""
-    from scipy.stats import skew, yeojohnson, yeojohnson_normmax
+    """The bend of a column's known training values; None where it needs none."""
+    from scipy.stats import skew, yeojohnson_normmax
 
     known = np.sort(known[np.isfinite(known)])  # sums in a fixed order: the same for the same patients
     sizes = np.abs(known[known != 0])
     if len(np.unique(known)) < VALUES or not sizes.size:
         return None
     size = float(np.median(sizes))
-    before = abs(float(skew(known / size)))
-    if not before > HEAVY:
+    if not abs(float(skew(known / size))) > HEAVY:
         return None
-    power = float(np.clip(yeojohnson_normmax(known / size), -3.0, 3.0))
-    after = abs(float(skew(yeojohnson(known / size, lmbda=power))))
-    return Bend(power=power, size=size) if after < before else None
+    return Bend(power=float(np.clip(yeojohnson_normmax(known / size), -3.0, 3.0)), size=size)

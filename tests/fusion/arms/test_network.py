@@ -21,11 +21,12 @@ from fusion.apply.trained import Member, member_logits, score
 from fusion.arms.base import FoldData
 from fusion.arms.classical import features
 from fusion.arms.network import NetworkArm
-from fusion.arms.start import plain_start
+from fusion.arms.start import gate_record, plain_start
 from fusion.evaluation.calibration import Platt
 from fusion.network.fitting import load_weights
 from fusion.network.model import build_model
-from fusion.plain.base import load_base
+from fusion.plain.base import fit_base, load_base
+from fusion.plain.gate import Gate
 
 Raw = dict[str, pd.DataFrame]
 ROOT = Path(__file__).parents[3]
@@ -157,6 +158,9 @@ def test_fusion_starts_from_the_plain_model_and_adds_what_inner_folds_support(
     base = load_base(tmp_path / "fusion")
     assert base is not None
     rows = features(data.whole, data.fold.test)
+    truth = data.labels.loc[list(data.fold.train)].to_numpy()
+    whole = fit_base("linear", features(data.whole, data.fold.train), truth, classes=2, seed=data.seed).model
+    assert base.logits(rows) == pytest.approx(whole.logits(rows)), "of all training patients"
     state = kept["base"]["calibration"]
     by_hand = expit(state["slope"] * base.logits(rows) + state["intercept"])
     assert found.base.test.to_numpy() == pytest.approx(by_hand)
@@ -232,3 +236,9 @@ def test_families_stay_together_in_cross_fitting(raw: Raw, labels: pd.Series, fo
 
     inner = data.fold.inner[0]
     assert right(alone.offsets[0], inner.train) > right(together.offsets[0], inner.train) + 0.1
+
+
+def test_networks_that_the_gate_shuts_out_stayed_at_the_plain_model() -> None:
+    """As did those whose best epoch is before the first."""
+    shut, open_ = (gate_record(Gate(value=value, raw=0.2, error=0.3), [3, -1, 4]) for value in (0.0, 0.5))
+    assert (shut.plain, open_.plain, shut.members) == (3, 1, 3)

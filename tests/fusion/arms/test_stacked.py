@@ -23,9 +23,10 @@ Raw = dict[str, pd.DataFrame]
 
 
 def single(data: FoldData, train: np.ndarray, test: np.ndarray) -> ArmScores:
-    """Three members that say the same."""
+    """Three members that say the same of whom they did not see, and remember the labels of whom they did."""
     unseen = np.stack([np.isin(data.fold.train, inner.val) for inner in data.fold.inner])
-    members = Members(train=np.tile(train, (3, 1)), unseen=unseen, test=np.tile(test, (3, 1)))
+    remembered = np.where(data.labels.to_numpy() == 1, 0.95, 0.05)
+    members = Members(train=np.where(unseen, train, remembered), unseen=unseen, test=np.tile(test, (3, 1)))
     inner, scores = table(train, data.fold.train), table(test, data.fold.test)
     return ArmScores(arm="one", inner=inner, test=scores, threshold=0.5, members=members)
 

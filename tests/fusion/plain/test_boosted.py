@@ -16,6 +16,7 @@ from sklearn.metrics import log_loss as reference_loss
 from fusion.contract import FusionError
 from fusion.plain.base import cross_fitting, fit_base, load_base, save_base
 from fusion.plain.boosted import ROUNDS, SETTINGS, Boosted, fit_boosted
+from fusion.plain.gate import fit_gate
 from fusion.plain.linear import fit_linear, log_loss
 from fusion.plain.mixture import Mixture
 
@@ -26,7 +27,7 @@ ROWS = pd.DataFrame(
 ROWS.iloc[:30, 3:] = np.nan
 BENT = np.asarray((ROWS["a:0"].abs() + 0.3 * RANDOM.normal(size=160) > 0.7), dtype=np.int64)
 STRAIGHT = np.asarray(RANDOM.random(160) < expit(3 * ROWS["a:0"]), dtype=np.int64)
-ONES = np.ones(160)
+ONES, WEIGHTS = np.ones(160), np.where(BENT == 1, 2.0, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def splits() -> Any:
 
 @pytest.fixture(scope="module")
 def bent(splits: Any) -> tuple[Boosted, np.ndarray]:
-    return fit_boosted(ROWS, BENT, ONES, splits, seed=3)
+    return fit_boosted(ROWS, BENT, WEIGHTS, splits, seed=3)
 
 
 def test_it_is_xgboosts_own_classifier(bent: tuple[Boosted, np.ndarray]) -> None:
@@ -45,23 +46,24 @@ def test_it_is_xgboosts_own_classifier(bent: tuple[Boosted, np.ndarray]) -> None
         n_estimators=bent[0].rounds, reg_lambda=SETTINGS["lambda"], learning_rate=SETTINGS["eta"], n_jobs=1,
         random_state=3, **settings,
     )  # fmt: skip
-    own.fit(ROWS.to_numpy(), BENT)
+    own.fit(ROWS.to_numpy(), BENT, sample_weight=WEIGHTS)
     assert expit(bent[0].logits(ROWS)) == pytest.approx(own.predict_proba(ROWS.to_numpy())[:, 1], abs=1e-6)
 
 
 def test_the_number_of_trees_is_chosen_by_patients_who_were_held_out(splits: Any, bent: tuple[Boosted, Any]) -> None:
     model, held_out = bent
-    assert log_loss(held_out, BENT).mean() == pytest.approx(reference_loss(BENT, expit(held_out)), abs=1e-6)
+    own = np.average(log_loss(held_out, BENT), weights=WEIGHTS)
+    assert own == pytest.approx(reference_loss(BENT, expit(held_out), sample_weight=WEIGHTS), abs=1e-6)
     losses = {}
     for rounds in ROUNDS:
         out = np.zeros(160)
         for seen, held in splits:
-            data = xgboost.DMatrix(ROWS.to_numpy()[seen], label=BENT[seen], nthread=1)
+            data = xgboost.DMatrix(ROWS.to_numpy()[seen], label=BENT[seen], weight=WEIGHTS[seen], nthread=1)
             booster = xgboost.train({**SETTINGS, "objective": "binary:logistic", "seed": 3}, data, rounds)
             out[held] = booster.predict(xgboost.DMatrix(ROWS.to_numpy()[held]), output_margin=True)
-        losses[rounds] = reference_loss(BENT, expit(out))
+        losses[rounds] = reference_loss(BENT, expit(out), sample_weight=WEIGHTS)
     assert model.rounds == min(losses, key=lambda rounds: losses[rounds])
-    assert log_loss(held_out, BENT).mean() == pytest.approx(losses[model.rounds], abs=1e-5)
+    assert own == pytest.approx(losses[model.rounds], abs=1e-5)
 
 
 def test_terms_are_shapley_values_that_add_up(bent: tuple[Boosted, Any]) -> None:
@@ -83,6 +85,19 @@ def test_trees_count_as_far_as_they_help(splits: Any) -> None:
     assert getattr(line.model, "share", 0.0) < 0.5
     assert log_loss(line.held_out, STRAIGHT).mean() <= log_loss(held_out, STRAIGHT).mean() + 1e-9
     assert linear.kind == "linear"
+
+
+def test_held_out_logits_of_a_mixture_are_those_of_its_parts() -> None:
+    both, parts = BENT | STRAIGHT, cross_fitting(BENT | STRAIGHT, classes=2, seed=3)
+    found = fit_base("choose", ROWS, both, classes=2, seed=3)
+    assert isinstance(found.model, Mixture) and found.model.share > 0
+    (_, line), (_, trees) = fit_linear(ROWS, both, ONES, parts), fit_boosted(ROWS, both, ONES, parts, seed=3)
+    share = fit_gate(line, trees - line, both).value
+    assert found.model.share == pytest.approx(share)
+    assert found.held_out == pytest.approx((1 - share) * line + share * trees)
+    new = ROWS.iloc[:9]
+    own = (1 - share) * found.model.linear.logits(new) + share * found.model.boosted.logits(new)
+    assert found.model.logits(new) == pytest.approx(own)
 
 
 @pytest.mark.parametrize("kind", ["boosted", "choose"])

@@ -55,18 +55,28 @@ def test_held_out_logits_are_of_models_that_did_not_see_the_label() -> None:
     assert held_out[out] == pytest.approx(by_hand.decision_function(design[out]), abs=5e-3)
 
 
-def test_penalties_are_chosen_by_held_out_loss() -> None:
-    rows, labels = made(6)
-    found, held_out = fit_linear(rows, labels, ONES, splits(rows, labels))
-    loss = reference_loss(labels, 1 / (1 + np.exp(-held_out)))
-    assert log_loss(held_out, labels).mean() == pytest.approx(loss)
-    design = found.columns(rows) * np.array([4.0] * 4 + [2.0] * 2) ** (-found.power / 2)
-    for strength in STRENGTHS:
-        out = np.zeros(90)
-        for seen, held in splits(rows, labels):
-            model = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000).fit(design[seen], labels[seen])
-            out[held] = model.decision_function(design[held])
-        assert loss <= reference_loss(labels, 1 / (1 + np.exp(-out))) + 1e-4
+def test_the_strongest_penalty_is_chosen_that_held_out_patients_cannot_tell_from_the_best() -> None:
+    stronger = 0
+    for seed in range(4):
+        rows, labels = made(6, seed=seed)
+        parts = splits(rows, labels)
+        found, held_out = fit_linear(rows, labels, ONES, parts)
+        loss = reference_loss(labels, 1 / (1 + np.exp(-held_out)))
+        assert log_loss(held_out, labels).mean() == pytest.approx(loss)
+        design = found.columns(rows) * np.array([4.0] * 4 + [2.0] * 2) ** (-found.power / 2)
+        losses = {}
+        for strength in STRENGTHS:
+            out = np.zeros(90)
+            for seen, held in parts:
+                model = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000).fit(design[seen], labels[seen])
+                out[held] = model.decision_function(design[held])
+            losses[strength] = np.logaddexp(0, np.where(labels == 1, -out, out))
+        best = min(losses, key=lambda strength: losses[strength].mean())
+        more = {strength: each - losses[best] for strength, each in losses.items()}
+        assert found.strength == min(one for one, part in more.items() if part.mean() <= part.std() / np.sqrt(90))
+        assert loss == pytest.approx(losses[found.strength].mean(), abs=1e-4)
+        stronger += found.strength < best
+    assert stronger > 0
 
 
 def test_a_wide_block_does_not_drown_a_narrow_one() -> None:
