@@ -139,6 +139,13 @@ def test_a_row_below_that_holds_no_more_than_the_first_is_no_header(tmp_path: Pa
     """The first line has other names, as they stand in the file, which the message tells."""
     (tmp_path / "t.tsv").write_text("patient\tage\nid\t5\n")
     assert list(read_text_table(tmp_path / "t.tsv", expected=["id", "age"]).frame) == ["patient", "age"]
+    (tmp_path / "t.tsv").write_text("patient\tage\nid\tage\n")
+    assert list(read_text_table(tmp_path / "t.tsv", expected=["id", "age"]).frame) == ["patient", "age"]
+
+
+def test_letters_and_their_marks_are_composed(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("id\tnote\nP1\tgro\u0308ßer\nP2\tgrößer\n", encoding="utf-8")
+    assert read_text_table(tmp_path / "t.tsv", expected=["id"]).frame["note"].tolist() == ["größer"] * 2
 
 
 def test_dates_that_excel_made(tmp_path: Path) -> None:

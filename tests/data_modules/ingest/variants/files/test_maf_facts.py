@@ -50,7 +50,7 @@ def test_a_position_beyond_its_chromosome(tmp_path: Path) -> None:
 
 def test_positions_counted_from_zero(tmp_path: Path) -> None:
     sound = [row(100, 100), row(200, 201, alleles="AG>-"), row(300, 301, alleles="->A")]
-    assert not problems(facts(tmp_path, *sound))
+    assert not problems(facts(tmp_path, *sound, row(400, 401)))
     (said,) = problems(facts(tmp_path, row(99, 100), row(199, 201, alleles="AG>-"), row(300, 300)))
     assert "in 2 of 3 lines of a.maf, End_Position is one more" in said and "Add 1 to it" in said
 
