@@ -92,6 +92,8 @@ def test_constraints_pin_every_requirement_to_a_version_it_allows() -> None:
     pins = constraints()
     for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
         requirement = Requirement(text)
+        if requirement.marker is not None and not requirement.marker.evaluate({"sys_platform": "linux"}):
+            continue  # of another system: the constraints are Linux's
         version = pins[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{text} against {version}"
 

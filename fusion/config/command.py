@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 MENDABLE = 2
-_TAKES_CHOICES_FROM_RUN = {"predict"}
+_DATA_ALONE = {"predict", "plan"}
 
 
 class _MendableError(BaseException):
@@ -200,7 +200,7 @@ def _command(jobs: _Jobs, config_name: str) -> None:
     if arguments.help:
         sys.stdout.write(help_text(_program(), sys.modules[jobs.task.__module__].__doc__ or "", name, user_dir))
         return
-    user_dir = jobs.data_alone(user_dir) if name in _TAKES_CHOICES_FROM_RUN else user_dir
+    user_dir = jobs.data_alone(user_dir) if name in _DATA_ALONE else user_dir
     if not (arguments.hydra_help or arguments.info or arguments.shell_completion):
         corrected = check_command(arguments.overrides, name, user_dir, multirun=arguments.multirun)
         _replace_in_argv(arguments.overrides, corrected)
