@@ -170,7 +170,7 @@ def plan_text(name: str, found: Fingerprint, plan: Sequence[Choice], kinds: Mapp
         f"# A plan for the cohort {name}: counts decided it, nothing that predicts the outcome. Read it, edit it,",
         f"#   {command}",
         "#",
-        f"# {found.patients} patients: " + ", ".join(f"{count} {label}" for label, count in found.classes.items()) + ".",
+        f"# {found.patients} patients: {', '.join(f'{count} {label}' for label, count in found.classes.items())}.",
         *(
             f"# {modality} ({kind or 'of your own'}): {found.have[modality]} patients"
             + (f", {found.columns[modality]} columns" if modality in found.columns else "")
@@ -180,8 +180,8 @@ def plan_text(name: str, found: Fingerprint, plan: Sequence[Choice], kinds: Mapp
         f"# All modalities: {found.complete} patients."
         + (f" {found.sites} sites." if found.sites else "")
         + (f" {found.groups} groups of several patients." if found.groups else ""),
-        f"# With {found.fewest} patients of the rarest class a difference in AUROC below {detectable(found):.2f} cannot",
-        f"# be seen (at 0.75, arms correlated at {LIKE}). What is left to choose belongs in `choose`: docs/choosing.md.",
+        f"# With {found.fewest} patients of the rarest class a difference in AUROC below {detectable(found):.2f}",
+        f"# cannot be seen (at 0.75, arms correlated at {LIKE}). What is left to choose goes to `choose`: docs/choosing.md.",
         "kinds:  # encoders, as the general preset has them",
         *(line(kind, entry, ", ".join(one for one, of in found.modalities.items() if of == kind), "  ")
           for kind, entry in used.items()),
