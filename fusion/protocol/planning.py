@@ -181,7 +181,7 @@ def plan_text(name: str, found: Fingerprint, plan: Sequence[Choice], kinds: Mapp
         + (f" {found.sites} sites." if found.sites else "")
         + (f" {found.groups} groups of several patients." if found.groups else ""),
         f"# With {found.fewest} patients of the rarest class a difference in AUROC below {detectable(found):.2f}",
-        f"# cannot be seen (at 0.75, arms correlated at {LIKE}). What is left to choose: `choose`, see docs/choosing.md.",
+        f"# cannot be seen (at 0.75, arms correlated at {LIKE}). The rest: `choose`, see docs/choosing.md.",
         "kinds:  # encoders, as the general preset has them",
         *(line(kind, entry, ", ".join(one for one, of in found.modalities.items() if of == kind), "  ")
           for kind, entry in used.items()),
