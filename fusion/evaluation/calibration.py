@@ -32,8 +32,12 @@ class Platt:
         """
         narrow = _narrowed(logits, factor)
         slope, wanted = factor * self.slope, float(self(logits).mean())
-        intercept = brentq(lambda value: float(expit(slope * narrow + value).mean()) - wanted, -1e3, 1e3)
-        return Platt(slope=slope, intercept=float(intercept))
+        # Around their mean: of logits that hardly vary the slope is steep, and the intercept far from 0.
+        centre = float(narrow.mean())
+        spread = slope * (narrow - centre)
+        far = 50.0 + float(np.abs(spread).max())
+        shift = brentq(lambda value: float(expit(spread + value).mean()) - wanted, -far, far)
+        return Platt(slope=slope, intercept=float(shift) - slope * centre)
 
     def state(self) -> dict[str, float]:
         """For JSON; ``Platt(**state)`` restores it."""

@@ -116,3 +116,16 @@ def test_platts_prior_is_worth_one_patient_of_standardised_logits() -> None:
     reference = LogisticRegression(C=1.0, tol=1e-12, max_iter=1000)
     reference.fit(np.tile(z, 2)[:, None], both, sample_weight=weights)
     assert fit_platt(logits, labels).slope * logits.std() == pytest.approx(reference.coef_[0, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e4])
+def test_a_steeper_calibrator_keeps_the_mean_score_whatever_the_scale_of_logits(scale: float) -> None:
+    """A plain model under a strong penalty gives logits that hardly vary, far from 0."""
+    random = np.random.default_rng(0)
+    logits = scale * (random.normal(size=200) - 5.0)
+    labels = (random.random(200) < expit(logits / scale + 5.0)).astype(np.int64)
+    platt = fit_platt(logits, labels)
+    steeper = platt.steeper(1.4, logits)
+    assert steeper.slope == pytest.approx(1.4 * platt.slope)
+    narrow = logits.mean() + (logits - logits.mean()) / np.sqrt(1.4)
+    assert steeper(narrow).mean() == pytest.approx(platt(logits).mean(), abs=1e-6)
