@@ -18,6 +18,16 @@ def fold_file(text: str) -> str:
     return f"folds.file={value}" if key == "folds" and not value.startswith("{") else text
 
 
+def gathered(arguments: Sequence[str], *, key: str, into: str) -> list[str]:
+    """Repeated ``run=<a> run=<b>`` as one ``runs=["<a>","<b>"]``, which Hydra would otherwise take the last of."""
+    given = [text.partition("=")[2] for text in arguments if text.startswith(f"{key}=")]
+    if not given:
+        return list(arguments)
+    values = (value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value for value in given)
+    quoted = ",".join('"{}"'.format(value.replace('"', '\\"')) for value in values)
+    return [*(text for text in arguments if not text.startswith(f"{key}=")), f"{into}=[{quoted}]"]
+
+
 def parse(text: str) -> Override:
     """An override as Hydra reads it.
 

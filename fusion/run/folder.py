@@ -87,13 +87,14 @@ class RunFolder(RunReading):
         return run
 
     @classmethod
-    def open(cls, path: Path | str, *, verify: bool = True, trust: Collection[str] = ()) -> RunFolder:
+    def open(cls, path: Path | str, *, verify: bool = True, trust: Collection[str] | None = ()) -> RunFolder:
         """A finished run, which may be a stranger's: nothing that it names is made or followed unless it is a run's.
 
         Args:
             path: of the folder.
             verify: compare every file with its hash.
-            trust: classes of others that its configuration may name; see `fusion.run.trust`.
+            trust: classes of others that its configuration may name; see `fusion.run.trust`. None where nothing that it
+                names is ever made, so that it may name anything.
 
         Raises:
             RunFolderError: it is no run folder, of a newer version, incomplete or altered, or asks for what is no
@@ -111,7 +112,8 @@ class RunFolder(RunReading):
             )
         if verify:
             verify_hashes(run.path, _HASHED, run.hashes())
-        require_trusted(run.config(), trust, where=run.path)
+        if trust is not None:
+            require_trusted(run.config(), trust, where=run.path)
         return run
 
     # Writing, in the order of a run.

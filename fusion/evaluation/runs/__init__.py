@@ -1,0 +1,1 @@
+"""Finished runs against one another."""

@@ -1,0 +1,114 @@
+"""`fusion.compare` from run folders to its page: refusals name folders, texts are escaped, a phone shows it whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fusion.config.overrides import gathered, parse
+from fusion.contract import FusionError
+from fusion.report.compare.page import write_comparison
+from fusion.run.folder import RunFolder
+from fusion.run.integrity import hash_files
+
+SCRIPT = "<script>window.owned = 1</script>"
+
+
+def signed(run: RunFolder) -> None:
+    names = [one.name for one in run.path.iterdir() if one.name not in ("run.json", "metrics.json")]
+    record = run.record() | {"files": hash_files(run.path, names)}
+    (run.path / "run.json").write_text(json.dumps(record))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[..., RunFolder]) -> tuple[Path, Path]:
+    """Two runs of the same patients; in the second every score is turned round and one setting is hostile."""
+    folder = tmp_path_factory.mktemp("pair")
+    first, second = make_run(folder / "first", patients=40), make_run(folder / "second", patients=40)
+    predictions = second.predictions()
+    predictions.assign(score=1 - predictions["score"]).to_parquet(second.path / "predictions.parquet")
+    config = yaml.safe_load((second.path / "config.yaml").read_text())
+    foreign = {"fuser": {"_target_": "mylab.Mine", "name": SCRIPT}}
+    (second.path / "config.yaml").write_text(yaml.safe_dump(config | {"model": foreign, "workers": 3}))
+    signed(second)
+    return first.path, second.path
+
+
+def compared(*paths: Path, output: Path, arm: str = "fusion") -> str:
+    return write_comparison([str(path) for path in paths], output, arm=arm, draws=50, seed=0)
+
+
+def test_the_page_and_its_numbers(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    told = compared(*pair, output=tmp_path)
+    assert told.startswith("SIMULATED · response, Fusion: 40 common patients")
+    assert f"Report: {tmp_path / 'compare.html'}" in told
+    content = json.loads((tmp_path / "compare.json").read_text())
+    (gain,) = [row for row in content["gains"] if row["metric"] == "auroc"]
+    first, second = (run["metrics"]["auroc"]["value"] for run in content["runs"])
+    assert second == pytest.approx(1 - first)
+    assert (gain["value"], gain["verdict"]) == (pytest.approx(second - first), "worse")
+    assert [row["key"] for row in content["differences"]] == ["model.fuser._target_", "model.fuser.name"]
+    html = (tmp_path / "compare.html").read_text()
+    assert "<script" not in html
+    assert "&lt;script&gt;window.owned" in html
+    assert html.count("<svg") == 2
+    flips = content["changed"]["B"]["patients"]
+    assert flips
+    assert flips[0]["patient_id"] in html
+
+
+def test_what_is_refused(pair: tuple[Path, Path], tmp_path: Path, make_run: Callable[..., RunFolder]) -> None:
+    with pytest.raises(FusionError, match="1 run given"):
+        compared(pair[0], output=tmp_path)
+    with pytest.raises(FusionError, match="is given twice"):
+        compared(pair[0], pair[0].parent / "second" / ".." / "first", output=tmp_path)
+    with pytest.raises(FusionError, match="is not a run folder"):
+        compared(pair[0], tmp_path, output=tmp_path)
+    with pytest.raises(FusionError, match=r"has no arm 'both'; set arm to one of classical"):
+        compared(*pair, output=tmp_path, arm="both")
+    other = make_run(tmp_path / "other", patients=40)
+    record = other.record()
+    record["cohort"]["endpoint"]["classes"] = ["alive", "dead"]
+    (other.path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(FusionError, match=r"classes is no response, response in the first and alive, dead in the"):
+        compared(pair[0], other.path, output=tmp_path)
+    assert not (tmp_path / "compare.json").exists()
+
+
+def test_repeated_runs_become_one_key_whatever_their_names() -> None:
+    paths = ["runs/a b", "runs/{x},[y]", 'runs/"q"', "runs/x=1"]
+    (text,) = gathered([f"run={path}" for path in paths], key="run", into="runs")
+    assert parse(text).value() == paths
+    assert gathered(["runs=[a,b]", "draws=5"], key="run", into="runs") == ["runs=[a,b]", "draws=5"]
+    assert gathered(["run='a'", "seed=1", "run=b"], key="run", into="runs") == ["seed=1", 'runs=["a","b"]']
+
+
+@pytest.fixture
+def page(pair: tuple[Path, Path], tmp_path: Path) -> Any:
+    import shutil
+
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api")
+    compared(*pair, output=tmp_path)
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=path)
+        yield opened.new_page(viewport={"width": 390, "height": 900}), tmp_path / "compare.html"
+        opened.close()
+
+
+def test_on_a_phone_nothing_sticks_out_and_nothing_runs(page: tuple[Any, Path]) -> None:
+    shown, file = page
+    asked: list[str] = []
+    shown.on("request", lambda request: asked.append(request.url))
+    shown.goto(file.as_uri())
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 390
+    assert shown.evaluate("window.owned") is None
+    assert asked == [file.as_uri()]
+    assert shown.locator(".verdict .status").inner_text().lower() == "b over a: worse"
