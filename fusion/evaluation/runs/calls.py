@@ -28,9 +28,10 @@ def calls(rows: pd.DataFrame, outcome: Outcome, patients: list[str]) -> pd.DataF
     """
     mean = rows.assign(threshold=rows["threshold"].fillna(0.5)).groupby("patient_id").mean(numeric_only=True)
     mean = mean.loc[patients]
-    if outcome.endpoint.kind == "binary":
+    kind: str = outcome.endpoint.kind
+    if kind == "binary":
         call, score = (mean["score"] >= mean["threshold"]).to_numpy(np.int64), mean["score"].to_numpy()
-    elif outcome.endpoint.kind == "multiclass":
+    elif kind == "multiclass":
         by_class = mean[[f"{SCORE}{name}" for name in outcome.endpoint.classes]].to_numpy()
         call, score = by_class.argmax(axis=1), by_class.max(axis=1)
     else:
