@@ -106,6 +106,8 @@ class FusionDataModule(pl.LightningDataModule):
         seed: of order and draws.
         num_workers: processes that load batches; 0 loads in this one, which is fastest for cached items.
         offsets: index patient_id: logits of the plain model, for training and validation patients; None: none.
+        times: index patient_id, until the event (label 1) or the last visit (label 0); None: the endpoint has no times.
+            With times a training batch is a risk set: it is stratified, and large enough for `EVENTS` events.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class FusionDataModule(pl.LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
         offsets: pd.Series | pd.DataFrame | None = None,
+        times: pd.Series[float] | None = None,
     ) -> None:
         super().__init__()
         self._fitted = fitted
@@ -133,9 +136,11 @@ class FusionDataModule(pl.LightningDataModule):
         self._cache = ItemCache(cache_bytes)
         self._val_ids = tuple(val_ids)
         self._offsets = offsets
+        self._times = times
         self._train = PatientDataset(
-            fitted, train_ids, labels, tiles=tiles_per_patient, seed=seed, cache=self._cache, offsets=offsets
-        )
+            fitted, train_ids, labels, tiles=tiles_per_patient, seed=seed, cache=self._cache, offsets=offsets,
+            times=times,
+        )  # fmt: skip
 
     @property
     def train_labels(self) -> NDArray[np.int64]:
@@ -148,9 +153,10 @@ class FusionDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training patients, shuffled and stratified anew each epoch."""
-        batches = EpochBatches(
-            self._train.labels, batch_size=self._batch_size, seed=self._seed, stratified=self._stratified
-        )
+        size, stratified = self._batch_size, self._stratified
+        if self._times is not None:
+            size, stratified = risk_set(self._train.labels, batch_size=size), True
+        batches = EpochBatches(self._train.labels, batch_size=size, seed=self._seed, stratified=stratified)
         return self._loader(self._train, batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
@@ -163,8 +169,9 @@ class FusionDataModule(pl.LightningDataModule):
 
     def _in_order(self, patient_ids: Sequence[str], offsets: pd.Series | pd.DataFrame | None) -> DataLoader[Batch]:
         patients = PatientDataset(
-            self._fitted, patient_ids, self._labels, seed=self._seed, cache=self._cache, offsets=offsets
-        )
+            self._fitted, patient_ids, self._labels, seed=self._seed, cache=self._cache, offsets=offsets,
+            times=self._times,
+        )  # fmt: skip
         sizes = [patients.size(position) for position in range(len(patients))]
         return self._loader(patients, InOrder(sizes, batch_size=self._batch_size))
 
@@ -172,6 +179,22 @@ class FusionDataModule(pl.LightningDataModule):
         # The sampler yields whole batches, so the loader neither batches nor collates.
         settings: dict[str, Any] = {"sampler": batches, "batch_size": None, "collate_fn": _as_is}
         return DataLoader(patients, num_workers=self._workers, **settings)
+
+
+EVENTS = 16
+"""Events in a training batch of a survival endpoint, where so many are seen: a partial likelihood compares each event
+with those of the batch who are still at risk, and of two or three events it is mostly noise."""
+
+
+def risk_set(labels: NDArray[np.int64], *, batch_size: int) -> int:
+    """Patients in a batch that holds `EVENTS` events on average, at least `batch_size` and at most everyone.
+
+    Args:
+        labels: ``(patient,)``, 1 where the event was seen.
+        batch_size: as asked for.
+    """
+    events = int((labels == 1).sum())
+    return min(max(batch_size, -(-EVENTS * len(labels) // max(events, 1))), max(len(labels), 1))
 
 
 def _as_is(batch: Batch) -> Batch:

@@ -42,12 +42,14 @@ class Sample:
         label: 0/1, -1 unknown.
         index: position in the list of ids.
         offset: the plain model's logit, or one a class; None where there is none.
+        time: until the event or the last visit; None where the endpoint has no times.
     """
 
     items: Mapping[str, Item | None]
     label: int
     index: int
     offset: NDArray[np.float32] | None = None
+    time: float | None = None
 
 
 class ItemCache:
@@ -93,6 +95,7 @@ class PatientDataset(Dataset[Batch]):
         seed: of these draws.
         cache: of loaded items, shared by datasets over the same `fitted`.
         offsets: index patient_id: the logits that the network adds to, for all of `patient_ids`; None: none.
+        times: index patient_id, of a survival endpoint; patients it lacks have NaN. None: the endpoint has no times.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class PatientDataset(Dataset[Batch]):
         seed: int = 0,
         cache: ItemCache | None = None,
         offsets: pd.Series | pd.DataFrame | None = None,
+        times: pd.Series[float] | None = None,
     ) -> None:
         self.fitted = dict(fitted)
         self.patient_ids = tuple(patient_ids)
@@ -117,6 +121,7 @@ class PatientDataset(Dataset[Batch]):
         self._offsets: NDArray[np.float32] | None = None
         if offsets is not None:
             self._offsets = offsets.loc[list(self.patient_ids)].to_numpy(dtype=np.float32)
+        self.times = None if times is None else times.reindex(list(self.patient_ids)).to_numpy(dtype=np.float64)
 
     def __len__(self) -> int:
         return len(self.patient_ids)
@@ -157,7 +162,9 @@ class PatientDataset(Dataset[Batch]):
                     stream = [self._seed, draw.epoch, zlib.crc32(patient.encode())]
                     items[name] = _take(item, np.random.default_rng(stream), number)
         offset = None if self._offsets is None else self._offsets[draw.position]
-        return Sample(items=items, label=int(self.labels[draw.position]), index=draw.position, offset=offset)
+        time = None if self.times is None else float(self.times[draw.position])
+        label = int(self.labels[draw.position])
+        return Sample(items=items, label=label, index=draw.position, offset=offset, time=time)
 
 
 def _take(item: Item, generator: np.random.Generator, number: int) -> Item:
@@ -180,11 +187,13 @@ def collate(samples: Sequence[Sample], specs: Mapping[str, ModalitySpec]) -> Bat
         specs: name → spec, for the shape of a modality that nobody in the batch has.
     """
     offsets = [one.offset for one in samples if one.offset is not None]
+    times = [one.time for one in samples if one.time is not None]
     return Batch(
         modalities={name: _pad([one.items[name] for one in samples], spec) for name, spec in specs.items()},
         label=torch.tensor([one.label for one in samples], dtype=torch.int64),
         index=torch.tensor([one.index for one in samples], dtype=torch.int64),
         offset=torch.from_numpy(np.stack(offsets)) if offsets else None,
+        time=torch.tensor(times, dtype=torch.float64) if times else None,
     )
 
 

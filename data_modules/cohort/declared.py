@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from data_modules.cohort.endpoint import read_endpoint
+from data_modules.cohort.endpoint import outcome_columns, read_endpoint
 from data_modules.cohort.tables import ReadTable, read_table
 from data_modules.columns import Column, Time, plain, table_spec
 from data_modules.errors import CohortError, Problem, some
@@ -45,7 +46,8 @@ class CohortFiles:
         tables: name → file (or reader), id, id_pattern, skip_rows, what cannot be found in the file (separator,
             decimal, encoding, sheet), how several rows of a patient become one (reduce, order, until), and columns:
             name → time, kind, levels, unit, label, missing, reduce; see `data_modules.columns`.
-        endpoints: name → table, column, and positive and negative or classes; ignore, note; see `Endpoint`.
+        endpoints: name → table, column, and positive and negative or classes; ignore, note; or, with kind survival,
+            table, time and event; see `read_endpoint`.
         endpoint: which of them is predicted; null takes the first.
         site: ``{table, column}`` of the hospital or batch, for site-aware folds and subgroups.
         group: ``{table, column}`` of what stays whole in folds, e.g. a family, or the patient where a case is a slide;
@@ -117,25 +119,37 @@ class CohortFiles:
         own = "".join(f"_{key}_{value}" for key, value in self._settings.items())
         self.root = Path("data", name + own) if root is None else Path(root).expanduser()
         self.endpoint = read_endpoint(name, endpoint, plain(endpoints))
+        self._outcomes: dict[str, Any] = plain(endpoints)
         self._check_declarations()
 
     def _check_declarations(self) -> None:
         """Endpoint, site and group name declared columns."""
         problems = []
-        places = {f"cohort.endpoints.{self.endpoint.name}": (self.endpoint.table, self.endpoint.column)}
+        of = f"cohort.endpoints.{self.endpoint.name}"
+        # Where a column is named: the node, its table and column, and the key of the latter.
+        places = [(of, self.endpoint.table, self.endpoint.column, f"{of}.column")]
+        if self.endpoint.time is not None:
+            columns = zip((f"{of}.event", f"{of}.time"), self.endpoint.columns, strict=True)
+            places = [(of, self.endpoint.table, column, key) for key, column in columns]
         for name, place in (("site", self.site), ("group", self.group)):
             if place is not None:
-                places[f"cohort.{name}"] = (place.get("table", ""), place.get("column", ""))
-        for key, (table, column) in places.items():
+                node = f"cohort.{name}"
+                places.append((node, place.get("table", ""), place.get("column", ""), f"{node}.column"))
+        for node, table, column, key in places:
             if table not in self.specs:
                 problems.append(
-                    Problem(what=f"{key}.table is {table!r}", remedy=f"Set it to one of {some(list(self.specs))}")
+                    Problem(what=f"{node}.table is {table!r}", remedy=f"Set it to one of {some(list(self.specs))}")
                 )
             elif column not in self.specs[table].columns:
-                remedy = f"Add it to cohort.tables.{table}.columns, or mend {key}.column"
-                problems.append(
-                    Problem(what=f"{key}.column {column!r} is not declared in table {table!r}", remedy=remedy)
-                )
+                remedy = f"Add it to cohort.tables.{table}.columns, or mend {key}"
+                problems.append(Problem(what=f"{key} {column!r} is not declared in table {table!r}", remedy=remedy))
+        if not problems and self.endpoint.time is not None:
+            time = self.specs[self.endpoint.table].columns[self.endpoint.time]
+            if time.kind != "number":
+                what = f"cohort.endpoints.{self.endpoint.name}.time {time.name!r} is of kind {time.kind}"
+                remedy = f"Set cohort.tables.{self.endpoint.table}.columns.{time.name}.kind: number"
+                problems.append(Problem(what=what, remedy=remedy))
+            self.endpoint = replace(self.endpoint, unit=self.endpoint.unit or time.unit or "")
         if self.absent_is not in (None, "reference", "unknown"):
             problems.append(
                 Problem(what=f"cohort.absent_is is {self.absent_is!r}", remedy="Set it to reference or unknown")
@@ -225,18 +239,18 @@ class CohortFiles:
             remedy = f"Set it to one of {some(list(self.specs))}"
             return [], [Problem(what=f"{key}.table is {table!r}, which cohort.tables does not declare", remedy=remedy)]
         declared = self.specs[table].columns
-        is_endpoint = self.endpoint.column if self.endpoint.table == table else None
+        outcomes = outcome_columns(self._outcomes, table)
         is_site = self.site["column"] if self.site is not None and self.site["table"] == table else None
         if columns is None:
             taken = [column for column in declared.values() if column.time == "baseline"]
-            return [column for column in taken if column.name not in (is_endpoint, is_site)], []
+            return [column for column in taken if column.name not in outcomes and column.name != is_site], []
         problems = []
         for name in columns:
             against = None
             if name not in declared:
                 against = f"is not declared; declare it with its time point in cohort.tables.{table}.columns, or"
-            elif name == is_endpoint:
-                against = f"is the endpoint {self.endpoint.name!r};"
+            elif name in outcomes:
+                against = f"is the endpoint {outcomes[name]!r};"
             elif declared[name].time != "baseline":
                 against = f"is known only after baseline (time: {declared[name].time});"
             if against:

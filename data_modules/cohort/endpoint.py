@@ -1,17 +1,24 @@
-"""The outcome that a cohort's configuration declares: which values of which column are which class."""
+"""The outcome that a cohort's configuration declares: which values of which column are which class, event or grade."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from data_modules.columns import texts
 from data_modules.errors import CohortError, Problem, some
-from fusion.contract import EndpointSpec
+from fusion.contract import EndpointKind, EndpointSpec
 
 REST = "*"
 """Instead of a class's values: all that no other class lists."""
+
+SURVIVAL: Literal["survival"] = "survival"
+OF_CLASSES = ("binary", "multiclass", "ordinal")
+"""Kinds of endpoint that map values to classes; without a kind their number tells binary from multiclass."""
+
+ZERO = ("refuse", "drop")
+"""What becomes of a time of 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +33,11 @@ class Endpoint:
         values: of the column that count as each of `classes`; `REST` alone stands for all others.
         ignore: values that drop the patient, e.g. an outcome that was not evaluable.
         note: for reports, e.g. that a label is a proxy.
+        kind: binary, multiclass, ordinal or survival. Of survival `column` tells events from censored patients.
+        time: column of the same table, of survival: until the event or the last visit.
+        unit: of `time`; empty: as the column declares it.
+        horizons: of survival, in that unit.
+        zero: ``refuse``, or ``drop`` patients whose time is 0: seen once, they say nothing of what comes after.
     """
 
     name: str
@@ -35,12 +47,23 @@ class Endpoint:
     values: tuple[tuple[str, ...], ...]
     ignore: tuple[str, ...] = ()
     note: str = ""
+    kind: EndpointKind = "binary"
+    time: str | None = None
+    unit: str = ""
+    horizons: tuple[float, ...] = ()
+    zero: str = "refuse"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its columns, none of which may be an input."""
+        return (self.column,) if self.time is None else (self.column, self.time)
 
     @property
     def spec(self) -> EndpointSpec:
         """What `fusion` must know of it."""
-        kind = "binary" if len(self.classes) == 2 else "multiclass"
-        return EndpointSpec(name=self.name, kind=kind, classes=self.classes, note=self.note)  # type: ignore[arg-type]
+        return EndpointSpec(
+            name=self.name, kind=self.kind, classes=self.classes, note=self.note, unit=self.unit, horizons=self.horizons
+        )
 
     @property
     def known(self) -> frozenset[str]:
@@ -60,7 +83,8 @@ def read_endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping
     """The declared endpoint that is predicted.
 
     It takes either ``positive`` and ``negative`` lists of values, with names in ``classes``, or in ``classes`` a
-    mapping of class to its values.
+    mapping of class to its values; ``kind: ordinal`` says that these are grades, the least first. ``kind: survival``
+    takes ``time`` and ``event`` columns, ``event_values`` and ``censored_values``, ``unit``, ``horizons`` and ``zero``.
 
     Raises:
         CohortError: a declaration that cannot be right.
@@ -71,12 +95,22 @@ def read_endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping
         raise CohortError(cohort, [Problem(what=what, remedy=remedy)])
     name = name or next(iter(endpoints))
     key, facts = f"cohort.endpoints.{name}", dict(endpoints[name])
+    kind = facts.pop("kind", None)
+    if kind == SURVIVAL:
+        return _survival(cohort, name, key, facts)
     problems = []
+    if kind not in (None, *OF_CLASSES):
+        what = f"{key}.kind is {kind!r}"
+        remedy = f"Set it to {', '.join((*OF_CLASSES, SURVIVAL))}, or leave it out"
+        problems.append(Problem(what=what, remedy=remedy))
     by_class, wrong = _classes(key, facts)
     problems += wrong
+    if not problems and kind is not None and (len(by_class) == 2) != (kind == "binary"):
+        what = f"{key}.kind is {kind}, and it has {len(by_class)} classes"
+        problems.append(Problem(what=what, remedy="binary has two, multiclass and ordinal have three or more"))
     ignore = texts(facts.pop("ignore", None))
     if set(facts) - {"note"} != {"table", "column"}:
-        known = "table, column, positive, negative, ignore, classes, note"
+        known = "table, column, positive, negative, ignore, classes, kind, note"
         problems.append(Problem(what=f"{key} has the keys {some(sorted(endpoints[name]))}", remedy=f"It takes {known}"))
     if problems:
         raise CohortError(cohort, problems)
@@ -88,6 +122,68 @@ def read_endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping
         values=tuple(by_class.values()),
         ignore=ignore,
         note=str(facts.get("note") or ""),
+        kind=kind or ("binary" if len(by_class) == 2 else "multiclass"),
+    )
+
+
+def outcome_columns(endpoints: Mapping[str, Mapping[str, Any]], table: str) -> dict[str, str]:
+    """Column of a table → the endpoint that it is of; of all endpoints that are declared, sound or not."""
+    return {
+        str(facts[key]): name
+        for name, facts in reversed(list(endpoints.items()))
+        if isinstance(facts, Mapping) and facts.get("table") == table
+        for key in ("column", "event", "time")
+        if facts.get(key) is not None
+    }
+
+
+_OF_SURVIVAL = {"table", "time", "event"}
+_MAY = {"event_values", "censored_values", "ignore", "unit", "horizons", "zero", "note"}
+
+
+def _survival(cohort: str, name: str, key: str, facts: dict[str, Any]) -> Endpoint:
+    """A time and whether the event was seen then.
+
+    Raises:
+        CohortError: a declaration that cannot be right.
+    """
+    problems = []
+    if not set(facts) >= _OF_SURVIVAL or set(facts) - _OF_SURVIVAL - _MAY:
+        known = ", ".join([*sorted(_OF_SURVIVAL), *sorted(_MAY)])
+        what = f"{key} has the keys {some(sorted(facts), len(facts))}"
+        problems.append(Problem(what=what, remedy=f"kind: survival needs table, time and event; it takes {known}"))
+        raise CohortError(cohort, problems)
+    classes = {
+        "censored": texts(facts.get("censored_values", (0,))),
+        "event": texts(facts.get("event_values", (1,))),
+    }
+    classes, problems = checked_classes(key, classes)
+    horizons = facts.get("horizons") or ()
+    horizons = list(horizons) if isinstance(horizons, Sequence) and not isinstance(horizons, str) else [horizons]
+    if not all(type(one) in (int, float) and one > 0 for one in horizons) or sorted(set(horizons)) != horizons:
+        what = f"{key}.horizons is {facts['horizons']!r}"
+        problems.append(Problem(what=what, remedy="List times above 0, each once, the earliest first: [12, 36, 60]"))
+    if facts.get("zero", "refuse") not in ZERO:
+        what = f"{key}.zero is {facts['zero']!r}"
+        problems.append(Problem(what=what, remedy=f"Set it to {' or '.join(ZERO)}"))
+    if facts["time"] == facts["event"]:
+        what = f"{key}.time and event are one column, {facts['time']!r}"
+        problems.append(Problem(what=what, remedy="Name the column of times and that of events"))
+    if problems:
+        raise CohortError(cohort, problems)
+    return Endpoint(
+        name=name,
+        table=str(facts["table"]),
+        column=str(facts["event"]),
+        classes=tuple(classes),
+        values=tuple(classes.values()),
+        ignore=texts(facts.get("ignore")),
+        note=str(facts.get("note") or ""),
+        kind=SURVIVAL,
+        time=str(facts["time"]),
+        unit=str(facts.get("unit") or ""),
+        horizons=tuple(float(one) for one in horizons),
+        zero=str(facts.get("zero", "refuse")),
     )
 
 

@@ -46,13 +46,13 @@ def read_new(
         The table, None where it is left out; what is wrong with it; notes on what was left out.
     """
     read = source.read(name, require_labels=False)
-    endpoint = source.endpoint.column if source.endpoint.table == name else None
+    endpoint = source.endpoint.columns if source.endpoint.table == name else ()
     asked = needed.get(name, frozenset())
     whole = [problem for problem in read.problems if problem.column is None]
-    parts = [problem for problem in read.problems if problem.column in (*asked, endpoint) and problem.column]
+    parts = [problem for problem in read.problems if problem.column in (*asked, *endpoint) and problem.column]
     if name in needed:
         return read, [*whole, *parts], []
-    if endpoint is None:
+    if not endpoint:
         return (None if whole else read), [], []
     absent = [problem for problem in whole if problem.absent]
     if absent:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from data_modules.cohort.members import Members, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
+from data_modules.cohort.times import read_times
 from data_modules.cohort.yaml_words import quoting
 from data_modules.errors import CohortError, Problem, some
 from fusion.contract import CohortSpec, Modality
@@ -35,6 +36,7 @@ class ReconciledCohort:
         reconciliation: patient_id, kept, dropped_at, reason (why they were dropped, or what of theirs failed in
             ingest), then one bool column a source file and modality; a modality whose files all failed is not there.
         notes: what is no error and yet to be known: files that new patients come without, patients in one file alone.
+        times: index patient_id in that order, until the event or the last visit; None where the endpoint has none.
     """
 
     spec: CohortSpec
@@ -44,9 +46,16 @@ class ReconciledCohort:
     reconciliation: pd.DataFrame
     groups: pd.Series[str] | None = None
     notes: tuple[str, ...] = ()
+    times: pd.Series[float] | None = None
 
     def permuted(self, seed: int) -> ReconciledCohort:
         """The same patients with their labels dealt out anew, and a note that says so: the canary."""
+        if self.times is not None:
+            order = np.random.default_rng(seed).permutation(len(self.labels))
+            labels, times = (pd.Series(one.to_numpy()[order], one.index) for one in (self.labels, self.times))
+            note = "CANARY: times and events permuted among patients; Harrell's C must be near 0.5"
+            spec = replace(self.spec, endpoint=replace(self.spec.endpoint, note=note))
+            return replace(self, labels=labels.rename("label"), times=times.rename("time"), spec=spec)
         shuffled = self.labels.copy()
         shuffled[:] = np.random.default_rng(seed).permutation(self.labels.to_numpy())
         endpoint = replace(self.spec.endpoint, note="CANARY: labels permuted among patients; AUROC must be near 0.5")
@@ -82,6 +91,8 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
     everyone = sorted(frozenset().union(*(part.patients for part in members)))
     labels, reasons, wrong_labels = _labels(source, everyone, require_labels=require_labels)
     problems += wrong_labels
+    times, wrong_times = (None, []) if problems else read_times(source, labels, reasons, require_labels=require_labels)
+    problems += wrong_times
     somewhere = frozenset().union(*(part.present for part in members if part.name in modalities))
     if require_labels:
         problems += _unknown_required(source, modalities)
@@ -113,6 +124,7 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
         reconciliation=table,
         groups=_groups(source, labels.index, require_labels=require_labels),
         notes=tuple(notes),
+        times=None if times is None else times.loc[list(kept)],
     )
 
 
@@ -229,11 +241,13 @@ def _classes(
         return []
     classes = source.endpoint.classes
     present = {classes[value] for value in labels.loc[list(kept)].unique()}
-    absent = [name for name in classes if name not in present]
+    absent = [classes[label] for label in source.endpoint.spec.needed if classes[label] not in present]
     if not absent:
         return []
     what = f"no labelled patient is of class {some([repr(name) for name in absent])}"
-    if len(present) == 1:
+    if source.endpoint.time is not None:
+        what = f"all {len(kept)} labelled patients are censored: nobody had the event"
+    elif len(present) == 1:
         what = f"all {len(kept)} labelled patients are of one class, {next(iter(present))!r}"
     key = f"cohort.endpoints.{source.endpoint.name}"
     return [Problem(what=what, remedy=f"Mend the values of {key}, or the labels of {source.endpoint.column!r}")]

@@ -199,7 +199,7 @@ class _Dealer:
         remedy = f"Lower folds.{key}"
         if self.whole:
             remedy += f", or let {' and '.join(self.whole)} be divided (cohort.group=null, folds.site=stratify)"
-        for label, name in enumerate(self.cohort.spec.endpoint.classes):
+        for label, name in _needed(self.cohort):
             having = {units[patient] for patient in who if self.labels[patient] == label}
             if len(having) < number:
                 noun = f"units of whole {' and '.join(self.whole)}" if self.whole else "patients"
@@ -217,6 +217,12 @@ class _Dealer:
         kept = " and ".join(self.whole)
         what = f"no draw of {DRAWS} gives all {number} {key} folds every class, because {kept} stay whole"
         raise CohortError(self.cohort.spec.name, [Problem(what=what, remedy=remedy)])
+
+
+def _needed(cohort: Cohort) -> list[tuple[int, str]]:
+    """Labels of which every part needs patients, and what they are called."""
+    endpoint = cohort.spec.endpoint
+    return [(label, endpoint.classes[label]) for label in endpoint.needed]
 
 
 def _rest(patients: Sequence[str], held: Sequence[str]) -> tuple[str, ...]:
@@ -243,7 +249,7 @@ def _check_keys(cohort: Cohort, **numbers: int) -> None:
 def _check_counts(cohort: Cohort, *, outer: int, inner: int) -> None:
     """Enough patients of each class for so many folds."""
     problems = []
-    for value, name in enumerate(cohort.spec.endpoint.classes):
+    for value, name in _needed(cohort):
         count = int((cohort.labels == value).sum())
         # What the smallest training part keeps of the class is split again.
         left = count - -(-count // outer)

@@ -210,17 +210,19 @@ def _named(patients: Sequence[str], members: Members) -> set[str]:
 def _classes(folds: Sequence[Fold], cohort: Cohort, units: Mapping[str, str]) -> list[Problem]:
     """Classes where they can be, and enough patients of each to learn from."""
     labels = {str(patient): int(label) for patient, label in cohort.labels.items()}
-    names = cohort.spec.endpoint.classes
+    names, needed = cohort.spec.endpoint.classes, set(cohort.spec.endpoint.needed)
     problems = []
     for split in _splits(folds):
         fits = Counter(labels[patient] for patient in split.fits)
-        for label in sorted(set(labels.values())):
+        for label in sorted(needed & set(labels.values())):
             if fits[label] < LEAST:
                 what = f"{split.name}: {fits[label]} training patients are {names[label]!r}, fewer than {LEAST}"
                 remedy = "Lower folds.outer or folds.inner, or add patients"
                 problems.append(Problem(what=what, remedy=remedy))
     for one in _rounds(folds):
         for label, missing in lacking(one.held, labels, units).items():
+            if label not in needed:
+                continue
             what = f"{one.name}: parts held out to {one.verb} lack patients who are {names[label]!r}"
             problems.append(Problem(what=what, remedy=_REDRAW, examples=missing))
     return problems

@@ -35,12 +35,14 @@ from fusion.contract.specs import (
     TABULATED,
     Bend,
     CohortSpec,
+    EndpointKind,
     EndpointSpec,
     FeatureKind,
     FeatureSpec,
     ModalityKind,
     ModalitySpec,
 )
+from fusion.contract.truth import Truth
 
 __all__ = [
     "TABULATED",
@@ -49,6 +51,7 @@ __all__ = [
     "Cohort",
     "CohortSpec",
     "Count",
+    "EndpointKind",
     "EndpointSpec",
     "FeatureKind",
     "FeatureSpec",
@@ -73,6 +76,7 @@ __all__ = [
     "Share",
     "State",
     "Tokens",
+    "Truth",
     "Whole",
     "read_settings",
 ]

@@ -67,12 +67,15 @@ class Batch:
         index: ``(batch,)`` int64, the patient's row in the list of ids the loader was built with.
         offset: ``(batch,)`` or ``(batch, class)`` float32, the plain model's logits, to which the network adds; None
             where it starts from nothing, or where what it adds is asked for alone.
+        time: ``(batch,)`` float64, until the event or the last visit; NaN where unknown, None where the endpoint has no
+            times.
     """
 
     modalities: dict[str, ModalityBatch]
     label: Tensor
     index: Tensor
     offset: Tensor | None = None
+    time: Tensor | None = None
 
     def to(self, device: Any) -> Batch:
         """The same on another device."""
@@ -81,6 +84,7 @@ class Batch:
             label=self.label.to(device),
             index=self.index.to(device),
             offset=None if self.offset is None else self.offset.to(device),
+            time=None if self.time is None else self.time.to(device),
         )
 
 

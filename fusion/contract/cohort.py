@@ -29,6 +29,14 @@ class Cohort(Protocol):
         ...
 
     @property
+    def times(self) -> pd.Series[float] | None:
+        """Index patient_id: until the event (label 1) or the last visit without it (label 0), above 0.
+
+        In the endpoint's `unit`; NaN where unknown. None where the endpoint is no survival.
+        """
+        ...
+
+    @property
     def sites(self) -> pd.Series[str] | None:
         """Index patient_id: hospital or batch, for site-aware folds and subgroups."""
         ...

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ModalityKind = Literal["table", "variants", "tiles", "embeddings", "volume"]
+EndpointKind = Literal["binary", "multiclass", "ordinal", "survival"]
 FeatureKind = Literal["column", "burden", "dosage", "vaf", "count", "fraction", "copy_number", "embedding", "patch"]
 
 
@@ -111,15 +112,26 @@ class EndpointSpec:
 
     Attributes:
         name: of the outcome.
-        kind: ``binary``, whose `classes[1]` is the positive class (the response), or ``multiclass``.
+        kind: ``binary``, whose `classes[1]` is the positive class (the response); ``multiclass``; ``ordinal``, whose
+            classes are grades from the least; or ``survival``, a time until an event: label 1 where the event was seen,
+            0 where the patient was last seen without it (right censored).
         classes: names, in the order of the labels 0, 1, …
         note: for reports, e.g. that a label is a proxy.
+        unit: of times and horizons, e.g. ``months``; of survival.
+        horizons: times at which the probability to be without the event is told; of survival.
     """
 
     name: str
-    kind: Literal["binary", "multiclass"]
+    kind: EndpointKind
     classes: tuple[str, ...]
     note: str = ""
+    unit: str = ""
+    horizons: tuple[float, ...] = ()
+
+    @property
+    def needed(self) -> tuple[int, ...]:
+        """Labels of which every part of every fold needs patients: all; of survival the event, not the censored."""
+        return (1,) if self.kind == "survival" else tuple(range(len(self.classes)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from data_modules.batches.datamodule import EpochBatches, FusionDataModule, InOrder
+from data_modules.batches.datamodule import EpochBatches, FusionDataModule, InOrder, risk_set
 from data_modules.batches.dataset import Draw, ItemCache, PatientDataset
 from data_modules.modalities.base import BaseFitted
 from fusion.contract import FeatureSpec, Item, ModalitySpec, State
@@ -260,3 +260,23 @@ def test_large_bags_are_evaluated_in_smaller_batches() -> None:
     # Two of 40 are 80; with a third of 60 they would be padded to 180. The one of 300 is alone, whatever the limit.
     assert batches([40, 40, 60, 40, 300, 1], batch_size=4, limit=130) == [[0, 1], [2, 3], [4], [5]]
     assert batches([], batch_size=4) == [] and len(InOrder([1, 1, 1], batch_size=2)) == 2
+
+
+def test_a_batch_in_time_is_a_risk_set():
+    """16 events a batch on average, and times beside labels; without times a batch is what it was."""
+    events = pd.Series(
+        [int(number % 4 == 0) for number in range(200)], index=[f"P{number:03d}" for number in range(200)]
+    )
+    times = pd.Series(np.arange(200) / 7 + 0.1, index=events.index)
+    data = FusionDataModule(
+        fitted={}, train_ids=list(events.index), val_ids=["P003", "P001"], labels=events, batch_size=8, times=times
+    )
+    batches = list(data.train_dataloader())
+    assert [len(batch.label) for batch in batches] == [50, 50, 50, 50]
+    assert all(12 <= int(batch.label.sum()) <= 13 for batch in batches)
+    for batch in batches:
+        assert batch.time.tolist() == [times.iloc[int(place)] for place in batch.index]
+    assert next(iter(data.val_dataloader())).time.tolist() == [times["P003"], times["P001"]]
+    plain = FusionDataModule(fitted={}, train_ids=list(events.index), val_ids=[], labels=events, batch_size=8)
+    assert next(iter(plain.train_dataloader())).time is None
+    assert risk_set(np.zeros(30, dtype=np.int64), batch_size=4) == 30

@@ -1,0 +1,160 @@
+"""Endpoints in time: declared, read, refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from data_modules.errors import CohortError
+from data_modules.folds.draw import make_folds
+from data_modules.modalities.tables.table import Table
+
+ALL = [f"P{number:02d}" for number in range(1, 11)]
+OS = {
+    "table": "treatment",
+    "kind": "survival",
+    "time": "months",
+    "event": "died",
+    "event_values": ["dead"],
+    "censored_values": ["alive"],
+    "horizons": [3, 6],
+}
+
+
+@pytest.fixture
+def survival(cohort):
+    """P01 to P10, followed for as many months; the odd ones died."""
+    cohort.treatment[0] += "\tmonths\tdied"
+    for number in range(1, 11):
+        cohort.treatment[number] += f"\t{number}\t{'dead' if number % 2 else 'alive'}"
+    columns = cohort.settings["tables"]["treatment"]["columns"]
+    columns["months"] = {"time": "outcome", "kind": "number", "unit": "months"}
+    columns["died"] = {"time": "outcome"}
+    cohort.settings["endpoints"] = {"os": dict(OS)}
+    return cohort
+
+
+def put(cohort, patient: int, months: str, died: str) -> None:
+    *head, _, _ = cohort.treatment[patient].split("\t")
+    cohort.treatment[patient] = "\t".join([*head, months, died])
+
+
+def refused(cohort, named) -> str:
+    with pytest.raises(CohortError) as caught:
+        source = cohort.source()
+        source.reconcile({"slides": named(source, ALL)})
+    return str(caught.value)
+
+
+def test_times_and_events(survival, named):
+    put(survival, 4, "", "alive")  # censored, nobody knows when: nothing can be said of them
+    source = survival.source()
+    kept = source.reconcile({"slides": named(source, ALL)})
+    assert kept.labels.to_dict() == {one: int(one[1:]) % 2 for one in ALL if one != "P04"}
+    assert kept.times.to_dict() == {one: float(one[1:]) for one in ALL if one != "P04"}
+    endpoint = kept.spec.endpoint
+    assert (endpoint.kind, endpoint.unit, endpoint.horizons) == ("survival", "months", (3.0, 6.0))
+    assert endpoint.needed == (1,)
+    reasons = kept.reconciliation.set_index("patient_id")["reason"]
+    assert reasons["P04"] == "months is missing in treatment.tsv"
+    dealt = kept.permuted(3)
+    pairs = set(zip(kept.times, kept.labels, strict=True))
+    assert set(zip(dealt.times, dealt.labels, strict=True)) == pairs
+    assert dealt.times.to_dict() != kept.times.to_dict()
+    new = source.reconcile({"slides": named(source, ["P01", "P99"])}, require_labels=False)
+    assert new.labels.to_dict() == {"P01": 1, "P99": -1}
+    assert np.isnan(new.times["P99"])
+
+
+@pytest.mark.parametrize(
+    ("months", "died", "said"),
+    [
+        ("-2", "dead", "times below 0"),
+        ("0", "alive", "times of 0"),
+        ("", "dead", "no time for patients whose event was seen"),
+        ("5", "lost", "values that are no label of endpoint 'os'"),
+    ],
+)
+def test_what_cannot_be(survival, named, months, died, said):
+    put(survival, 3, months, died)
+    text = refused(survival, named)
+    assert said in text
+    assert "P03, row 4" in text
+    assert "cohort.endpoints.os" in text
+
+
+def test_times_of_zero_may_be_left_out(survival, named):
+    put(survival, 3, "0", "dead")
+    survival.settings["endpoints"]["os"]["zero"] = "drop"
+    source = survival.source()
+    kept = source.reconcile({"slides": named(source, ALL)})
+    assert "P03" not in kept.patient_ids
+    assert "zero is drop" in kept.reconciliation.set_index("patient_id").loc["P03", "reason"]
+
+
+def test_nobody_had_the_event_and_horizons_beyond_all_times(survival, named):
+    survival.settings["endpoints"]["os"]["horizons"] = [3, 60]
+    assert "beyond the longest time, 10" in refused(survival, named)
+    survival.settings["endpoints"]["os"]["horizons"] = []
+    for number in range(1, 11):
+        put(survival, number, str(number), "alive")
+    assert "all 10 labelled patients are censored" in refused(survival, named)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"horizons": [12, 6]}, "horizons is [12, 6]"),
+        ({"horizons": [0]}, "horizons is [0]"),
+        ({"zero": "keep"}, "zero is 'keep'"),
+        ({"time": "died"}, "time and event are one column"),
+        ({"time": "weeks"}, "cohort.endpoints.os.time 'weeks' is not declared"),
+        ({"time": "agent"}, "is of kind category"),
+        ({"positive": ["dead"]}, "needs table, time and event"),
+        ({"censored_values": ["dead"]}, "stands in two places"),
+        ({"kind": "hazard"}, "kind is 'hazard'"),
+    ],
+)
+def test_declarations_that_cannot_be(survival, named, change, said):
+    survival.settings["endpoints"]["os"] |= change
+    assert said in refused(survival, named)
+
+
+def test_no_outcome_of_any_endpoint_is_an_input(survival):
+    """Months and death are refused, and not taken unasked, while another endpoint is predicted."""
+    columns = survival.settings["tables"]["treatment"]["columns"]
+    columns["months"]["time"] = columns["died"]["time"] = "baseline"
+    survival.settings["endpoints"] = {
+        "response": {"table": "treatment", "column": "outcome", "positive": ["CR"], "negative": ["PD"]},
+        "os": dict(OS),
+    }
+    source = survival.source()
+    assert [column.name for column in Table(name="treatment", source=source, table="treatment").columns] == ["agent"]
+    _, problems = source.inputs("treatment", ["agent", "months"], key="modality.treatment")
+    assert "is the endpoint 'os'" in problems[0].remedy
+
+
+def test_grades_are_ordinal_only_where_declared(survival):
+    grades = {"table": "treatment", "column": "outcome", "classes": {"a": ["CR"], "b": ["PR"], "c": ["PD"]}}
+    survival.settings["endpoints"] = {"rcb": {**grades, "kind": "ordinal"}, "best": grades}
+    assert survival.source().endpoint.spec.kind == "ordinal"
+    assert survival.source(endpoint="best").endpoint.spec.kind == "multiclass"
+    survival.settings["endpoints"] = {"rcb": {**grades, "kind": "binary"}}
+    with pytest.raises(CohortError, match="kind is binary, and it has 3 classes"):
+        survival.source()
+
+
+def test_folds_spread_events_and_need_no_censored(survival, named):
+    for number in range(2, 11):
+        put(survival, number, str(number), "dead")
+    put(survival, 2, "2", "alive")
+    source = survival.source()
+    kept = source.reconcile({"slides": named(source, ALL)})
+    folds = make_folds(kept, outer=3, inner=2, seed=1)
+    assert all(3 <= sum(kept.labels[list(fold.test)]) <= 4 for fold in folds)
+    few = dict.fromkeys(range(3, 11), "alive")
+    for number, died in few.items():
+        put(survival, number, str(number), died)
+    source = survival.source()
+    with pytest.raises(CohortError, match=r"1 patients are .event., fewer than folds\.outer=3"):
+        make_folds(source.reconcile({"slides": named(source, ALL)}), outer=3, inner=2, seed=1)
