@@ -32,7 +32,7 @@ METRICS: Mapping[str, str] = {
 }
 """Key in metrics.json → what reports call it."""
 
-LOWER_IS_BETTER = frozenset({"brier"})
+LOWER_IS_BETTER = frozenset({"brier", "ibs"})
 
 EDGE = 1e-9
 """Scores are kept this far from 0 and 1 before their logit is taken."""

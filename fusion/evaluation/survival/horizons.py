@@ -1,0 +1,72 @@
+"""What each arm says of the declared horizons: AUC, Brier score, and predicted beside observed risk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.evaluation.intervals import Resampling
+from fusion.evaluation.judgement import finite
+from fusion.evaluation.survival.draws import Measured
+from fusion.evaluation.survival.frame import Predicted
+from fusion.evaluation.survival.groups import calibration_groups
+from fusion.evaluation.survival.steps import survival_steps
+
+Floats = NDArray[np.float64]
+
+
+def horizon_record(
+    data: Predicted, measured: Mapping[str, Sequence[Measured]], plan: Resampling
+) -> list[dict[str, Any]]:
+    """For metrics.json: one entry a horizon, ascending.
+
+    Each has the events by then and who is still followed after it, and for each arm ``auc``, ``brier``, ``predicted``
+    (mean risk), ``observed`` (1 - Kaplan–Meier's estimate of all patients), ``observed_expected`` (their ratio; 1 is
+    perfect, above 1 risks are too low) and `calibration_groups` of the first repeat.
+    """
+    steps = survival_steps(data.times, data.events, plan.counts)
+    seen = _followed(data, plan.counts)
+    made = []
+    for place, (name, horizon) in enumerate(zip(data.names, data.horizons, strict=True)):
+        observed = np.where(seen >= horizon, 1 - steps.at(np.array([horizon]))[:, 0], np.nan)
+        arms = {}
+        for arm, repeats in measured.items():
+            survival = np.mean([repeat.survival[arm][:, place] for repeat in data.repeats], axis=0)
+            predicted = plan.counts @ (1 - survival) / plan.counts.sum(axis=1)
+            ratio = np.divide(observed, predicted, out=np.full(len(predicted), np.nan), where=predicted > 0)
+            known = bool(np.isfinite(survival).all())
+            arms[arm] = {
+                "auc": _interval(np.mean([one.auc[:, place] for one in repeats], axis=0), plan),
+                "brier": _interval(np.mean([one.brier[:, place] for one in repeats], axis=0), plan),
+                "predicted": float(predicted[0]) if known else None,
+                "observed": _interval(observed, plan),
+                "observed_expected": _interval(ratio, plan),
+                "groups": calibration_groups(data.times, data.events, data.repeats[0].survival[arm][:, place], horizon)
+                if known
+                else [],
+            }
+        made.append(
+            {
+                "name": name,
+                "at": float(horizon),
+                "events": int(((data.times <= horizon) & (data.events == 1)).sum()),
+                "followed": int((data.times > horizon).sum()),
+                "arms": arms,
+            }
+        )
+    return made
+
+
+def _followed(data: Predicted, counts: Floats) -> Floats:
+    """``(draw,)`` the longest follow-up of those drawn."""
+    order = np.argsort(data.times)
+    last = counts.shape[1] - 1 - np.argmax(counts[:, order[::-1]] > 0, axis=1)
+    return np.asarray(data.times[order][last], dtype=np.float64)
+
+
+def _interval(values: Floats, plan: Resampling) -> dict[str, Any]:
+    return finite(asdict(plan.value(values)))
