@@ -11,6 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from fusion.config.files import ConfigError
 
+_WITH_VALUE = {
+    "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p",
+}  # fmt: skip
+"""Options of Hydra whose value stands alone after them."""
+
 
 def fold_file(text: str) -> str:
     """``folds=<file>`` as ``folds.file=<file>``; others as they are."""
@@ -24,8 +29,24 @@ def gathered(arguments: Sequence[str], *, key: str, into: str) -> list[str]:
     if not given:
         return list(arguments)
     values = (value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value for value in given)
-    quoted = ",".join('"{}"'.format(value.replace('"', '\\"')) for value in values)
-    return [*(text for text in arguments if not text.startswith(f"{key}=")), f"{into}=[{quoted}]"]
+    return [
+        *(text for text in arguments if not text.startswith(f"{key}=")),
+        f"{into}=[{','.join(map(_quoted, values))}]",
+    ]
+
+
+def placed(arguments: Sequence[str], *, into: str) -> list[str]:
+    """A value that is given alone as ``<into>=<value>``; the value of an option is left to it."""
+    made: list[str] = []
+    for place, text in enumerate(arguments):
+        of_option = place > 0 and arguments[place - 1] in _WITH_VALUE
+        alone = "=" not in text and not text.startswith(("-", "~", "+")) and not of_option
+        made.append(f"{into}={_quoted(text)}" if alone else text)
+    return made
+
+
+def _quoted(value: str) -> str:
+    return '"{}"'.format(value.replace('"', '\\"'))
 
 
 def parse(text: str) -> Override:
