@@ -44,7 +44,8 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
     table.add_column(kind.labels[lead], justify="right", no_wrap=True)
     table.add_column("Gain of fusion", justify="right", no_wrap=True)
     # A narrow terminal cuts figures in half; rather fewer of them.
-    columns = kind.console if console.width >= 120 else kind.console[-2:-1]
+    rest = [name for name in kind.console if name != lead]
+    columns = rest if console.width >= 120 else rest[-2:-1]
     for name in columns:
         table.add_column(kind.labels[name].replace(" ", "\n", 1), justify="right")
     gains = {row["arm"]: row for row in metrics["comparisons"] if row["metric"] == lead}

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion.evaluation import classes, metrics
+from fusion.evaluation.survival import draws as survival
 from fusion.report import class_sections, sections
+from fusion.report.survival import sections as survival_sections
 
 Content = Mapping[str, Any]
 
@@ -62,6 +64,16 @@ def _class_figures(content: Content, predictions: Any) -> dict[str, Callable[[],
     }
 
 
+def _survival_figures(content: Content, predictions: Any) -> dict[str, Callable[[], Any]]:
+    from fusion.report.survival import figures as draw
+
+    return {
+        "kaplan_meier": lambda: draw.kaplan_meier(content),
+        "calibration": lambda: draw.calibration(content),
+        "auc": lambda: draw.auc(content),
+    }
+
+
 KINDS: Mapping[str, Kind] = {
     "binary": Kind(
         template="report.html.j2",
@@ -82,6 +94,15 @@ KINDS: Mapping[str, Kind] = {
         patients=lambda content: f"{content['patients']} cases of {len(content['classes'])} classes",
         tables=lambda run, content, predictions: class_sections.tables(run, content),
         figures=_class_figures,
+    ),
+    "survival": Kind(
+        template="survival.html.j2",
+        labels=survival.METRICS,
+        shown=tuple(survival.METRICS),
+        console=("auc_t", "ibs", "c_harrell", "c_uno", "ibs_skill"),
+        patients=survival_sections.patients,
+        tables=lambda run, content, predictions: survival_sections.tables(content),
+        figures=_survival_figures,
     ),
 }
 

@@ -1,0 +1,51 @@
+"""Tables of the report of a time to an event, each from metrics.json alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fusion.report.sections import arms
+
+Row = dict[str, Any]
+Content = Mapping[str, Any]
+
+
+def tables(content: Content) -> Row:
+    """For the template: concordance by fold, the horizons' table and the risk groups'."""
+    return {
+        "by_fold": by_fold(content),
+        "horizons": horizons(content),
+        "risk_groups": content.get("risk_groups"),
+        "unit": content.get("unit") or "",
+    }
+
+
+def patients(content: Content) -> str:
+    """How many patients and events, in a few words."""
+    events = content["events"]
+    return f"{content['patients']} patients, {events} {'event' if events == 1 else 'events'}"
+
+
+def by_fold(content: Content) -> list[Row]:
+    """Each arm's concordances as papers on published folds give them: mean and deviation over folds, and the range."""
+    rows = []
+    for row in arms(content, content["verdict"]["against"]):
+        found = content["by_fold"][row["arm"]]
+        known = [value for values in found["c_harrell"]["values"] for value in values if value is not None]
+        ends = {"lowest": min(known, default=None), "highest": max(known, default=None)}
+        rows.append({**row, **{name: found[name] for name in ("c_harrell", "c_uno")}, **ends})
+    return rows
+
+
+def horizons(content: Content) -> list[Row]:
+    """One entry a horizon with a row an arm, the judged one first."""
+    order = arms(content, content["verdict"]["against"])
+    return [
+        {
+            **{name: one[name] for name in ("name", "events", "followed")},
+            "observed": next(iter(one["arms"].values()))["observed"],
+            "rows": [{**row, **one["arms"][row["arm"]]} for row in order],
+        }
+        for one in content.get("horizons", ())
+    ]
