@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fusion.arms.base import BASE, ArmScores, Change, FoldData, GateRecord, Members, Table, calibrate_ensemble, table
 from fusion.arms.classical import features
-from fusion.contract import TABULATED, Fold
+from fusion.contract import Fold
 from fusion.network.model import label_weights
 from fusion.plain.base import Base, Plain, fit_base
 from fusion.plain.gate import Gate, fit_gate
@@ -49,18 +49,17 @@ class Start:
 def plain_start(data: FoldData, modalities: Sequence[str], model: Any) -> Start | None:
     """Fit the plain models that the `model` config node asks for; None where it asks for none.
 
-    Where no modality is tabulated there is none either: the head itself then starts at the classes' prevalence.
+    Tables and variants give their columns; slides and volumes what their table holds, pooled over tiles and patches.
 
     Args:
         data: the fold; no test patient's row is looked at before all is fitted.
-        modalities: that the arm sees; the columns of those that are tabulated count.
+        modalities: that the arm sees.
         model: the node, of which `base` and the head's class weights are read.
     """
     kind = str(model.get("base", "none"))
-    tabulated = [name for name in modalities if data.whole[name].spec.kind in TABULATED]
-    if kind == "none" or not tabulated:
+    if kind == "none":
         return None
-    return plain_models(data, tabulated, kind, weigh=lambda labels: _weights(model, data, labels))
+    return plain_models(data, list(modalities), kind, weigh=lambda labels: _weights(model, data, labels))
 
 
 def plain_models(

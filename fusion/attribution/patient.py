@@ -16,7 +16,7 @@ from fusion.attribution.gradients import attribute
 from fusion.attribution.looked import looked
 from fusion.attribution.members import NUMBERS, ExplainedMember, Inputs
 from fusion.attribution.plain import ExplainedPlain
-from fusion.attribution.rows import PlainTerms, number_rows, plain_terms, token_rows
+from fusion.attribution.rows import PlainTerms, number_rows, plain_terms, pooled_rows, token_rows
 from fusion.attribution.shapley import average, play, shapley
 from fusion.attribution.tile_pictures import slide_pictures
 from fusion.attribution.volumes import volume_pictures
@@ -107,6 +107,8 @@ def explain_patient(
             unit = "patches" if members[0].specs[name].kind == "volume" else "tiles"
             table = token_rows(members, inputs, found, name)
             rows.append(table[inputs[0].masks[name][0].numpy()].assign(method=settings.method, delta=delta))
+            if terms is not None:
+                rows.append(pooled_rows(terms, name).assign(method=settings.method, delta=0.0))
             curve = delete_tiles(members, inputs, name, table["attribution"].to_numpy(), seed=patient_seed(patient))
             if curve is not None:
                 facts["deletion"][f"{name}: {unit}"] = curve.area
@@ -145,7 +147,7 @@ def _modality_rows(game: Any, values: dict[str, float], members: int) -> pd.Data
 
 def _lack_rows(terms: PlainTerms, inputs: Inputs, settings: Settings, members: int) -> pd.DataFrame:
     """What it is worth to the plain model that the patient lacks a modality."""
-    lacks = {name: float(part.sum()) for name, part in terms.terms.items() if name not in inputs.present}
+    lacks = terms.terms.groupby("modality", sort=False)["term"].sum().drop(list(inputs.present), errors="ignore")
     return pd.DataFrame(
         [
             {

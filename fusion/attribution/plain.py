@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fusion.arms.classical import features
 from fusion.attribution.genes import GeneSum, gene_sums
-from fusion.attribution.members import Baseline, Inputs, numbers_baseline
+from fusion.attribution.members import NUMBERS, Baseline, Inputs, numbers_baseline
 from fusion.contract import ModalitySpec
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 class ExplainedPlain:
     """The plain model of a fold; what `fusion.attribution.rows` asks of a member, it answers too.
+
+    `specs`, `sums`, `baselines` and `load` are of modalities of named numbers; of tiles and volumes it reads what their
+    table holds, pooled over the patient's tokens.
 
     Args:
         member: any of the fold, which knows it.
@@ -42,22 +45,22 @@ class ExplainedPlain:
 
     @cached_property
     def specs(self) -> dict[str, ModalitySpec]:
-        """Modality → its columns."""
-        return {name: part.spec for name, part in self.fitted.items()}
+        """Modality of named numbers → its columns."""
+        return {name: part.spec for name, part in self.fitted.items() if part.spec.kind in NUMBERS}
 
     @cached_property
     def sums(self) -> dict[str, dict[int, GeneSum]]:
         """Modality → position of a column that is a sum over genes → its summands."""
-        return {name: gene_sums(part) for name, part in self.fitted.items()}
+        return {name: gene_sums(self.fitted[name]) for name in self.specs}
 
     @cached_property
     def baselines(self) -> dict[str, Baseline]:
         """Modality → training means."""
-        return {name: numbers_baseline(part, self.sums[name], self._train_ids) for name, part in self.fitted.items()}
+        return {name: numbers_baseline(self.fitted[name], self.sums[name], self._train_ids) for name in self.specs}
 
     def load(self, patient: str) -> Inputs:
         """The patient's numbers as the plain model reads them."""
-        items = {name: part.load(patient) for name, part in self.fitted.items()}
+        items = {name: self.fitted[name].load(patient) for name in self.specs}
         tokens, masks = {}, {}
         for name, item in items.items():
             shape = (1, len(self.specs[name].features))
@@ -67,13 +70,18 @@ class ExplainedPlain:
                 masks[name][0] = torch.from_numpy(item.mask)
         return Inputs(tokens=tokens, masks=masks, items=items, patient=patient)
 
-    def terms(self, patient: str) -> dict[str, NDArray[np.float64]]:
-        """Modality → ``(feature,)`` parts of the log-odds before calibration; with `reference` they add up to it."""
-        found = self.model.terms(features(self.fitted, [patient])).iloc[0]
-        return {
-            name: found.reindex([f"{name}:{one.name}" for one in spec.features]).fillna(0.0).to_numpy(dtype=np.float64)
-            for name, spec in self.specs.items()
-        }
+    def terms(self, patient: str) -> pd.DataFrame:
+        """One row a column that the plain model may read, in their order; with `reference` the terms add up to it.
+
+        Returns:
+            Columns `modality`, `column`, `value`, as the table has it, NaN where missing, and `term`, its part
+            of the log-odds before calibration.
+        """
+        rows = features(self.fitted, [patient])
+        named = rows.columns.str.split(":", n=1)
+        found = self.model.terms(rows).iloc[0].reindex(rows.columns).fillna(0.0)
+        values, terms = (part.to_numpy(dtype=np.float64) for part in (rows.iloc[0], found))
+        return pd.DataFrame({"modality": named.str[0], "column": named.str[1], "value": values, "term": terms})
 
     def without(self, patient: str, subsets: Iterable[frozenset[str]]) -> NDArray[np.float64]:
         """``(subset,)`` log-odds before calibration of the patient with the modalities of each subset alone."""

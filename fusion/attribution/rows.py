@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,25 +27,33 @@ class PlainTerms:
     Attributes:
         model: explained.
         inputs: the patient's numbers as it reads them.
-        terms: modality → ``(feature,)`` parts of the calibrated log-odds.
+        terms: `ExplainedPlain.terms`, on the scale of the calibrated log-odds.
         output: the calibrated log-odds' part that is the plain model's, with
         reference: what the terms are counted from.
     """
 
     model: ExplainedPlain
     inputs: Inputs
-    terms: Mapping[str, NDArray[np.float64]]
+    terms: pd.DataFrame
     output: float
     reference: float
+
+    def of(self, name: str) -> pd.DataFrame:
+        """The rows of `terms` of one modality; none where the plain model does not read it."""
+        return self.terms[self.terms["modality"] == name]
 
 
 def plain_terms(model: ExplainedPlain, member: ExplainedMember, patient: str) -> PlainTerms:
     """The plain model's terms on the scale of the members' calibrated log-odds."""
-    terms = {name: member.slope * part for name, part in model.terms(patient).items()}
+    terms = model.terms(patient)
+    terms["term"] *= member.slope
     reference = member.slope * model.model.reference
-    output = reference + float(sum(part.sum() for part in terms.values()))
+    output = reference + float(terms["term"].sum())
     return PlainTerms(model=model, inputs=model.load(patient), terms=terms, output=output, reference=reference)
 
+
+POOLED = "(pooled)"
+"""`feature` of the row of all that the plain model reads of a modality of tile features."""
 
 _TEXTS = dict.fromkeys(("label", "gene", "consequence", "unit", "level"), object)
 
@@ -73,8 +81,8 @@ def number_rows(
         (member, one, attributed.scores[name].double().numpy() / len(members), 1)
         for member, one, attributed in zip(members, inputs, found, strict=True)
     ]
-    if plain is not None and name in plain.terms:
-        asked.append((plain.model, plain.inputs, plain.terms[name], 0))
+    if plain is not None and name in plain.model.specs:
+        asked.append((plain.model, plain.inputs, plain.of(name)["term"].to_numpy(), 0))
     for member, one, attribution, counted in asked:
         columns = member.specs[name].features
         known = one.masks[name][0].numpy()
@@ -166,6 +174,22 @@ def token_rows(
             "members": len(members),
         }
     )
+
+
+def pooled_rows(plain: PlainTerms, name: str) -> pd.DataFrame:
+    """What the plain model reads of a patient's tiles or patches, pooled over them: one row a number that has a name.
+
+    Numbers of an encoder have none; they are one row together.
+    """
+    found = plain.of(name)
+    found = found[found["term"] != 0]
+    if plain.model.fitted[name].spec.kind == "embeddings" and len(found):
+        rows = pd.DataFrame({"feature": [POOLED], "label": [f"all {name} pooled"], "attribution": found["term"].sum()})
+    else:
+        label = found["column"].str.replace("_", " ") + f", all {name} pooled"
+        names = "pooled:" + found["column"]
+        rows = pd.DataFrame({"feature": names, "label": label, "value": found["value"], "attribution": found["term"]})
+    return rows.assign(modality=name, members=0)
 
 
 def _attention(member: ExplainedMember, one: Inputs, name: str) -> NDArray[np.float64]:

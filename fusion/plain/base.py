@@ -19,6 +19,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fusion.contract import FusionError, State
 from fusion.plain.boosted import Boosted, fit_boosted
+from fusion.plain.columns import Columns
 from fusion.plain.gate import fit_gate
 from fusion.plain.linear import Linear, Split, fit_linear
 from fusion.plain.mixture import Mixture
@@ -108,7 +109,7 @@ def fit_base(
     """
     weights = np.ones(len(labels)) if weights is None else weights
     splits = cross_fitting(labels, classes=classes, groups=groups, seed=seed)
-    if not splits or not rows.notna().to_numpy().any():
+    if not splits or not Columns.fit(rows).sources:
         model = Prevalence.fit(labels, weights, classes=classes)
         return Base(model=model, held_out=model.logits(rows))
     if kind == "boosted":

@@ -9,7 +9,7 @@ favours narrow ones.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from fusion.plain.blocks import sets_of, shares
 from fusion.plain.columns import Columns
 
 Floats = NDArray[np.float64]
@@ -41,8 +42,10 @@ class Linear:
         columns: how columns are standardised.
         coefficients: ``(1, column)``, or ``(class, column)`` where there are more than two.
         intercept: ``(1,)`` or ``(class,)``.
-        strength: C as chosen.
+        strength: C as chosen for all modalities together.
         power: *a* as chosen.
+        sets: modalities, joined by ``+`` → the share of the model that reads these alone, and its C; see
+            `fusion.plain.blocks`.
     """
 
     columns: Columns
@@ -50,6 +53,7 @@ class Linear:
     intercept: Floats
     strength: float
     power: float
+    sets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     kind = "linear"
 
@@ -79,7 +83,7 @@ class Linear:
     def state(self) -> tuple[dict[str, Any], dict[str, Floats]]:
         """Names and settings as JSON, numbers as arrays."""
         names, arrays = self.columns.state()
-        settings = {"kind": self.kind, "strength": self.strength, "power": self.power}
+        settings = {"kind": self.kind, "strength": self.strength, "power": self.power, "sets": dict(self.sets)}
         return names | settings, arrays | {"coefficients": self.coefficients, "intercept": self.intercept}
 
     @classmethod
@@ -91,13 +95,14 @@ class Linear:
             intercept=np.asarray(arrays["intercept"], dtype=np.float64),
             strength=float(config["strength"]),
             power=float(config["power"]),
+            sets={name: (float(part[0]), float(part[1])) for name, part in config.get("sets", {}).items()},
         )
 
 
 def fit_linear(
     rows: pd.DataFrame, labels: NDArray[np.int64], weights: Floats, splits: Sequence[Split]
 ) -> tuple[Linear, Floats]:
-    """Choose penalties by the log-loss of held-out patients, fit on all.
+    """Choose penalties by the log-loss of held-out patients, fit on all, average over sets of modalities.
 
     Of penalties that cannot be told from the best the strongest is taken: its loss, paired by patient, is within one
     standard error (Breiman et al., *Classification and Regression Trees*, 1984, section 3.4.3).
@@ -113,32 +118,67 @@ def fit_linear(
     """
     columns = Columns.fit(rows)
     values = columns(rows)
-    blocks = [name.split(":", 1)[0] for name in columns.sources]
-    width = np.array([blocks.count(block) for block in blocks], dtype=np.float64)
-    paths = {}
-    for power in POWERS if len(set(width)) > 1 else POWERS[:1]:
-        design, _ = _reduced(values * width ** (-power / 2))
-        paths[power] = _path(design, labels, weights, splits)
-    losses = {
-        (power, strength): weights * log_loss(logits, labels)
-        for power, path in paths.items()
-        for strength, logits in path.items()
-    }
-    power, best = min(losses, key=lambda key: float(losses[key].mean()))
-    more = {strength: losses[power, strength] - losses[power, best] for strength in STRENGTHS}
-    strength = min(one for one, excess in more.items() if excess.mean() <= excess.std() / np.sqrt(len(labels)))
-    held_out = paths[power][strength]
-    scale = width ** (-power / 2)
-    design, back = _reduced(values * scale)
-    model = _model(strength, design).fit(design, labels, sample_weight=weights)
+    blocks = np.array([name.split(":", 1)[0] for name in columns.sources])
+    names = tuple(dict.fromkeys(str(block) for block in blocks))
+    width = np.array([(blocks == block).sum() for block in blocks], dtype=np.float64)
+
+    def tried(design: Floats, strengths: Sequence[float]) -> dict[float, Tried]:
+        path = _path(design, labels, weights, splits, strengths)
+        return {one: Tried(logits=logits, loss=weights * log_loss(logits, labels)) for one, logits in path.items()}
+
+    scales = {power: width ** (-power / 2) for power in (POWERS if len(set(width)) > 1 else POWERS[:1])}
+    paths = {power: tried(_reduced(values * scale)[0], STRENGTHS) for power, scale in scales.items()}
+    power = min(paths, key=lambda one: min(found.loss.mean() for found in paths[one].values()))
+    near = _near(min(paths[power], key=lambda one: float(paths[power][one].loss.mean())))
+
+    held_out, losses, fits, strengths = [], [], [], []
+    for members in sets_of(names):
+        inside = np.isin(blocks, members)
+        scale = scales[power][inside]
+        design, back = _reduced(values[:, inside] * scale)
+        path = paths[power] if members == names else tried(design, near)
+        strength = _strongest({one: found.loss for one, found in path.items()})
+        model = _model(strength, design).fit(design, labels, sample_weight=weights)
+        coefficients = np.zeros((len(model.intercept_), len(blocks)))
+        coefficients[:, inside] = model.coef_ @ back * scale
+        fits.append((coefficients, model.intercept_))
+        held_out.append(path[strength].logits)
+        losses.append(path[strength].loss)
+        strengths.append(strength)
+    share = shares(losses)
     fitted = Linear(
         columns=columns,
-        coefficients=np.atleast_2d(model.coef_) @ back * scale,
-        intercept=np.atleast_1d(model.intercept_),
-        strength=strength,
+        coefficients=np.tensordot(share, np.stack([coefficients for coefficients, _ in fits]), axes=1),
+        intercept=share @ np.stack([intercept for _, intercept in fits]),
+        strength=strengths[0],
         power=power,
+        sets={
+            "+".join(members): (float(one), strength)
+            for members, one, strength in zip(sets_of(names), share, strengths, strict=True)
+        },
     )
-    return fitted, held_out
+    return fitted, np.tensordot(share, np.stack(held_out), axes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """A penalty as held-out patients see it: their ``(patient[, class])`` logits and ``(patient,)`` losses."""
+
+    logits: Floats
+    loss: Floats
+
+
+def _strongest(losses: Mapping[float, Floats]) -> float:
+    """The strongest penalty, the least C, that cannot be told from the best."""
+    best = losses[min(losses, key=lambda one: float(losses[one].mean()))]
+    excess = {strength: loss - best for strength, loss in losses.items()}
+    return min(one for one, more in excess.items() if more.mean() <= more.std() / np.sqrt(len(more)))
+
+
+def _near(strength: float) -> tuple[float, ...]:
+    """Of `STRENGTHS`, one and the two on either side of it."""
+    at = STRENGTHS.index(strength)
+    return STRENGTHS[max(0, at - 2) : at + 3]
 
 
 def log_loss(logits: Floats, labels: NDArray[np.int64]) -> Floats:
@@ -157,14 +197,16 @@ def _reduced(values: Floats) -> tuple[Floats, Floats]:
     return left[:, kept] * size[kept], right[kept]
 
 
-def _path(design: Floats, labels: NDArray[np.int64], weights: Floats, splits: Sequence[Split]) -> dict[float, Floats]:
+def _path(
+    design: Floats, labels: NDArray[np.int64], weights: Floats, splits: Sequence[Split], strengths: Sequence[float]
+) -> dict[float, Floats]:
     """C → logits of held-out patients; each fit starts from that of the next stronger penalty."""
     classes = int(labels.max()) + 1
     shape = (len(labels),) if classes == 2 else (len(labels), classes)
-    found = {strength: np.zeros(shape) for strength in STRENGTHS}
+    found = {strength: np.zeros(shape) for strength in strengths}
     for seen, held_out in splits:
-        model = _model(STRENGTHS[0], design, warm_start=True)
-        for strength in STRENGTHS:
+        model = _model(strengths[0], design, warm_start=True)
+        for strength in strengths:
             model.set_params(C=strength).fit(design[seen], labels[seen], sample_weight=weights[seen])
             found[strength][held_out] = _shaped(design[held_out] @ np.atleast_2d(model.coef_).T + model.intercept_)
     return found

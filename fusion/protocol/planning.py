@@ -119,9 +119,8 @@ def choices(found: Fingerprint) -> list[Choice]:
             if found.sites else "no site is declared, so this changes nothing",
         ),
         Choice(
-            key="model.base", value="choose" if tabulated else "none",
-            why=f"{', '.join(tabulated)}: fusion starts from a plain model of their features" if tabulated
-            else "no modality is tabulated: there is no plain model to start from",
+            key="model.base", value="choose",
+            why="fusion starts from a plain model of all features, those of tiles and patches pooled over the patient",
         ),
         Choice(
             key="model.modality_dropout", value=0.2 if lacking > 0.02 else 0.0,

@@ -189,14 +189,14 @@ def test_an_interaction_opens_the_gate(raw: Raw, fold_of: Callable[..., FoldData
     assert np.ptp(found.base.test.to_numpy()) < 0.3
 
 
-def test_without_tabulated_columns_nothing_is_started_from(
+def test_pooled_columns_of_images_are_started_from_as_tables_are(
     raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
 ) -> None:
     data = fold_of(raw, labels)
     for fitted in (*data.members, data.whole):
-        for part in fitted.values():
-            part.spec = replace(part.spec, kind="volume")
-    assert plain_start(data, ["clinical", "blood"], STARTING) is None
+        fitted["blood"].spec = replace(fitted["blood"].spec, kind="embeddings")
+    start = plain_start(data, ["clinical", "blood"], STARTING)
+    assert start is not None and start.whole.modalities == ("clinical", "blood")
     assert plain_start(fold_of(raw, labels), ["clinical", "blood"], MODEL) is None
 
 

@@ -14,6 +14,7 @@ from fusion.attribution.faithfulness import delete_genes
 from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import LACKING, WHOLE, Settings, explain_patient
 from fusion.attribution.plain import ExplainedPlain
+from fusion.attribution.rows import POOLED
 from fusion.attribution.shapley import play
 from fusion.contract import EndpointSpec, FeatureSpec, Item, ModalitySpec, State
 from fusion.evaluation.calibration import Platt
@@ -99,6 +100,11 @@ def explained(fold: Any, patient: str) -> Any:
     )
 
 
+def terms(plain: ExplainedPlain, patient: str, modality: str) -> Any:
+    found = plain.terms(patient)
+    return found.loc[found["modality"] == modality, "term"].to_numpy()
+
+
 @pytest.mark.parametrize("patient", ["x", "without"])
 def test_rows_add_up_from_the_reference_to_the_score_that_predict_gives(fold: Any, patient: str) -> None:
     from functools import partial
@@ -124,7 +130,7 @@ def test_a_columns_part_is_coefficient_times_distance_from_the_mean(fold: Any) -
     train = Fitted("variants").table(PEOPLE[:20])["burden:TP53"]
     by_hand = 1.5 * 0.7 * (Fitted("variants").table(["x"])["burden:TP53"].iloc[0] - train.mean()) / train.std(ddof=0)
     by_hand += 1.5 * 0.7 * -0.3 / np.sqrt(0.21)  # the patient has what 6 of 20 lack
-    assert plain.terms("x")["variants"][0] * 1.5 == pytest.approx(by_hand)
+    assert terms(plain, "x", "variants")[0] * 1.5 == pytest.approx(by_hand)
     if members[0].member.gate == 0:
         assert rows["burden:TP53"] == pytest.approx(by_hand, rel=1e-5)
         assert rows["burden:ATM"] == 0
@@ -152,7 +158,7 @@ def test_deleting_genes_reaches_the_plain_model(fold: Any) -> None:
     """TP53 goes first and takes its term along; with the gate shut that is all that changes."""
     members, plain = fold
     inputs = [one.load("x") for one in members]
-    term = plain.terms("x")["variants"]
+    term = terms(plain, "x", "variants")
     order = {gene: float(value) for gene, value in zip(GENES, term, strict=True)}
     curve = delete_genes(members, inputs, "variants", order, seed=0, plain=plain)
     assert curve is not None
@@ -162,3 +168,82 @@ def test_deleting_genes_reaches_the_plain_model(fold: Any) -> None:
         row[f"variants:burden:{first}"] = Fitted("variants").table(PEOPLE[6:20])[f"burden:{first}"].mean()
         expected = 1.5 * plain.model.logits(row)[0] + 0.1
         assert curve.top[0] == pytest.approx(expected, abs=1e-5)
+
+
+class Bags:
+    """Six numbers a tile; their table is the mean and the spread over a patient's tiles."""
+
+    def __init__(self, kind: Any) -> None:
+        self.spec = ModalitySpec(name="slides", kind=kind, token_shape=(6,))
+        self.selection = None
+        rng = np.random.default_rng(3)
+        self.tiles = {one: rng.normal(size=(4, 6)).astype(np.float32) for one in PEOPLE if one != "t19"}
+
+    def load(self, patient_id: str) -> Item | None:
+        tiles = self.tiles.get(patient_id)
+        return None if tiles is None else Item(values=tiles, mask=np.ones(len(tiles), dtype=np.bool_))
+
+    def table(self, patient_ids: Any) -> pd.DataFrame:
+        names = [f"{part}_{number}" for part in ("mean", "std") for number in range(6)]
+        rows = [
+            np.concatenate([self.tiles[one].mean(axis=0), self.tiles[one].std(axis=0)])
+            if one in self.tiles
+            else np.full(12, np.nan)
+            for one in patient_ids
+        ]
+        return pd.DataFrame(rows, index=list(patient_ids), columns=names).astype(np.float64)
+
+    def state(self) -> State:
+        return State(config={}, arrays={})
+
+
+def with_bags(kind: Any) -> tuple[Any, Bags, Linear]:
+    """Members that read variants and tiles' numbers, and a plain model of both."""
+    slides: Any = Bags(kind)
+    fitted = {"variants": Fitted("variants"), "slides": slides}
+    specs = {name: one.spec for name, one in fitted.items()}
+    slides.spec = ModalitySpec(name="slides", kind="embeddings", token_shape=(6,))
+    rows = pd.concat([one.table(PEOPLE[:20]).add_prefix(f"{name}:") for name, one in fitted.items()], axis=1)
+    columns = Columns.fit(rows)
+    weights = np.random.default_rng(4).normal(size=(1, len(columns.sources)))
+    plain = Linear(columns=columns, coefficients=weights, intercept=np.array([-0.2]), strength=1.0, power=0.0)
+    encoders = {
+        "variants": MODEL["encoders"]["variants"],
+        "slides": {"_target_": "fusion.encoders.images.mil.EmbeddingMIL", "dropout": 0.0},
+    }
+    endpoint = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
+    specs["slides"] = slides.spec
+    model = build_model({**MODEL, "encoders": encoders}, specs, endpoint, seed=0).eval()
+    member = Member(
+        fold="f", index=0, model=model, fitted=fitted, calibrator=Platt(slope=1.5, intercept=0.1), gate=0.6, base=plain,
+        base_fitted=fitted,
+    )  # fmt: skip
+    fold = [ExplainedMember(member, PEOPLE[:20])], ExplainedPlain(member, PEOPLE[:20])
+    slides.spec = ModalitySpec(name="slides", kind=kind, token_shape=(6,))
+    return fold, slides, plain
+
+
+@pytest.mark.parametrize("kind", ["embeddings", "tiles"])
+@pytest.mark.parametrize("patient", ["x", "t19"])
+def test_what_is_pooled_over_tiles_has_rows_of_its_own(kind: str, patient: str) -> None:
+    """By hand: standardised pooled numbers times coefficients; an encoder's nameless numbers in one row."""
+    fold, slides, plain = with_bags(kind)
+    found = explained(fold, patient)
+    rows = found.rows[found.rows["feature"] != WHOLE]
+    assert rows["attribution"].sum() == pytest.approx(found.facts["log_odds"] - found.facts["reference"], abs=1e-4)
+    pooled = rows[(rows["modality"] == "slides") & ~rows["feature"].str.startswith("tile:")].set_index("feature")
+    train = slides.table(PEOPLE[:20])
+    z = ((slides.table(["x"]) - train.mean()) / train.std(ddof=0)).clip(
+        (train.min() - train.mean()) / train.std(ddof=0), (train.max() - train.mean()) / train.std(ddof=0), axis=1
+    )
+    weight = pd.Series(plain.coefficients[0], index=plain.columns.sources)
+    by_hand = {name: 1.5 * float(z[name].iloc[0]) * float(weight[f"slides:{name}"]) for name in train}
+    if patient == "t19":
+        assert pooled.empty
+    elif kind == "embeddings":
+        assert list(pooled.index) == [POOLED]
+        assert pooled["attribution"].iloc[0] == pytest.approx(sum(by_hand.values()))
+    else:
+        assert pooled["attribution"].to_dict() == pytest.approx({f"pooled:{name}": v for name, v in by_hand.items()})
+        assert pooled.loc["pooled:std_3", "value"] == pytest.approx(slides.tiles["x"].std(axis=0)[3])
+        assert pooled.loc["pooled:std_3", "label"] == "std 3, all slides pooled"

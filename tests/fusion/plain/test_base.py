@@ -38,6 +38,9 @@ def test_prevalence_where_there_is_nothing_else() -> None:
     base = fit_base("linear", rows_of(10), labels, classes=2)
     assert base.model.kind == "prevalence"
     assert base.held_out == pytest.approx(np.full(10, np.log(1 / 9)))
+    alike = pd.DataFrame({"a:x": [1.0] * 18 + [np.nan] * 2, "b:y": 0.0})
+    for kind in ("linear", "choose"):
+        assert fit_base(kind, alike, np.arange(20) % 2, classes=2).model.kind == "prevalence"
     nothing = pd.DataFrame(index=range(20))
     three = fit_base("linear", nothing, np.arange(20) % 3, classes=3)
     assert np.exp(three.model.logits(nothing))[0] == pytest.approx([7 / 20, 7 / 20, 6 / 20])

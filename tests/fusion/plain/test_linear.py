@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,23 +36,60 @@ def test_it_is_the_ridge_that_scikit_learn_fits(columns: int, classes: int) -> N
     weights = np.where(labels == 1, 2.0, 1.0)
     found, _ = fit_linear(rows, labels, weights, splits(rows, labels))
     width = np.array([4.0 if name.startswith("narrow") else columns - 4 for name in rows.columns])
-    design = found.columns(rows) * width ** (-found.power / 2)
-    by_hand = LogisticRegression(C=found.strength, tol=1e-10, max_iter=10_000)
-    by_hand.fit(design, labels, sample_weight=weights)
-    expected = by_hand.decision_function(design)
+    expected = 0.0
+    assert list(found.sets) == ["narrow+wide", "narrow", "wide"]
+    for members, (share, strength) in found.sets.items():
+        inside = [name.split(":")[0] in members.split("+") for name in rows.columns]
+        design = (found.columns(rows) * width ** (-found.power / 2))[:, inside]
+        by_hand = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000)
+        expected = expected + share * by_hand.fit(design, labels, sample_weight=weights).decision_function(design)
     got = found.logits(rows)
     if classes > 2:
         expected, got = (part - part.mean(axis=1, keepdims=True) for part in (expected, got))
     assert got == pytest.approx(expected, abs=5e-3)
 
 
+def test_modalities_are_averaged_over_by_the_likelihood_of_held_out_patients() -> None:
+    """By hand: each set's cross-fitted losses at its penalty; a modality without a signal has nearly no part."""
+    rows, labels = made(40, seed=1)
+    parts = splits(rows, labels)
+    found, held_out = fit_linear(rows, labels, ONES, parts)
+    width = np.array([4.0] * 4 + [36.0] * 36)
+    totals, logits = [], []
+    for members, (_, strength) in found.sets.items():
+        inside = [name.split(":")[0] in members.split("+") for name in rows.columns]
+        design = (found.columns(rows) * width ** (-found.power / 2))[:, inside]
+        out = np.zeros(90)
+        for seen, held in parts:
+            model = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000).fit(design[seen], labels[seen])
+            out[held] = model.decision_function(design[held])
+        logits.append(out)
+        totals.append(reference_loss(labels, 1 / (1 + np.exp(-out)), normalize=False))
+    weight = np.exp(-(np.array(totals) - min(totals)) / 8)
+    weight /= weight.sum()
+    assert [share for share, _ in found.sets.values()] == pytest.approx(weight, abs=1e-3)
+    assert held_out == pytest.approx(weight @ np.array(logits), abs=5e-3)
+    assert found.sets["wide"][0] < 0.2 < found.sets["narrow"][0]
+
+
+def test_the_models_sets_are_kept() -> None:
+    rows, labels = made(6)
+    found, _ = fit_linear(rows, labels, ONES, splits(rows, labels))
+    config, arrays = found.state()
+    again = Linear.restore(json.loads(json.dumps(config)), arrays)
+    assert again.sets == found.sets
+    assert again.logits(rows) == pytest.approx(found.logits(rows), abs=0)
+    del config["sets"]  # runs of before
+    assert Linear.restore(config, arrays).sets == {}
+
+
 def test_held_out_logits_are_of_models_that_did_not_see_the_label() -> None:
     """A patient's label changes the logits of others, never the patient's own, at the same penalty."""
-    rows, labels = made(6)
+    rows, labels = made(4)
     parts = splits(rows, labels)
     found, held_out = fit_linear(rows, labels, ONES, parts)
     seen, out = parts[2]
-    design = found.columns(rows) * np.array([4.0] * 4 + [2.0] * 2) ** (-found.power / 2)
+    design = found.columns(rows)
     by_hand = LogisticRegression(C=found.strength, tol=1e-10, max_iter=10_000).fit(design[seen], labels[seen])
     assert held_out[out] == pytest.approx(by_hand.decision_function(design[out]), abs=5e-3)
 
@@ -58,12 +97,12 @@ def test_held_out_logits_are_of_models_that_did_not_see_the_label() -> None:
 def test_the_strongest_penalty_is_chosen_that_held_out_patients_cannot_tell_from_the_best() -> None:
     stronger = 0
     for seed in range(4):
-        rows, labels = made(6, seed=seed)
+        rows, labels = made(4, seed=seed)
         parts = splits(rows, labels)
         found, held_out = fit_linear(rows, labels, ONES, parts)
         loss = reference_loss(labels, 1 / (1 + np.exp(-held_out)))
         assert log_loss(held_out, labels).mean() == pytest.approx(loss)
-        design = found.columns(rows) * np.array([4.0] * 4 + [2.0] * 2) ** (-found.power / 2)
+        design = found.columns(rows)
         losses = {}
         for strength in STRENGTHS:
             out = np.zeros(90)

@@ -57,7 +57,7 @@ def test_the_rules_by_hand() -> None:
     few = replace(FOUND, classes={"no": 138, "yes": 12})
     assert (values(few)["folds.outer"], values(few)["folds.inner"]) == (2, 3)
     images = replace(FOUND, modalities={"slides": "slides"}, have={"slides": 150}, complete=150)
-    assert values(images)["model.base"] == "none"
+    assert values(images)["model.base"] == "choose" and values(images)["folds.repeats"] == 1
     many = replace(FOUND, patients=900, classes={"no": 600, "yes": 300})
     assert (values(many)["datamodule.batch_size"], values(many)["folds.inner"]) == (32, 3)
 
