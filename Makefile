@@ -1,5 +1,6 @@
 # make train   installs what is missing, then trains and compares on the embedded cohort
 # make test    the same with the development tools, then every check
+# make docs    the documentation as a site, in site/; warnings are errors
 # Both take a Python of your choice (PYTHON=python3.12) and train takes overrides (ARGS="seed=1 workers=1").
 
 SHELL := /bin/sh
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: train test test-commands test-parts install install-dev clean
+.PHONY: train test docs test-commands test-parts install install-dev clean
 .DELETE_ON_ERROR:
 
 train: install
@@ -34,6 +35,11 @@ test-commands:
 
 test-parts:
 	$(BIN)/python -m pytest tests $(COMMANDS:%=--ignore=%)
+
+# Search works where the site is served: .venv/bin/mkdocs serve
+docs: install-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Documentation: site/index.html"
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev

@@ -11,13 +11,15 @@ import pytest
 from fusion.config.compose import composed
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+    # The site's pages of reference are made when it is built, which checks links to them.
+    missing = [target for target in targets if not (page.parent / target).exists() and "reference/" not in target]
+    assert missing == []
 
 
 def test_every_room_stands_in_the_architecture() -> None:
