@@ -99,7 +99,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     # Each outer fold: fit, choose and calibrate on its training part, score its test part once.
     with progress.timed("folds"):
         pending = [fold for fold in folds if fold.name not in folder.finished_folds()]
-        progress.start("Training arms on folds", units(config, list(setup.modalities), pending))
+        progress.start("Training arms on folds", units(config, list(setup.modalities), pending, cohort.spec.endpoint))
         results = run_folds(config, setup, pending, lambda fold: folder.models(fold.name), progress.advance)
         for fold, result in results:
             folder.save_fold(fold.name, result)

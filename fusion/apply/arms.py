@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fusion.apply.trained import Member, as_chosen, load_members, member_logits, score
 from fusion.arms.base import BASE, FUSION
-from fusion.arms.boosting import BOOSTING
+from fusion.arms.boosting import PLAIN
 from fusion.arms.classical import features, model_logits
 from fusion.arms.combined import average
 from fusion.arms.stacked import STACKED, mean_score, single_logits
@@ -49,7 +49,7 @@ def kept_arms(models: Sequence[Path], have: Sequence[str]) -> list[str]:
         found.append({name for name, seen in reads.items() if seen is None or set(seen) & set(have)})
     every = set.intersection(*found) if found else set()
     first = (FUSION, BASE, *sorted(name for name in every if name.startswith("only_")))
-    last = ("classical_lr", "classical_forest", BOOSTING, "handcrafted", "late", STACKED, "classical")
+    last = ("classical_lr", "classical_forest", *PLAIN, "handcrafted", "late", STACKED, "classical")
     return [name for name in (*first, *last) if name in every]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.contract import EndpointSpec, FittedModality, Fold
+from fusion.contract import EndpointSpec, FittedModality, Fold, Truth
 from fusion.evaluation.ensemble import agreement, steepness
 from fusion.evaluation.outcome import Calibrator, Outcome, outcome_of
 
@@ -46,6 +47,7 @@ class FoldData:
         whole: modalities fitted on all of `fold.train`.
         seed: of this fold; arms derive their own from it.
         groups: index patient_id, of `fold.train`: whom folds keep together; None where everybody is by themselves.
+        times: index patient_id, of `fold.train`: until the event or the last visit; None where the endpoint has none.
     """
 
     fold: Fold
@@ -55,15 +57,29 @@ class FoldData:
     whole: Fitted
     seed: int
     groups: pd.Series | None = None
+    times: pd.Series[float] | None = None
 
     @property
     def outcome(self) -> Outcome:
         """What depends on the endpoint's kind."""
         return outcome_of(self.endpoint)
 
-    def truth(self, rows: Table) -> NDArray[np.int64]:
-        """Labels of the (training) patients in `rows`."""
-        return np.asarray(self.labels.loc[rows.index], dtype=np.int64)
+    def truth(self, patients: Sequence[str] | pd.Index[str]) -> Truth:
+        """Outcomes of some training patients; a part is the inner fold that holds them out."""
+        who = list(patients)
+        return Truth(
+            label=np.asarray(self.labels.loc[who], dtype=np.int64),
+            time=None if self.times is None else np.asarray(self.times.loc[who], dtype=np.float64),
+            part=np.array([self._held_out.get(one, -1) for one in who], dtype=np.int64),
+        )
+
+    def whole_truth(self, patients: Sequence[str] | pd.Index[str]) -> Truth:
+        """The same of patients on whom one model is fitted."""
+        return replace(self.truth(patients), part=None)
+
+    @cached_property
+    def _held_out(self) -> dict[str, int]:
+        return {one: number for number, inner in enumerate(self.fold.inner) for one in inner.val}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +207,7 @@ MEAN_LOGIT = "mean logit"
 def calibrate(inner_logits: Table, data: FoldData) -> Calibration:
     """Fit calibration and the decision threshold on inner out-of-fold logits."""
     outcome = data.outcome
-    truth = data.truth(inner_logits)
+    truth = data.truth(inner_logits.index)
     calibrator = outcome.fit_calibrator(inner_logits.to_numpy(), truth)
     inner = calibrator(inner_logits.to_numpy())
     return Calibration(
@@ -209,14 +225,14 @@ def calibrate_ensemble(logits: Members, data: FoldData) -> Calibration:
     patients = list(data.fold.train)
     out_of_fold = logits.out_of_fold(patients)
     first = calibrate(out_of_fold, data)
-    share = agreement(logits.train, logits.unseen, data.truth(out_of_fold))
+    share = agreement(logits.train, logits.unseen, data.truth(patients).label)
     ensemble = first.calibrator.steeper(steepness(share, len(logits.train)), out_of_fold.to_numpy())
     return replace(first, calibrator=ensemble, single=first.calibrator, agreement=share)
 
 
 def inner_quality(inner: Table, data: FoldData) -> float:
     """The chosen metric of inner out-of-fold scores or logits: all that may choose between arms or settings."""
-    return data.outcome.inner(data.truth(inner), inner.to_numpy())[data.outcome.chosen]
+    return data.outcome.inner(data.truth(inner.index), inner.to_numpy())[data.outcome.chosen]
 
 
 def best(quality: Mapping[str, float]) -> str:

@@ -66,7 +66,7 @@ GRIDS: dict[str, tuple[Build, tuple[float, ...]]] = {
 def model_logits(model: Pipeline, rows: pd.DataFrame, outcome: Outcome) -> NDArray[np.float64]:
     """Finite logits, as `outcome` shapes them: a forest may be unanimous."""
     probability = np.asarray(model.predict_proba(rows), dtype=np.float64)
-    return outcome.logits(np.clip(outcome.scores(probability), 1e-3, 1 - 1e-3))
+    return outcome.logits(outcome.within(outcome.scores(probability), 1e-3))
 
 
 class ClassicalArm:

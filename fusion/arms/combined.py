@@ -51,6 +51,8 @@ def late_fusion(singles: Mapping[str, ArmScores], data: FoldData, folder: Path |
 def average(scores: Floats, has: NDArray[np.bool_], outcome: Outcome) -> Floats:
     """One member's late logits ``(patient[, class])``: of the mean score over the modalities that a patient has.
 
+    Scores are calibrated: probabilities, or log hazard ratios, so that a modality that tells little moves them little.
+
     Args:
         scores: ``(modality, patient[, class])``, each calibrated for a single member.
         has: ``(modality, patient)``; everybody one at least.
@@ -58,7 +60,7 @@ def average(scores: Floats, has: NDArray[np.bool_], outcome: Outcome) -> Floats:
     """
     weight = has.astype(np.float64).reshape(*has.shape, *[1] * (scores.ndim - 2))
     mean: Floats = (np.where(weight > 0, scores, 0.0)).sum(axis=0) / weight.sum(axis=0)
-    return outcome.logits(mean.clip(1e-6, 1 - 1e-6))
+    return outcome.logits(outcome.within(mean, 1e-6))
 
 
 def chosen_classical(candidates: Sequence[ArmScores], data: FoldData, folder: Path | None = None) -> ArmScores:

@@ -69,6 +69,7 @@ class NetworkArm:
                 val_ids=list(inner.val),
                 labels=data.labels,
                 seed=seed,
+                **({} if data.times is None else {"times": data.times}),
                 **({} if start is None else {"offsets": start.offsets[member]}),
             )
             loaders = make(fitted=fitted)

@@ -9,6 +9,7 @@ from fusion.contract import FusionError
 
 if TYPE_CHECKING:
     from fusion.arms.base import Arm
+    from fusion.contract import EndpointSpec
 
 HANDCRAFTED = "handcrafted"
 
@@ -18,12 +19,17 @@ CHOICES = (
     "classical_lr",
     "classical_forest",
     "classical_boosting",
+    "classical_cox",
+    "classical_ordinal",
     HANDCRAFTED,
     "late",
     "stacked",
 )
 """What `arms` may list. ``singles`` is one arm a modality, named ``only_<modality>``; ``handcrafted`` is a forest on
 the colour, texture and nuclei of images alone: the field's history, and a check on networks."""
+
+OF_KIND = {"classical_cox": "survival", "classical_ordinal": "ordinal"}
+"""Arms of one kind of endpoint; they are trained unasked where `arms` lists what predicts classes alone."""
 
 
 def check_arms(names: Iterable[str]) -> None:
@@ -61,11 +67,31 @@ def check_images(names: Iterable[str], modalities: Mapping[str, Any]) -> None:
         )
 
 
-def make_arms(config: Any, modalities: Mapping[str, Any], make_data: Callable[..., Any]) -> list[Arm]:
+def trained_arms(listed: Sequence[str], endpoint: EndpointSpec) -> list[str]:
+    """What `arms` comes to for an endpoint: where a classifier cannot predict it, the arm that stands in for it.
+
+    Raises:
+        FusionError: an arm that is of another kind of endpoint.
+    """
+    from fusion.evaluation.outcome import outcome_of
+
+    found = outcome_of(endpoint).arms(list(listed))
+    strangers = [name for name in found if OF_KIND.get(name, endpoint.kind) != endpoint.kind]
+    if strangers:
+        raise FusionError(
+            f"arms: {', '.join(strangers)} predicts {OF_KIND[strangers[0]]} endpoints, and {endpoint.name!r} is "
+            f"{endpoint.kind}. Leave it out of arms."
+        )
+    return found
+
+
+def make_arms(
+    config: Any, modalities: Mapping[str, Any], make_data: Callable[..., Any], endpoint: EndpointSpec
+) -> list[Arm]:
     """The arms that are trained. Late fusion and the chosen classical arm are made of their scores afterwards."""
     from hydra.utils import instantiate
 
-    from fusion.arms.boosting import BOOSTING, BoostingArm
+    from fusion.arms.boosting import PLAIN, PlainArm
     from fusion.arms.chosen import ChosenArm
     from fusion.arms.classical import GRIDS, ClassicalArm
     from fusion.arms.network import NetworkArm
@@ -82,12 +108,12 @@ def make_arms(config: Any, modalities: Mapping[str, Any], make_data: Callable[..
             return ChosenArm(name, candidates)
         return NetworkArm(name, modalities=seen, model=config.model, trainer=config.trainer, make_data=make_data)
 
+    listed = trained_arms(config.arms, endpoint)
     arms: list[Arm] = [network("fusion", list(modalities))]
-    if "singles" in config.arms:
+    if "singles" in listed:
         arms += [network(f"only_{name}", [name]) for name in modalities]
-    arms += [ClassicalArm(name) for name in GRIDS if name in config.arms]
-    if BOOSTING in config.arms:
-        arms.append(BoostingArm())
-    if HANDCRAFTED in config.arms:
+    arms += [ClassicalArm(name) for name in GRIDS if name in listed]
+    arms += [PlainArm(name) for name in PLAIN if name in listed]
+    if HANDCRAFTED in listed:
         arms.append(ClassicalArm(HANDCRAFTED, grid="classical_forest", modalities=image_modalities(modalities)))
     return arms

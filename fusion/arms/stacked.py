@@ -17,6 +17,7 @@ from fusion.arms.base import ArmScores, FoldData, calibrate, table
 from fusion.arms.start import groups_of
 from fusion.evaluation.outcome import Outcome
 from fusion.plain.base import fit_base, save_base
+from fusion.plain.families import family_of
 from fusion.run.state import save_json
 
 Floats = NDArray[np.float64]
@@ -38,14 +39,14 @@ def stacked(singles: Mapping[str, ArmScores], data: FoldData, folder: Path | Non
         assert arm.members is not None, "single-modality arms are ensembles"
         unseen[name] = arm.members.out_of_fold(train).to_numpy()
         seen[name] = mean_score(arm.members.test, data.outcome)
-    labels = np.asarray(data.labels.loc[train], dtype=np.int64)
     base = fit_base(
         "linear",
         single_logits(unseen, _has(data, singles, train), train, data.outcome),
-        labels,
+        data.whole_truth(train),
         classes=len(data.endpoint.classes),
         groups=groups_of(data, train),
         seed=data.seed,
+        family=family_of(data.endpoint),
     )
     calibration = calibrate(table(base.held_out, train), data)
     if folder is not None:
@@ -69,7 +70,7 @@ def single_logits(
     """
     columns: dict[str, Floats] = {}
     for name, part in scores.items():
-        logits = outcome.logits(part.clip(1e-6, 1 - 1e-6)).reshape(len(patient_ids), -1)
+        logits = outcome.logits(outcome.within(part, 1e-6)).reshape(len(patient_ids), -1)
         for place, column in enumerate(logits.T):
             columns[f"{name}:{place}"] = np.where(has[name], column, np.nan)
     return pd.DataFrame(columns, index=list(patient_ids))
@@ -77,10 +78,7 @@ def single_logits(
 
 def mean_score(by_member: Floats, outcome: Outcome) -> Floats:
     """``(member, patient[, class])`` calibrated scores → that of their mean logit."""
-    logits = np.mean([outcome.logits(part.clip(1e-6, 1 - 1e-6)) for part in by_member], axis=0)
-    if logits.ndim == 1:
-        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float64)
-    return np.asarray(np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)), dtype=np.float64)
+    return outcome.inverse(np.mean([outcome.logits(outcome.within(part, 1e-6)) for part in by_member], axis=0))
 
 
 def _has(data: FoldData, singles: Mapping[str, ArmScores], patients: Sequence[str]) -> dict[str, NDArray[np.bool_]]:

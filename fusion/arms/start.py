@@ -15,6 +15,7 @@ from fusion.arms.classical import features
 from fusion.contract import Fold
 from fusion.network.model import label_weights
 from fusion.plain.base import Base, Plain, fit_base
+from fusion.plain.families import family_of
 from fusion.plain.gate import Gate, fit_gate
 
 Floats = NDArray[np.float64]
@@ -79,15 +80,16 @@ def plain_models(
     """
 
     def fit(fitted: Any, patients: Sequence[str], seed: int) -> Base:
-        labels = np.asarray(data.labels.loc[list(patients)], dtype=np.int64)
+        truth = data.whole_truth(patients)
         return fit_base(
             kind,
             _rows(fitted, modalities, patients),
-            labels,
+            truth,
             classes=len(data.endpoint.classes),
-            weights=None if weigh is None else weigh(labels),
+            weights=None if weigh is None else weigh(truth.label),
             groups=groups_of(data, patients),
             seed=seed,
+            family=family_of(data.endpoint),
         )
 
     train, offsets, by_member = list(data.fold.train), [], []
@@ -129,12 +131,13 @@ def gate_of(start: Start, added: Members, data: FoldData, model: Any) -> Gate:
     """How much of `added` is kept, by training patients whom neither the plain model nor the network saw."""
     train = list(data.fold.train)
     plain = Members(train=start.train, unseen=added.unseen, test=added.test)
-    labels = data.truth(table(np.zeros(len(train)), train))
+    truth = data.truth(train)
     return fit_gate(
         plain.out_of_fold(train).to_numpy(),
         added.out_of_fold(train).to_numpy(),
-        labels,
-        _weights(model, data, labels),
+        truth,
+        _weights(model, data, truth.label),
+        derivatives=family_of(data.endpoint).derivatives,
     )
 
 

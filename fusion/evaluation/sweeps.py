@@ -140,7 +140,7 @@ def _figure(outer: pd.DataFrame, outcome: Outcome, patients: list[str], counts: 
 
 def _metric(rows: pd.DataFrame, outcome: Outcome, patients: list[str], counts: Floats) -> Floats:
     place = pd.Series(range(len(patients)), index=patients).loc[rows["patient_id"]].to_numpy()
-    return outcome.drawn(rows["label"].to_numpy(np.int64), outcome.of_columns(rows), counts[:, place])
+    return outcome.drawn(outcome.truth_of(rows), outcome.of_columns(rows), counts[:, place])
 
 
 def _mean(values: list[Floats]) -> Floats:

@@ -10,6 +10,8 @@ from fusion.contract import EndpointSpec
 class Head(nn.Module):
     """From the fused vector to one endpoint.
 
+    Labels are ``(patient,)`` int64; `time` is ``(patient,)`` of endpoints in time and None for all others.
+
     Args:
         endpoint: what is predicted.
         width: of the fused vector.
@@ -20,7 +22,7 @@ class Head(nn.Module):
         self.endpoint = endpoint
         self.width = width
 
-    def learn_prevalence(self, label: Tensor) -> None:
+    def learn_prevalence(self, label: Tensor, time: Tensor | None = None) -> None:
         """See the training labels ``(patient,)`` once before training: starting bias and class weights."""
         raise NotImplementedError
 
@@ -36,14 +38,14 @@ class Head(nn.Module):
         """``(batch, width)`` → the output that `loss` and `score` take: ``(batch,)``, or ``(batch, class)``."""
         raise NotImplementedError
 
-    def loss(self, output: Tensor, label: Tensor) -> Tensor:
+    def loss(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> Tensor:
         """The output and ``(batch,)`` int64 (−1 unknown, not counted) → the mean loss, a scalar."""
         raise NotImplementedError
 
     def score(self, output: Tensor) -> Tensor:
-        """The output → as many numbers in [0, 1], before calibration."""
+        """The output → as many numbers, of classes in [0, 1], before calibration."""
         raise NotImplementedError
 
-    def metrics(self, output: Tensor, label: Tensor) -> dict[str, float]:
+    def metrics(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> dict[str, float]:
         """What to show of validation patients while training."""
         raise NotImplementedError

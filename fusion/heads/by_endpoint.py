@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fusion.heads.classes import Classes
+from fusion.heads.cox import CoxRisk
 from fusion.heads.response import BinaryResponse
 
 if TYPE_CHECKING:
     from fusion.contract import EndpointSpec
     from fusion.heads.base import Head
 
-HEADS: dict[str, type[Head]] = {"binary": BinaryResponse, "multiclass": Classes}
+HEADS: dict[str, type[Head]] = {"binary": BinaryResponse, "multiclass": Classes, "survival": CoxRisk}
 """Kind of endpoint → its head."""
 
 
@@ -21,6 +22,6 @@ def by_endpoint(endpoint: EndpointSpec, *, width: int, **options: Any) -> Head:
     Args:
         endpoint: what is predicted.
         width: of the fused vector.
-        options: of either head, e.g. ``class_weight``.
+        options: of the head, e.g. ``class_weight``.
     """
     return HEADS[endpoint.kind](endpoint, width=width, **options)

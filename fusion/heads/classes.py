@@ -43,7 +43,7 @@ class Classes(Head):
         self.linear = nn.Linear(width, len(endpoint.classes))
         self.register_buffer("class_weights", torch.ones(len(endpoint.classes)), persistent=False)
 
-    def learn_prevalence(self, label: Tensor) -> None:
+    def learn_prevalence(self, label: Tensor, time: Tensor | None = None) -> None:
         """Start at the logs of the training classes' shares, and weigh the classes."""
         count = torch.bincount(label[label >= 0], minlength=len(self.endpoint.classes)).float()
         if not bool((count > 0).all()):
@@ -73,7 +73,7 @@ class Classes(Head):
         logits: Tensor = self.linear(fused)
         return logits
 
-    def loss(self, output: Tensor, label: Tensor) -> Tensor:
+    def loss(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> Tensor:
         """Mean weighted cross-entropy over patients with a known label; zero where there is none."""
         known = label >= 0
         output, label = output[known], label[known]
@@ -86,7 +86,7 @@ class Classes(Head):
         """Logits ``(batch, class)`` → probabilities that sum to 1."""
         return torch.softmax(output, dim=-1)
 
-    def metrics(self, output: Tensor, label: Tensor) -> dict[str, float]:
+    def metrics(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> dict[str, float]:
         """Balanced accuracy: the mean recall of the classes that are there."""
         known = label >= 0
         called, label = output[known].argmax(dim=-1), label[known]

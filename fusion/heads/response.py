@@ -44,7 +44,7 @@ class BinaryResponse(Head):
         self.linear = nn.Linear(width, 1)
         self.register_buffer("class_weights", torch.ones(2), persistent=False)
 
-    def learn_prevalence(self, label: Tensor) -> None:
+    def learn_prevalence(self, label: Tensor, time: Tensor | None = None) -> None:
         """Start at the log-odds of the training labels, so that the first steps need not learn them."""
         known = label[label >= 0]
         positive = float(known.sum())
@@ -76,7 +76,7 @@ class BinaryResponse(Head):
         logits: Tensor = self.linear(fused).squeeze(-1)
         return logits
 
-    def loss(self, output: Tensor, label: Tensor) -> Tensor:
+    def loss(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> Tensor:
         """Mean cross-entropy over patients with a known label; zero where there is none."""
         known = label >= 0
         output, label = output[known], label[known]
@@ -90,7 +90,7 @@ class BinaryResponse(Head):
         """Logits → probabilities of ``classes[1]``."""
         return torch.sigmoid(output)
 
-    def metrics(self, output: Tensor, label: Tensor) -> dict[str, float]:
+    def metrics(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> dict[str, float]:
         """Area under the ROC curve: the share of (responder, other) pairs in the right order, ties half."""
         positive, negative = output[label == 1], output[label == 0]
         if not len(positive) or not len(negative):

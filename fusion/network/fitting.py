@@ -232,26 +232,29 @@ def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None
         if isinstance(encoder, Encoder) and not encoder.of_pixels
     }
     seen: dict[str, list[ModalityBatch]] = {name: [] for name in encoders}
-    labels = []
+    labels, times = [], []
     for batch in loader:
         labels.append(batch.label)
+        if batch.time is not None:
+            times.append(batch.time)
         for name in encoders:
             seen[name].append(batch.modalities[name])
     for name, encoder in encoders.items():
         encoder.start(seen[name])
     for part in model.modules():
         if isinstance(part, Head):
-            part.learn_prevalence(torch.cat(labels))
+            part.learn_prevalence(torch.cat(labels), torch.cat(times) if times else None)
     if model.adds:
         model.head.start_at_zero()
 
 
 def _plain_loss(model: FusionModel, loader: Iterable[Batch]) -> float:
     """Validation loss of the plain model alone."""
-    batches = [(batch.offset, batch.label) for batch in loader]
-    offsets = torch.cat([offset for offset, _ in batches if offset is not None])
+    batches = [(batch.offset, batch.label, batch.time) for batch in loader]
+    offsets = torch.cat([offset for offset, _, _ in batches if offset is not None])
+    times = [time for _, _, time in batches if time is not None]
     head = model.head.eval()
-    loss = float(head.loss(offsets, torch.cat([label for _, label in batches])))
+    loss = float(head.loss(offsets, torch.cat([label for _, label, _ in batches]), torch.cat(times) if times else None))
     head.train()
     return loss
 

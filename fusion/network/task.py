@@ -64,16 +64,17 @@ class FusionTask(pl.LightningModule):
         self.train_losses: list[Tensor] = []
         self.val_outputs: list[Tensor] = []
         self.val_labels: list[Tensor] = []
+        self.val_times: list[Tensor] = []
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The fused loss, plus `auxiliary` times the mean loss of the modalities that patients have."""
         output = self.model(batch)
-        loss = self.model.head.loss(output.logit, batch.label)
+        loss = self.model.head.loss(output.logit, batch.label, batch.time)
         self.train_losses.append(loss.detach())
         if self.auxiliary and output.auxiliary:
             # The heads of one endpoint share their loss.
             own = [
-                self.model.head.loss(logit, torch.where(output.tokens[name].present, batch.label, -1))
+                self.model.head.loss(logit, torch.where(output.tokens[name].present, batch.label, -1), batch.time)
                 for name, logit in output.auxiliary.items()
             ]
             loss = loss + self.auxiliary * torch.stack(own).mean()
@@ -83,24 +84,27 @@ class FusionTask(pl.LightningModule):
         """Keep the outputs: loss and metrics are of all validation patients at once, not of batches."""
         self.val_outputs.append(self.model(batch).logit)
         self.val_labels.append(batch.label)
+        if batch.time is not None:
+            self.val_times.append(batch.time)
 
     def epoch_row(self) -> dict[str, float]:
         """This epoch's training loss (mean over steps), validation loss and the head's metrics; then start anew."""
         output, label = torch.cat(self.val_outputs), torch.cat(self.val_labels)
+        time = torch.cat(self.val_times) if self.val_times else None
         row = {
             "train_loss": float(torch.stack(self.train_losses).mean()),
-            "val_loss": self._validation_loss(output, label),
-            **{f"val_{name}": value for name, value in self.model.head.metrics(output, label).items()},
+            "val_loss": self._validation_loss(output, label, time),
+            **{f"val_{name}": value for name, value in self.model.head.metrics(output, label, time).items()},
         }
-        self.train_losses, self.val_outputs, self.val_labels = [], [], []
+        self.train_losses, self.val_outputs, self.val_labels, self.val_times = [], [], [], []
         return row
 
-    def _validation_loss(self, output: Tensor, label: Tensor) -> float:
+    def _validation_loss(self, output: Tensor, label: Tensor, time: Tensor | None) -> float:
         """Of the labels as they are: Lightning has put the model back into training, where heads may smooth them."""
         head = self.model.head
         training = head.training
         head.eval()
-        loss = float(head.loss(output, label))
+        loss = float(head.loss(output, label, time))
         head.train(training)
         return loss
 

@@ -15,13 +15,13 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from fusion.contract import FusionError, State
-from fusion.plain.boosted import Boosted, fit_boosted
+from fusion.contract import FusionError, State, Truth
+from fusion.plain.boosted import Boosted
 from fusion.plain.columns import Columns
+from fusion.plain.families import CLASSES, Family
 from fusion.plain.gate import fit_gate
-from fusion.plain.linear import Linear, Split, fit_linear
+from fusion.plain.linear import Linear
 from fusion.plain.mixture import Mixture
 from fusion.plain.prevalence import Prevalence
 from fusion.run.state import load_state, save_state
@@ -30,9 +30,6 @@ Floats = NDArray[np.float64]
 
 KINDS = ("none", "linear", "boosted", "choose")
 """What `model.base` may be; ``choose``: a linear model, and as much of a boosted one as held-out patients support."""
-
-FOLDS = 5
-"""Of cross-fitting, where every class has as many patients."""
 
 
 class Plain(Protocol):
@@ -89,60 +86,45 @@ def check_base(kind: str) -> None:
 def fit_base(
     kind: str,
     rows: pd.DataFrame,
-    labels: NDArray[np.int64],
+    labels: NDArray[np.int64] | Truth,
     *,
     classes: int,
     weights: Floats | None = None,
     groups: NDArray[Any] | None = None,
     seed: int = 0,
+    family: Family = CLASSES,
 ) -> Base:
     """Fit a plain model on training patients.
 
     Args:
         kind: one of `KINDS` but ``none``.
         rows: ``(patient, column)`` named ``modality:feature``, NaN where missing; any number of columns.
-        labels: ``(patient,)`` positions in the classes.
+        labels: ``(patient,)`` positions in the classes, or the truth of another kind of endpoint.
         classes: how many there are.
         weights: ``(patient,)`` in the loss; None weighs all alike.
         groups: ``(patient,)`` of whom folds keep all or none; so does cross-fitting.
         seed: of the splits.
+        family: of the endpoint's kind.
     """
-    weights = np.ones(len(labels)) if weights is None else weights
-    splits = cross_fitting(labels, classes=classes, groups=groups, seed=seed)
+    truth = labels if isinstance(labels, Truth) else Truth(label=labels)
+    weights = np.ones(len(truth)) if weights is None else weights
+    splits = family.splits(truth, classes=classes, groups=groups, seed=seed)
     if not splits or not Columns.fit(rows).sources:
-        model = Prevalence.fit(labels, weights, classes=classes)
+        model = family.constant(truth, weights, classes=classes)
         return Base(model=model, held_out=model.logits(rows))
     if kind == "boosted":
-        trees, of_trees = fit_boosted(rows, labels, weights, splits, seed=seed)
+        trees, of_trees = family.boosted(rows, truth, weights, splits, seed=seed)
         return Base(model=trees, held_out=of_trees)
-    linear, held_out = fit_linear(rows, labels, weights, splits)
+    linear, held_out = family.linear(rows, truth, weights, splits)
     if kind == "linear":
         return Base(model=linear, held_out=held_out)
-    trees, of_trees = fit_boosted(rows, labels, weights, splits, seed=seed)
-    share = fit_gate(held_out, of_trees - held_out, labels, weights).value
+    trees, of_trees = family.boosted(rows, truth, weights, splits, seed=seed)
+    apart = family.held_out(truth, splits)
+    share = fit_gate(held_out, of_trees - held_out, apart, weights, derivatives=family.derivatives).value
     if share == 0:
         return Base(model=linear, held_out=held_out)
     mixture = Mixture(linear=linear, boosted=trees, share=share)
     return Base(model=mixture, held_out=held_out + share * (of_trees - held_out))
-
-
-def cross_fitting(
-    labels: NDArray[np.int64], *, classes: int, groups: NDArray[Any] | None = None, seed: int = 0
-) -> list[Split]:
-    """Splits that hold every patient out once, whole groups together; none where a class is too rare for that."""
-    folds = min(FOLDS, *np.bincount(labels, minlength=classes))
-    if groups is not None and len(set(groups)) < len(groups):
-        folds = min(folds, *(len(set(groups[labels == one])) for one in range(classes)))
-        if folds < 2:
-            return []
-        parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, groups)
-    else:
-        if folds < 2:
-            return []
-        parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
-    splits = [(np.asarray(seen), np.asarray(held)) for seen, held in parts]
-    complete = all(len(set(labels[seen])) == classes and len(held) for seen, held in splits)
-    return splits if complete else []
 
 
 def save_base(folder: Path, base: Plain) -> None:

@@ -12,12 +12,19 @@ that is clear stays nearly whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.contract import Truth
+
 Floats = NDArray[np.float64]
+
+
+Derivatives = Callable[[float, Floats, Floats, Truth], tuple[Floats, Floats]]
+"""Gate, plain logits, additions and truth → each patient's first and second derivative of the loss by the gate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,24 +42,34 @@ class Gate:
     error: float
 
 
-def fit_gate(base: Floats, added: Floats, labels: NDArray[np.int64], weights: Floats | None = None) -> Gate:
+def fit_gate(
+    base: Floats,
+    added: Floats,
+    labels: NDArray[np.int64] | Truth,
+    weights: Floats | None = None,
+    *,
+    derivatives: Derivatives | None = None,
+) -> Gate:
     """The gate of one fold.
 
     Args:
         base: ``(patient,)`` or ``(patient, class)`` logits of the plain model, of patients it was not fitted on.
         added: the same shape: what the network adds, of patients it was not trained on.
-        labels: ``(patient,)`` positions in the classes.
+        labels: ``(patient,)`` positions in the classes, or the truth of another kind of endpoint.
         weights: ``(patient,)`` in the loss; None weighs all alike.
+        derivatives: of that kind's loss; None: log-loss of classes.
     """
+    truth = labels if isinstance(labels, Truth) else Truth(label=labels)
+    derive = derivatives or (lambda gate, base, added, truth: class_derivatives(gate, base, added, truth.label))
     weights = np.ones(len(labels)) if weights is None else weights
     value = 0.0
-    score, curvature = _derivatives(value, base, added, labels)
+    score, curvature = derive(value, base, added, truth)
     if not (weights * curvature).sum() > 1e-9:
         return Gate(value=0.0, raw=0.0, error=float("inf"))
     for _ in range(50):
         step = float((weights * score).sum() / (weights * curvature).sum())
         value = float(np.clip(value - np.clip(step, -1.0, 1.0), -10.0, 10.0))
-        score, curvature = _derivatives(value, base, added, labels)
+        score, curvature = derive(value, base, added, truth)
         if abs(step) < 1e-8 or not (weights * curvature).sum() > 1e-9:
             break
     # The sandwich: patients' own scores say how much they vary, whether or not the plain logits are calibrated.
@@ -61,7 +78,7 @@ def fit_gate(base: Floats, added: Floats, labels: NDArray[np.int64], weights: Fl
     return Gate(value=min(1.0, kept), raw=value, error=error)
 
 
-def _derivatives(gate: float, base: Floats, added: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def class_derivatives(gate: float, base: Floats, added: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """First and second derivative by the gate of each patient's −log-likelihood, ``(patient,)`` each."""
     logits = base + gate * added
     if logits.ndim == 1:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ STRENGTHS = tuple(float(10**power) for power in np.arange(-4.5, 1.6, 0.5))
 POWERS = (0.0, 1.0, 2.0)
 """*a* above; others than 0 only where there are modalities of different width."""
 
-_SQUARE = 120
+SQUARE = 120
 """Columns up to which Newton steps (a matrix of columns by columns) are quicker than gradients alone."""
 
 
@@ -116,18 +116,32 @@ def fit_linear(
     Returns:
         The model, and the logits of each patient by the model that did not see their label.
     """
+    return fit_averaged(rows, Logistic(labels=labels, weights=weights, splits=splits))
+
+
+class Regression(Protocol):
+    """A ridge regression of one kind of endpoint on some patients, their outcomes known to it."""
+
+    def tried(self, design: Floats, strengths: Sequence[float]) -> dict[float, Tried]:
+        """C → what models of the other patients say of each patient, of a ``(patient, column)`` design."""
+        ...
+
+    def fit(self, design: Floats, strength: float) -> tuple[Floats, Floats]:
+        """``(output, column)`` coefficients and ``(output,)`` intercepts, fitted on all."""
+        ...
+
+
+def fit_averaged(rows: pd.DataFrame, regression: Regression) -> tuple[Linear, Floats]:
+    """Choose the penalties of a regression, fit it on all, average over sets of modalities; see `fit_linear`."""
     columns = Columns.fit(rows)
     values = columns(rows)
     blocks = np.array([name.split(":", 1)[0] for name in columns.sources])
     names = tuple(dict.fromkeys(str(block) for block in blocks))
     width = np.array([(blocks == block).sum() for block in blocks], dtype=np.float64)
 
-    def tried(design: Floats, strengths: Sequence[float]) -> dict[float, Tried]:
-        path = _path(design, labels, weights, splits, strengths)
-        return {one: Tried(logits=logits, loss=weights * log_loss(logits, labels)) for one, logits in path.items()}
-
+    tried = regression.tried
     scales = {power: width ** (-power / 2) for power in (POWERS if len(set(width)) > 1 else POWERS[:1])}
-    paths = {power: tried(_reduced(values * scale)[0], STRENGTHS) for power, scale in scales.items()}
+    paths = {power: tried(reduced(values * scale)[0], STRENGTHS) for power, scale in scales.items()}
     power = min(paths, key=lambda one: min(found.loss.mean() for found in paths[one].values()))
     near = _near(min(paths[power], key=lambda one: float(paths[power][one].loss.mean())))
 
@@ -135,13 +149,13 @@ def fit_linear(
     for members in sets_of(names):
         inside = np.isin(blocks, members)
         scale = scales[power][inside]
-        design, back = _reduced(values[:, inside] * scale)
+        design, back = reduced(values[:, inside] * scale)
         path = paths[power] if members == names else tried(design, near)
         strength = _strongest({one: found.loss for one, found in path.items()})
-        model = _model(strength, design).fit(design, labels, sample_weight=weights)
-        coefficients = np.zeros((len(model.intercept_), len(blocks)))
-        coefficients[:, inside] = model.coef_ @ back * scale
-        fits.append((coefficients, model.intercept_))
+        found, intercept = regression.fit(design, strength)
+        coefficients = np.zeros((len(intercept), len(blocks)))
+        coefficients[:, inside] = found @ back * scale
+        fits.append((coefficients, intercept))
         held_out.append(path[strength].logits)
         losses.append(path[strength].loss)
         strengths.append(strength)
@@ -162,10 +176,40 @@ def fit_linear(
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """A penalty as held-out patients see it: their ``(patient[, class])`` logits and ``(patient,)`` losses."""
+    """A penalty as held-out patients see it: their ``(patient[, class])`` logits, and losses whose sum judges it.
+
+    Losses are one a patient, or one an event where only events are likely or not.
+    """
 
     logits: Floats
     loss: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logistic:
+    """Logistic regression.
+
+    Attributes:
+        labels: ``(patient,)`` positions in the classes.
+        weights: ``(patient,)`` in the loss.
+        splits: for cross-fitting.
+    """
+
+    labels: NDArray[np.int64]
+    weights: Floats
+    splits: Sequence[Split]
+
+    def tried(self, design: Floats, strengths: Sequence[float]) -> dict[float, Tried]:
+        """See `Regression`."""
+        path = _path(design, self.labels, self.weights, self.splits, strengths)
+        return {
+            one: Tried(logits=logits, loss=self.weights * log_loss(logits, self.labels)) for one, logits in path.items()
+        }
+
+    def fit(self, design: Floats, strength: float) -> tuple[Floats, Floats]:
+        """See `Regression`."""
+        model = _model(strength, design).fit(design, self.labels, sample_weight=self.weights)
+        return np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
 
 
 def _strongest(losses: Mapping[float, Floats]) -> float:
@@ -188,7 +232,7 @@ def log_loss(logits: Floats, labels: NDArray[np.int64]) -> Floats:
     return np.asarray(-normalised[np.arange(len(labels)), labels], dtype=np.float64)
 
 
-def _reduced(values: Floats) -> tuple[Floats, Floats]:
+def reduced(values: Floats) -> tuple[Floats, Floats]:
     """The design in the span of the patients, and the way back: ridge coefficients lie in it (representer theorem)."""
     if values.shape[1] <= values.shape[0]:
         return values, np.eye(values.shape[1])
@@ -213,7 +257,7 @@ def _path(
 
 
 def _model(strength: float, design: Floats, *, warm_start: bool = False) -> LogisticRegression:
-    solver = "newton-cholesky" if design.shape[1] <= _SQUARE else "lbfgs"
+    solver = "newton-cholesky" if design.shape[1] <= SQUARE else "lbfgs"
     return LogisticRegression(C=strength, solver=solver, tol=1e-5, max_iter=5000, warm_start=warm_start)
 
 

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion.contract import Cohort, FittedModality, Fold
+from fusion.contract import Cohort, EndpointSpec, FittedModality, Fold, Truth
 from fusion.run.result import FoldResult
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def fit_fold(
     data = _fold_data(config, setup, fold)
     make_data = instantiate(config.datamodule)
     scores: dict[str, ArmScores] = {}
-    for arm in make_arms(config, setup.modalities, make_data):
+    for arm in make_arms(config, setup.modalities, make_data, data.endpoint):
         entering(f"arm {arm.name}")
         scores[arm.name] = arm.fit(data, folder / arm.name, step)
         start = scores[arm.name].base
@@ -75,11 +75,11 @@ def fit_fold(
     )
 
 
-def units(config: Any, modalities: Sequence[str], folds: Sequence[Fold]) -> int:
+def units(config: Any, modalities: Sequence[str], folds: Sequence[Fold], endpoint: EndpointSpec) -> int:
     """How many steps all folds report together, for the progress bar."""
     from fusion.arms.plan import make_arms
 
-    arms = make_arms(config, dict.fromkeys(modalities), _no_data)
+    arms = make_arms(config, dict.fromkeys(modalities), _no_data, endpoint)
     return sum(arm.units(len(fold.inner)) for fold in folds for arm in arms)
 
 
@@ -99,7 +99,7 @@ def _fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
 
     from fusion.arms.base import FoldData
 
-    labels = setup.cohort.labels
+    labels, times = setup.cohort.labels, setup.cohort.times
 
     def fit(patients: Sequence[str]) -> dict[str, FittedModality]:
         known = np.asarray(labels.loc[list(patients)], dtype=np.int64)
@@ -113,6 +113,7 @@ def _fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
         whole=fit(fold.train),
         seed=fold_seed(int(config.seed), fold),
         groups=_groups(config, setup.cohort).loc[list(fold.train)],
+        times=None if times is None else times.loc[list(fold.train)],
     )
 
 
@@ -146,7 +147,7 @@ def _predictions(config: Any, cohort: Cohort, data: FoldData, scores: Mapping[st
     """The out-of-fold table; test labels are joined here, after every arm has spoken."""
     import pandas as pd
 
-    labels, groups, fold = cohort.labels, _groups(config, cohort), data.fold
+    labels, times, groups, fold = cohort.labels, cohort.times, _groups(config, cohort), data.fold
     test = list(fold.test)
     parts = [
         pd.DataFrame(
@@ -157,6 +158,7 @@ def _predictions(config: Any, cohort: Cohort, data: FoldData, scores: Mapping[st
                 "fold": fold.index,
                 "endpoint": data.endpoint.name,
                 "label": labels.loc[test].to_numpy(),
+                **({} if times is None else {"time": times.loc[test].to_numpy()}),
                 **data.outcome.columns(arm.test.loc[test].to_numpy()),
                 "threshold": arm.threshold,
                 "group": groups.loc[test].array,
@@ -176,7 +178,7 @@ def _inner(data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
                 "arm": name,
                 "repeat": data.fold.repeat,
                 "fold": data.fold.index,
-                **data.outcome.inner(data.truth(arm.inner), arm.inner.to_numpy()),
+                **data.outcome.inner(data.truth(arm.inner.index), arm.inner.to_numpy()),
                 **({} if arm.gate is None else {f"gate_{key}": value for key, value in asdict(arm.gate).items()}),
             }
             for name, arm in scores.items()
@@ -195,13 +197,20 @@ def _inner_predictions(data: FoldData, scores: Mapping[str, ArmScores]) -> pd.Da
                 "arm": name,
                 "repeat": data.fold.repeat,
                 "fold": data.fold.index,
-                "label": data.truth(arm.inner),
+                **_known(data.truth(arm.inner.index)),
                 **data.outcome.columns(arm.inner.to_numpy()),
             }
         )
         for name, arm in scores.items()
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def _known(truth: Truth) -> dict[str, Any]:
+    """Columns of what became of training patients; scores of times are compared within an inner fold alone."""
+    if truth.time is None:
+        return {"label": truth.label}
+    return {"label": truth.label, "time": truth.time, "part": truth.part}
 
 
 def _selected(data: FoldData) -> pd.DataFrame:

@@ -118,7 +118,8 @@ class RunReading:
         """What the run learned from."""
         try:
             stored = self.record()["cohort"]
-            endpoint = EndpointSpec(**(stored["endpoint"] | {"classes": tuple(stored["endpoint"]["classes"])}))
+            lists = {key: tuple(stored["endpoint"].get(key, ())) for key in ("classes", "horizons")}
+            endpoint = EndpointSpec(**(stored["endpoint"] | lists))
             return CohortSpec(**(stored | {"endpoint": endpoint}))
         except (KeyError, TypeError) as error:
             raise RunFolderError(

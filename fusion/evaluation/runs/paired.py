@@ -126,8 +126,8 @@ def _values(name: str, rows: pd.DataFrame, outcome: Outcome, patients: list[str]
             drawn = metric_draws(scored(table, patients), counts)
             by_repeat.append({metric: drawn[metric] for metric in COMPARED})
         else:
-            labels, scores = table["label"].to_numpy(np.int64), outcome.of_columns(table)
-            by_repeat.append({outcome.chosen: outcome.drawn(labels, scores, counts)})
+            drawn_values = outcome.drawn(outcome.truth_of(table), outcome.of_columns(table), counts)
+            by_repeat.append({outcome.chosen: drawn_values})
     return {metric: np.mean([one[metric] for one in by_repeat], axis=0) for metric in by_repeat[0]}
 
 

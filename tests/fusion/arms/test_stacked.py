@@ -12,7 +12,7 @@ import pytest
 from scipy.special import expit, logit
 
 from fusion.arms.base import ArmScores, FoldData, Members, table
-from fusion.arms.boosting import BoostingArm
+from fusion.arms.boosting import BOOSTING, PlainArm
 from fusion.arms.classical import features
 from fusion.arms.stacked import mean_score, single_logits, stacked
 from fusion.contract import EndpointSpec
@@ -64,7 +64,7 @@ def test_boosting_is_fitted_on_all_training_patients_and_calibrated_by_inner_mod
     tmp_path: Path, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
 ) -> None:
     data = fold_of(raw, labels)
-    found = BoostingArm().fit(data, tmp_path, lambda: None)
+    found = PlainArm(BOOSTING).fit(data, tmp_path, lambda: None)
     model = load_base(tmp_path)
     assert model is not None and model.kind == "boosted"
     state = json.loads((tmp_path / "arm.json").read_text())["calibration"]
@@ -74,5 +74,5 @@ def test_boosting_is_fitted_on_all_training_patients_and_calibrated_by_inner_mod
     poisoned = {name: part.copy() for name, part in raw.items()}
     for part in poisoned.values():
         part.iloc[80:] = 1000.0
-    again = BoostingArm().fit(fold_of(poisoned, labels), tmp_path / "other", lambda: None)
+    again = PlainArm(BOOSTING).fit(fold_of(poisoned, labels), tmp_path / "other", lambda: None)
     assert np.array_equal(again.inner.to_numpy(), found.inner.to_numpy())

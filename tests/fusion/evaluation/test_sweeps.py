@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from fusion.contract import EndpointSpec, FusionError
+from fusion.contract import EndpointSpec, FusionError, Truth
 from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.evaluation.sweeps import JobScores, _draw, corrected
 from fusion.evaluation.units import units_of
@@ -117,15 +117,15 @@ def test_drawn_metrics_are_those_of_repeated_rows_and_undefined_where_nobody_is(
     rng = np.random.default_rng(0)
     labels, scores = np.array([0, 0, 1, 1, 2, 2]), rng.dirichlet([1, 1, 1], size=6)
     counts = np.array([[1, 1, 1, 1, 1, 1], [3, 0, 1, 2, 0, 0], [0, 0, 0, 0, 0, 0]], dtype=float)
-    found = CLASSES.drawn(labels, scores, counts)
+    found = CLASSES.drawn(Truth(label=labels), scores, counts)
     for row, value in zip(counts[:2].astype(int), found[:2], strict=True):
         again = np.repeat(np.arange(6), row)
         called = scores[again].argmax(axis=1)
         recalls = [(called[labels[again] == one] == one).mean() for one in np.unique(labels[again])]
         assert value == pytest.approx(np.mean(recalls), abs=1e-12)
     assert np.isnan(found[2])
-    assert found[0] == pytest.approx(CLASSES.inner(labels, scores)["balanced_accuracy"], abs=1e-12)
-    one_class = BINARY.drawn(np.array([0, 1]), np.array([0.2, 0.7]), np.array([[1.0, 1.0], [1.0, 0.0]]))
+    assert found[0] == pytest.approx(CLASSES.inner(Truth(label=labels), scores)["balanced_accuracy"], abs=1e-12)
+    one_class = BINARY.drawn(Truth(label=np.array([0, 1])), np.array([0.2, 0.7]), np.array([[1.0, 1.0], [1.0, 0.0]]))
     assert one_class[0] == 1
     assert np.isnan(one_class[1])
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from fusion.contract import FusionError
-from fusion.plain.base import check_base, cross_fitting, fit_base, load_base, save_base
+from fusion.plain.base import check_base, fit_base, load_base, save_base
+from fusion.plain.families import spread
 
 
 def rows_of(number: int) -> pd.DataFrame:
@@ -19,7 +20,7 @@ def rows_of(number: int) -> pd.DataFrame:
 def test_every_patient_is_held_out_once_and_groups_stay_whole() -> None:
     labels = np.arange(60) % 2
     groups = np.arange(60) // 4
-    splits = cross_fitting(labels, classes=2, groups=groups)
+    splits = spread(labels, needed=range(2), groups=groups)
     assert sorted(np.concatenate([held for _, held in splits])) == list(range(60))
     for seen, held in splits:
         assert not set(groups[seen]) & set(groups[held])
@@ -28,9 +29,9 @@ def test_every_patient_is_held_out_once_and_groups_stay_whole() -> None:
 
 def test_rare_classes_are_cross_fitted_in_fewer_parts_or_not_at_all() -> None:
     labels = np.array([1, 1, 1] + [0] * 30)
-    assert len(cross_fitting(labels, classes=2)) == 3
-    assert cross_fitting(np.array([1] + [0] * 30), classes=2) == []
-    assert cross_fitting(labels, classes=2, groups=np.array([0, 0, 0, *range(1, 31)])) == [], "one family"
+    assert len(spread(labels, needed=range(2))) == 3
+    assert spread(np.array([1] + [0] * 30), needed=range(2)) == []
+    assert spread(labels, needed=range(2), groups=np.array([0, 0, 0, *range(1, 31)])) == [], "one family"
 
 
 def test_prevalence_where_there_is_nothing_else() -> None:

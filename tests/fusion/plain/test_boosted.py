@@ -14,8 +14,9 @@ from scipy.special import expit
 from sklearn.metrics import log_loss as reference_loss
 
 from fusion.contract import FusionError
-from fusion.plain.base import cross_fitting, fit_base, load_base, save_base
+from fusion.plain.base import fit_base, load_base, save_base
 from fusion.plain.boosted import ROUNDS, SETTINGS, Boosted, fit_boosted
+from fusion.plain.families import spread
 from fusion.plain.gate import fit_gate
 from fusion.plain.linear import fit_linear, log_loss
 from fusion.plain.mixture import Mixture
@@ -32,7 +33,7 @@ ONES, WEIGHTS = np.ones(160), np.where(BENT == 1, 2.0, 1.0)
 
 @pytest.fixture(scope="module")
 def splits() -> Any:
-    return cross_fitting(BENT, classes=2)
+    return spread(BENT, needed=range(2))
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +82,14 @@ def test_trees_count_as_far_as_they_help(splits: Any) -> None:
     assert terms.sum(axis=1).to_numpy() + bend.reference == pytest.approx(bend.logits(ROWS), abs=1e-5)
     assert bend.modalities == ("a", "b")
     line = fit_base("choose", ROWS, STRAIGHT, classes=2, seed=3)
-    linear, held_out = fit_linear(ROWS, STRAIGHT, ONES, cross_fitting(STRAIGHT, classes=2, seed=3))
+    linear, held_out = fit_linear(ROWS, STRAIGHT, ONES, spread(STRAIGHT, needed=range(2), seed=3))
     assert getattr(line.model, "share", 0.0) < 0.5
     assert log_loss(line.held_out, STRAIGHT).mean() <= log_loss(held_out, STRAIGHT).mean() + 1e-9
     assert linear.kind == "linear"
 
 
 def test_held_out_logits_of_a_mixture_are_those_of_its_parts() -> None:
-    both, parts = BENT | STRAIGHT, cross_fitting(BENT | STRAIGHT, classes=2, seed=3)
+    both, parts = BENT | STRAIGHT, spread(BENT | STRAIGHT, needed=range(2), seed=3)
     found = fit_base("choose", ROWS, both, classes=2, seed=3)
     assert isinstance(found.model, Mixture) and found.model.share > 0
     (_, line), (_, trees) = fit_linear(ROWS, both, ONES, parts), fit_boosted(ROWS, both, ONES, parts, seed=3)

@@ -1,0 +1,70 @@
+"""The positive class or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from fusion.contract import Truth
+from fusion.evaluation.calibration import Platt, choose_threshold, fit_platt
+from fusion.evaluation.evaluate import evaluate
+from fusion.evaluation.metrics import auroc
+from fusion.evaluation.outcomes.base import Calibrator, Outcome, mean_over_folds
+
+Floats = NDArray[np.float64]
+
+
+class BinaryOutcome(Outcome):
+    """The positive class or not: Platt scaling, a threshold, AUROC."""
+
+    chosen = "auroc"
+    label = "AUROC"
+
+    def scores(self, probability: Floats) -> Floats:
+        return probability[:, 1]
+
+    def logits(self, scores: Floats) -> Floats:
+        return np.asarray(logit(scores), dtype=np.float64)
+
+    def inverse(self, logits: Floats) -> Floats:
+        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float64)
+
+    def fit_calibrator(self, logits: Floats, truth: Truth) -> Calibrator:
+        return fit_platt(logits, truth.label)
+
+    def restore_calibrator(self, state: Mapping[str, Any]) -> Calibrator:
+        return Platt(slope=state["slope"], intercept=state["intercept"])
+
+    def threshold(self, truth: Truth, scores: Floats) -> float:
+        return choose_threshold(truth.label, scores)
+
+    def inner(self, truth: Truth, scores: Floats) -> dict[str, float]:
+        return {"auroc": float(auroc(truth.label.astype(np.float64), scores, np.ones((1, len(scores))))[0])}
+
+    def drawn(self, truth: Truth, scores: Floats, counts: Floats) -> Floats:
+        return auroc(truth.label.astype(np.float64), scores, counts)
+
+    def of_columns(self, rows: pd.DataFrame) -> Floats:
+        return rows["score"].to_numpy(np.float64)
+
+    def columns(self, scores: Floats) -> dict[str, Floats]:
+        return {"score": scores}
+
+    def summary(self, by_fold: Floats) -> dict[str, Any]:
+        return {
+            "score": mean_over_folds(by_fold),
+            "low": np.nanmin(by_fold, axis=0),
+            "high": np.nanmax(by_fold, axis=0),
+        }
+
+    def align(self, labels: pd.Series[int], classes: Sequence[str]) -> pd.Series[int]:
+        """Another cohort may name the two classes otherwise; the second is the positive one."""
+        return labels if len(classes) == len(self.endpoint.classes) else self._by_name(labels, classes)
+
+    def evaluate(self, predictions: pd.DataFrame, **settings: Any) -> dict[str, Any]:
+        return evaluate(predictions, **settings)

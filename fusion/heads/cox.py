@@ -1,0 +1,132 @@
+"""Log-risk of an event, by Cox's partial likelihood."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fusion.contract import EndpointSpec
+from fusion.heads.base import Head
+from fusion.layers import ModelError
+
+
+class CoxRisk(Head):
+    """One log hazard ratio a patient, trained by the partial likelihood of the batch (DeepSurv: Katzman et al. 2018).
+
+    A batch is one risk set, so it must hold events and who is still at risk then: loaders of endpoints in time make
+    batches large enough. Risks have no origin: what a constant adds means nothing.
+
+    Args:
+        endpoint: of kind ``survival``.
+        width: of the fused vector.
+        options: of heads of classes, which mean nothing here.
+    """
+
+    def __init__(self, endpoint: EndpointSpec, *, width: int, **options: Any) -> None:
+        super().__init__(endpoint, width=width)
+        refuse_class_options(endpoint, options, name="CoxRisk")
+        self.linear = nn.Linear(width, 1, bias=False)
+
+    def learn_prevalence(self, label: Tensor, time: Tensor | None = None) -> None:
+        """See that somebody had the event."""
+        if not bool((label == 1).any()):
+            raise ModelError(
+                f"Endpoint {self.endpoint.name!r}: no training patient of a fold had the event. Lower folds.outer or "
+                "folds.inner, or check the endpoint's events."
+            )
+
+    def start_at_zero(self) -> None:
+        """Nobody at more risk than others."""
+        nn.init.zeros_(self.linear.weight)
+
+    def sample_weights(self, label: Tensor) -> Tensor:
+        """``(patient,)`` ones."""
+        return torch.ones(len(label))
+
+    def forward(self, fused: Tensor) -> Tensor:
+        """``(batch, width)`` → log-risks ``(batch,)``."""
+        risks: Tensor = self.linear(fused).squeeze(-1)
+        return risks
+
+    def loss(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> Tensor:
+        """Mean over the events of the batch; zero where there is none."""
+        known = label >= 0
+        return partial_likelihood(output[known], label[known], _times(time)[known])
+
+    def score(self, output: Tensor) -> Tensor:
+        """Log-risks as they are."""
+        return output
+
+    def metrics(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> dict[str, float]:
+        """Harrell's C of the validation patients."""
+        known = label >= 0
+        return {"c_harrell": concordance(output[known], label[known], _times(time)[known])}
+
+
+def partial_likelihood(risks: Tensor, event: Tensor, time: Tensor) -> Tensor:
+    r"""Negative log partial likelihood over the number of events, ties by Efron (JASA 1977); zero without events.
+
+    :math:`\frac1d \sum_i \log(\sum_{t_j \ge t_i} e^{\eta_j} - \frac{l_i}{d_i} \sum_{j \in D_i} e^{\eta_j}) - \eta_i`,
+    with :math:`D_i` the :math:`d_i` events at the time of *i*, of which *i* is number :math:`l_i` from 0.
+
+    Args:
+        risks: ``(patient,)`` log-risks.
+        event: ``(patient,)`` 1 where the event was seen, else 0.
+        time: ``(patient,)`` until then, or until the last visit.
+    """
+    order = torch.argsort(time, descending=True, stable=True)
+    risks, event, time = risks[order], event[order] == 1, time[order]
+    at = torch.nonzero(event).squeeze(-1)
+    if not len(at):
+        return risks.sum() * 0.0
+    eta = risks - risks.max().detach()
+    weight = eta.exp()
+    end = torch.searchsorted(-time, -time[at], right=True) - 1
+    _, group, number = torch.unique_consecutive(time[at], return_inverse=True, return_counts=True)
+    first = torch.cumsum(number, 0) - number
+    share = ((torch.arange(len(at), device=at.device) - first[group]) / number[group]).to(weight.dtype)
+    tied = torch.zeros(len(number), dtype=weight.dtype, device=weight.device).index_add(0, group, weight[at])
+    # A matrix, for sums along a vector have no deterministic kernel on a GPU.
+    followed = torch.arange(len(time), device=time.device) <= end[:, None]
+    risk = followed.to(weight.dtype) @ weight - share * tied[group]
+    return (torch.log(risk.clamp_min(1e-30)) - eta[at]).sum() / len(at)
+
+
+def concordance(risks: Tensor, event: Tensor, time: Tensor) -> float:
+    """Harrell's C (JAMA 1982): of pairs whose earlier time is an event, the share in which that one has more risk.
+
+    A censored patient of the same time as an event outlived it; equal risks count half.
+    """
+    earlier = (time[:, None] < time[None, :]) | ((time[:, None] == time[None, :]) & (event[None, :] == 0))
+    pairs = earlier & (event[:, None] == 1)
+    difference = risks[:, None] - risks[None, :]
+    right = (difference > 0).double() + 0.5 * (difference == 0).double()
+    number = int(pairs.sum())
+    return float(right[pairs].sum()) / number if number else math.nan
+
+
+def refuse_class_options(endpoint: EndpointSpec, options: dict[str, Any], *, name: str) -> None:
+    """Refuse another kind of endpoint, and what weighs or smooths classes.
+
+    Raises:
+        ModelError: naming the key.
+    """
+    if endpoint.kind != "survival":
+        raise ModelError(
+            f"model.head: {name} predicts times until an event; {endpoint.name!r} is {endpoint.kind}. Set "
+            "model/head=by_endpoint."
+        )
+    for key, nothing in (("class_weight", "none"), ("label_smoothing", 0.0)):
+        if options.pop(key, nothing) != nothing:
+            raise ModelError(f"model.head.{key}: endpoint {endpoint.name!r} has no classes; set it to {nothing}.")
+    if options:
+        raise ModelError(f"model.head: {name} knows no {', '.join(options)}.")
+
+
+def _times(time: Tensor | None) -> Tensor:
+    if time is None:
+        raise ModelError("model.head: this endpoint has no times; a head of survival cannot learn from it.")
+    return time

@@ -1,0 +1,151 @@
+"""What plain models and the gate need of each kind of endpoint: how to fit, and how a loss changes along a line."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from fusion.contract import EndpointSpec, Truth
+from fusion.evaluation.outcomes.partial import RiskSets
+from fusion.plain.boosted import Boosted, fit_boosted, fit_boosted_risk
+from fusion.plain.gate import class_derivatives
+from fusion.plain.hazards import fit_cox, in_parts
+from fusion.plain.linear import Linear, Split, fit_linear
+from fusion.plain.prevalence import Prevalence
+
+Floats = NDArray[np.float64]
+
+FOLDS = 5
+"""Of cross-fitting, where every class has as many patients."""
+
+
+class Family(ABC):
+    """How one kind of endpoint is learned by plain models."""
+
+    @abstractmethod
+    def splits(self, truth: Truth, *, classes: int, groups: NDArray[Any] | None, seed: int) -> list[Split]:
+        """For cross-fitting: everybody held out once, whole groups together; none where there are too few."""
+
+    @abstractmethod
+    def linear(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
+    ) -> tuple[Linear, Floats]:
+        """A regression with its penalty chosen, and the logits of held-out patients."""
+
+    @abstractmethod
+    def boosted(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
+    ) -> tuple[Boosted, Floats]:
+        """Trees, likewise."""
+
+    @abstractmethod
+    def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
+        """The same logits for everybody."""
+
+    @abstractmethod
+    def derivatives(self, gate: float, base: Floats, added: Floats, truth: Truth) -> tuple[Floats, Floats]:
+        """First and second derivative by the gate of each patient's loss of ``base + gate · added``."""
+
+    def held_out(self, truth: Truth, splits: Sequence[Split]) -> Truth:
+        """The truth that goes with logits of held-out patients."""
+        return in_parts(truth, splits)
+
+
+class ClassFamily(Family):
+    """Classes: log-loss."""
+
+    def splits(self, truth: Truth, *, classes: int, groups: NDArray[Any] | None, seed: int) -> list[Split]:
+        labels = truth.label
+        return spread(labels, needed=range(classes), groups=groups, seed=seed)
+
+    def linear(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
+    ) -> tuple[Linear, Floats]:
+        return fit_linear(rows, truth.label, weights, splits)
+
+    def boosted(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
+    ) -> tuple[Boosted, Floats]:
+        return fit_boosted(rows, truth.label, weights, splits, seed=seed)
+
+    def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
+        return Prevalence.fit(truth.label, weights, classes=classes)
+
+    def derivatives(self, gate: float, base: Floats, added: Floats, truth: Truth) -> tuple[Floats, Floats]:
+        return class_derivatives(gate, base, added, truth.label)
+
+
+class RiskFamily(Family):
+    """Times until an event: Cox's partial likelihood within parts. Logits are log-risks; patients weigh alike."""
+
+    def splits(self, truth: Truth, *, classes: int, groups: NDArray[Any] | None, seed: int) -> list[Split]:
+        censored = int((truth.label == 0).sum())
+        # Few censored patients need not be in every part; spread by them they would be.
+        labels = truth.label if censored >= FOLDS else np.ones(len(truth), dtype=np.int64)
+        found = spread(labels, needed=(1,), groups=groups, seed=seed)
+        return found if all(_comparable(truth[held]) for _, held in found) else []
+
+    def linear(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
+    ) -> tuple[Linear, Floats]:
+        return fit_cox(rows, truth, splits)
+
+    def boosted(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
+    ) -> tuple[Boosted, Floats]:
+        return fit_boosted_risk(rows, truth, splits, seed=seed)
+
+    def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
+        return Prevalence(intercept=np.zeros(1))
+
+    def derivatives(self, gate: float, base: Floats, added: Floats, truth: Truth) -> tuple[Floats, Floats]:
+        return RiskSets.of(truth).along(base + gate * added, added)
+
+
+def spread(
+    labels: NDArray[np.int64], *, needed: Sequence[int], groups: NDArray[Any] | None = None, seed: int = 0
+) -> list[Split]:
+    """Splits that hold every patient out once, whole groups together, labels spread; none where one is too rare.
+
+    Args:
+        labels: ``(patient,)``.
+        needed: labels that must be in every part that is fitted on.
+        groups: ``(patient,)`` of whom folds keep all or none.
+        seed: of the splits.
+    """
+    folds = min(FOLDS, *(int((labels == one).sum()) for one in needed))
+    if groups is not None and len(set(groups)) < len(groups):
+        folds = min(folds, *(len(set(groups[labels == one])) for one in needed))
+        if folds < 2:
+            return []
+        parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, groups)
+    else:
+        if folds < 2:
+            return []
+        parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    splits = [(np.asarray(seen), np.asarray(held)) for seen, held in parts]
+    complete = all(set(needed) <= set(labels[seen].tolist()) and len(held) for seen, held in splits)
+    return splits if complete else []
+
+
+def _comparable(truth: Truth) -> bool:
+    """Whether somebody had the event while another was still at risk."""
+    event = truth.label == 1
+    return bool(event.any() and truth.times[event].min() < truth.times.max())
+
+
+CLASSES = ClassFamily()
+
+FAMILIES: Mapping[str, Family] = {"binary": CLASSES, "multiclass": CLASSES, "survival": RiskFamily()}
+"""Kind of endpoint → its family."""
+
+
+def family_of(endpoint: EndpointSpec) -> Family:
+    """The family of an endpoint's kind."""
+    return FAMILIES[endpoint.kind]
