@@ -54,6 +54,8 @@ def test_wheel_holds_all_that_is_needed_and_no_more(wheel: Path) -> None:
         assert f"{folder}/py.typed" in held
     conf = {"fusion/" + file.relative_to(ROOT).as_posix() for file in (ROOT / "conf").rglob("*.yaml")}
     assert conf - held == set()
+    workflows = [file for file in (ROOT / "workflows").rglob("*") if file.is_file() and ".snakemake" not in file.parts]
+    assert {"data_modules/" + file.relative_to(ROOT).as_posix() for file in workflows} - held == set()
     assert any(name.startswith("fusion/report/templates/") for name in held)
     assert any(name.endswith("licenses/LICENSE") for name in held)
     assert {name.split("/")[0].split("-")[0] for name in held} == {"fusion", "data_modules", "oncofusion"}

@@ -38,14 +38,9 @@ def run_command(
     Returns:
         0, or 2 for what the user can mend.
     """
-    parser = argparse.ArgumentParser(
-        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-dir", type=Path, help="a folder of your own YAML files")
-    parser.add_argument("overrides", nargs="*", help="as of fusion.train: +experiment=… cohort=… cache=… key=value")
-    given = parser.parse_args(arguments)
+    given = parser_of(program, description).parse_args(arguments)
     try:
-        for modality in _modalities(given.overrides, given.config_dir, kind=kind(), lacking=lacking):
+        for modality in modalities_of(given.overrides, given.config_dir, kind=kind(), lacking=lacking):
             _prepare(modality)
             if modality.account is not None:
                 sys.stdout.write(f"{modality.account}\n")
@@ -58,8 +53,33 @@ def run_command(
     return 0
 
 
-def _modalities(overrides: Sequence[str], config_dir: Path | None, *, kind: type[M], lacking: str) -> list[M]:
-    """Modalities of this kind in the configuration, with their cohort written where it is simulated."""
+def parser_of(program: str, description: str) -> argparse.ArgumentParser:
+    """What every ingest command takes.
+
+    Args:
+        program: how it is called.
+        description: the first paragraph of its help.
+    """
+    parser = argparse.ArgumentParser(
+        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-dir", type=Path, help="a folder of your own YAML files")
+    parser.add_argument("overrides", nargs="*", help="as of fusion.train: +experiment=… cohort=… cache=… key=value")
+    return parser
+
+
+def modalities_of(overrides: Sequence[str], config_dir: Path | None, *, kind: type[M], lacking: str) -> list[M]:
+    """Modalities of this kind in the configuration, with their cohort written where it is simulated.
+
+    Args:
+        overrides: of the command line.
+        config_dir: the user's own YAML.
+        kind: class of the modalities.
+        lacking: what a cohort without one lacks, for the message.
+
+    Raises:
+        FusionError: the configuration cannot be composed, or has no such modality.
+    """
     from hydra.errors import HydraException
     from hydra.utils import get_method, instantiate
     from omegaconf.errors import OmegaConfBaseException

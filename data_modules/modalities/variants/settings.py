@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from data_modules.ingest.reads.settings import ReadsSettings
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
 from data_modules.ingest.variants.consequences import Consequence
 from data_modules.ingest.variants.settings import (
@@ -83,6 +84,7 @@ class VariantSettings(NamedPatients, FeatureSettings):
         keep: patterns of features that selection does not touch.
         several_samples: of one patient among somatic ones: ``refuse``, or ``merge`` where all were taken at baseline.
         spark: where and with what Hail runs.
+        reads: what `data_modules.ingest.reads` makes the files of; nothing else looks at it.
     """
 
     files: str | VariantFiles | tuple[str | VariantFiles, ...]
@@ -95,6 +97,7 @@ class VariantSettings(NamedPatients, FeatureSettings):
     keep: tuple[str, ...] = ()
     several_samples: Literal["refuse", "merge"] = "refuse"
     spark: SparkSettings = field(default_factory=SparkSettings)
+    reads: ReadsSettings | None = None
 
     def conflicts(self) -> list[str]:
         """Contexts without a genome to read them from."""

@@ -77,6 +77,7 @@ class Variants(StoredVariants):
             several_samples=settings.several_samples,
             absent=f"no file matches {some(nothing)} under {root}" if nothing and not files else None,
         )
+        self.reads = settings.reads
         if settings.gene_sets_file is not None:
             self._read_beside = [root / Path(settings.gene_sets_file.file).expanduser()]
 

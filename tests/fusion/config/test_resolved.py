@@ -21,7 +21,8 @@ ADDED = {
     "choose", "model.base", "folds.allow", "evaluation.audit", "evaluation.margin", "verify", "trust",
     "modality.slides.objective_power",
     "modality.variants.filters.germline.max_lost", "modality.variants.filters.somatic.max_lost",
-    "modality.variants.inputs.names", "modality.variants.several_samples", "modality.slides.decimal",
+    "modality.variants.inputs.names", "modality.variants.reads",
+    "modality.variants.several_samples", "modality.slides.decimal",
     "modality.slides.encoding", "modality.slides.separator", "modality.slides.sheet", "modality.slides.transpose",
 }  # fmt: skip
 """Keys that have been added to the configuration since, whatever their value."""

@@ -1,0 +1,1 @@
+"""Sequencing reads → the variant files that `modality.variants` reads, by a Snakemake workflow."""
