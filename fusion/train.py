@@ -61,6 +61,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from fusion.evaluation.outcome import outcome_of
     from fusion.evaluation.start import with_start
     from fusion.network.model import check_head
+    from fusion.protocol.assessment import assessed, check_subgroups
     from fusion.protocol.audit import audited
     from fusion.protocol.crossval import units
     from fusion.protocol.setup import open_setup
@@ -74,6 +75,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
         for candidate in every(config):
             check_head(candidate.model, cohort.spec.endpoint)
         instantiate(config.folds, cohort, path=None, seed=config.seed)
+        check_subgroups(config, setup)
         folder.begin(
             config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]
             cohort=cohort.spec,
@@ -119,6 +121,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
         metrics |= summarised(folder.choices(), settings_of(config), metric=outcome.chosen)
         metrics = with_start(metrics, folder.inner())
         metrics |= audited(predictions, folder.audit(), outcome, draws=config.evaluation.draws, seed=config.seed)
+        metrics |= assessed(config, setup, folder, predictions, outcome)
         folder.write_metrics(metrics)
         folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
     folder.finish(seconds=progress.seconds, steps=progress.steps)

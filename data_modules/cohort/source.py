@@ -6,11 +6,12 @@ or raises one `CohortError` with everything that is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from data_modules.cohort.declared import CohortFiles
+from data_modules.cohort.described import described
 from data_modules.cohort.reconcile import ReconciledCohort, reconcile
-from fusion.contract import Modality
+from fusion.contract import Described, Modality
 
 
 class CohortSource(CohortFiles):
@@ -27,3 +28,7 @@ class CohortSource(CohortFiles):
             CohortError: everything that is wrong, in one message.
         """
         return reconcile(self, modalities, require_labels=require_labels)
+
+    def described(self, patient_ids: Sequence[str]) -> Described:
+        """What was declared of patients at baseline, for tables of who they are and for subgroups."""
+        return described(self, self._outcomes, patient_ids)

@@ -100,6 +100,7 @@ def figures(
 
 def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:
     from fusion.report.parts import audit as parts
+    from fusion.report.parts import subgroups
 
     cohort, folds, config = run.cohort(), run.folds(), run.config()
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
@@ -117,6 +118,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "preset": asked.preset(run),
         "choices": asked.choices(run, metrics),
         "audit": parts.audit(metrics),
+        "subgroups_said": subgroups.said(metrics),
         "sampling": asked.sampling(run),
         "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),

@@ -4,7 +4,7 @@
 
     config.yaml  run.json  inputs.json  folds.json  cohort.csv  quality.json  predictions.parquet  metrics.json
     examples.json  selected.parquet  curves.parquet  inner.parquet  inner_predictions.parquet  choices.parquet
-    audit.parquet  models/<fold>/…  figures/  report.html
+    audit.parquet  described.parquet  models/<fold>/…  figures/  report.html
 
 Files are replaced whole (`replace_file`). A finished fold is a folder ``models/<fold>`` with a ``result.json``, so an
 interrupted run resumes. ``run.json`` carries the format's number and, once complete, a hash of every file that
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _OWN = (
     "config.yaml", "inputs.json", "folds.json", "cohort.csv", "quality.json", "metrics.json", "examples.json",
-    "report.html", *(f"{table}.parquet" for table in TABLES), "models", "figures", "run.json",
+    "report.html", "described.parquet", *(f"{table}.parquet" for table in TABLES), "models", "figures", "run.json",
 )  # fmt: skip
 """What a run writes; run.json last, so that what is half removed is still known for a run."""
 _REGENERATED = ("run.json", "metrics.json", "report.html", "figures")
@@ -217,6 +217,10 @@ class RunFolder(RunReading):
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """metrics.json, as `fusion.evaluation.evaluate` makes it."""
         self._write_json("metrics.json", metrics)
+
+    def write_described(self, values: pd.DataFrame) -> None:
+        """described.parquet: what was declared of each patient at baseline."""
+        self._write_table("described.parquet", values.reset_index())
 
     def write_examples(self, examples: Sequence[Mapping[str, Any]]) -> None:
         """examples.json: cases that the report shows in pictures, so that it needs no other file; none, no file."""

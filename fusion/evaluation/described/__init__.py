@@ -1,0 +1,1 @@
+"""Who the patients are: a table by outcome, what is missing, and whether they are enough."""

@@ -1,0 +1,1 @@
+"""Whether the model is as good in some patients as in others."""

@@ -1,0 +1,133 @@
+"""What a statistician asks of a run beside its verdict: who the patients are, whether they suffice, and subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fusion.contract import FusionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fusion.contract import Described
+    from fusion.evaluation.outcome import Outcome
+    from fusion.protocol.setup import Setup
+    from fusion.run.folder import RunFolder
+
+REFERENCE = "fusion"
+HAS = "has."
+"""Before the name of a modality: whether the patient has it."""
+
+
+def described(setup: Setup) -> Described:
+    """What was declared of the cohort's patients, with ``site`` and, of each modality, ``has.<modality>``."""
+    import pandas as pd
+
+    from fusion.contract import Described
+
+    cohort = setup.cohort
+    patients = list(cohort.patient_ids)
+    tell = getattr(setup.source, "described", None)
+    index = pd.Index(patients, name="patient_id")
+    found = Described(table=pd.DataFrame(index=index), facts={}) if tell is None else tell(patients)
+    values, facts = found.table.copy(), dict(found.facts)
+    if cohort.sites is not None:
+        values["site"], facts["site"] = cohort.sites.reindex(index), {"label": "Site", "kind": "category"}
+    known = cohort.reconciliation.set_index("patient_id").reindex(index)
+    for name in setup.modalities:
+        if name in known and len(setup.modalities) > 1:
+            values[HAS + name] = known[name].map({True: "yes", False: "no"})
+            facts[HAS + name] = {"label": f"Has {name}", "kind": "category"}
+    return Described(table=values, facts=facts)
+
+
+def check_subgroups(config: Any, setup: Setup) -> None:
+    """Refuse subgroups that cannot be, before the long work.
+
+    Raises:
+        FusionError: ``evaluation.subgroups`` names what is no baseline column.
+    """
+    wanted = _wanted(config)
+    known = described(setup).table.columns if wanted else ()
+    wrong = [name for name in wanted if name not in known]
+    if wrong:
+        raise FusionError(
+            f"evaluation.subgroups: {', '.join(wrong)} is no column known at baseline. Known: "
+            f"{', '.join(map(str, known))}. Name a declared column as table.column, site, or has.<modality>."
+        )
+
+
+def _wanted(config: Any) -> list[str]:
+    return [str(name) for name in (config.get("evaluation") or {}).get("subgroups") or ()]
+
+
+def assessed(
+    config: Any, setup: Setup, folder: RunFolder, predictions: pd.DataFrame, outcome: Outcome
+) -> dict[str, Any]:
+    """The parts ``described``, ``sample_size`` and ``subgroups`` of metrics.json, and described.parquet.
+
+    Args:
+        config: of the run, resolved.
+        setup: after ingest.
+        folder: of the run, whose folds are finished.
+        predictions: out of fold.
+        outcome: of the endpoint.
+    """
+    from fusion.evaluation.described.sample_size import sample_size
+    from fusion.evaluation.described.table_one import table_one
+    from fusion.evaluation.subgroups.evaluate import KINDS
+
+    endpoint, labels = outcome.endpoint, setup.cohort.labels
+    found = described(setup)
+    folder.write_described(found.table)
+    classes = endpoint.classes or ("0", "1")
+    parts: dict[str, Any] = {"described": table_one(found.table, found.facts, labels, classes)}
+    if endpoint.kind in KINDS:
+        positives = int((labels == len(classes) - 1).sum())
+        if endpoint.kind == "binary":
+            count = parameters(folder)
+            parts["sample_size"] = sample_size(patients=len(labels), events=positives, parameters=count)
+        wanted = _wanted(config)
+        if wanted:
+            parts["subgroups"] = in_subgroups(
+                predictions, found.table[wanted], found.facts, outcome, draws=config.evaluation.draws, seed=config.seed
+            )
+    return parts
+
+
+def in_subgroups(
+    predictions: pd.DataFrame,
+    values: pd.DataFrame,
+    facts: Mapping[str, Any],
+    outcome: Outcome,
+    *,
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    """`subgroups` of the fused arm, patients parted by each column of `values`."""
+    from fusion.evaluation.subgroups.evaluate import subgroups, vectors_of
+    from fusion.evaluation.subgroups.groups import groups_of
+
+    groups = values.apply(lambda column: groups_of(column, facts.get(str(column.name), {})))
+    vectors = vectors_of(predictions, outcome, arm=REFERENCE)
+    return subgroups(vectors, groups, outcome, draws=draws, seed=seed)
+
+
+def parameters(folder: RunFolder) -> int:
+    """Candidate parameters of the plain model that the fused arm starts from, mean over folds; 0 where it has none."""
+    from fusion.run.state import load_state
+
+    counts = []
+    for name in folder.finished_folds():
+        place = folder.models(name) / REFERENCE
+        if (place / "base.json").is_file():
+            counts.append(_columns(load_state(place, "base").config))
+    return round(sum(counts) / len(counts)) if counts else 0
+
+
+def _columns(state: Mapping[str, Any]) -> int:
+    """Columns that a plain model's state names, of a mixture those of its linear part."""
+    own: Sequence[Any] = [*(state.get("names") or ()), *(state.get("lacks") or ())]
+    inner = state.get("linear")
+    return len(own) or (_columns(inner) if isinstance(inner, Mapping) else 0)

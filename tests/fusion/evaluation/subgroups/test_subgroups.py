@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+from fusion.contract import EndpointSpec
+from fusion.evaluation.outcome import outcome_of
+from fusion.evaluation.subgroups.evaluate import Vectors, subgroups
+from fusion.evaluation.subgroups.groups import groups_of
+from fusion.evaluation.subgroups.permuted import corrected, mean_gaps, rank_gaps
+
+BINARY = outcome_of(EndpointSpec(name="response", kind="binary", classes=("no", "yes")))
+
+
+def cohort(n: int = 240, *, harm: float = 0.0, shift: float = 0.0, seed: int = 0) -> tuple[Vectors, pd.DataFrame]:
+    """Scores that say as much of everyone, but `harm` of what they say is lost, and `shift` added, in group b."""
+    rng = np.random.default_rng(seed)
+    groups = pd.DataFrame({"arm": rng.choice(["a", "b"], n), "site": rng.choice(["x", "y", "z"], n)})
+    logit = rng.normal(0, 1.5, n)
+    labels = (rng.random(n) < expit(logit)).astype(np.int64)
+    b = (groups["arm"] == "b").to_numpy()
+    told = np.where(b, (1 - harm) * logit + harm * rng.normal(0, 1.5, n) + shift, logit)
+    patients = [f"P{number:03}" for number in range(n)]
+    groups.index = pd.Index(patients)
+    rows = pd.DataFrame({"patient_id": patients})
+    return Vectors(patients=patients, labels=labels, scores=[expit(told)], rows=rows), groups
+
+
+def by_group(found: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["column"], row["group"]): row for row in found["rows"]}
+
+
+def test_values_are_those_of_scikit_learn_and_gaps_their_difference() -> None:
+    vectors, groups = cohort()
+    found = by_group(subgroups(vectors, groups, BINARY, draws=100, permutations=50))
+    inside = (groups["arm"] == "b").to_numpy()
+    expected = [roc_auc_score(vectors.labels[one], vectors.scores[0][one]) for one in (inside, ~inside)]
+    row = found["arm", "b"]
+    assert row["value"]["value"] == pytest.approx(expected[0])
+    assert row["gap"]["value"] == pytest.approx(expected[0] - expected[1])
+    assert row["gap"]["low"] < row["gap"]["value"] < row["gap"]["high"]
+    residual = vectors.labels - vectors.scores[0]
+    assert row["calibration"]["value"] == pytest.approx(residual[inside].mean())
+    assert row["calibration_gap"]["value"] == pytest.approx(residual[inside].mean() - residual[~inside].mean())
+    assert row["patients"] == inside.sum()
+    assert found["arm", "a"]["p"] == row["p"]  # two groups: one question
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize(("harm", "shift", "key"), [(1.0, 0.0, "p"), (0.0, 1.2, "calibration_p")])
+def test_a_group_in_which_the_model_fails_is_found_and_the_right_failure_named(
+    harm: float, shift: float, key: str
+) -> None:
+    vectors, groups = cohort(harm=harm, shift=shift)
+    found = by_group(subgroups(vectors, groups, BINARY, draws=50, permutations=500))
+    assert found["arm", "b"][key] < 0.05
+    assert min(row[key] for (column, _), row in found.items() if column == "site") > 0.05
+    if key == "calibration_p":
+        assert found["arm", "b"]["p"] > 0.05
+
+
+def test_small_groups_are_named_and_not_judged() -> None:
+    vectors, groups = cohort()
+    groups.loc[groups.index[:10], "arm"] = "tiny"
+    groups["all"] = "same"
+    found = by_group(subgroups(vectors, groups, BINARY, draws=20, permutations=20))
+    assert found["arm", "tiny"]["value"] is None
+    assert "fewer than 20" in found["arm", "tiny"]["why"]
+    assert found["all", "same"]["gap"] is None
+    assert found["all", "same"]["value"]["value"] == pytest.approx(roc_auc_score(vectors.labels, vectors.scores[0]))
+
+
+def test_several_classes_by_balanced_accuracy_and_confidence() -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 3, 150)
+    scores = rng.dirichlet([1, 1, 1], 150) + 1.5 * np.eye(3)[labels]
+    scores /= scores.sum(axis=1, keepdims=True)
+    scores[:60] = scores[:60][:, [1, 2, 0]]  # the first sixty are told another class
+    patients = [f"P{number:03}" for number in range(150)]
+    groups = pd.DataFrame({"arm": ["bad"] * 60 + ["good"] * 90}, index=patients)
+    outcome = outcome_of(EndpointSpec(name="kind", kind="multiclass", classes=("a", "b", "c")))
+    vectors = Vectors(patients=patients, labels=labels, scores=[scores], rows=pd.DataFrame({"patient_id": patients}))
+    row = by_group(subgroups(vectors, groups, outcome, draws=20, permutations=200))["arm", "bad"]
+    right = scores.argmax(axis=1) == labels
+    recalls = [right[:60][labels[:60] == one].mean() for one in range(3)]
+    assert row["value"]["value"] == pytest.approx(np.mean(recalls))
+    assert row["calibration"]["value"] == pytest.approx((right - scores.max(axis=1))[:60].mean())
+    assert row["p"] < 0.05
+
+
+def test_numbers_are_cut_at_thirds_codes_are_not_and_what_is_missing_is_a_group() -> None:
+    number = {"kind": "number"}
+    cut = groups_of(pd.Series([*map(float, range(1, 10)), np.nan]), number)
+    assert cut.tolist() == ["to 3.667"] * 3 + ["above 3.667 to 6.333"] * 3 + ["above 6.333"] * 3 + ["not known"]
+    assert groups_of(pd.Series([0.0, 1.0, np.nan]), number).tolist() == ["0", "1", "not known"]
+    assert groups_of(pd.Series(["III", None]), {"kind": "ordered"}).tolist() == ["III", "not known"]
+
+
+def test_gaps_over_their_errors_by_hand() -> None:
+    """Three against three patients: Welch's t, and Hanley and McNeil's error of AUROCs 1 and 1/2 of two pairs each."""
+    member = np.array([[True, True, True, False, False, False]])
+    values = np.array([1.0, 2.0, 3.0, 2.0, 4.0, 6.0])
+    assert mean_gaps(values, member)[0] == pytest.approx((2 - 4) / np.sqrt(2 / 3 / 2 + 8 / 3 / 2))
+    labels = np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0])
+    scores = np.array([0.9, 0.8, 0.1, 0.9, 0.1, 0.5])
+    variances = []
+    for area in ((1 * 2 + 0.5) / 3, (0.5 * 2 + 0.5) / 3):
+        one = area / (2 - area) - area**2
+        variances.append((area * (1 - area) + one) / 2)
+    assert rank_gaps(labels, [scores], member)[0] == pytest.approx((1 - 0.5) / np.sqrt(sum(variances)))
+
+
+def test_correction_is_the_share_of_deals_whose_largest_gap_is_as_large() -> None:
+    permuted = [np.array([0.5, 3.0, -1.0, 0.1]), np.array([2.5, 0.2, 0.3, -0.4])]
+    # Largest of each deal: 2.5, 3, 1, 0.4.
+    assert corrected([2.6, -0.5], permuted, families=1) == pytest.approx([2 / 5, 4 / 5])
+    assert corrected([2.6, -0.5], permuted, families=2) == pytest.approx([4 / 5, 1.0])

@@ -1,0 +1,91 @@
+"""Who the patients are, whether they suffice, and subgroups: in metrics.json and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from data_modules.cohort.source import CohortSource
+from fusion.contract import FusionError
+from fusion.evaluation.outcome import outcome_of
+from fusion.protocol.assessment import assessed, check_subgroups, described
+from fusion.report.page import write_report
+from fusion.report.parts.subgroups import said
+from fusion.run.folder import RunFolder
+
+
+def setup_of(folder: Path, patients: list[str], labels: pd.Series[int]) -> Any:
+    """A real source over a table of these patients, and what else a setup has."""
+    rows = [
+        f"{one},{40 + number % 30},{'<b>odd</b>' if number % 3 else 'even'},{'CR' if labels[one] else 'PD'},late"
+        for number, one in enumerate(patients)
+    ]
+    (folder / "clinical.csv").write_text("\n".join(["id,age,arm,best,after", *rows]) + "\n")
+    columns = {
+        "age": {"time": "baseline", "kind": "number", "label": "Age"}, "arm": {"time": "baseline"},
+        "best": {"time": "outcome"}, "after": {"time": "post_baseline"},
+    }  # fmt: skip
+    source = CohortSource(
+        name="invented",
+        root=folder,
+        cache=folder / "cache",
+        tables={"clinical": {"file": "clinical.csv", "id": "id", "columns": columns}},
+        endpoints={"response": {"table": "clinical", "column": "best", "positive": ["CR"], "negative": ["PD"]}},
+    )
+    cohort = SimpleNamespace(
+        patient_ids=tuple(patients),
+        labels=labels,
+        sites=pd.Series(["here", "there"] * (len(patients) // 2), index=patients),
+        reconciliation=pd.DataFrame({"patient_id": patients, "slides": [True, False] * (len(patients) // 2)}),
+    )
+    return SimpleNamespace(cohort=cohort, source=source, modalities={"slides": None, "clinical": None})
+
+
+def config(*columns: str) -> Any:
+    return OmegaConf.create({"seed": 7, "evaluation": {"draws": 50, "subgroups": list(columns)}})
+
+
+def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
+    tmp_path: Path, make_run: Callable[..., RunFolder]
+) -> None:
+    run = make_run(tmp_path / "run")
+    predictions = run.predictions()
+    labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"].sort_index()
+    setup = setup_of(tmp_path, list(labels.index), labels)
+    outcome = outcome_of(run.cohort_spec().endpoint)
+    wanted = config("clinical.age", "clinical.arm", "site", "has.slides")
+    check_subgroups(wanted, setup)
+    parts = assessed(wanted, setup, run, predictions, outcome)
+    assert list(described(setup).table) == ["clinical.age", "clinical.arm", "site", "has.slides"]
+    assert {row["column"] for row in parts["subgroups"]["rows"]} == set(described(setup).table)
+    assert run.described().set_index("patient_id").loc[labels.index, "clinical.age"].iloc[3] == 43
+    assert parts["sample_size"]["parameters"] == 0  # these folds keep no model
+    run.write_metrics(run.metrics() | parts)
+    html = write_report(run).read_text()
+    assert 'id="subgroups"' in html
+    assert "At baseline, by outcome" in html
+    assert "&lt;b&gt;odd" in html
+    assert "<b>odd" not in html
+
+
+@pytest.mark.parametrize("wrong", ["clinical.best", "clinical.after", "clinical.shoe"])
+def test_what_is_no_baseline_column_is_refused_as_a_subgroup(tmp_path: Path, wrong: str) -> None:
+    """An outcome, something after baseline, and what is not there."""
+    patients = ["A", "B"]
+    setup = setup_of(tmp_path, patients, pd.Series([0, 1], index=patients))
+    with pytest.raises(FusionError, match=rf"{wrong} is no column known at baseline.*clinical.age, clinical.arm, site"):
+        check_subgroups(config("site", wrong), setup)
+
+
+def test_the_sentence_names_who_differs_and_in_what() -> None:
+    row = {"column": "site", "group": "S1", "p": 0.2, "calibration_p": 0.01}
+    part = {"tests": 4, "rows": [row, row | {"group": "S2", "p": None, "calibration_p": None}]}
+    assert said({"subgroups": part}) == "The model is calibrated otherwise in site S1 (4 looks, corrected)."
+    assert said({"subgroups": part | {"rows": [row | {"calibration_p": 0.3}]}}).startswith("Nothing here shows")
+    assert said({}) == ""
