@@ -126,7 +126,7 @@ def test_the_threshold_is_chosen_on_inner_scores(raw: Raw, labels: pd.Series, fo
     scores = ClassicalArm("classical_lr").fit(data, None, lambda: None)
     assert scores.threshold == choose_threshold(data.truth(scores.inner.index).label, scores.inner.to_numpy())
     assert abs(scores.threshold - 0.5) > 0.05
-    cohort: Any = SimpleNamespace(labels=rare, sites=None, groups=None, patient_ids=tuple(rare.index))
+    cohort: Any = SimpleNamespace(labels=rare, times=None, sites=None, groups=None, patient_ids=tuple(rare.index))
     table = _predictions(SimpleNamespace(folds={}), cohort, data, {"classical_lr": scores})
     assert (table["threshold"] == scores.threshold).all()
     assert table["label"].tolist() == rare.loc[list(data.fold.test)].tolist()

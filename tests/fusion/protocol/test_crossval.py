@@ -44,7 +44,9 @@ def setup() -> Setup:
     labels = pd.Series([0, 1, 0, 1, 1, 0, 1, 0, 1], index=pd.Index(IDS, name="patient_id"))
     spec = CohortSpec(name="invented", endpoint=endpoint, build=None, simulated=False, patients=9)
     families = pd.Series(["F", "F", *[None] * 7], index=labels.index)
-    cohort: Any = SimpleNamespace(spec=spec, labels=labels, patient_ids=tuple(IDS), groups=families, sites=None)
+    cohort: Any = SimpleNamespace(
+        spec=spec, labels=labels, times=None, patient_ids=tuple(IDS), groups=families, sites=None
+    )
     return Setup(cohort=cohort, modalities={"one": Recorder()})  # type: ignore[dict-item]
 
 
@@ -84,7 +86,9 @@ def test_every_outer_fold_has_a_seed_of_its_own() -> None:
 def test_predictions_say_which_patients_folds_keep_together(site: str) -> None:
     families = pd.Series({"P6": "F1", "P7": "F1"})
     sites = pd.Series({one: "north" if one in ("P7", "P8") else "south" for one in IDS})
-    cohort: Any = SimpleNamespace(patient_ids=tuple(IDS), labels=pd.Series(0, index=IDS), groups=families, sites=sites)
+    cohort: Any = SimpleNamespace(
+        patient_ids=tuple(IDS), labels=pd.Series(0, index=IDS), times=None, groups=families, sites=sites
+    )
     data: Any = SimpleNamespace(
         fold=FOLD,
         endpoint=SimpleNamespace(name="response"),
