@@ -102,9 +102,8 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     with progress.timed("folds"):
         pending = [fold for fold in folds if fold.name not in folder.finished_folds()]
         progress.start("Training arms on folds", units(config, list(setup.modalities), pending, cohort.spec.endpoint))
-        results = run_folds(config, setup, pending, lambda fold: folder.models(fold.name), progress.advance)
-        for fold, result in results:
-            folder.save_fold(fold.name, result)
+        for _ in run_folds(config, setup, pending, folder.path, progress.advance, say=progress.say):
+            pass  # a fold has saved what it found before it is told
 
     # Every patient now has one out-of-fold prediction per arm and repeat: score, compare, report.
     with progress.timed("evaluation"):
@@ -164,12 +163,13 @@ def check(config: DictConfig) -> None:
 
     Raises:
         FusionError: arms or gene files that do not exist, a margin that is not above 0, a logger that would fail at the
-            end, too little space.
+            end, a cluster's package that is not installed, too little space.
     """
     from fusion.arms.plan import check_arms
     from fusion.encoders.variants.gene_files import check_gene_files
     from fusion.evaluation.verdict import check_draws, check_margin
     from fusion.plain.base import check_base
+    from fusion.protocol.execution.extras import check_execution
     from fusion.report.loggers import check_logger
     from fusion.run.files import require_space
 
@@ -178,6 +178,7 @@ def check(config: DictConfig) -> None:
     check_draws(config.evaluation.draws)
     check_base(str(config.model.get("base", "none")))
     check_logger(config)
+    check_execution(config)
     check_gene_files(config)
     require_space(Path(config.cache), SPACE, key="cache")
     require_space(Path(config.output), SPACE, key="output")

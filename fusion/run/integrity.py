@@ -9,7 +9,9 @@ from typing import Any
 
 from fusion.run.files import RunFolderError
 
-FREE_TO_CHANGE = {"output", "resume", "overwrite", "workers", "logger", "cache", "hydra", "verify", "execution"}
+FREE_TO_CHANGE = {
+    "output", "resume", "overwrite", "workers", "logger", "cache", "hydra", "verify", "execution", "ray", "slurm",
+}  # fmt: skip
 """Keys of the configuration that change no result."""
 
 

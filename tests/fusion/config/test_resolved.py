@@ -25,6 +25,9 @@ ADDED = {
     "modality.variants.inputs.names", "modality.variants.reads",
     "modality.variants.several_samples", "modality.slides.decimal",
     "modality.slides.encoding", "modality.slides.separator", "modality.slides.sheet", "modality.slides.transpose",
+    "execution", *(f"ray.{key}" for key in ("address", "cpus", "gpus", "retries")),
+    *(f"slurm.{key}" for key in ("cluster", "partition", "account", "minutes", "cpus", "gpus", "memory_gb", "retries")),
+    "slurm.parameters",
 }  # fmt: skip
 """Keys that have been added to the configuration since, whatever their value."""
 

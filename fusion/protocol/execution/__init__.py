@@ -1,0 +1,1 @@
+"""Folds on other machines: what Ray and SLURM have in common, and each of them."""

@@ -1,0 +1,194 @@
+"""Tasks on a cluster, whichever it is: handed over, listened to, begun again where a node was lost."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from fusion.protocol.execution.node import SIGN, TOLD
+from fusion.protocol.pool import Failure, TaskFailedError
+from fusion.run.files import replace_file
+
+T = TypeVar("T")
+
+SECONDS = 0.5
+"""Between two looks at what tasks tell."""
+
+
+class LostError(Exception):
+    """A task ended without an answer: its node or its process is gone."""
+
+    def __init__(self, said: str, *, memory: bool = False) -> None:
+        super().__init__(said)
+        self.memory = memory
+
+
+class Cluster(Protocol):
+    """What can run `fusion.protocol.execution.node.serve` somewhere."""
+
+    def submit(self, text: str) -> Any:
+        """Hand over a task; what comes back stands for it."""
+        ...
+
+    def finished(self, waiting: Collection[Any], seconds: float) -> list[Any]:
+        """Those that ended, after at most so long."""
+        ...
+
+    def answer(self, handle: Any) -> str:
+        """What a finished task gave.
+
+        Raises:
+            LostError: it ended without an answer.
+        """
+        ...
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What all tasks of a run share.
+
+    Attributes:
+        run: the run folder, absolute.
+        config: resolved, plain containers.
+    """
+
+    run: Path
+    config: Any
+
+    def text(self, fold: str, token: str, told: str) -> str:
+        """What a node is given; see `fusion.protocol.execution.node.serve`."""
+        root = (self.config.get("cohort") or {}).get("root")
+        seen = {"cache": self.config.get("cache"), "cohort.root": root}
+        job = {
+            "config": self.config,
+            "folder": str(Path.cwd()),
+            "run": str(self.run),
+            "fold": fold,
+            # Only what this machine sees: a cohort of features has no cache.
+            "seen": {key: str(value) for key, value in seen.items() if value is not None and Path(value).is_dir()},
+        }
+        return json.dumps({**job, "token": token, "told": told})
+
+
+@dataclass
+class _Listening:
+    """Reads what a task has told since the last look."""
+
+    path: Path
+    at: int = 0
+
+    def heard(self) -> list[Any]:
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(self.at)
+                new = stream.read()
+        except FileNotFoundError:
+            return []
+        whole = new[: new.rfind(b"\n") + 1]  # a line may be half written
+        self.at += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
+
+
+@dataclass
+class _Running:
+    """An attempt at a fold; `units` is how many units of work earlier attempts have told of already."""
+
+    name: str
+    listening: _Listening
+    attempt: int
+    units: int = 0
+    done: int = 0
+
+    def heard(self) -> list[Any]:
+        """What is new: a fold that is begun again tells of its units anew."""
+        new = []
+        for content in self.listening.heard():
+            if content is None:
+                self.done += 1
+                if self.done <= self.units:
+                    continue
+            new.append(content)
+        return new
+
+
+def run_on(
+    cluster: Cluster,
+    tasks: Mapping[str, T],
+    place: Place,
+    *,
+    retries: int,
+    told: Callable[[T, Any], None],
+    say: Callable[[str], None] = lambda text: None,
+) -> Iterator[tuple[T, str]]:
+    """Run the folds of a run, yielding each with its name as it finishes.
+
+    Args:
+        cluster: closed at the end.
+        tasks: name of the fold → the task that it is to the caller.
+        place: the run.
+        retries: how often a fold is begun again whose node was lost.
+        told: what a task tells on its way.
+        say: told of lost nodes.
+
+    Raises:
+        TaskFailedError: a fold failed, or lost its node too often; no task runs any longer.
+    """
+    token, folder = secrets.token_hex(16), place.run / TOLD
+    replace_file(folder / SIGN, lambda partial: partial.write_text(token, encoding="utf-8"))
+    running: dict[Any, _Running] = {}
+
+    def begin(name: str, attempt: int, units: int = 0) -> None:
+        file = f"{name}.{token[:8]}.{attempt}.jsonl"
+        handle = cluster.submit(place.text(name, token, file))
+        running[handle] = _Running(name, _Listening(folder / file), attempt, units)
+
+    try:
+        for name in tasks:
+            begin(name, 1)
+        while running:
+            ended = cluster.finished(list(running), SECONDS)
+            for one in running.values():
+                for content in one.heard():
+                    told(tasks[one.name], content)
+            failed: tuple[str, Failure] | None = None
+            for handle in ended:
+                one = running.pop(handle)
+                one.listening.path.unlink(missing_ok=True)
+                try:
+                    answer = json.loads(cluster.answer(handle))
+                except LostError as error:
+                    if one.attempt <= retries:
+                        say(f"Fold {one.name}: {error}; it begins again ({one.attempt} of {retries} times).")
+                        begin(one.name, one.attempt + 1, max(one.units, one.done))
+                        continue
+                    failed = failed or (one.name, Failure(said=f"{error}, {one.attempt} times", memory=error.memory))
+                    continue
+                if "failed" in answer:
+                    failed = failed or (one.name, _on(answer["host"], Failure(**answer["failed"])))
+                else:
+                    yield tasks[one.name], one.name
+            if failed is not None:
+                raise TaskFailedError(tasks[failed[0]], failed[1])
+    finally:
+        cluster.close()
+        for one in running.values():
+            one.listening.path.unlink(missing_ok=True)
+        (folder / SIGN).unlink(missing_ok=True)
+        for empty in (folder, folder.parent):
+            try:
+                empty.rmdir()
+            except OSError:
+                break
+
+
+def _on(host: str, failure: Failure) -> Failure:
+    details = f"On node {host}:\n{failure.details}" if failure.details else ""
+    return Failure(said=failure.said, details=details, memory=failure.memory, mendable=failure.mendable)
