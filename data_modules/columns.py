@@ -43,6 +43,9 @@ class Column:
         label: for reports.
         missing: values that mean nothing is known, beside `MISSING`.
         reduce: how a patient's rows become one; None takes the table's.
+        measured: column of the same table that says when it was measured or begun, counted from time zero of an
+            endpoint in time; what is later is refused.
+        optional: whether files of this layout may lack it; then it is no input, and no endpoint of it can be predicted.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Column:
     missing: tuple[str, ...] = ()
     given: bool = True
     reduce: Reduce | None = None
+    measured: str | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +211,9 @@ def _rows_problems(key: str, config: Mapping[str, Any], columns: Mapping[str, An
 
 
 def _column(key: str, name: str, facts: Mapping[str, Any]) -> tuple[Column | None, list[Problem]]:
-    problems = _unknown(key, facts, {"time", "kind", "levels", "unit", "label", "missing", "reduce"})
+    problems = _unknown(
+        key, facts, {"time", "kind", "levels", "unit", "label", "missing", "reduce", "measured", "optional"}
+    )
     reduce = facts.get("reduce")
     time, kind = facts.get("time"), facts.get("kind", "number" if reduce == "count" else "category")
     if reduce not in (None, *get_args(Reduce)):
@@ -224,6 +231,9 @@ def _column(key: str, name: str, facts: Mapping[str, Any]) -> tuple[Column | Non
         problems.append(Problem(what=f"{key}.kind is {kind!r}", remedy=f"Set it to one of {', '.join(get_args(Kind))}"))
     if kind == "ordered" and not facts.get("levels"):
         problems.append(Problem(what=f"{key} is ordered without levels", remedy=f"List {key}.levels, lowest first"))
+    if not isinstance(facts.get("optional", False), bool):
+        what = f"{key}.optional is {facts['optional']!r}"
+        problems.append(Problem(what=what, remedy="Set it to true or false"))
     if problems:
         return None, problems
     levels, missing = (texts(facts.get(part)) for part in ("levels", "missing"))
@@ -239,6 +249,8 @@ def _column(key: str, name: str, facts: Mapping[str, Any]) -> tuple[Column | Non
             reduce=reduce,
             unit=facts.get("unit"),
             label=label,
+            measured=None if facts.get("measured") is None else str(facts["measured"]),
+            optional=facts.get("optional", False),
         ),
         [],
     )

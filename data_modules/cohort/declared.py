@@ -64,6 +64,8 @@ class CohortFiles:
         absent_is: what a site absent from a patient's variants means: ``reference`` or ``unknown``.
         fetch: what to fetch from where when the root is missing, for the error message.
         require: modalities without which a patient is left out of training; prediction takes any subset.
+        cancer: which of several cohorts of one layout; for paths that name it (``${cohort.cancer}/clinical.csv``), and
+            for modalities that only some have (``only: {cancer: […]}``).
 
     Raises:
         CohortError: a declaration that cannot be right.
@@ -91,6 +93,7 @@ class CohortFiles:
         absent_is: Literal["reference", "unknown"] | None = None,
         fetch: str | None = None,
         require: Sequence[str] = (),
+        cancer: str | None = None,
     ) -> None:
         self.name = name
         self.cache = Path(cache).expanduser()
@@ -114,6 +117,7 @@ class CohortFiles:
         self._settings = {key: value for key, value in given.items() if value is not None}
         self._fetch = fetch
         self.require = tuple(require)
+        self.cancer = cancer
         if root is None and generator is None:
             raise CohortError(name, [Problem(what="cohort.root is null", remedy="Set it to the folder of the files")])
         own = "".join(f"_{key}_{value}" for key, value in self._settings.items())
@@ -156,6 +160,11 @@ class CohortFiles:
             )
         if problems:
             raise CohortError(self.name, problems)
+
+    @property
+    def declared_endpoints(self) -> Mapping[str, Any]:
+        """All of ``cohort.endpoints``, as declared."""
+        return self._outcomes
 
     @property
     def simulated(self) -> bool:
@@ -207,8 +216,12 @@ class CohortFiles:
         """A table with what is wrong with it; without `require_labels` only baseline columns must exist."""
         times: tuple[Time, ...] = ("baseline", "post_baseline", "outcome") if require_labels else ("baseline",)
         if (name, require_labels) not in self._read:
-            known = {self.endpoint.column: self.endpoint.known} if self.endpoint.table == name else {}
-            self._read[name, require_labels] = read_table(self.specs[name], self.root, times=times, known=known)
+            of_it = self.endpoint.table == name
+            known = {self.endpoint.column: self.endpoint.known} if of_it else {}
+            predicted = self.endpoint.columns if of_it and require_labels else ()
+            self._read[name, require_labels] = read_table(
+                self.specs[name], self.root, times=times, known=known, predicted=predicted
+            )
         return self._read[name, require_labels]
 
     def table(self, name: str) -> pd.DataFrame:
@@ -253,6 +266,8 @@ class CohortFiles:
                 against = f"is the endpoint {outcomes[name]!r};"
             elif declared[name].time != "baseline":
                 against = f"is known only after baseline (time: {declared[name].time});"
+                if self.endpoint.time is not None:
+                    against = f"{against[:-1]}, and who lives to have it seems to live longer by it (immortal time);"
             if against:
                 problems.append(
                     Problem(

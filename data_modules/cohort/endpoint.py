@@ -37,6 +37,7 @@ class Endpoint:
         time: column of the same table, of survival: until the event or the last visit.
         unit: of `time`; empty: as the column declares it.
         horizons: of survival, in that unit.
+        time_zero: of survival, what times count from, for messages and reports, e.g. ``diagnosis``.
         zero: ``refuse``, or ``drop`` patients whose time is 0: seen once, they say nothing of what comes after.
     """
 
@@ -52,6 +53,7 @@ class Endpoint:
     unit: str = ""
     horizons: tuple[float, ...] = ()
     zero: str = "refuse"
+    time_zero: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -62,7 +64,13 @@ class Endpoint:
     def spec(self) -> EndpointSpec:
         """What `fusion` must know of it."""
         return EndpointSpec(
-            name=self.name, kind=self.kind, classes=self.classes, note=self.note, unit=self.unit, horizons=self.horizons
+            name=self.name,
+            kind=self.kind,
+            classes=self.classes,
+            note=self.note,
+            unit=self.unit,
+            horizons=self.horizons,
+            time_zero=self.time_zero,
         )
 
     @property
@@ -84,7 +92,8 @@ def read_endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping
 
     It takes either ``positive`` and ``negative`` lists of values, with names in ``classes``, or in ``classes`` a
     mapping of class to its values; ``kind: ordinal`` says that these are grades, the least first. ``kind: survival``
-    takes ``time`` and ``event`` columns, ``event_values`` and ``censored_values``, ``unit``, ``horizons`` and ``zero``.
+    takes ``time`` and ``event`` columns, ``event_values`` and ``censored_values``, ``unit``, ``horizons``, ``zero``
+    and ``time_zero``.
 
     Raises:
         CohortError: a declaration that cannot be right.
@@ -138,7 +147,7 @@ def outcome_columns(endpoints: Mapping[str, Mapping[str, Any]], table: str) -> d
 
 
 _OF_SURVIVAL = {"table", "time", "event"}
-_MAY = {"event_values", "censored_values", "ignore", "unit", "horizons", "zero", "note"}
+_MAY = {"event_values", "censored_values", "ignore", "unit", "horizons", "zero", "time_zero", "note"}
 
 
 def _survival(cohort: str, name: str, key: str, facts: dict[str, Any]) -> Endpoint:
@@ -184,6 +193,7 @@ def _survival(cohort: str, name: str, key: str, facts: dict[str, Any]) -> Endpoi
         unit=str(facts.get("unit") or ""),
         horizons=tuple(float(one) for one in horizons),
         zero=str(facts.get("zero", "refuse")),
+        time_zero=str(facts.get("time_zero") or ""),
     )
 
 

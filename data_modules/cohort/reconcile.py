@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from data_modules.cohort.chronology import measured_later, mixed_units
 from data_modules.cohort.members import Members, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
 from data_modules.cohort.times import read_times
@@ -93,6 +94,11 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
     problems += wrong_labels
     times, wrong_times = (None, []) if problems else read_times(source, labels, reasons, require_labels=require_labels)
     problems += wrong_times
+    if require_labels and times is not None and not problems:
+        problems += [*measured_later(source), *mixed_units(source, times)]
+        if not source.endpoint.time_zero:
+            key = f"cohort.endpoints.{source.endpoint.name}.time_zero"
+            notes.append(f"{key} does not say what times count from; inputs must be known by then.")
     somewhere = frozenset().union(*(part.present for part in members if part.name in modalities))
     if require_labels:
         problems += _unknown_required(source, modalities)

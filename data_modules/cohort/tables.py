@@ -49,6 +49,7 @@ def read_table(
     *,
     times: Sequence[Time] = get_args(Time),
     known: Mapping[str, frozenset[str]] | None = None,
+    predicted: Sequence[str] = (),
 ) -> ReadTable:
     """Read the declared columns of a table, one row a patient.
 
@@ -57,6 +58,7 @@ def read_table(
         root: the cohort's folder.
         times: columns of other time points are read where they exist and are not missed where they do not.
         known: column → values that the endpoint lists, which no word for *missing* can be among.
+        predicted: columns of the endpoint, which no file may lack, optional or not.
     """
     known = known or {}
     key = f"cohort.tables.{spec.name}"
@@ -67,13 +69,21 @@ def read_table(
         return ReadTable(frame=frame, rows=pd.Series(0, index=empty), problems=(problem,) if problem else ())
     problems: list[Problem] = []
     found = list(notes)
-    needed = [column.name for column in spec.columns.values() if column.time in times]
+    needed = [
+        column.name
+        for column in spec.columns.values()
+        if column.time in times and (not column.optional or column.name in predicted)
+    ]
     lacking = [column for column in needed if column not in raw.columns]
     for name in lacking:
         close = [one for one in raw.columns if one.lower() == name.lower()]
         close = close or get_close_matches(name, raw.columns, n=1)
         hint = f"Did you mean {close[0]!r}? Mend" if close else "Mend"
         has = f"it has {some(list(raw.columns), 8)}"
+        if spec.columns[name].optional:
+            remedy = f"It is of the endpoint, which this file does not have: choose another (endpoint); {has}"
+            problems.append(Problem(what=f"{spec.source} has no column {name!r}", remedy=remedy, column=name))
+            continue
         words = quoting([one for one in raw.columns if not close and one not in spec.columns], [name], key, "columns")
         problems.append(
             Problem(

@@ -89,6 +89,7 @@ def completed(config: DictConfig, user_dir: Path | None) -> DictConfig:
     refuse_broken(plain.get("preset"))
     if isinstance(plain.get("cohort"), dict):
         _complete_cohort(plain["cohort"])
+    _leave_out(plain)
     if "model" in plain:
         encoders = plain["model"].setdefault("encoders", {})
         for name, node in (plain.get("modality") or {}).items():
@@ -99,6 +100,29 @@ def completed(config: DictConfig, user_dir: Path | None) -> DictConfig:
     made: DictConfig = OmegaConf.create(plain)
     OmegaConf.set_struct(made, True)
     return made
+
+
+def _leave_out(plain: dict[str, Any]) -> None:
+    """Take out modalities that this cohort has not: those whose ``only`` names other values of keys of the cohort.
+
+    Raises:
+        ConfigError: an ``only`` that is no mapping of the cohort's keys to lists.
+    """
+    cohort = plain.get("cohort") or {}
+    for name, node in list((plain.get("modality") or {}).items()):
+        if not isinstance(node, dict) or "only" not in node:
+            continue
+        only = node.pop("only")
+        if not isinstance(only, Mapping) or not all(
+            key in cohort and isinstance(one, list) for key, one in only.items()
+        ):
+            raise ConfigError(
+                f"modality.{name}.only is {only!r}: it maps keys of the cohort to the values for which there is this "
+                "modality, e.g. {cancer: [brca]}."
+            )
+        if any(cohort[key] not in values for key, values in only.items()):
+            del plain["modality"][name]
+            ((plain.get("model") or {}).get("encoders") or {}).pop(name, None)
 
 
 def _complete_cohort(cohort: dict[str, Any]) -> None:

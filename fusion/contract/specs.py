@@ -119,6 +119,7 @@ class EndpointSpec:
         note: for reports, e.g. that a label is a proxy.
         unit: of times and horizons, e.g. ``months``; of survival.
         horizons: times at which the probability to be without the event is told; of survival.
+        time_zero: what times count from, e.g. ``diagnosis``; empty where nobody said.
     """
 
     name: str
@@ -127,6 +128,7 @@ class EndpointSpec:
     note: str = ""
     unit: str = ""
     horizons: tuple[float, ...] = ()
+    time_zero: str = ""
 
     @property
     def needed(self) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ class Table(BaseModality):
 
     @cached_property
     def columns(self) -> list[Column]:
-        """Declarations of the input columns.
+        """Declarations of the input columns; optional ones without any value are left out.
 
         Raises:
             CohortError: one of them cannot be an input.
@@ -52,7 +52,10 @@ class Table(BaseModality):
         columns, problems = self.source.inputs(self._table, self.settings.columns, key=f"modality.{self.name}")
         if problems:
             raise CohortError(self.source.name, problems)
-        return columns
+        if not any(column.optional for column in columns):
+            return columns
+        frame = self.source.read(self._table, require_labels=False).frame
+        return [column for column in columns if not column.optional or bool(frame[column.name].notna().any())]
 
     @property
     def absent(self) -> str | None:

@@ -166,3 +166,22 @@ def test_declarations_of_another_kind(config: dict[str, object], said: str) -> N
 
 def test_a_number_that_names_a_column() -> None:
     assert table_spec("c", "t", {"file": "t.csv", "id": 5}).id == "5"
+
+
+def test_an_optional_column_may_be_lacking_but_not_the_endpoints(cohort):
+    columns = cohort.settings["tables"]["clinical"]["columns"]
+    columns["stage"] = {"time": "baseline", "kind": "number", "optional": True}
+    assert problems(cohort.source()) == ""
+    columns["stage"]["optional"] = False
+    assert "no column 'stage'" in problems(cohort.source())
+    columns["stage"] = {"time": "outcome", "optional": True}
+    cohort.settings["endpoints"] = {
+        "stage": {"table": "clinical", "column": "stage", "positive": ["II"], "negative": ["I"]}
+    }
+    assert "of the endpoint, which this file does not have" in problems(cohort.source())
+
+
+def test_optional_is_true_or_false():
+    config = {"file": "a.tsv", "columns": {"age": {"time": "baseline", "optional": "maybe"}}}
+    with pytest.raises(CohortError, match="optional is 'maybe'"):
+        table_spec("mine", "clinical", config)

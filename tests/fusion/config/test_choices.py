@@ -265,3 +265,16 @@ def test_special_characters_are_answered_with_the_line_to_write(write: Write, co
     done = command("-m", "fusion.train", "--config-dir", user, "cohort=mine", mended, "--cfg", "job")
     assert done.returncode == 0, done.stderr
     assert "^(ONC-[0-9]+)" in done.stdout
+
+
+def test_only_leaves_out_modalities_of_other_cancers() -> None:
+    brca, kirc = (
+        composed("train", ["+experiment=tcga_survival", f"cohort.cancer={one}"], None) for one in ("brca", "kirc")
+    )
+    rest = ["clinical", "rna", "cnv", "mutations"]
+    assert list(brca.modality) == list(brca.model.encoders) == [*rest, "slides"]
+    assert list(kirc.modality) == list(kirc.model.encoders) == rest
+    assert "only" not in brca.modality.slides
+    assert kirc.modality.rna.file == "kirc/rna.csv.gz"
+    with pytest.raises(ConfigError, match=r"modality\.slides\.only is .*maps keys of the cohort"):
+        composed("train", ["+experiment=tcga_survival", "++modality.slides.only={tumour:[x]}"], None)

@@ -86,3 +86,12 @@ def test_table_without_baseline_columns(cohort):
     columns = cohort.settings["tables"]["treatment"]["columns"]
     columns["agent"]["time"] = "post_baseline"
     assert "declares no baseline column" in Table(name="t", source=cohort.source(), table="treatment").check()[0]
+
+
+def test_an_optional_column_that_the_file_lacks_is_no_input(cohort):
+    columns = cohort.settings["tables"]["clinical"]["columns"]
+    columns["stage"] = {"time": "baseline", "kind": "number", "optional": True}
+    columns["age"]["optional"] = True
+    names = [column.name for column in Table(name="clinical", source=cohort.source(), table="clinical").columns]
+    assert "age" in names
+    assert "stage" not in names
