@@ -123,7 +123,7 @@ class CohortFiles:
         own = "".join(f"_{key}_{value}" for key, value in self._settings.items())
         self.root = Path("data", name + own) if root is None else Path(root).expanduser()
         self.endpoint = read_endpoint(name, endpoint, plain(endpoints))
-        self._outcomes: dict[str, Any] = plain(endpoints)
+        self.outcomes: dict[str, Any] = plain(endpoints)
         self._check_declarations()
 
     def _check_declarations(self) -> None:
@@ -160,11 +160,6 @@ class CohortFiles:
             )
         if problems:
             raise CohortError(self.name, problems)
-
-    @property
-    def declared_endpoints(self) -> Mapping[str, Any]:
-        """All of ``cohort.endpoints``, as declared."""
-        return self._outcomes
 
     @property
     def simulated(self) -> bool:
@@ -252,7 +247,7 @@ class CohortFiles:
             remedy = f"Set it to one of {some(list(self.specs))}"
             return [], [Problem(what=f"{key}.table is {table!r}, which cohort.tables does not declare", remedy=remedy)]
         declared = self.specs[table].columns
-        outcomes = outcome_columns(self._outcomes, table)
+        outcomes = outcome_columns(self.outcomes, table)
         is_site = self.site["column"] if self.site is not None and self.site["table"] == table else None
         if columns is None:
             taken = [column for column in declared.values() if column.time == "baseline"]
