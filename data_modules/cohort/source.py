@@ -31,4 +31,4 @@ class CohortSource(CohortFiles):
 
     def described(self, patient_ids: Sequence[str]) -> Described:
         """What was declared of patients at baseline, for tables of who they are and for subgroups."""
-        return described(self, self._outcomes, patient_ids)
+        return described(self, self.outcomes, patient_ids)
