@@ -66,7 +66,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[..., RunFo
 @pytest.fixture(scope="module")
 def address(root: Path) -> Iterator[str]:
     server, address = serve(root, host="127.0.0.1", port=0, allow_remote=False)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield address
     server.shutdown()
     server.server_close()
@@ -222,7 +222,7 @@ def test_where_it_does_not_listen(tmp_path: Path, address: str) -> None:
     with pytest.raises(FusionError, match="cannot listen there"):
         serve(tmp_path, host="203.0.113.7", port=0, allow_remote=True)
     server, told = serve(tmp_path, host="0.0.0.0", port=0, allow_remote=True, names=["gpu3"])
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = urlsplit(told)
     here = f"http://127.0.0.1:{url.port}{url.path}"
     try:
