@@ -64,7 +64,10 @@ def arm_label(arm: str) -> str:
         "stacked": "Stacking",
         "handcrafted": "Hand-crafted features",
     }
-    return names.get(arm, f"{arm.removeprefix('only_')} alone" if arm.startswith("only_") else arm)
+    for start, said in (("only_", "{} alone"), ("floor_", "Floor: {}")):
+        if arm.startswith(start):
+            return said.format(arm.removeprefix(start))
+    return names.get(arm, arm)
 
 
 def arm_phrase(arm: str) -> str:

@@ -43,6 +43,7 @@ def fit_fold(
 
     from fusion.arms.audit import audit
     from fusion.arms.base import BASE, FUSION
+    from fusion.arms.floors import floors
     from fusion.arms.plan import make_arms
 
     entering("fitting the modalities")
@@ -57,6 +58,7 @@ def fit_fold(
             scores[BASE] = start
     entering("combining the arms")
     scores |= _combined(config, data, scores, list(setup.modalities), folder)
+    scores |= floors(data, (config.get("evaluation") or {}).get("floors", ()), setup.cohort.sites)
     _save_state(data, folder)
     altered: dict[str, ArmScores] = {}
     if (config.get("evaluation") or {}).get("audit", True):

@@ -231,6 +231,7 @@ def test_permuted_labels_are_not_predicted(tmp_path: Path, monkeypatch: pytest.M
     mean = pd.DataFrame(found).mean()
     assert set(mean.index) == {
         "fusion", "base", "only_clinical", "only_expression", "classical_lr", "classical_forest", "classical", "late",
+        "floor_clinical",
     }  # fmt: skip
     assert mean.max() <= 0.68, mean
 

@@ -23,6 +23,8 @@ ARMS = {
     "classical_forest",
     "late",
     "classical",
+    "floor_clinical",
+    "floor_site",
 }
 
 

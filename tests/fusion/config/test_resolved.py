@@ -19,7 +19,7 @@ from fusion.contract.places import current
 STORED = json.loads(Path(__file__).with_name("resolved_2c33775.json").read_text(encoding="utf-8"))
 ADDED = {
     "choose", "model.base", "folds.allow", "evaluation.audit", "evaluation.margin", "verify", "trust",
-    "evaluation.subgroups",
+    "evaluation.floors", "evaluation.subgroups",
     "modality.slides.objective_power",
     "modality.variants.filters.germline.max_lost", "modality.variants.filters.somatic.max_lost",
     "modality.variants.inputs.names", "modality.variants.reads",
