@@ -71,7 +71,7 @@ class TableSpec:
         reader: instead of a file, a function of the root that returns a frame with the patient id as its index.
         id: column of the patient id or barcode.
         id_pattern: regular expression whose first group is the patient id, for barcodes of samples.
-        columns: by name.
+        columns: by name; of those that do not say so themselves, ``time`` of the table says when they are known.
         skip_rows: lines under the header that hold no patient, by number (in a plain file 2 is the first).
         reduce: how several rows of a patient become one, where a column declares nothing else.
         order: column by which a patient's rows follow one another.
@@ -126,7 +126,8 @@ def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
     if wrong:
         raise CohortError(cohort, wrong)
     form = {name: config.pop(name, None) for name in _FORMAT}
-    problems = [*_unknown(key, config, {"file", "reader", "id", "id_pattern", "skip_rows", *_ROWS, *_FORMAT})]
+    time = config.pop("time", None)
+    problems = [*_unknown(key, config, {"file", "reader", "id", "id_pattern", "skip_rows", "time", *_ROWS, *_FORMAT})]
     written = TableFormat(**form)
     problems += [
         Problem(what=what.partition(". ")[0], remedy=what.partition(". ")[2].rstrip("."))
@@ -135,12 +136,17 @@ def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
     if bool(config.get("file")) == bool(config.get("reader")):
         problems.append(Problem(what=f"{key} needs either file or reader", remedy=f"Set {key}.file"))
     problems += _rows_problems(key, config, columns)
+    if time not in (None, *get_args(Time)):
+        what, remedy = f"{key}.time is {time!r}", f"Set it to one of {', '.join(get_args(Time))}"
+        problems.append(Problem(what=what, remedy=remedy))
+        time = None
     config.setdefault("id", "patient_id")
     if config.get("until") is not None:
         config["until"] = str(config["until"])
     declared: dict[str, Column] = {}
     for header, facts in columns.items():
-        column, wrong = _column(f"{key}.columns.{header}", str(header), facts or {})
+        own = {**({"time": time} if time else {}), **(facts or {})}
+        column, wrong = _column(f"{key}.columns.{header}", str(header), own)
         problems += wrong
         if column is not None:
             declared[column.name] = column

@@ -51,6 +51,7 @@ def test_entries_contract_and_configuration_are_light() -> None:
         "fusion.config.command",
         "fusion.config.check",
         "fusion.train",
+        "fusion.draft",
         "fusion.encoders",
         "fusion.fusers",
         "fusion.heads",

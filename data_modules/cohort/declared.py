@@ -44,8 +44,9 @@ class CohortFiles:
             are not null, a folder of their own beside it.
         cache: folder of ingested results.
         tables: name → file (or reader), id, id_pattern, skip_rows, what cannot be found in the file (separator,
-            decimal, encoding, sheet), how several rows of a patient become one (reduce, order, until), and columns:
-            name → time, kind, levels, unit, label, missing, reduce; see `data_modules.columns`.
+            decimal, encoding, sheet), how several rows of a patient become one (reduce, order, until), time of the
+            columns that do not say theirs, and columns: name → time, kind, levels, unit, label, missing, reduce; see
+            `data_modules.columns`.
         endpoints: name → table, column, and positive and negative or classes; ignore, note; or, with kind survival,
             table, time and event; see `read_endpoint`.
         endpoint: which of them is predicted; null takes the first.

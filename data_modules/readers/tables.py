@@ -51,10 +51,12 @@ class TextTable:
     Attributes:
         frame: columns as named; the index is each row's line in the file (row of a sheet), 1-based.
         notes: what was found out about the file, in words.
+        separator: between its cells.
     """
 
     frame: pd.DataFrame
     notes: tuple[str, ...]
+    separator: str = ","
 
 
 def read_text_table(path: Path, given: TableFormat | None = None, *, expected: Sequence[str] = ()) -> TextTable:
@@ -89,7 +91,8 @@ def read_text_table(path: Path, given: TableFormat | None = None, *, expected: S
     notes = list(layout.notes)
     if twice:
         notes.append(f"columns {some(twice)} stand twice and are not read")
-    return TextTable(frame=frame.set_axis(pd.Index(layout.lines, dtype="int64"), axis=0), notes=tuple(notes))
+    frame = frame.set_axis(pd.Index(layout.lines, dtype="int64"), axis=0)
+    return TextTable(frame=frame, notes=tuple(notes), separator=layout.separator)
 
 
 def layout_of(path: Path, given: TableFormat, *, expected: Sequence[str]) -> Layout:

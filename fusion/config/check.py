@@ -18,6 +18,7 @@ from fusion.config.help import experiments_text, groups, options
 from fusion.config.overrides import configured_sweeps, fold_file, jobs_of, parse, singles
 from fusion.config.schema import problems, schema
 from fusion.config.spelling import dotted, suggest
+from fusion.config.unfilled import unfilled
 
 _TRAINS = {"train"}
 
@@ -77,7 +78,7 @@ def check_config(config: DictConfig, config_name: str, user_dir: Path | None) ->
         raise ConfigError("\n".join(found))
     missing = [key for key, value in dotted(plain) if value == "???"]
     if missing:
-        raise ConfigError("\n".join(f"{key} is needed: give {key}=<value>." for key in missing))
+        raise ConfigError(unfilled(missing, OmegaConf.select(config, "hydra.runtime.choices") or {}, user_dir))
     try:
         OmegaConf.resolve(own)
     except InterpolationKeyError as error:

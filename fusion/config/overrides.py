@@ -94,3 +94,26 @@ def configured_sweeps(config: DictConfig) -> list[Override]:
     """What a YAML file asks to sweep over."""
     parameters = OmegaConf.select(config, "hydra.sweeper.params") or {}
     return [parse(f"{key}={value}") for key, value in parameters.items()]
+
+
+def bare_first(arguments: Sequence[str], key: str) -> list[str]:
+    """A path that stands alone on the command line as ``key='path'``; others as they are."""
+    made = list(arguments)
+    for at, text in enumerate(made):
+        follows = at > 0 and made[at - 1] in (
+            "--config-dir",
+            "-cd",
+            "--config-name",
+            "-cn",
+            "--cfg",
+            "-c",
+            "--info",
+            "-i",
+        )
+        if text.startswith(("-", "+", "~")) or follows:
+            continue
+        if "=" not in text or text.startswith(("/", "./", "../")):
+            quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+            made[at] = f"{key}='{quoted}'"
+            break
+    return made

@@ -71,18 +71,27 @@ def save_figure(figure: Any, folder: Path, name: str) -> str:
 
     The same figure gives the same bytes. Ids carry the figure's name, for several SVGs share one page.
     """
-    import matplotlib as mpl
-
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
+    svg = _svg(figure, name)
     replace_file(folder / f"{name}.svg", lambda partial: partial.write_text(svg, encoding="utf-8"))
     replace_file(
         folder / f"{name}.png",
         lambda partial: figure.savefig(partial, format="png", dpi=160, facecolor="white", metadata={"Software": None}),
     )
     return _inline(svg, name)
+
+
+def inline_svg(figure: Any, name: str) -> str:
+    """The SVG of a figure to put into a page, without files of it."""
+    return _inline(_svg(figure, name), name)
+
+
+def _svg(figure: Any, name: str) -> str:
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
 
 
 def _inline(svg: str, name: str) -> str:

@@ -135,6 +135,18 @@ def test_declarations_that_cannot_be_right(cohort, change, message):
         cohort.source()
 
 
+def test_a_table_may_say_the_time_of_columns_that_do_not(cohort):
+    clinical = cohort.settings["tables"]["clinical"]
+    clinical["columns"]["age"] = {"kind": "number"}
+    clinical["time"] = "post_baseline"
+    columns = cohort.source().specs["clinical"].columns
+    assert columns["age"].time == "post_baseline"
+    assert {column.time for name, column in columns.items() if name != "age"} - {"post_baseline"}, "their own counts"
+    clinical["time"] = "later"
+    with pytest.raises(CohortError, match=r"cohort.tables.clinical.time is 'later'.*Set it to one of baseline"):
+        cohort.source()
+
+
 def test_undeclared_table_and_neither_file_nor_reader(cohort):
     with pytest.raises(CohortError, match=r"no table 'labs'.*clinical, treatment"):
         cohort.source().table("labs")

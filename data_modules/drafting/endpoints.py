@@ -1,0 +1,109 @@
+"""Columns that may be the outcome, the likeliest first, with the values of the classes where these are clear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from data_modules.drafting.findings import Candidate, DraftTable
+from data_modules.drafting.words import tokens
+
+MOST_CLASSES = 6
+_FIRST = (
+    "pcr",
+    "response",
+    "responder",
+    "recist",
+    "benefit",
+    "remission",
+    "outcome",
+    "endpoint",
+    "label",
+    "target",
+    "rcb",
+)
+_POSITIVE = frozenset(
+    [
+        "1",
+        "yes",
+        "true",
+        "y",
+        "pcr",
+        "cr",
+        "pr",
+        "complete",
+        "partial",
+        "responder",
+        "response",
+        "responded",
+        "benefit",
+        "high",
+        "pos",
+        "positive",
+    ]
+)
+_NEGATIVE = frozenset(
+    [
+        "0",
+        "no",
+        "false",
+        "n",
+        "rd",
+        "sd",
+        "pd",
+        "stable",
+        "progressive",
+        "nonresponder",
+        "none",
+        "low",
+        "neg",
+        "negative",
+        "no_response",
+    ]
+)
+
+
+def candidates_of(tables: Sequence[DraftTable]) -> list[Candidate]:
+    """Columns that are proposed as outcomes and have two to six values."""
+    found = []
+    for table in tables:
+        for column in table.declared:
+            counts = column.facts.counts
+            if column.facts.kind == "number":  # as labels have them: 1.0 is 1
+                counts = tuple((value.removesuffix(".0"), count) for value, count in counts)
+            if column.hint is None or column.hint.time != "outcome" or not 2 <= len(counts) <= MOST_CLASSES:
+                continue
+            positive, negative = classes_of([value for value, _ in counts])
+            found.append(
+                Candidate(
+                    table=table.table.key,
+                    column=column.facts.name,
+                    counts=counts,
+                    positive=positive,
+                    negative=negative,
+                    reason=column.hint.reason,
+                )
+            )
+    return sorted(found, key=_rank)
+
+
+def _rank(one: Candidate) -> tuple[int, int, int]:
+    # The table's name counts too: 0 and 1 in labels.csv come before what may be follow-up.
+    words = [*tokens(one.column), *tokens(one.table)]
+    place = min(
+        (_FIRST.index(word.removesuffix("s")) for word in words if word.removesuffix("s") in _FIRST), default=99
+    )
+    return (place, len(one.counts), -sum(count for _, count in one.counts))
+
+
+def classes_of(values: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Positive and negative values, where each of them is clear; else none."""
+    positive, negative = [], []
+    for value in values:
+        word = "_".join(tokens(value))
+        first = word.partition("_")[0]
+        if word in _NEGATIVE or first in ("stable", "progressive", "no", "non"):
+            negative.append(value)
+        elif word in _POSITIVE or first in ("complete", "partial"):
+            positive.append(value)
+    whole = len(positive) + len(negative) == len(values) and positive and negative
+    return (tuple(positive), tuple(negative)) if whole else ((), ())

@@ -1,0 +1,103 @@
+"""The modalities of a draft, as YAML."""
+
+from __future__ import annotations
+
+from data_modules.drafting.findings import DraftTable, Source
+from data_modules.drafting.yaml_words import FILL, many, mapping, scalar, sequence, with_comment
+from data_modules.errors import some
+
+
+def table_modality(table: DraftTable) -> list[str]:
+    """Lines of a table's modality; none where all its columns are outcomes."""
+    read, join = table.table, table.join
+    if table.form == "columns":
+        return [f"  {read.key}: {{table: {read.key}}}"] if table.inputs else []
+    lines = [f"  {read.key}:", f"    file: {scalar(read.file)}"]
+    lines += [f"    {key}: {scalar(value)}" for key, value in read.form.items()]
+    lines.append(with_comment(f"    id: {scalar(join.column or read.frame.columns[0])}", join.reason))
+    if join.pattern:
+        lines.append(f"    id_pattern: {scalar(join.pattern)}")
+    if table.form == "turned":
+        count, why = len(read.frame), f"a row is a feature, a column a patient, e.g. {read.frame.columns[1]}"
+        lines.append(with_comment("    transpose: true", why))
+    else:
+        count = sum(column.facts.kind == "number" and column.hint is None for column in table.columns)
+    why = f"when its {count} numbers were known: baseline, or they cannot be inputs"
+    lines.append(with_comment(f"    time: {FILL}", why))
+    left = [
+        column.facts.name
+        for column in table.columns
+        if (column.facts.kind != "number" and column.facts.reason != "nothing is known in any row") or column.hint
+    ]
+    if left:
+        why = f"no numbers, or of a later time by their names: {some(left, 3)}"
+        lines.append(with_comment(f"    exclude: {sequence(left)}", why))
+    return lines
+
+
+def modality_lines(source: Source) -> list[str]:
+    """Lines of a modality of files."""
+    write = {
+        "variants": _variants, "maf": _maf, "copy_number": _segments, "slides": _pictures,
+        "tile_features": _pictures, "volumes": _volumes,
+    }[source.kind]  # fmt: skip
+    told = f"{many(len(source.files), 'file')}, {many(len(source.join.patients), 'patient')}"
+    return [with_comment(f"  {source.key}:", told), *write(source), *_pattern(source)]
+
+
+def _pattern(source: Source) -> list[str]:
+    if source.join.pattern is None:
+        return []
+    return [with_comment(f"    patient_pattern: {scalar(source.join.pattern)}", source.join.reason)]
+
+
+def _variants(source: Source) -> list[str]:
+    lines = ["    files:"]
+    origins = {one.origin for one in source.genomes}
+    for origin in sorted(origins, key=str):
+        genomes = [one for one in source.genomes if one.origin == origin]
+        alone = len(genomes) == 1 or (len(origins) > 1 and len(genomes) <= 20)
+        paths = [one.file for one in genomes] if alone else source.patterns
+        why = genomes[0].reason if origin else "somatic or germline: nothing in it tells"
+        for path in paths:
+            entry = mapping({"path": scalar(path), "origin": origin or FILL})
+            lines.append(with_comment(f"      - {entry}", why))
+    if source.names == "file":
+        lines.append(with_comment("    inputs: {names: file}", "the patient is in the file's name, not in its column"))
+    told = {one.annotation for one in source.genomes if one.annotation}
+    if len(told) == 1:
+        pairs = {key: scalar(value) for key, value in told.pop()}
+        lines.append(
+            with_comment(f"    annotation: {mapping(pairs)}", "tags of its header that may be gene and consequence")
+        )
+    return lines
+
+
+def _maf(source: Source) -> list[str]:
+    return [f"    files: {scalar(source.files[0])}"]
+
+
+def _segments(source: Source) -> list[str]:
+    assert source.table is not None, "of segments"
+    named = {part: scalar(name) for part, name in source.table.columns.items()}
+    pairs = {**dict.fromkeys(("major", "minor", "log2"), "null"), **named}
+    return [f"    file: {scalar(source.files[0])}", f"    columns: {mapping(pairs)}"]
+
+
+def _pictures(source: Source) -> list[str]:
+    assert source.pictures is not None, "of slides and features"
+    files = scalar(source.patterns[0]) if len(source.patterns) == 1 else sequence(source.patterns)
+    lines = [with_comment(f"    files: {files}", "; ".join(source.pictures.notes))]
+    for key, (value, why) in source.pictures.settings.items():
+        lines.append(with_comment(f"    {key}: {scalar(value)}", why))
+    return lines
+
+
+def _volumes(source: Source) -> list[str]:
+    lines = [f"    files: {sequence(source.patterns)}", "    sequences:"]
+    for name, (match, intensity, why) in source.sequences.items():
+        pairs = {"match": scalar(match), "time": FILL, "intensity": scalar(intensity)}
+        start = "      # " if name.startswith("mask_") else "      "
+        told = f"{why}; a mask goes to mask: {{match, of}}" if name.startswith("mask_") else why
+        lines.append(with_comment(f"{start}{name}: {mapping(pairs)}", told))
+    return lines

@@ -1,0 +1,165 @@
+"""The tables of a folder, read whole where they are not too large, and what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from data_modules.drafting.listing import Found
+from data_modules.readers.tables import TableFormat, read_text_table
+from data_modules.readers.unreadable import UnreadableError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST = 64_000_000
+"""Bytes of a file above which only its name is told: reading it takes longer than a draft should."""
+
+MOST_TABLES = 200
+"""Tables of a folder that are read."""
+
+Sort = Literal["patients", "maf", "segments"]
+
+_CHROMOSOMES = ("chr", "chrom", "chromosome", "contig", "seqnames")
+_STARTS = ("startpos", "start", "loc.start", "start_position", "loc_start", "segstart")
+_ENDS = ("endpos", "end", "loc.end", "end_position", "loc_end", "segend")
+_MAJORS = ("nmajor", "major", "major_cn", "majorcn", "nmaj", "n_major", "major_copy_number")
+_MINORS = ("nminor", "minor", "minor_cn", "minorcn", "nmin", "n_minor", "minor_copy_number")
+_LOG2 = ("segment_mean", "seg.mean", "log2", "seg_mean", "logr", "log2_ratio", "segmean")
+_SAMPLES = ("sample", "id", "sampleid", "sample_id", "tumor_sample_barcode", "trial.id", "patient_id", "gdc_aliquot")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table.
+
+    Attributes:
+        key: its name in the cohort.
+        file: below the folder.
+        path: the file.
+        sort: of patients, or a MAF or segments by its columns.
+        frame: cells as text; index: line in the file. Of a MAF without rows.
+        form: what has to be declared to read it: encoding, sheet.
+        separator: between cells.
+        notes: of the reader, in words.
+        columns: of segments, by the names of conf/modality/copy_number.yaml.
+        skipped: lines below the header that describe columns, as TCGA's biotabs have them.
+    """
+
+    key: str
+    file: str
+    path: Path
+    sort: Sort = "patients"
+    frame: pd.DataFrame
+    form: dict[str, str] = field(default_factory=dict)
+    separator: str = ","
+    notes: tuple[str, ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)
+    skipped: tuple[int, ...] = ()
+
+
+def read_tables(files: Sequence[Found], keys: dict[str, str]) -> tuple[list[Table], dict[str, str]]:
+    """Read the tables.
+
+    Args:
+        files: of the kind ``table``.
+        keys: file → name in the cohort.
+
+    Returns:
+        The tables, and file → why it is left out.
+    """
+    tables: list[Table] = []
+    left: dict[str, str] = {}
+    for file in files:
+        size = file.path.stat().st_size
+        if len(tables) >= MOST_TABLES:
+            left[file.name] = f"not looked at: {MOST_TABLES} tables are read at most"
+        elif size > LARGEST:
+            left[file.name] = f"not looked at: {size / 1e6:.0f} MB; a file of many numbers is declared as `features`"
+        else:
+            found, why = _read(file, keys[file.name])
+            tables += found
+            left |= {file.name: why} if why else {}
+    return tables, left
+
+
+def _read(file: Found, key: str) -> tuple[list[Table], str]:
+    for form in ({}, {"encoding": "cp1252"}):
+        try:
+            return [_table(file, key, form)], ""
+        except UnreadableError as error:
+            if "sheets (" in error.what and error.what.startswith(f"{file.path} is an Excel workbook of"):
+                return _sheets(file, key), ""
+            why = f"{error.what.removeprefix(f'{file.path} ').removeprefix(f'{file.path}, ')}. {error.remedy}"
+            if "is no UTF-8" not in error.what:
+                return [], why.format(key=f"cohort.tables.{key}")
+        except OSError as error:
+            return [], f"cannot be read ({error.strerror or error})"
+    return [], why.format(key=f"cohort.tables.{key}")
+
+
+def _sheets(file: Found, key: str) -> list[Table]:
+    import openpyxl
+
+    book = openpyxl.load_workbook(file.path, read_only=True)
+    try:
+        titles = [sheet.title for sheet in book.worksheets]
+    finally:
+        book.close()
+    tables = []
+    for title in titles:
+        name = "".join(letter if letter.isalnum() else "_" for letter in title.lower())
+        try:
+            tables.append(_table(file, f"{key}_{name}", {"sheet": title}))
+        except UnreadableError:
+            continue  # an empty sheet, or one of pictures
+    return tables
+
+
+def _table(file: Found, key: str, form: dict[str, str]) -> Table:
+    read = read_text_table(file.path, TableFormat(**form))
+    frame, lower = read.frame, {str(name).lower(): str(name) for name in read.frame}
+    skipped = _descriptions(frame)
+    frame = frame.drop(index=list(skipped))
+    sort, columns = sort_of(lower)
+    return Table(
+        key=key, file=file.name, path=file.path, sort=sort, frame=frame, form=form, separator=read.separator,
+        notes=read.notes, columns=columns, skipped=skipped,
+    )  # fmt: skip
+
+
+def sort_of(lower: dict[str, str]) -> tuple[Sort, dict[str, str]]:
+    """What a table is by its header, and the columns of segments.
+
+    Args:
+        lower: name in lower case → as written.
+    """
+    if {"hugo_symbol", "tumor_sample_barcode"} <= set(lower) and "variant_classification" in lower:
+        return "maf", {}
+    wanted = {
+        "sample": _SAMPLES, "chromosome": _CHROMOSOMES, "start": _STARTS, "end": _ENDS, "major": _MAJORS,
+        "minor": _MINORS, "log2": _LOG2,
+    }  # fmt: skip
+    found = {part: next((lower[one] for one in names if one in lower), None) for part, names in wanted.items()}
+    places = {part: name for part, name in found.items() if name is not None}
+    if found["sample"] is None and lower:
+        places["sample"] = next(iter(lower.values()))
+    if {"chromosome", "start", "end"} <= set(places) and ({"major", "minor"} <= set(places) or "log2" in places):
+        if {"major", "minor"} <= set(places):
+            places.pop("log2", None)
+        return "segments", places
+    return "patients", {}
+
+
+def _descriptions(frame: pd.DataFrame) -> tuple[int, ...]:
+    """Lines below the header that name columns again or give CDE ids, as the biotabs of TCGA have them."""
+    lines = []
+    for line, row in frame.head(3).iterrows():
+        cells = [str(cell) for cell in row]
+        coded = sum(cell.startswith("CDE_ID:") for cell in cells)
+        again = sum(cell == name for cell, name in zip(cells, frame.columns, strict=True))
+        if coded > len(cells) / 2 or (again >= 2 and again > len(cells) / 10):
+            lines.append(int(line))  # type: ignore[call-overload]
+    return tuple(lines) if any(lines) else ()

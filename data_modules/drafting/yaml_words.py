@@ -1,0 +1,51 @@
+"""Values and comments as YAML has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import yaml
+
+OPEN = "???"
+FILL = f"'{OPEN}'"
+"""What is left to fill, in quotes: inside braces YAML takes a question mark for something else."""
+
+WIDTH = 150
+
+
+def scalar(value: object) -> str:
+    """A value on one line, quoted where YAML would take it for another kind."""
+    if value in (OPEN, FILL):
+        return FILL
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True).strip()
+    text = text.removesuffix("\n...").strip()
+    # Inside braces and brackets these end a plain word.
+    plain = isinstance(value, str) and text == value
+    return f"'{value}'" if plain and any(sign in text for sign in ",[]{}") else text
+
+
+def sequence(values: Iterable[object]) -> str:
+    """``[a, b]``."""
+    return f"[{', '.join(scalar(value) for value in values)}]"
+
+
+def mapping(pairs: dict[str, str]) -> str:
+    """``{a: 1, b: ???}``; values are YAML already."""
+    return f"{{{', '.join(f'{key}: {value}' for key, value in pairs.items())}}}"
+
+
+def with_comment(line: str, comment: str, *, at: int = 0) -> str:
+    """A line with a comment behind it, cut where it is very long; line breaks would end it."""
+    told = " ".join(comment.split())
+    told = told if len(told) <= WIDTH else f"{told[: WIDTH - 1]}…"
+    return f"{line:<{at}}  # {told}" if told else line
+
+
+def many(count: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def comments(lines: Sequence[str], *, indent: int = 0) -> list[str]:
+    """Lines that are comments alone."""
+    return [f"{' ' * indent}# {' '.join(line.splitlines())}" for line in lines]

@@ -1,0 +1,1 @@
+"""Pages of the first hour: what a folder holds (fusion.draft), whether a cohort is ready to train (fusion.check)."""

@@ -1,0 +1,60 @@
+"""The page beside a draft: what it shows, and that names of columns are texts in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fusion.report.first.overlap import combinations, told
+from fusion.report.first.profile import write_profile
+
+HELD = {"clinical": ["a", "b", "c"], "rna": ["b", "c", "d"], "slides": ["c"]}
+PROFILE = {
+    "name": "mine", "root": "files", "files": 3, "patients": HELD, "kept": 2, "dropped": {"pCR is missing": 1},
+    "endpoint": "pCR", "notes": ["grade differs"],
+    "candidates": [{"table": "clinical", "column": "pCR", "counts": (("0", 2), ("1", 1)), "reason": "its name"}],
+    "tables": [
+        {
+            "key": "clinical", "file": "clinical.csv", "rows": 3, "id": "patient", "reason": "3 of 3",
+            "form": "columns",
+            "columns": [
+                {
+                    "name": "<script>alert(1)</script>", "kind": "number", "missing": 0.25, "distinct": 9, "counts": (),
+                    "bars": (1, 0, 2, 0, 0, 0, 0, 0, 0, 4), "low": 1.5, "high": 9.0, "left_out": "", "time": "outcome",
+                    "reason": "its name has 'pcr'",
+                },
+                {
+                    "name": "note", "kind": None, "missing": 0.0, "distinct": 40, "counts": (), "bars": (),
+                    "low": None, "high": None, "left_out": "40 different words", "time": None, "reason": "",
+                },
+            ],
+        }
+    ],
+    "sources": [
+        {
+            "key": "slides", "kind": "slides", "files": 1, "patterns": ("slides/*.svs",), "patients": 1,
+            "reason": "by name", "notes": ("0.5 microns per pixel",),
+        }
+    ],
+    "left": {"x.pdf": "a text"},
+}  # fmt: skip
+
+
+def test_combinations_are_exclusive_and_count_everybody_once() -> None:
+    assert combinations(HELD) == [
+        (("clinical",), 1),
+        (("clinical", "rna"), 1),
+        (("clinical", "rna", "slides"), 1),
+        (("rna",), 1),
+    ]
+    assert told({"a": ["1", "2"], "b": ["2"]}) == "1 patients have a; 1 patients have a, b."
+
+
+def test_the_page_shows_columns_files_and_what_was_left_out(tmp_path: Path) -> None:
+    page = write_profile(PROFILE, tmp_path / "cohort" / "mine.html").read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "Histogram: 1, 0, 2, 0, 0, 0, 0, 0, 0, 4" in page
+    for words in ("25 %", "1.5 to 9", "outcome?", "40 different words", "slides/*.svs", "x.pdf", "grade differs"):
+        assert words in page, words
+    assert "2 patients would be kept, dropped: 1 pCR is missing." in page
+    assert 'aria-label="1 patients have clinical;' in page

@@ -1,0 +1,61 @@
+"""`python -m fusion.draft` from the command line to a file that trains."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fusion.config.check import check_command
+from fusion.config.compose import composed
+from fusion.config.files import ConfigError
+from fusion.config.overrides import bare_first
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        (["a folder/it's"], ["folder='a folder/it\\'s'"]),
+        (["--config-dir", "conf", "data"], ["--config-dir", "conf", "folder='data'"]),
+        (["./x=1"], ["folder='./x=1'"]),
+        (["folder=data", "name=mine"], ["folder=data", "name=mine"]),
+        (["data", "name=mine", "--help"], ["folder='data'", "name=mine", "--help"]),
+    ],
+)
+def test_a_bare_path_is_the_folder(given: list[str], made: list[str]) -> None:
+    assert bare_first(given, "folder") == made
+
+
+def test_a_folder_is_drafted_kept_and_refused_until_it_is_filled(tmp_path: Path) -> None:
+    files = tmp_path / "my files"
+    files.mkdir()
+    ids = [f"P{at:02}" for at in range(20)]
+    pd.DataFrame({"id": ids, "age": range(20), "pCR": [0, 1] * 10}).to_csv(files / "clinical.csv", index=False)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "fusion.draft", "my files", *arguments]
+        return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+
+    done = run()
+    assert done.returncode == 0, done.stderr
+    draft = tmp_path / "my_conf" / "cohort" / "my_files.yaml"
+    assert done.stdout.splitlines()[-1] == "Draft: my_conf/cohort/my_files.yaml"
+    assert draft.with_suffix(".html").is_file()
+    text = draft.read_text(encoding="utf-8")
+    again = run("name=my_files")
+    assert again.returncode == 2
+    assert "there is one already, and it is kept" in again.stderr
+    assert draft.read_text(encoding="utf-8") == text
+    user = tmp_path / "my_conf"
+    with pytest.raises(ConfigError) as caught:
+        check_command(["cohort=my_files"], "train", user, multirun=False)
+    assert "3 values of the cohort are left to fill in" in str(caught.value)
+    assert "cohort.tables.clinical.columns.age.time: baseline, post_baseline or outcome" in str(caught.value)
+    filled = text.replace("time: '???'", "time: baseline")
+    draft.write_text(filled.replace("positive: '???', negative: '???'", "positive: [1], negative: [0]"))
+    check_command(["cohort=my_files"], "train", user, multirun=False)
+    config = composed("train", ["cohort=my_files"], user)
+    assert config.cohort.tables.clinical.columns.age == {"time": "baseline", "kind": "number"}
