@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 MENDABLE = 2
-_DATA_ALONE = {"predict", "plan"}
+_DATA_ALONE = {"predict", "plan", "canary"}
 
 
 class _MendableError(BaseException):

@@ -47,7 +47,7 @@ def fit_fold(
     from fusion.arms.plan import make_arms
 
     entering("fitting the modalities")
-    data = _fold_data(config, setup, fold)
+    data = fold_data(config, setup, fold)
     make_data = instantiate(config.datamodule)
     scores: dict[str, ArmScores] = {}
     for arm in make_arms(config, setup.modalities, make_data, data.endpoint):
@@ -95,7 +95,7 @@ def fold_seed(seed: int, fold: Fold) -> int:
     return (seed * 1009 + fold.repeat * 101 + fold.index) % 2**31
 
 
-def _fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
+def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
     """Fit the modalities for one fold; the labels of test patients are left behind here."""
     import numpy as np
 

@@ -1,0 +1,1 @@
+"""Canaries: what a sound protocol must not find in a cohort, and what it must."""

@@ -1,0 +1,199 @@
+"""The canaries themselves: the real folds, the real fitting of modalities, and a plain arm in place of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+
+from fusion.arms.classical import ClassicalArm, features
+from fusion.contract import Fold, FusionError
+from fusion.protocol.assessment import HAS, described
+from fusion.protocol.canary.judged import ALL, COLUMN, LEVEL, SEEN, Check, Status, above, area, by_chance, judged
+from fusion.protocol.canary.planted import NAME, PlantedLeak
+from fusion.protocol.canary.twins import TELLING, twins
+from fusion.protocol.crossval import fold_data
+
+if TYPE_CHECKING:
+    from fusion.protocol.setup import Setup
+
+Floats = NDArray[np.float64]
+Say = Callable[[str], None]
+ARM = "classical_lr"
+WRONG = 0.15
+"""Share of patients of whom the planted leak tells the wrong outcome."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Out-of-fold scores of everybody.
+
+    Attributes:
+        labels: index patient_id.
+        scores: in that order.
+        folds: in which they were scored.
+        rows: the tabulated features as the first fold fitted them, of everybody.
+    """
+
+    labels: pd.Series[int]
+    scores: Floats
+    folds: list[Fold]
+    rows: pd.DataFrame
+
+    @property
+    def area(self) -> tuple[float, float]:
+        """AUROC and its error."""
+        return area(np.asarray(self.labels, dtype=np.float64), self.scores)
+
+
+def canaries(config: Any, setup: Setup, *, permutations: int, seed: int, say: Say = lambda text: None) -> list[Check]:
+    """Every canary, judged.
+
+    Args:
+        config: with `folds` and `seed`.
+        setup: after ingest.
+        permutations: times that labels are dealt out anew.
+        seed: of those.
+        say: is told what is being done.
+
+    Raises:
+        FusionError: the endpoint is not binary.
+    """
+    endpoint = setup.cohort.spec.endpoint
+    if endpoint.kind != "binary":
+        raise FusionError(
+            f"endpoint={endpoint.name} is {endpoint.kind}: canaries judge binary ones. Choose another (endpoint=…)."
+        )
+    say("labels as they are")
+    real = cross_validated(config, setup)
+    say(f"labels permuted, {permutations} times")
+    dealt = [replace(setup, cohort=setup.cohort.permuted(seed + number)) for number in range(permutations)]
+    areas = [cross_validated(config, one).area[0] for one in dealt]
+    say("a leak planted")
+    leak = PlantedLeak(setup.cohort.labels, wrong=WRONG, seed=seed)
+    planted = cross_validated(config, replace(setup, modalities={**setup.modalities, NAME: leak}))
+    say("patients under two ids, sites, missing values")
+    return judged(
+        [
+            _permuted(areas, setup.cohort.labels),
+            _planted(planted),
+            _telling(real),
+            _twins(real.rows, seed),
+            _alone("site alone", _sites(setup), real),
+            _alone("missingness alone", _missing(setup, real.rows), real),
+        ]
+    )
+
+
+def cross_validated(config: Any, setup: Setup) -> Scores:
+    """Everybody scored by models that never saw them, as `fusion.train` would, by one plain arm."""
+    cohort = setup.cohort
+    folds = [one for one in instantiate(config.folds, cohort, path=None, seed=config.seed) if one.repeat == 0]
+    parts, rows = [], None
+    for fold in folds:
+        data = fold_data(config, setup, fold)
+        parts.append(ClassicalArm(ARM).fit(data, None, lambda: None).test)
+        rows = features(data.whole, cohort.patient_ids) if rows is None else rows
+    scores = pd.concat(parts).loc[list(cohort.patient_ids)]
+    labels = cohort.labels.loc[list(cohort.patient_ids)]
+    assert rows is not None, "there are folds"
+    return Scores(labels=labels, scores=scores.to_numpy(np.float64), folds=folds, rows=rows)
+
+
+def _permuted(areas: list[float], labels: pd.Series[int]) -> Check:
+    positives = int(labels.sum())
+    p = by_chance(areas, positives, len(labels) - positives)
+    mean = float(np.mean(areas))
+    said = f"AUROC {mean:.3f} in the mean of {len(areas)} where labels are dealt out anew; 0.5 is nothing found."
+    return Check(name="labels permuted", decides=True, said=said, p=p, figures={"auroc": areas})
+
+
+def _planted(planted: Scores) -> Check:
+    value, error = planted.area
+    p = above(value, error, SEEN)
+    said = f"AUROC {value:.3f} with the outcome itself planted, wrong in {WRONG:.0%}; must be above {SEEN}."
+    status: Status = "pass" if p <= LEVEL else "fail"
+    figures = {"auroc": value, "p_of_not_seen": p}
+    return Check(name="a leak planted", decides=True, said=said, p=None, figures=figures, status=status)
+
+
+def _telling(real: Scores) -> Check:
+    """Columns, or all of them together, that tell the outcome better than anything measured before therapy does."""
+    labels = np.asarray(real.labels, dtype=np.float64)
+    found: list[tuple[float, str, float]] = []
+    for name in real.rows:
+        known = real.rows[name].notna().to_numpy()
+        inside = labels[known]
+        if 0 < inside.sum() < len(inside):
+            value, error = area(inside, real.rows[name].to_numpy(np.float64)[known])
+            found.append((above(max(value, 1 - value), error, COLUMN), str(name), max(value, 1 - value)))
+    value, error = real.area
+    together = above(value, error, ALL)
+    best = min(found, default=(1.0, "none", 0.5))
+    p = min(1.0, (len(found) + 1) * min(best[0], together))
+    said = (
+        f"AUROC {value:.3f} out of fold by all columns; {best[1]} alone {best[2]:.3f}. A column above {COLUMN} or all "
+        f"above {ALL} would be known only after the outcome, or be made of it."
+    )
+    figures = {"auroc": value, "column": best[1], "column_auroc": best[2], "columns": len(found)}
+    return Check(name="columns that tell the outcome", decides=True, said=said, p=p, figures=figures)
+
+
+def _twins(rows: pd.DataFrame, seed: int) -> Check:
+    """Equal patients; and whether one who is doubled on purpose is noticed at all."""
+    name = "patients under two ids"
+    pairs, chance = twins(rows)
+    doubled = rows.iloc[[int(np.random.default_rng([seed, 3]).integers(len(rows)))]]
+    again, _ = twins(pd.concat([rows, doubled.set_axis(["a second id"])]))
+    seen = any("a second id" in pair for pair in again)
+    figures: dict[str, Any] = {"pairs": [list(pair) for pair in pairs[:10]], "number": len(pairs), "chance": chance}
+    if chance > TELLING or not seen:
+        said = (
+            f"Not looked at: two patients may agree in all {rows.shape[1]} columns by chance (expected {chance:.2g})."
+            if chance > TELLING
+            else "Not looked at: the patient who was doubled on purpose lacks most columns."
+        )
+        return Check(name=name, decides=True, said=said, p=None, figures=figures, status="not looked at")
+    told = f": {', '.join(' = '.join(pair) for pair in pairs[:3])}" if pairs else ""
+    said = f"{len(pairs)} pairs agree in everything{told}; one who was doubled on purpose was noticed."
+    return Check(name=name, decides=True, said=said, p=chance if pairs else 1.0, figures=figures)
+
+
+def _alone(name: str, rows: pd.DataFrame, real: Scores) -> Check:
+    """What a ridge regression on these indicators says of the outcome, on the same folds."""
+    from sklearn.linear_model import LogisticRegression
+
+    rows = rows.loc[:, [len(rows[one].unique()) > 1 for one in rows]].astype(np.float64)
+    if rows.empty or not rows.shape[1]:
+        said = "Not looked at: it is the same for everybody."
+        return Check(name=name, decides=False, said=said, p=None, figures={}, status="not looked at")
+    scores = pd.Series(0.0, index=rows.index)
+    for fold in real.folds:
+        train, test = list(fold.train), list(fold.test)
+        model = LogisticRegression(C=0.1, max_iter=1000).fit(rows.loc[train].to_numpy(), real.labels.loc[train])
+        # Ranks within the fold: intercepts of folds say who else was tested, not who the patient is.
+        logits = model.decision_function(rows.loc[test].to_numpy())
+        scores.loc[test] = logits - logits.mean()
+    truth, told = (np.asarray(one, dtype=np.float64) for one in (real.labels, scores.loc[real.labels.index]))
+    value, error = area(truth, told)
+    said = f"AUROC {value:.3f} by this alone ({rows.shape[1]} indicators). Above 0.5, a model may learn where from."
+    return Check(name=name, decides=False, said=said, p=above(value, error, 0.5), figures={"auroc": value})
+
+
+def _sites(setup: Setup) -> pd.DataFrame:
+    index = pd.Index(list(setup.cohort.patient_ids))
+    sites = setup.cohort.sites
+    return pd.DataFrame(index=index) if sites is None else pd.get_dummies(sites.reindex(index).astype(str))
+
+
+def _missing(setup: Setup, rows: pd.DataFrame) -> pd.DataFrame:
+    told = described(setup).table
+    has = [name for name in told if str(name).startswith(HAS)]
+    parts = [told.drop(columns=has).isna(), told[has] == "no", rows.isna()]
+    every = pd.concat(parts, axis=1)
+    return every.loc[:, ~every.T.duplicated()] if every.shape[1] else every

@@ -1,0 +1,88 @@
+"""What the canaries' figures come to: p-values, which of them hold together (Holm), pass, fail or warning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from fusion.evaluation.metrics import auroc
+from fusion.evaluation.subgroups.permuted import area_variance
+
+Floats = NDArray[np.float64]
+Status = Literal["pass", "fail", "warn", "not looked at"]
+LEVEL = 0.05
+COLUMN, ALL = 0.9, 0.95
+"""AUROC that a single column, and all of them together, hardly reach before therapy unless they tell the outcome."""
+SEEN = 0.7
+"""AUROC above which a planted leak counts as seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One canary.
+
+    Attributes:
+        name: of it.
+        decides: whether the verdict rests on it; else it warns.
+        said: the figures in words.
+        p: that nothing is wrong; None where no test was made.
+        figures: numbers, JSON.
+        status: as it came out.
+    """
+
+    name: str
+    decides: bool
+    said: str
+    p: float | None
+    figures: dict[str, Any]
+    status: Status = "pass"
+
+    def record(self) -> dict[str, Any]:
+        """JSON."""
+        return asdict(self)
+
+
+def area(labels: Floats, scores: Floats) -> tuple[float, float]:
+    """AUROC and its standard error (Hanley and McNeil), which is above 0 also where nothing is misranked."""
+    value = auroc(labels, scores, np.ones((1, len(labels))))
+    positive = float(labels.sum())
+    variance = area_variance(value, np.array([positive]), np.array([len(labels) - positive]))
+    return float(value[0]), float(np.sqrt(variance[0]))
+
+
+def above(value: float, error: float, limit: float) -> float:
+    """p-value of an AUROC being no larger than `limit`."""
+    return float(norm.sf((value - limit) / max(error, 1e-12)))
+
+
+def by_chance(values: Sequence[float], positives: int, negatives: int) -> float:
+    """p-value of the mean of independent AUROCs being 0.5 (Mann and Whitney's variance, (m + n + 1)/12mn)."""
+    variance = (positives + negatives + 1) / (12 * positives * negatives) / len(values)
+    return float(norm.sf((np.mean(values) - 0.5) / np.sqrt(variance)))
+
+
+def judged(checks: Sequence[Check], *, level: float = LEVEL) -> list[Check]:
+    """Checks with their status: deciding ones fail by Holm's procedure, others warn at `level`.
+
+    A check that failed for itself (a planted leak that nobody saw) has that status already and keeps it.
+    """
+    deciding = sorted((one for one in checks if one.decides and one.p is not None), key=lambda one: float(one.p or 0))
+    failed: set[str] = set()
+    for place, one in enumerate(deciding):
+        if one.p is None or one.p > level / (len(deciding) - place):
+            break
+        failed.add(one.name)
+    made = []
+    for one in checks:
+        if one.name in failed:
+            made.append(replace(one, status="fail"))
+        elif not one.decides and one.p is not None and one.p <= level:
+            made.append(replace(one, status="warn"))
+        else:
+            made.append(one)
+    return made

@@ -1,0 +1,110 @@
+"""Canaries over a small cohort through the real folds and modalities, and their arithmetic by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from fusion.canary import FAILED, canary
+from fusion.config.compose import composed
+from fusion.protocol.canary.judged import Check, above, area, by_chance, judged
+from fusion.protocol.canary.planted import PlantedLeak
+from fusion.protocol.canary.twins import twins
+
+FOLDER = Path(__file__).resolve().parents[4] / "benchmarks"
+FEW = ("folds.outer=2", "folds.inner=2", "permutations=1")
+
+
+@pytest.fixture(scope="module")
+def rates() -> Any:
+    """benchmarks/canary_rates.py, which writes cohorts of each kind."""
+    sys.path.insert(0, str(FOLDER))
+    import canary_rates
+
+    return canary_rates
+
+
+@pytest.mark.parametrize(
+    ("kind", "culprit"),
+    [("clean", None), ("leak", "columns that tell the outcome"), ("twice", "patients under two ids")],
+)
+def test_each_kind_of_cohort_is_judged_for_what_is_wrong_with_it(
+    rates: Any, tmp_path: Path, kind: str, culprit: str | None
+) -> None:
+    folder = rates.write_cohort(tmp_path / "cohort", 0, kind)
+    config = composed("canary", ["cohort=planted", f"output={tmp_path}", f"cache={tmp_path / 'cache'}", *FEW], folder)
+    if culprit is None:
+        canary(config)
+    else:
+        with pytest.raises(SystemExit) as ended:
+            canary(config)
+        assert ended.value.code == FAILED == 3
+    found = json.loads((tmp_path / "canary.json").read_text())
+    failed = [one["name"] for one in found["checks"] if one["status"] == "fail"]
+    assert failed == ([culprit] if culprit else [])
+    assert found["verdict"] == ("fail" if culprit else "pass")
+    planted = next(one for one in found["checks"] if one["name"] == "a leak planted")
+    assert planted["status"] == "pass"
+    assert planted["figures"]["auroc"] > 0.7
+    if kind == "twice":
+        told = next(one for one in found["checks"] if one["name"] == culprit)
+        assert told["figures"]["pairs"] == [["P003", "P999"]]
+
+
+def check(name: str, p: float | None, *, decides: bool = True, **more: Any) -> Check:
+    return replace(Check(name=name, decides=decides, said="", p=p, figures={}), **more)
+
+
+def test_holm_by_hand_and_warnings_apart() -> None:
+    """Three deciding: 0.01 ≤ 0.05/3, 0.02 ≤ 0.05/2, 0.2 > 0.05; those that warn take no part."""
+    checks = [check("a", 0.02), check("b", 0.2), check("c", 0.01), check("d", 0.001, decides=False)]
+    assert {one.name: one.status for one in judged(checks)} == {"a": "fail", "b": "pass", "c": "fail", "d": "warn"}
+    stopped = [check("a", 0.03), check("b", 0.04), check("c", 0.5)]
+    assert {one.status for one in judged(stopped)} == {"pass"}
+    kept = [check("a", None, status="fail"), check("b", None, status="not looked at")]
+    assert [one.status for one in judged(kept)] == ["fail", "not looked at"]
+
+
+def test_p_values_by_hand() -> None:
+    assert by_chance([0.6, 0.6], 20, 30) == pytest.approx(norm.sf(0.1 / np.sqrt(51 / (12 * 600) / 2)))
+    assert above(0.8, 0.05, 0.7) == pytest.approx(norm.sf(2.0))
+    labels = np.array([0.0, 0.0, 0.0, 1.0, 1.0])
+    value, error = area(labels, np.array([1.0, 2.0, 4.0, 3.0, 5.0]))
+    assert value == pytest.approx(5 / 6)
+    a = (5 + 0.5) / 7
+    one, two = a / (2 - a) - a**2, 2 * a**2 / (1 + a) - a**2
+    assert error == pytest.approx(np.sqrt((a * (1 - a) + 1 * one + 2 * two) / 6))
+
+
+def test_twins_agree_in_all_and_columns_that_tell_nothing_name_nobody() -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(40, 4)).round(2), index=[f"P{one}" for one in range(40)])
+    rows.columns = pd.Index(list("abcd"))
+    assert twins(rows)[0] == []
+    doubled = pd.concat([rows, rows.iloc[[5]].set_axis(["Q"])])
+    pairs, chance = twins(doubled)
+    assert pairs == [("P5", "Q")]
+    assert chance < 1e-6
+    coarse = pd.DataFrame({"sex": ["m", "f"] * 20, "grade": ["G1", "G2"] * 20}, index=rows.index)
+    assert twins(coarse)[1] == 1.0  # 780 pairs, half of them alike
+    # A column that repeats another is no second coincidence: 780 pairs, each alike with chance 9/39.
+    ages = pd.DataFrame({"age": np.repeat([50, 60, 70, 80], 10)}, index=rows.index)
+    assert twins(ages)[1] == twins(ages.assign(months=ages["age"] * 12))[1] == 1.0
+    assert twins(doubled.mask(doubled.index.to_series().isin(["Q"]), np.nan))[0] == []
+
+
+def test_a_planted_leak_is_wrong_in_as_many_as_it_says() -> None:
+    labels = pd.Series(np.arange(2000) % 2, index=[f"P{one}" for one in range(2000)])
+    leak = PlantedLeak(labels, wrong=0.15, seed=1)
+    told = leak.table(list(labels.index))["leak"]
+    assert (told != labels).mean() == pytest.approx(0.15, abs=0.03)
+    assert leak.load("P1") is not None
+    assert leak.spec.features[0].name == "leak"
