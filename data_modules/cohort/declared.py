@@ -18,6 +18,7 @@ from data_modules.errors import CohortError, Problem, some
 from data_modules.hashes import file_hash, file_hashes
 from fusion.contract import FusionError, Progress
 
+_SETTINGS = ("patients", "seed", "interaction")
 STAMP = "SIMULATED.json"
 """The file whose presence in a root marks everything made of it as simulated."""
 
@@ -114,8 +115,8 @@ class CohortFiles:
             raise CohortError(name, shapeless)
         self._simulated = simulated
         self._generator = generator
-        given = {"patients": patients, "seed": seed, "interaction": interaction}
-        self._settings = {key: value for key, value in given.items() if value is not None}
+        given = zip(_SETTINGS, (patients, seed, interaction), strict=True)
+        self._settings = {key: value for key, value in given if value is not None}
         self._fetch = fetch
         self.require = tuple(require)
         self.cancer = cancer
@@ -178,9 +179,8 @@ class CohortFiles:
             if not self.root.is_dir():
                 fetch = f" {self._fetch.strip()}" if self._fetch else ""
                 remedy = f"Set cohort.root to the folder of the cohort's files.{fetch}"
-                raise CohortError(
-                    self.name, [Problem(what=f"there is no folder {self.root.absolute()}", remedy=remedy)]
-                )
+                problem = Problem(what=f"there is no folder {self.root.absolute()}", remedy=remedy)
+                raise CohortError(self.name, [problem])
             return
         stamp = self.root / STAMP
         if not stamp.is_file():
@@ -203,6 +203,9 @@ class CohortFiles:
             what = f"{self.root.absolute()} was written with {some(other)}"
             remedy = "Set cohort.root to another folder for these settings, or to null"
             raise CohortError(self.name, [Problem(what=what, remedy=remedy)])
+        if not all((self.root / spec.file).is_file() for spec in self.specs.values() if spec.file):
+            # An earlier version wrote fewer tables; the generator adds them.
+            self._generator(self.root, progress=progress, **{key: written[key] for key in _SETTINGS if key in written})
 
     @cached_property
     def _read(self) -> dict[tuple[str, bool], ReadTable]:

@@ -61,6 +61,7 @@ def arm_label(arm: str) -> str:
         "classical_lr": "Logistic regression",
         "classical_forest": "Random forest",
         "classical_boosting": "Gradient boosting",
+        "classical_cox": "Cox regression",
         "stacked": "Stacking",
         "handcrafted": "Hand-crafted features",
     }

@@ -21,6 +21,7 @@ from data_modules.sources.simulated.genomes import (
     draw_drivers,
     draw_germline,
 )
+from data_modules.sources.simulated.progression import Progression, draw_progression
 from data_modules.sources.simulated.slides import SlideJob, write_slide
 from data_modules.sources.simulated.tissue import GRID, TRUTH_GRID, Region
 from data_modules.sources.simulated.vcf import write_germline, write_somatic
@@ -47,6 +48,7 @@ class Drawn:
     rich: NDArray[np.bool_]
     clinical: pd.DataFrame
     outcome: Outcome
+    progression: Progression
     has_slide: NDArray[np.bool_]
     has_variants: NDArray[np.bool_]
 
@@ -85,6 +87,9 @@ def draw(*, patients: int, seed: int, interaction: float) -> Drawn:
     without_slide = round(_LACK_SLIDE * patients)
     has_slide[order[:without_slide]] = False
     has_variants[order[without_slide : without_slide + round(_LACK_VARIANTS * patients)]] = False
+    progression = draw_progression(
+        stream(9), rich=rich, deficient=deficient, clinical=outcome.clinical, interaction=interaction
+    )
     return Drawn(
         ids=ids,
         somatic=somatic,
@@ -93,6 +98,7 @@ def draw(*, patients: int, seed: int, interaction: float) -> Drawn:
         rich=rich,
         clinical=clinical,
         outcome=outcome,
+        progression=progression,
         has_slide=has_slide,
         has_variants=has_variants,
     )

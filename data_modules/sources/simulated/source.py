@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 VERSION = 2
 """Rises with every change that changes what is written."""
 STAMP_FILE = "SIMULATED.json"
+PROGRESSION = "progression.tsv"
+"""Written since a later version, and to cohorts that stand without it; the stamp, which is older, does not list it."""
 
 
 class SimulationError(FusionError):
@@ -47,6 +49,7 @@ class SimulatedSource:
 
     generator: ClassVar[str] = "data_modules.sources.simulated"
     version: ClassVar[int] = VERSION
+    later: ClassVar[tuple[str, ...]] = (PROGRESSION,)
 
     def __post_init__(self) -> None:
         if self.patients < 12 or self.patients > 9999:
@@ -82,7 +85,7 @@ class SimulatedSource:
         """
         target = Path(root)
         truth = truth_folder(target)
-        if self.matches(target) and (truth / "oracle.json").exists():
+        if self._stands(target, truth) and not self._lacking(target):
             return
         for folder in (target, truth):
             if folder.exists() and any(folder.iterdir()) and read_stamp(folder) is None:
@@ -92,8 +95,16 @@ class SimulatedSource:
                 )
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock"), thread_local=False):
-            if not (self.matches(target) and (truth / "oracle.json").exists()):  # another process may have written it
+            if not self._stands(target, truth):  # another process may have written it
                 self._replace(target, truth, progress)
+            if self._lacking(target):
+                self.write_later(target, truth)
+
+    def _stands(self, target: Path, truth: Path) -> bool:
+        return self.matches(target) and (truth / "oracle.json").exists()
+
+    def _lacking(self, target: Path) -> bool:
+        return any(not (target / name).is_file() for name in self.later)
 
     def _replace(self, target: Path, truth: Path, progress: Progress | None) -> None:
         """Write both folders beside their places, then put them there."""
@@ -115,6 +126,14 @@ class SimulatedSource:
         finally:
             for draft in drafts:
                 shutil.rmtree(draft, ignore_errors=True)
+
+    def write_later(self, root: Path, truth: Path) -> None:
+        """Add `later` to a cohort of these settings that stands, with its truth."""
+        from data_modules.sources.simulated.cohort import draw
+        from data_modules.sources.simulated.progression import write_progression
+
+        drawn = draw(patients=self.patients, seed=self.seed, interaction=self.interaction)
+        write_progression(drawn.ids, drawn.progression, root / PROGRESSION, truth)
 
     def write_files(self, root: Path, truth: Path, progress: Progress | None) -> None:
         """Fill two empty folders with the cohort and its truth."""

@@ -30,6 +30,7 @@ class SimulatedMri(SimulatedSource):
 
     generator: ClassVar[str] = "data_modules.sources.simulated_mri"
     version: ClassVar[int] = 1
+    later: ClassVar[tuple[str, ...]] = ()
 
     def write_files(self, root: Path, truth: Path, progress: Progress | None) -> None:
         from data_modules.sources.simulated_mri.cohort import write_files

@@ -27,7 +27,9 @@ def test_generator_writes_a_missing_root_once_and_other_settings_are_refused(coh
 
     def write(folder: Path, *, progress: object, **settings: object) -> None:
         calls.append(settings)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
+        for table in ("clinical.tsv", "treatment.tsv"):
+            (folder / table).touch()
         (folder / "SIMULATED.json").write_text(json.dumps({"patients": 12, "seed": 20, "interaction": 1.0, **settings}))
 
     def prepare(**settings: object) -> None:
@@ -40,6 +42,10 @@ def test_generator_writes_a_missing_root_once_and_other_settings_are_refused(coh
     assert calls == [{"patients": 30}]
     with pytest.raises(CohortError, match=r"was written with patients=30, not 31, interaction=1.0, not 0"):
         prepare(patients=31, interaction=0)
+    # A root of an earlier version lacks a table: the generator is asked for it, with the settings of that root.
+    (root / "treatment.tsv").unlink()
+    prepare()
+    assert calls[1:] == [{"patients": 30, "seed": 20, "interaction": 1.0}]
 
 
 def test_a_generator_left_in_the_yaml_of_own_files(cohort, named):

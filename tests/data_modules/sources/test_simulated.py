@@ -37,7 +37,7 @@ def test_stamp_names_settings_and_every_file(root: Path) -> None:
     stamp = json.loads((root / "SIMULATED.json").read_text())
     assert (stamp["seed"], stamp["patients"], stamp["interaction"]) == (3, 16, 1.0)
     found = hashes(root)
-    del found["SIMULATED.json"]
+    del found["SIMULATED.json"], found["progression.tsv"]  # of later versions, which leave the stamp as it was
     assert stamp["sha256"] == found
     assert SimulatedSource(patients=16, seed=3).matches(root)
     assert not SimulatedSource(patients=16, seed=4).matches(root)

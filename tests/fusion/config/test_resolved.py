@@ -28,6 +28,20 @@ ADDED = {
     "execution", *(f"ray.{key}" for key in ("address", "cpus", "gpus", "retries")),
     *(f"slurm.{key}" for key in ("cluster", "partition", "account", "minutes", "cpus", "gpus", "memory_gb", "retries")),
     "slurm.parameters",
+    *(
+        f"cohort.tables.progression.{key}"
+        for key in (
+            "file", "id",
+            *(f"columns.days_to_progression_or_last_visit.{one}" for one in ("time", "kind", "unit", "label")),
+            "columns.progression_seen.time", "columns.progression_seen.label",
+        )
+    ),
+    *(
+        f"cohort.endpoints.pfs.{key}"
+        for key in (
+            "kind", "table", "time", "event", "event_values", "censored_values", "time_zero", "horizons", "note",
+        )
+    ),
 }  # fmt: skip
 """Keys that have been added to the configuration since, whatever their value."""
 
