@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,13 +11,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from data_modules.cohort.endpoint import outcome_columns, read_endpoint
+from data_modules.cohort.generated import SETTINGS, complete
 from data_modules.cohort.tables import ReadTable, read_table
 from data_modules.columns import Column, Time, plain, table_spec
 from data_modules.errors import CohortError, Problem, some
 from data_modules.hashes import file_hash, file_hashes
 from fusion.contract import FusionError, Progress
 
-_SETTINGS = ("patients", "seed", "interaction")
 STAMP = "SIMULATED.json"
 """The file whose presence in a root marks everything made of it as simulated."""
 
@@ -115,7 +114,7 @@ class CohortFiles:
             raise CohortError(name, shapeless)
         self._simulated = simulated
         self._generator = generator
-        given = zip(_SETTINGS, (patients, seed, interaction), strict=True)
+        given = zip(SETTINGS, (patients, seed, interaction), strict=True)
         self._settings = {key: value for key, value in given if value is not None}
         self._fetch = fetch
         self.require = tuple(require)
@@ -193,19 +192,8 @@ class CohortFiles:
                 raise CohortError(self.name, [Problem(what=what, remedy=remedy)])
             self._generator(self.root, progress=progress, **self._settings)
             return
-        written = json.loads(stamp.read_text(encoding="utf-8"))
-        other = [
-            f"{key}={written.get(key)!r}, not {value!r}"
-            for key, value in self._settings.items()
-            if written.get(key) != value
-        ]
-        if other:
-            what = f"{self.root.absolute()} was written with {some(other)}"
-            remedy = "Set cohort.root to another folder for these settings, or to null"
-            raise CohortError(self.name, [Problem(what=what, remedy=remedy)])
-        if not all((self.root / spec.file).is_file() for spec in self.specs.values() if spec.file):
-            # An earlier version wrote fewer tables; the generator adds them.
-            self._generator(self.root, progress=progress, **{key: written[key] for key in _SETTINGS if key in written})
+        files = [self.root / spec.file for spec in self.specs.values() if spec.file]
+        complete(self.name, stamp, files, self._settings, self._generator, progress)
 
     @cached_property
     def _read(self) -> dict[tuple[str, bool], ReadTable]:
