@@ -1,4 +1,4 @@
-"""A root that a generator wrote, perhaps that of an earlier version: whether it is the one asked for, and what it lacks."""
+"""A root that a generator wrote, perhaps that of an earlier version: is it the one asked for, and what does it lack."""
 
 from __future__ import annotations
 
