@@ -89,7 +89,7 @@ def apply(
     endpoint = folder.cohort_spec().endpoint
     outcome = outcome_of(endpoint)
     wanted = [arm]
-    if arm == "fusion" and enough(labels_of(setup, outcome, patients)):
+    if arm == "fusion" and outcome.enough(labels_of(setup, outcome, patients)):
         wanted += [one for one in kept_arms(list(models.values()), list(setup.modalities)) if one != arm]
     scores: dict[str, list[NDArray[np.float64]]] = {one: [] for one in wanted}
     thresholds: dict[str, list[float]] = {one: [] for one in wanted}
@@ -126,7 +126,7 @@ def apply(
         notes=tuple(_notes(folder, setup, matches, trained=sum(one in trained_on for one in patients))),
         compared={
             one: Compared(
-                columns={key: found for key, found in summaries[one].items() if key.startswith("score")},
+                columns={key: found for key, found in summaries[one].items() if key in outcome.names},
                 threshold=float(np.mean(thresholds[one])),
             )
             for one in wanted[1:]
@@ -137,11 +137,6 @@ def apply(
 def labels_of(setup: Setup, outcome: Outcome, patients: Sequence[str]) -> pd.Series[int]:
     """The patients' labels as positions in the run's classes, −1 where unknown."""
     return outcome.align(setup.cohort.labels, setup.cohort.spec.endpoint.classes).loc[list(patients)]
-
-
-def enough(labels: pd.Series[int]) -> bool:
-    """Whether two patients of two classes are labelled: a draw of a class of one is mostly that patient or nobody."""
-    return bool((labels[labels >= 0].value_counts() > 1).sum() >= 2)
 
 
 def _table(

@@ -98,6 +98,7 @@ def write_results(
         (output / stale).unlink(missing_ok=True)
     replace_file(output / "cohort.csv", lambda path: setup.cohort.reconciliation.to_csv(path, index=False))
     save_json(output / "matches.json", {name: match.record() for name, match in result.matches.items()})
+    meanings = outcome.meanings()
     facts = {
         "simulated": simulated,
         "run": str(folder.path),
@@ -106,7 +107,7 @@ def write_results(
         "endpoint": spec.endpoint.name,
         "classes": list(trained.classes),
         "patients": len(table),
-        "columns": {name: _meaning(name, trained) for name in table.columns},
+        "columns": {name: meanings.get(name) or _meaning(name, trained) for name in table.columns},
         "notes": list(result.notes),
     }
     save_json(output / "predictions.json", facts)
@@ -124,7 +125,7 @@ def write_results(
         if updated is not None:
             metrics["recalibration"] = updated.record
         save_json(output / "metrics.json", metrics)
-        by_arm = _by_arm(rows)
+        by_arm = _by_arm(rows, outcome)
         replace_file(output / "arms.csv", lambda path: by_arm.to_csv(path, index=False))
     return Applied(facts=facts, table=table, rows=own, metrics=metrics, outcome=outcome)
 
@@ -159,9 +160,9 @@ def _meaning(column: str, endpoint: EndpointSpec) -> str:
     return f"mean of the fold models' calibrated probabilities of {column.removeprefix('score_')}"
 
 
-def _by_arm(rows: pd.DataFrame) -> pd.DataFrame:
+def _by_arm(rows: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
     """arms.csv: the labelled patients' scores by every arm that was compared."""
-    columns = [name for name in rows.columns if name.startswith("score")]
+    columns = [name for name in rows.columns if name in ("time", *outcome.names)]
     return rows[["patient_id", "arm", "label", *columns]]
 
 
@@ -169,10 +170,10 @@ def labelled(result: Application, setup: Setup, outcome: Outcome) -> pd.DataFram
     """Scored patients with a label, every arm's, as `fusion.evaluation.evaluate` takes them; None where too few are."""
     import pandas as pd
 
-    from fusion.apply.application import enough, labels_of
+    from fusion.apply.application import labels_of
 
     labels = labels_of(setup, outcome, list(result.table["patient_id"]))
-    if not enough(labels):
+    if not outcome.enough(labels):
         return None
     known = (labels >= 0).to_numpy()
     own: dict[str, Any] = {
@@ -182,6 +183,8 @@ def labelled(result: Application, setup: Setup, outcome: Outcome) -> pd.DataFram
         "label": labels.to_numpy(),
         "group": held_together(list(result.table["patient_id"]), setup.cohort.groups).array,
     }
+    if setup.cohort.times is not None:
+        own["time"] = setup.cohort.times.loc[list(result.table["patient_id"])].to_numpy()
     parts = [result.table.assign(arm=result.arm, threshold=result.threshold, **own)]
     parts += [
         result.table.assign(**other.columns, arm=arm, threshold=other.threshold, **own)

@@ -58,7 +58,9 @@ def recalibrate(
             f"recalibrate is {asked!r}; set true, intercept or slope. Labels are those of endpoint=<endpoint>."
         )
     if outcome.endpoint.kind != "binary":
-        raise FusionError("recalibrate: updates scores of binary endpoints; this run has several classes.")
+        raise FusionError(
+            f"recalibrate: updates scores of binary endpoints; {outcome.endpoint.name!r} is {outcome.endpoint.kind}."
+        )
     labels = np.zeros(0) if rows is None else rows["label"].to_numpy(np.float64)
     rarer = int(min(labels.sum(), len(labels) - labels.sum()))
     if rows is None or rarer < 2:

@@ -227,7 +227,7 @@ def calibrate_ensemble(logits: Members, data: FoldData) -> Calibration:
     first = calibrate(out_of_fold, data)
     share = agreement(logits.train, logits.unseen, data.truth(patients).label)
     ensemble = first.calibrator.steeper(steepness(share, len(logits.train)), out_of_fold.to_numpy())
-    return replace(first, calibrator=ensemble, single=first.calibrator, agreement=share)
+    return replace(first, calibrator=ensemble, single=data.outcome.single(first.calibrator), agreement=share)
 
 
 def inner_quality(inner: Table, data: FoldData) -> float:

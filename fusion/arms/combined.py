@@ -51,7 +51,7 @@ def late_fusion(singles: Mapping[str, ArmScores], data: FoldData, folder: Path |
 def average(scores: Floats, has: NDArray[np.bool_], outcome: Outcome) -> Floats:
     """One member's late logits ``(patient[, class])``: of the mean score over the modalities that a patient has.
 
-    Scores are calibrated: probabilities, or log hazard ratios, so that a modality that tells little moves them little.
+    Scores are calibrated probabilities, or log-risks in their standard deviations.
 
     Args:
         scores: ``(modality, patient[, class])``, each calibrated for a single member.

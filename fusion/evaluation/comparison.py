@@ -61,7 +61,8 @@ def arm_label(arm: str) -> str:
         "classical_lr": "Logistic regression",
         "classical_forest": "Random forest",
         "classical_boosting": "Gradient boosting",
-        "classical_cox": "Cox regression",
+        "classical_cox": "Ridge Cox regression",
+        "classical_ordinal": "Ordinal ridge regression",
         "stacked": "Stacking",
         "handcrafted": "Hand-crafted features",
     }

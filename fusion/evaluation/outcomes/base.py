@@ -73,6 +73,10 @@ class Outcome(ABC):
     def fit_calibrator(self, logits: Floats, truth: Truth) -> Calibrator:
         """Learn it from inner out-of-fold logits."""
 
+    def single(self, calibrator: Calibrator) -> Calibrator:
+        """What members say to late fusion and stacking, of the calibrator of a single member."""
+        return calibrator
+
     @abstractmethod
     def restore_calibrator(self, state: Mapping[str, Any]) -> Calibrator:
         """From what its `state` gave; other keys are ignored."""
@@ -96,6 +100,22 @@ class Outcome(ABC):
     @abstractmethod
     def columns(self, scores: Floats) -> dict[str, Floats]:
         """Columns of predictions.parquet."""
+
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """What `columns` calls them."""
+
+    def meanings(self) -> dict[str, str]:
+        """Column of `summary` → what it is, where it is no calibrated probability."""
+        return {}
+
+    def enough(self, labels: pd.Series[int]) -> bool:
+        """Whether patients can be judged by their labels (-1 unknown): two of two classes.
+
+        A draw of a class of one is mostly that patient or nobody.
+        """
+        return bool((labels[labels >= 0].value_counts() > 1).sum() >= 2)
 
     @abstractmethod
     def summary(self, by_fold: Floats) -> dict[str, Any]:

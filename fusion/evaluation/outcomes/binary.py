@@ -55,6 +55,10 @@ class BinaryOutcome(Outcome):
     def columns(self, scores: Floats) -> dict[str, Floats]:
         return {"score": scores}
 
+    @property
+    def names(self) -> list[str]:
+        return ["score"]
+
     def summary(self, by_fold: Floats) -> dict[str, Any]:
         return {
             "score": mean_over_folds(by_fold),

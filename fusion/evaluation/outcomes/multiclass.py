@@ -72,6 +72,10 @@ class MulticlassOutcome(Outcome):
         by_class = {f"{SCORE}{name}": scores[:, place] for place, name in enumerate(self.endpoint.classes)}
         return {"score": scores.max(axis=1), **by_class}
 
+    @property
+    def names(self) -> list[str]:
+        return ["score", *(f"{SCORE}{name}" for name in self.endpoint.classes)]
+
     def summary(self, by_fold: Floats) -> dict[str, Any]:
         """The likeliest class by the mean over folds, its probability, and every class's."""
         mean = mean_over_folds(by_fold)

@@ -32,6 +32,7 @@ class Baseline:
         times: of events, ascending.
         hazard: the cumulative baseline hazard from each of `times` on.
         horizons: of the endpoint.
+        spread: standard deviation of the logits it was fitted to, about the mean of each part.
     """
 
     slope: float
@@ -39,6 +40,7 @@ class Baseline:
     times: tuple[float, ...]
     hazard: tuple[float, ...]
     horizons: tuple[float, ...]
+    spread: float = 0.0
 
     def __call__(self, logits: ArrayLike) -> Floats:
         """Of ``(patient,)`` logits ``(patient, 1 + horizon)``: the log-risk, then survival at each horizon."""
@@ -67,7 +69,8 @@ class Baseline:
 
     def state(self) -> dict[str, Any]:
         """For JSON."""
-        return {"slope": self.slope, "centre": self.centre, "times": list(self.times), "hazard": list(self.hazard)}
+        lists = {"times": list(self.times), "hazard": list(self.hazard)}
+        return {"slope": self.slope, "centre": self.centre, "spread": self.spread, **lists}
 
 
 def fit_baseline(
@@ -97,7 +100,7 @@ def fit_baseline(
             if abs(step) < 1e-10:
                 break
         slope = max(slope, 1e-3) / scale
-    found = Baseline(slope=slope or 1e-3, centre=centre, times=(), hazard=(), horizons=tuple(horizons))
+    found = Baseline(slope=slope or 1e-3, centre=centre, times=(), hazard=(), horizons=tuple(horizons), spread=scale)
     times, hazard = breslow(truth, found.risks(logits))
     return replace(found, times=tuple(times.tolist()), hazard=tuple(hazard.tolist()))
 
@@ -166,7 +169,13 @@ class SurvivalOutcome(Outcome):
             times=tuple(map(float, state["times"])),
             hazard=tuple(map(float, state["hazard"])),
             horizons=self.endpoint.horizons,
+            spread=float(state["spread"]),
         )
+
+    def single(self, calibrator: Calibrator) -> Calibrator:
+        """Log-risks in their standard deviations: modalities weigh alike in late fusion, as the field has it."""
+        assert isinstance(calibrator, Baseline)
+        return replace(calibrator, slope=1 / calibrator.spread if calibrator.spread > 1e-12 else 0.0)
 
     def threshold(self, truth: Truth, scores: Floats) -> float:
         return float("nan")
@@ -180,25 +189,42 @@ class SurvivalOutcome(Outcome):
         return np.array([harrell(risks[one], truth[one]) for one in rows])
 
     def of_columns(self, rows: pd.DataFrame) -> Floats:
-        return rows[["score", *self._survival]].to_numpy(np.float64)
+        return rows[self.names].to_numpy(np.float64)
 
     def columns(self, scores: Floats) -> dict[str, Floats]:
-        return {"score": scores[:, 0], **{name: scores[:, 1 + at] for at, name in enumerate(self._survival)}}
+        return {name: scores[:, at] for at, name in enumerate(self.names)}
 
     def summary(self, by_fold: Floats) -> dict[str, Any]:
         """Mean log-risk and survival over folds, each with the least and most that a fold says."""
         mean = mean_over_folds(by_fold)
         columns: dict[str, Any] = {}
-        for at, name in enumerate(("score", *self._survival)):
-            before = "" if at == 0 else f"{name}_"
+        for at, name in enumerate(self.names):
+            beside = name.removeprefix("score").removeprefix("survival")
             columns[name] = mean[:, at]
-            columns[f"{before}low"] = np.nanmin(by_fold[..., at], axis=0)
-            columns[f"{before}high"] = np.nanmax(by_fold[..., at], axis=0)
+            columns[f"low{beside}"] = np.nanmin(by_fold[..., at], axis=0)
+            columns[f"high{beside}"] = np.nanmax(by_fold[..., at], axis=0)
         return columns
 
+    def meanings(self) -> dict[str, str]:
+        """Of every column of `summary`."""
+        unit = f" {self.endpoint.unit}" if self.endpoint.unit else ""
+        told = {
+            "score": "mean of the fold models' log hazard ratios to a training patient of average risk",
+            "low": "the lowest of them; no confidence interval",
+            "high": "the highest of them",
+        }
+        for one in self.endpoint.horizons:
+            told[f"{AT}{one:g}"] = f"mean of the fold models' probabilities to be without the event at {one:g}{unit}"
+            told |= {f"low@{one:g}": "the lowest of them", f"high@{one:g}": "the highest of them"}
+        return told
+
+    def enough(self, labels: pd.Series[int]) -> bool:
+        """Two events, and a third patient to compare them with."""
+        return bool((labels == 1).sum() > 1 and (labels >= 0).sum() > 2)
+
     @property
-    def _survival(self) -> list[str]:
-        return [f"{AT}{one:g}" for one in self.endpoint.horizons]
+    def names(self) -> list[str]:
+        return ["score", *(f"{AT}{one:g}" for one in self.endpoint.horizons)]
 
     def align(self, labels: pd.Series[int], classes: Sequence[str]) -> pd.Series[int]:
         """An event is an event; another kind of outcome says nothing of times."""

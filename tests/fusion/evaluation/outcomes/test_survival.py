@@ -119,8 +119,9 @@ def test_columns_there_and_back_and_a_summary_over_folds(logits):
     told = pd.DataFrame(outcome.summary(by_fold))
     assert len(set(told.loc[0, ["score", "low", "high"]])) == 1
     assert told.loc[1, "survival@12"] == pytest.approx(scores[1, 2] + 0.05)
-    assert told.loc[1, "survival@12_high"] == scores[1, 2] + 0.1
-    assert told.loc[1, "survival@12_low"] == scores[1, 2]
+    assert told.loc[1, "high@12"] == scores[1, 2] + 0.1
+    assert told.loc[1, "low@12"] == scores[1, 2]
+    assert set(outcome.meanings()) == set(told.columns)
 
 
 def test_arms_of_classes_give_way():
