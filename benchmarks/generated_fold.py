@@ -202,6 +202,7 @@ def _of_train(cohort: Generated) -> Any:
         spec=SimpleNamespace(name=cohort.name, endpoint=ENDPOINT),
         patient_ids=cohort.train,
         labels=cohort.labels.loc[list(cohort.train)],
+        times=None,
         sites=None,
         groups=None,
     )
@@ -225,7 +226,7 @@ def _whole(cohort: Generated, config: Any) -> Fold:
 def _fit(cohort: Generated, config: Any, folds: Sequence[Fold]) -> tuple[pd.DataFrame, Sequence[str]]:
     """Out-of-fold scores of every arm, and the modalities' names."""
     modalities = modalities_of(cohort, config)
-    known: Mapping[str, Any] = {"labels": cohort.labels, "patient_ids": tuple(cohort.labels.index)}
+    known: Mapping[str, Any] = {"labels": cohort.labels, "times": None, "patient_ids": tuple(cohort.labels.index)}
     whole = SimpleNamespace(spec=SimpleNamespace(name=cohort.name, endpoint=ENDPOINT), sites=None, groups=None, **known)
     setup: Any = SimpleNamespace(cohort=whole, modalities=modalities)
     torch.set_num_threads(1)
