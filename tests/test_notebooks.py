@@ -34,7 +34,7 @@ def test_long_notebooks_compile_and_have_keys_that_commands_have(stem: str) -> N
     trees = [ast.parse(cell.source) for cell in cells]
     texts = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     given = [text for text in texts if isinstance(text, str) and re.match(r"[~+\w./]+=\S|~[\w.]+$", text)]
-    config = composed("train", ["+experiment=breast_tcga"])
+    config = composed("train", ["+experiment=breast_tcga"], None)
     known = {key for key, _ in dotted(OmegaConf.to_container(config))} | {"folds", "+experiment", "run"}
     keys = [text.lstrip("~").partition("=")[0] for text in given]
     assert [key for key in keys if not any(one == key or one.startswith(f"{key}.") for one in known)] == []
