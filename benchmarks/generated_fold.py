@@ -141,7 +141,7 @@ def configuration(cohort: Generated, *overrides: str) -> Any:
         given = [
             f"cohort={cohort.name}",
             f"seed={cohort.seed}",
-            "trainer.accelerator=cpu",
+            "device=cpu",
             "evaluation.audit=false",
             *overrides,
         ]

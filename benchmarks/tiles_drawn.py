@@ -60,7 +60,7 @@ def tried(tiles: Any, *, seed: int) -> tuple[float, float, float]:
         "head": OmegaConf.load(CONF / "model/head/response.yaml"),
     }
     trainer: Any = OmegaConf.to_container(OmegaConf.load(CONF / "trainer/default.yaml"))
-    trainer |= {"auxiliary": 0.0, "accelerator": "cpu"}
+    trainer |= {"auxiliary": 0.0, "device": "cpu", "precision": 32}
     endpoint = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
     model = build_model(OmegaConf.create(node), {"slides": bags.spec}, endpoint, seed=seed)
     data = FusionDataModule(

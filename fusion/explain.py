@@ -39,11 +39,13 @@ def explain(config: DictConfig) -> None:
     from fusion.attribution.store import Store, settings_key
     from fusion.attribution.summary import finish, summarise
     from fusion.attribution.truth import check_truth
+    from fusion.contract.devices import check_device
     from fusion.protocol.progress import JobProgress
     from fusion.report.attribution import write_pages
     from fusion.run.files import locked, remove_partial
     from fusion.run.folder import RunFolder
 
+    check_device(config)
     check_method(config.method)
     check_truth(config.truth)
     folder = RunFolder.open(config.run, trust=config.trust)

@@ -39,12 +39,14 @@ def predict(config: DictConfig) -> None:
 
     from fusion.apply.files import finish, margin_of, refuse_existing, write_results
     from fusion.apply.settings import asked_for, chosen, merge, refuse_arm, refuse_other_build
+    from fusion.contract.devices import check_device
     from fusion.protocol.progress import JobProgress
     from fusion.protocol.setup import open_setup
     from fusion.report.applied import write_applied_report
     from fusion.run.files import locked, remove_partial
     from fusion.run.folder import RunFolder
 
+    check_device(config)
     folder = RunFolder.open(config.run, trust=config.trust)
     margin_of(config.evaluation, folder)  # refused before the long work
     output = Path(config.output)

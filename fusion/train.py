@@ -163,9 +163,10 @@ def check(config: DictConfig) -> None:
 
     Raises:
         FusionError: arms or gene files that do not exist, a margin that is not above 0, a logger that would fail at the
-            end, a cluster's package that is not installed, too little space.
+            end, a cluster's package that is not installed, a device that is not there, too little space.
     """
     from fusion.arms.plan import check_arms
+    from fusion.contract.devices import check_device
     from fusion.encoders.variants.gene_files import check_gene_files
     from fusion.evaluation.verdict import check_draws, check_margin
     from fusion.plain.base import check_base
@@ -173,6 +174,9 @@ def check(config: DictConfig) -> None:
     from fusion.report.loggers import check_logger
     from fusion.run.files import require_space
 
+    said = check_device(config)
+    if said is not None:
+        sys.stderr.write(f"{said}\n")
     check_arms(config.arms)
     check_margin(config.evaluation.get("margin"))
     check_draws(config.evaluation.draws)

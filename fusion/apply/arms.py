@@ -22,6 +22,7 @@ from fusion.arms.classical import features, model_logits
 from fusion.arms.combined import average
 from fusion.arms.stacked import STACKED, mean_score, single_logits
 from fusion.contract import EndpointSpec, FittedModality, FusionError, Modality
+from fusion.contract.devices import device_of
 from fusion.evaluation.outcome import outcome_of
 from fusion.plain.base import load_base
 from fusion.run.bounded import plain_name, read_json
@@ -135,7 +136,8 @@ class FoldArms:
             )
             chosen = as_chosen(self._config, _kept(self._models, arm))
             make_data = self._make_data if chosen is self._config else instantiate(chosen.datamodule)
-            self._networks[arm] = members, member_logits(members, self._patients, make_data)
+            logits = member_logits(members, self._patients, make_data, device=device_of(self._config))
+            self._networks[arm] = members, logits
         return self._networks[arm]
 
     def _classical(self, arm: str, kept: Mapping[str, Any]) -> Floats:

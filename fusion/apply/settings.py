@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import CohortSpec, FusionError
@@ -89,7 +89,23 @@ def merge(
         if name not in modalities
     }
     merged = {**trained, "cohort": cohort, "modality": modality, "cache": new["cache"], "spark": new["spark"]}
-    return OmegaConf.create(merged), undeclared
+    return OmegaConf.create(on_device(merged, new)), undeclared
+
+
+def on_device(trained: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's configuration for the device and the precision of this command, which are this machine's.
+
+    Args:
+        trained: a run's configuration.
+        new: `device` and `precision` of the command; a precision of null leaves the run's.
+    """
+    device = new.get("device") or "auto"
+    modality = {
+        name: {**node, "embed": {**node["embed"], "device": device}} if node.get("embed") else node
+        for name, node in trained["modality"].items()
+    }
+    precision = new.get("precision") or trained.get("precision") or 32
+    return {**trained, "device": device, "precision": precision, "modality": modality}
 
 
 def _other_reader(name: str, trained: str, new: str) -> bool:

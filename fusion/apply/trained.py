@@ -16,6 +16,7 @@ from fusion.arms.base import MEAN_LOGIT
 from fusion.arms.classical import features
 from fusion.config.candidates import candidate
 from fusion.contract import Bend, EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec, State
+from fusion.contract.devices import CPU, Device
 from fusion.evaluation.outcome import Calibrator, outcome_of
 from fusion.network.fitting import load_weights, predict_scores
 from fusion.network.model import FusionModel, build_model
@@ -226,7 +227,7 @@ def _without_pretraining(model: Any) -> Any:
 
 
 def member_logits(
-    members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any]
+    members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any], *, device: Device = CPU
 ) -> NDArray[np.float64]:
     """Logits by every member of a fold, ``(member, patient)`` or ``(member, patient, class)``."""
     import pandas as pd
@@ -236,7 +237,7 @@ def member_logits(
     logits, plain = [], members[0].plain(patient_ids)
     for member in members:
         data = make_data(fitted=member.fitted, train_ids=[], val_ids=[], labels=unknown, seed=0)
-        added = member.gate * predict_scores(member.model, data.predict_loader(list(patient_ids)))
+        added = member.gate * predict_scores(member.model, data.predict_loader(list(patient_ids)), device=device)
         logits.append(plain + added)
     return np.stack(logits)
 

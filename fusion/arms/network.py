@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from fusion.arms.base import BASE, ArmScores, Change, Fitted, FoldData, Members, Table, calibrate_ensemble, table
 from fusion.arms.start import base_arm, gate_of, gate_record, plain_again, plain_start, unseen_of
+from fusion.contract.devices import Device, device_of
 from fusion.network.fitting import fit_network, predict_scores, save_weights
 from fusion.network.model import FusionModel, build_model
 from fusion.plain.base import save_base
@@ -54,6 +55,7 @@ class NetworkArm:
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
         """Train one member an inner fold, calibrate on training patients, score the test patients."""
         train, test = list(data.fold.train), list(data.fold.test)
+        device = device_of(self._trainer, at="trainer.")
         start = plain_start(data, self.modalities, self._model)
         train_logits, test_logits, best_epochs, curves = [], [], [], []
         scorers: list[Callable[[Change], NDArray[np.float64]]] = []
@@ -77,9 +79,9 @@ class NetworkArm:
             result = fit_network(model, loaders, self._trainer, seed=seed)
             best_epochs.append(result.best_epoch)
             curves += [{"member": member, **row} for row in result.curves]
-            train_logits.append(predict_scores(model, loaders.predict_loader(train)))
-            test_logits.append(predict_scores(model, loaders.predict_loader(test)))
-            scorers.append(partial(_scored_again, model, make, fitted, test))
+            train_logits.append(predict_scores(model, loaders.predict_loader(train), device=device))
+            test_logits.append(predict_scores(model, loaders.predict_loader(test), device=device))
+            scorers.append(partial(_scored_again, model, make, fitted, test, device))
             if folder is not None:
                 save_weights(model, folder / f"member{member}.safetensors")
                 save_json(folder / f"member{member}.json", {name: asdict(spec) for name, spec in specs.items()})
@@ -120,8 +122,13 @@ class NetworkArm:
 
 
 def _scored_again(
-    model: FusionModel, make: Callable[..., Any], fitted: Fitted, patients: Sequence[str], change: Change
+    model: FusionModel,
+    make: Callable[..., Any],
+    fitted: Fitted,
+    patients: Sequence[str],
+    device: Device,
+    change: Change,
 ) -> NDArray[np.float64]:
     """What a member adds for patients whose modalities are as `change` makes them."""
     changed = {name: change(name, part) for name, part in fitted.items()}
-    return predict_scores(model, make(fitted=changed).predict_loader(patients))
+    return predict_scores(model, make(fitted=changed).predict_loader(patients), device=device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from fusion.attribution.patient import Settings, explain_patient
 from fusion.attribution.plain import ExplainedPlain
 from fusion.attribution.store import Store
 from fusion.contract import FusionError
+from fusion.contract.devices import cores, device_of
 from fusion.protocol import pool
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHUNK = 16
 """Patients a job: small enough that no worker waits long for the other at the end."""
+_LESS = "tiles, or chunk of the run's encoder (config.yaml, model.encoders.<modality>.chunk)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +58,18 @@ class Worker:
     def __init__(self, job: Job, setup: Setup) -> None:
         self._job = job
         self._setup = setup
+        self._device = device_of(job.config)
         self._fold: str | None = None
         self._members: list[ExplainedMember] = []
         self._plain: ExplainedPlain | None = None
 
     def run(self, task: Task, step: Callable[[], None]) -> None:
         """Explain and save the patients of a task."""
-        members = self._members_of(task)
+        with self._device.memory_told(_LESS):
+            members = self._members_of(task)
         for patient, name in task.patients:
-            explanation = explain_patient(members, patient, self._job.settings, plain=self._plain)
+            with self._device.memory_told(_LESS):
+                explanation = explain_patient(members, patient, self._job.settings, plain=self._plain)
             if name != patient:
                 # Names of slides tell whose they are.
                 for slides in explanation.facts.get("slides", {}).values():
@@ -86,7 +90,9 @@ class Worker:
                 endpoint=self._job.endpoint,
                 modalities=self._setup.modalities,
             )
-            self._members = [ExplainedMember(member, task.train[member.index]) for member in loaded]
+            self._members = [
+                ExplainedMember(member, task.train[member.index], device=self._device) for member in loaded
+            ]
             first = self._members[0].member
             self._plain = None if first.base is None else ExplainedPlain(first, everybody)
             self._fold = task.fold
@@ -99,7 +105,7 @@ def run_tasks(
     """Run all tasks in `workers` processes (null: one a core); with one, in this process."""
     import torch
 
-    count = max(1, min(workers or len(os.sched_getaffinity(0)), len(tasks)))
+    count = max(1, min(workers or cores(), len(tasks)))
     if count > 1:
         _run_in_pool(job, tasks, step, count)
         return

@@ -51,21 +51,21 @@ def _rows(member: ExplainedMember, inputs: Inputs) -> Iterator[tuple[str, str, s
     asking, images = getattr(fuser, "query_names", ()), getattr(fuser, "image_names", ())
     if not asking or not images:
         return
-    with torch.no_grad():
+    with torch.no_grad(), member.device.autocast():
         tokens = member.fused_tokens(inputs.tokens, inputs.masks)
         maps = fuser(tokens).attention or {}
     if "images" not in maps:
         return
-    whole = maps["images"][0].double().numpy()
+    whole = maps["images"][0].cpu().double().numpy()
     query = 1  # after the patient's own token
     for modality in asking:
-        mask, features = tokens[modality].mask[0].numpy(), member.specs[modality].features
+        mask, features = tokens[modality].mask[0].cpu().numpy(), member.specs[modality].features
         for number, there in enumerate(mask):
             # Encoders that project columns have tokens of no single one.
             if there and len(features) == len(mask):
                 start = 1  # after the token of nothing here
                 for name in images:
-                    real = tokens[name].mask[0].numpy()
+                    real = tokens[name].mask[0].cpu().numpy()
                     weights = whole[query + number, start : start + len(real)][real]
                     if len(weights):
                         yield modality, features[number].name, features[number].label, name, weights

@@ -7,18 +7,20 @@ intercept`` (Platt), so that patients of different folds can be laid side by sid
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion.apply.trained import Member
+from fusion.attribution.baselines import Baseline, numbers_baseline, of_sequences
 from fusion.attribution.genes import GeneSum, gene_sums
 from fusion.contract import TABULATED, FittedModality, FusionError, Item, ModalityBatch, ModalitySpec, Tokens
+from fusion.contract.devices import CPU, Device
 from fusion.evaluation.calibration import Platt
+from fusion.layers import in_float32
 
 if TYPE_CHECKING:
     from fusion.encoders.base import Encoder
@@ -32,23 +34,6 @@ _TOKENS = 4096
 
 BASELINE_PATIENTS, BASELINE_TILES = 48, 16
 """How many training patients, and tiles of each, make the mean token and the mean colour."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Baseline:
-    """What a member's training patients are on average: where integration starts.
-
-    Attributes:
-        mean: ``(feature,)`` mean of the loaded values for numbers; ``(width,)`` mean encoded token for bags.
-        sums: position of a feature that is a sum over genes → ``(gene,)`` mean of each summand, raw.
-        colour: ``(3,)`` mean of tiles' pixels, normalised as the encoder does.
-        intensity: ``(token,)`` mean voxel of the sequence to which each patch of a volume belongs.
-    """
-
-    mean: Tensor
-    sums: dict[int, NDArray[np.float64]] = field(default_factory=dict)
-    colour: Tensor | None = None
-    intensity: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,17 +87,21 @@ class Numbers(Protocol):
 class ExplainedMember:
     """A member of a fold, differentiable in what it is explained by.
 
+    What goes in and comes out lies on the processor, gradients too; networks compute on the device.
+
     Args:
         member: restored; its weights are frozen here.
         train_ids: whom it was trained on.
+        device: where its network computes, in its precision.
 
     Raises:
         FusionError: a modality of a kind that has no attribution.
     """
 
-    def __init__(self, member: Member, train_ids: Sequence[str]) -> None:
+    def __init__(self, member: Member, train_ids: Sequence[str], *, device: Device = CPU) -> None:
         self.member = member
-        self.model = member.model.eval().requires_grad_(False)
+        self.device = device
+        self.model = member.model.eval().requires_grad_(False).to(device.name)
         self.specs: dict[str, ModalitySpec] = {name: part.spec for name, part in member.fitted.items()}
         for name, spec in self.specs.items():
             if spec.kind not in (*NUMBERS, *BAGS):
@@ -151,7 +140,8 @@ class ExplainedMember:
             plain: what the plain model says of the same, ``(batch,)``.
         """
         tokens = self.fused_tokens(values, masks)
-        logit: Tensor = self.model.head(self.model.fuser(tokens).values)
+        with self.device.autocast():
+            logit = in_float32(self.model.head, self.model.fuser(tokens).values).cpu()
         platt = self.member.calibrator
         assert isinstance(platt, Platt), "explain refuses other endpoints than binary ones"
         return platt.slope * (plain + self.member.gate * logit) + platt.intercept
@@ -164,41 +154,60 @@ class ExplainedMember:
         return platt.slope
 
     def fused_tokens(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tokens]:
-        """What the fuser is given of numbers and encoded tokens, shapes as of `log_odds`."""
+        """What the fuser is given of numbers and encoded tokens, shapes as of `log_odds`; on the device."""
         size = max(len(part) for part in (*values.values(), *masks.values()))
         tokens = {}
         for name in self.specs:
-            part, mask = _batch(values[name], size), _batch(masks[name], size)
-            if self.specs[name].kind in NUMBERS:
-                tokens[name] = self.encoder(name)(ModalityBatch(values=part, mask=mask))
-            else:
-                tokens[name] = pool(self.encoder(name), part, mask)
+            part, mask = _batch(self._there(values[name]), size), _batch(self._there(masks[name]), size)
+            with self.device.autocast():
+                if self.specs[name].kind in NUMBERS:
+                    tokens[name] = self.encoder(name)(ModalityBatch(values=part, mask=mask))
+                else:
+                    tokens[name] = pool(self.encoder(name), part, mask)
         return tokens
+
+    def pooling_weights(self, name: str, inputs: Inputs) -> Tensor | None:
+        """``(token,)`` attention of the encoder over a patient's tokens; None where it does not pool by attention."""
+        with torch.no_grad(), self.device.autocast():
+            weights = pool(
+                self.encoder(name), self._there(inputs.tokens[name]), self._there(inputs.masks[name])
+            ).weights
+        return None if weights is None else weights[0].float().cpu()
 
     def encode(self, name: str, images: Tensor) -> Tensor:
         """Tiles ``(batch, tile, 3, H, W)``, floats in [0, 1] or uint8 → tokens ``(batch, tile, width)``."""
-        mask = torch.ones(images.shape[:2], dtype=torch.bool)
-        tokens: Tensor = self.encoder(name)(ModalityBatch(values=images, mask=mask)).values
-        return tokens
+        there = self._there(images)
+        mask = torch.ones(images.shape[:2], dtype=torch.bool, device=there.device)
+        with self.device.autocast():
+            tokens: Tensor = self.encoder(name)(ModalityBatch(values=there, mask=mask)).values
+        return tokens.float().cpu()
 
     def moments(self, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
         """Center and scale ``(1, 3, 1, 1)`` of the colours of a patient whose tiles these are, ``(tile, 3, H, W)``."""
-        owner = torch.zeros(len(images), dtype=torch.int64)
-        center, scale = self.encoder(name).moments(images, owner)  # type: ignore[operator]  # of a tile encoder
-        return center, scale
+        there = self._there(images)
+        owner = torch.zeros(len(images), dtype=torch.int64, device=there.device)
+        center, scale = self.encoder(name).moments(there, owner)  # type: ignore[operator]  # of a tile encoder
+        return center.cpu(), scale.cpu()
 
     def encode_some(self, name: str, images: Tensor, moments: tuple[Tensor, Tensor]) -> Tensor:
         """Versions of some tiles ``(version, tile, 3, H, W)`` in [0, 1], normalised as among all of their patient."""
-        owner = torch.zeros(images.shape[0] * images.shape[1], dtype=torch.int64)
-        tokens: Tensor = self.encoder(name).encode(images.flatten(0, 1), owner, *moments)  # type: ignore[operator]
-        return tokens.view(*images.shape[:2], -1)
+        there = self._there(images.flatten(0, 1))
+        owner = torch.zeros(len(there), dtype=torch.int64, device=there.device)
+        center, scale = map(self._there, moments)
+        with self.device.autocast():
+            tokens: Tensor = self.encoder(name).encode(there, owner, center, scale)  # type: ignore[operator]
+        return tokens.float().cpu().view(*images.shape[:2], -1)
 
     def encode_patches(self, name: str, patches: Tensor, places: Tensor) -> Tensor:
         """Versions of some patches ``(version, patch, X, Y, Z)`` of a volume, at `places` ``(patch,)`` → tokens."""
-        tokens: Tensor = self.encoder(name).encode(  # type: ignore[operator]  # of a volume encoder
-            patches.flatten(0, 1), places.repeat(len(patches))
-        )
-        return tokens.view(*patches.shape[:2], -1)
+        with self.device.autocast():
+            tokens: Tensor = self.encoder(name).encode(  # type: ignore[operator]  # of a volume encoder
+                self._there(patches.flatten(0, 1)), self._there(places.repeat(len(patches)))
+            )
+        return tokens.float().cpu().view(*patches.shape[:2], -1)
+
+    def _there(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device.name)
 
     def _tensors(self, name: str, item: Item | None) -> tuple[Tensor, Tensor]:
         spec = self.specs[name]
@@ -241,30 +250,14 @@ class ExplainedMember:
         return Baseline(
             mean=torch.stack(tokens).mean(dim=0),
             colour=torch.stack(colours).mean(dim=0) if colours else None,
-            intensity=_of_sequences(np.stack(levels), len(self.specs[name].sequences)) if levels else None,
+            intensity=of_sequences(np.stack(levels), len(self.specs[name].sequences)) if levels else None,
         )
-
-
-def numbers_baseline(fitted: FittedModality, sums: Mapping[int, GeneSum], train_ids: Sequence[str]) -> Baseline:
-    """The mean over training patients who have the modality."""
-    rows = [item.values * item.mask for item in map(fitted.load, train_ids) if item is not None]
-    mean = np.mean(rows, axis=0) if rows else np.zeros(len(fitted.spec.features))
-    means = {place: total.mean(train_ids) for place, total in sums.items()}
-    return Baseline(mean=torch.as_tensor(mean, dtype=torch.float32), sums=means)
 
 
 def pool(encoder: Encoder, tokens: Tensor, mask: Tensor) -> Tokens:
     """The second half of an encoder of bags: encoded tokens ``(batch, tile, width)`` → `Tokens` with their summary."""
     pooled = encoder.pool(tokens, mask)  # type: ignore[operator]  # every encoder of bags has one
     return Tokens(values=tokens, mask=mask, summary=pooled.values, weights=pooled.weights)
-
-
-def _of_sequences(levels: NDArray[np.float64], sequences: int) -> Tensor:
-    """Mean voxels ``(patient, token)``, NaN where there is no patch → the mean of each token's sequence; 0 of none."""
-    parts = np.moveaxis(levels.reshape(len(levels), sequences, -1), 1, 0).reshape(sequences, -1)
-    known = np.isfinite(parts)
-    means = np.where(known, parts, 0).sum(axis=1) / np.maximum(1, known.sum(axis=1))
-    return torch.as_tensor(np.repeat(means, levels.shape[1] // sequences), dtype=torch.float32)
 
 
 def at_once(tokens: int) -> int:

@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from fusion.arms.classical import features
+from fusion.attribution.baselines import Baseline, numbers_baseline
 from fusion.attribution.genes import GeneSum, gene_sums
-from fusion.attribution.members import NUMBERS, Baseline, Inputs, numbers_baseline
+from fusion.attribution.members import NUMBERS, Inputs
 from fusion.contract import ModalitySpec
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusion.apply.settings import on_device
 from fusion.attribution.jobs import Task, chunks
 from fusion.contract import FusionError
 
@@ -101,7 +102,7 @@ def open_run_setup(
 
     from fusion.protocol.setup import open_setup
 
-    merged = folder.config() | {"canary": None}
+    merged = on_device(folder.config(), config) | {"canary": None}
     # The folder may be a stranger's: it does not say where files are written.
     cache = config.cache or (merged["cache"] if (Path(str(merged["cache"])) / "hashes").is_dir() else CACHE)
     merged["cache"] = merged["cohort"]["cache"] = cache

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from fusion.attribution.gene_parts import split_sums
 from fusion.attribution.gradients import Attributed
-from fusion.attribution.members import ExplainedMember, Inputs, Numbers, pool
+from fusion.attribution.members import ExplainedMember, Inputs, Numbers
 from fusion.attribution.plain import ExplainedPlain
 from fusion.contract import FeatureSpec, FittedModality
 
@@ -193,6 +192,5 @@ def pooled_rows(plain: PlainTerms, name: str) -> pd.DataFrame:
 
 
 def _attention(member: ExplainedMember, one: Inputs, name: str) -> NDArray[np.float64]:
-    with torch.no_grad():
-        weights = pool(member.encoder(name), one.tokens[name], one.masks[name]).weights
-    return np.asarray(weights[0].double() if weights is not None else np.nan, dtype=np.float64)
+    weights = member.pooling_weights(name, one)
+    return np.asarray(weights if weights is not None else np.nan, dtype=np.float64)

@@ -20,6 +20,8 @@ from fusion.contract.settings import KINDS, not_one_of
 
 _HYDRAS_OWN = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 _CHOSEN_BY_PRESET = ("model/fuser", "model/head")
+_ALSO: dict[Any, frozenset[type | None]] = {"precision": frozenset({int, str})}
+"""What a key may hold besides what the primary file has of it: a precision is 32, or bf16."""
 
 
 def schema(config_name: str, user_dir: Path | None) -> dict[str, Any]:
@@ -78,7 +80,8 @@ def _member(path: str, key: Any, value: Any, known: Mapping[str, Any]) -> Iterab
         if not example:
             return [problem for name, node in value.items() for problem in _open_member(f"{path}.{name}", node, value)]
         return [problem for name, node in value.items() for problem in _member(f"{path}.{name}", name, node, example)]
-    return _kind_problems(path, value, _types_like(example), ())
+    types = _types_like(example)
+    return _kind_problems(path, value, types | _ALSO.get(key, frozenset()) if types else types, ())
 
 
 def _open_member(path: str, node: Any, siblings: Mapping[str, Any]) -> Iterable[str]:

@@ -73,6 +73,13 @@ _SUGGESTED: dict[ModalityKind, str] = {
 }
 
 
+def scattered(encoded: Tensor, where: Tensor, shape: Sequence[int]) -> Tensor:
+    """Zeros of `shape` with `encoded` at ``where`` (a mask of its leading axes): on its device, of its type."""
+    out = encoded.new_zeros(*shape)
+    out[where] = encoded
+    return out
+
+
 def hide_absent(summary: Tensor, mask: Tensor) -> Tensor:
     """Zero the summary ``(batch, width)`` of patients without a real token in `mask` ``(batch, token)``."""
     return summary * mask.any(dim=1, keepdim=True).to(summary.dtype)

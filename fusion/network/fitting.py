@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,15 +11,16 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.utilities.warnings import PossibleUserWarning
 from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion.contract import Batch, ModalityBatch
+from fusion.contract.devices import CPU, Device, device_of
 from fusion.encoders.base import Encoder
 from fusion.heads.base import Head
 from fusion.layers import ModelError
 from fusion.network.model import FusionModel
+from fusion.network.quiet import quiet_lightning
 from fusion.network.task import FusionTask
 from fusion.run.files import replace_file
 
@@ -118,14 +117,17 @@ def fit_network(
     Args:
         model: from `fusion.network.model.build_model`.
         data: loaders of the inner training and validation patients.
-        trainer: the `trainer` config node; see conf/trainer/default.yaml.
+        trainer: the `trainer` config node, with the device and the precision; see conf/trainer/default.yaml. The model
+            is on the processor before and after.
         seed: of dropout, augmentation and, where the loader has no generator of its own, batches. The same seed on
-            the same machine with the same number of threads gives the same weights, bit for bit.
+            the same processor with the same number of threads gives the same weights, bit for bit.
         on_epoch: called after each epoch with (epochs done, epochs at most).
 
     Raises:
         ModelError: a setting that does not exist; training patients all of one class; a loss that is not finite.
+        FusionError: there is no such device, or its memory does not do.
     """
+    device = device_of(trainer, at="trainer.")
     task = FusionTask(
         model,
         learning_rate=trainer["learning_rate"],
@@ -135,8 +137,9 @@ def fit_network(
         schedule=trainer["schedule"],
         warmup=trainer["warmup"],
         auxiliary=trainer["auxiliary"],
+        fused=device.precision == "32",
     )
-    with _quiet_lightning(), torch.random.fork_rng():
+    with quiet_lightning(), torch.random.fork_rng(devices=device.gpus):
         torch.manual_seed(seed)
         _show_training_patients(model, data.train_dataloader())
         best = BestWeights(
@@ -147,11 +150,10 @@ def fit_network(
             plain=_plain_loss(model, data.val_dataloader()) if model.adds else None,
         )
         lightning = pl.Trainer(
-            accelerator=trainer["accelerator"],
-            devices=1,
+            **device.for_lightning(),
+            accumulate_grad_batches=trainer.get("accumulate", 1),
             max_epochs=trainer["max_epochs"],
             gradient_clip_val=trainer["gradient_clip"],
-            deterministic=True,
             callbacks=[best],
             log_every_n_steps=1,
             # Curves come back in `NetworkFit`; weights stay in memory; the caller owns the progress bar.
@@ -161,25 +163,38 @@ def fit_network(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        with _quick_validation(model):
+        with _quick_validation(model), device.memory_told(_LESS_TO_FIT):
             lightning.fit(task, datamodule=data)
     return NetworkFit(curves=tuple(best.rows), best_epoch=best.best_epoch, stopped_epoch=int(best.rows[-1]["epoch"]))
 
 
-def predict_scores(model: FusionModel, loader: Iterable[Batch]) -> NDArray[np.float64]:
+_LESS_TO_FIT = (
+    "datamodule.batch_size (and raise trainer.accumulate by as much: steps stay the same) or "
+    "datamodule.tiles_per_patient"
+)
+_LESS_TO_SCORE = "datamodule.batch_size, or chunk of the encoder (model.encoders.<modality>.chunk), where it has one"
+
+
+def predict_scores(model: FusionModel, loader: Iterable[Batch], *, device: Device = CPU) -> NDArray[np.float64]:
     """Logits ``(patient,)`` or ``(patient, class)``, in evaluation mode, in the order of the ids that `loader` has.
+
+    Args:
+        model: on the processor, before and after.
+        loader: of anyone's batches.
+        device: where they are computed, in its precision.
 
     Raises:
         ModelError: a logit that is not finite, which training that diverged leaves behind.
+        FusionError: the device's memory does not do.
     """
-    device = next(model.parameters()).device
     index, logits = [], []
     training = model.training
     model.eval()
-    with torch.inference_mode():
+    # Weights are moved outside of inference mode, in which they could not be trained again.
+    with device.memory_told(_LESS_TO_SCORE), on_device(model, device), torch.inference_mode(), device.autocast():
         for batch in loader:
             index.append(batch.index)
-            logits.append(model(batch.to(device)).logit.cpu())
+            logits.append(model(batch.to(device.name)).logit.float().cpu())
     model.train(training)
     order = torch.argsort(torch.cat(index))
     scores = torch.cat(logits)[order].double().numpy()
@@ -189,6 +204,16 @@ def predict_scores(model: FusionModel, loader: Iterable[Batch]) -> NDArray[np.fl
             "number: training diverged. Lower trainer.learning_rate or trainer.gradient_clip."
         )
     return np.asarray(scores, dtype=np.float64)
+
+
+@contextmanager
+def on_device(model: FusionModel, device: Device) -> Iterator[None]:
+    """The model on a device, and back on the processor at the end."""
+    model.to(device.name)
+    try:
+        yield
+    finally:
+        model.cpu()
 
 
 def _not_finite(scores: NDArray[np.float64]) -> int:
@@ -270,29 +295,3 @@ def _quick_validation(model: FusionModel) -> Iterator[None]:
     finally:
         for encoder in encoders:
             encoder.quick = False
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """No greetings about devices on the console, and none of two warnings that the caller can do nothing about."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
-    levels = [logger.level for logger in loggers]
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    memory: Any = torch.utils.deterministic
-    filled = memory.fill_uninitialized_memory
-    # Deterministic mode also writes over all fresh memory, which guards against reading it; nothing here does.
-    memory.fill_uninitialized_memory = False
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            # Lightning 2.6 uses a name that torch 2.13 has deprecated.
-            warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated", category=FutureWarning)
-            # Batches come from memory; worker processes would cost more than they save.
-            warnings.filterwarnings("ignore", message=".*does not have many workers", category=PossibleUserWarning)
-            yield
-    finally:
-        torch.use_deterministic_algorithms(deterministic)
-        memory.fill_uninitialized_memory = filled
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

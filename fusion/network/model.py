@@ -14,7 +14,7 @@ from fusion.encoders.base import Encoder
 from fusion.fusers.base import Fused, Fuser
 from fusion.fusers.concat import ConcatFuser
 from fusion.heads.base import Head
-from fusion.layers import ModelError
+from fusion.layers import ModelError, in_float32
 
 
 @dataclass(kw_only=True)
@@ -83,8 +83,8 @@ class FusionModel(nn.Module):
         auxiliary = {}
         if self.training:
             heads = dict.fromkeys(tokens, self.head) if self.shared_head else self.auxiliary_heads
-            auxiliary = {name: head(tokens[name].summary) for name, head in heads.items()}
-        logit = self.head(fused.values)
+            auxiliary = {name: in_float32(head, tokens[name].summary) for name, head in heads.items()}
+        logit = in_float32(self.head, fused.values)
         if batch.offset is not None:
             logit = batch.offset + logit
             if self.shared_head:
@@ -138,7 +138,7 @@ def build_model(
             f"add model/encoder@model.encoders.{lacking[0]}=<encoder> to the defaults."
         )
     width = int(config["width"])
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # made on the processor: no GPU is touched
         torch.manual_seed(seed)
         encoders = {
             name: _part(instantiate, config["encoders"][name], spec, width=width) for name, spec in specs.items()
@@ -177,7 +177,7 @@ def check_head(config: Mapping[str, Any], endpoint: EndpointSpec) -> None:
     """
     from hydra.utils import instantiate
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         _part(instantiate, config["head"], endpoint, width=int(config["width"]))
 
 
@@ -185,7 +185,7 @@ def label_weights(config: Mapping[str, Any], endpoint: EndpointSpec, label: Tens
     """``(patient,)``: what each training patient counts in the loss of the head that `config` describes."""
     from hydra.utils import instantiate
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         head: Head = _part(instantiate, config["head"], endpoint, width=int(config["width"]))
     head.learn_prevalence(label)
     return head.sample_weights(label)

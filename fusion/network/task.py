@@ -32,6 +32,7 @@ class FusionTask(pl.LightningModule):
         warmup: share of all steps over which learning rates rise from 0 (Goyal et al. 2017), so that the random layers
             on top of a pretrained encoder do not first undo what it knows.
         auxiliary: weight of the mean of the modalities' own losses beside the fused one.
+        fused: one kernel steps all parameters; not in a mixed precision, in which Lightning then refuses to clip.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class FusionTask(pl.LightningModule):
         schedule: str = "cosine",
         warmup: float = 0.0,
         auxiliary: float = 0.0,
+        fused: bool = True,
     ) -> None:
         super().__init__()
         if optimiser not in OPTIMISERS:
@@ -61,6 +63,7 @@ class FusionTask(pl.LightningModule):
         self.schedule = schedule
         self.warmup = warmup
         self.auxiliary = auxiliary
+        self.fused = fused
         self.train_losses: list[Tensor] = []
         self.val_outputs: list[Tensor] = []
         self.val_labels: list[Tensor] = []
@@ -94,10 +97,14 @@ class FusionTask(pl.LightningModule):
         row = {
             "train_loss": float(torch.stack(self.train_losses).mean()),
             "val_loss": self._validation_loss(output, label, time),
-            **{f"val_{name}": value for name, value in self.model.head.metrics(output, label, time).items()},
+            # On the processor, for Apple's GPU has no float64.
+            **self._metrics(output.cpu(), label.cpu(), None if time is None else time.cpu()),
         }
         self.train_losses, self.val_outputs, self.val_labels, self.val_times = [], [], [], []
         return row
+
+    def _metrics(self, output: Tensor, label: Tensor, time: Tensor | None) -> dict[str, float]:
+        return {f"val_{name}": value for name, value in self.model.head.metrics(output, label, time).items()}
 
     def _validation_loss(self, output: Tensor, label: Tensor, time: Tensor | None) -> float:
         """Of the labels as they are: Lightning has put the model back into training, where heads may smooth them."""
@@ -129,7 +136,7 @@ class FusionTask(pl.LightningModule):
                 for (of_images, decays), parameters in groups.items()
             ],
             # One kernel for all parameters: small networks otherwise spend most of a step here.
-            fused=True,
+            fused=self.fused,
         )
         if self.schedule == "constant" and not self.warmup:
             return optimiser

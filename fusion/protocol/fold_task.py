@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import Fold
+from fusion.contract.devices import device_of
 from fusion.protocol.pool import Tell, Work
 from fusion.run.record import now
 
@@ -63,9 +64,5 @@ def _one_thread() -> None:
 
 
 def _accelerator(config: Any) -> str:
-    """What Lightning trains on under this configuration: a GPU's name, or ``cpu``."""
-    import torch
-
-    asked = str((config.get("trainer") or {}).get("accelerator", "auto"))
-    on_gpu = asked in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    return torch.cuda.get_device_name() if on_gpu else "cpu"
+    """What networks train on under this configuration: a GPU's name, or ``cpu``."""
+    return device_of(config.get("trainer") or {}).told

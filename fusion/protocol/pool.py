@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
 from fusion.contract import FusionError
+from fusion.contract.devices import be_worker
 
 T = TypeVar("T")
 Tell = Callable[[Any], None]
@@ -117,9 +118,9 @@ def run_tasks(
     pending = list(reversed(tasks))
     running: list[_Worker[T]] = []
     try:
-        for _ in range(min(workers, len(tasks))):
+        for number in range(min(workers, len(tasks))):
             here, there = context.Pipe()
-            process = context.Process(target=_serve, args=(there, start, arguments), daemon=True)
+            process = context.Process(target=_serve, args=(there, start, arguments, number), daemon=True)
             process.start()
             there.close()
             running.append(_Worker(process=process, pipe=here))
@@ -177,8 +178,9 @@ def _finished(running: Sequence[_Worker[T]]) -> Iterator[tuple[T, Any]]:
                     yield task, content
 
 
-def _serve(pipe: Connection, start: Callable[..., Work], arguments: tuple[Any, ...]) -> None:
+def _serve(pipe: Connection, start: Callable[..., Work], arguments: tuple[Any, ...], number: int) -> None:
     """What a process does: start, then one task after another, until the parent ends it."""
+    be_worker(number)
     threading.Thread(target=end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     work: Work | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import Fold, FusionError
+from fusion.contract.devices import cores
 from fusion.protocol.execution.cluster import Place, run_on
 from fusion.protocol.fold_task import Task, fold_work, start
 from fusion.protocol.pool import Failure, TaskFailedError, run_tasks
@@ -24,7 +24,7 @@ class FoldFailedError(FusionError):
 
 def worker_count(asked: int | None, folds: int) -> int:
     """`workers` of the configuration, or as many as there are cores this process may use; never more than folds."""
-    return max(1, min(asked or len(os.sched_getaffinity(0)), folds))
+    return max(1, min(asked or cores(), folds))
 
 
 def run_folds(

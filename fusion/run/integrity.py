@@ -11,8 +11,9 @@ from fusion.run.files import RunFolderError
 
 FREE_TO_CHANGE = {
     "output", "resume", "overwrite", "workers", "logger", "cache", "hydra", "verify", "execution", "ray", "slurm",
+    "device", "accelerator",
 }  # fmt: skip
-"""Keys of the configuration that change no result."""
+"""Keys of the configuration that change no result; the device none beyond rounding."""
 
 
 def hash_files(folder: Path, names: Sequence[str]) -> dict[str, str]:

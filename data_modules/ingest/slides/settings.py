@@ -79,7 +79,8 @@ class EmbedSettings(Settings):
         input_size: side in pixels to which tiles are resized; None takes the encoder's, or leaves them. Encoders halve
             their input five times.
         batch: tiles a forward pass.
-        device: ``auto`` takes a GPU where there is one.
+        device: ``auto`` takes a GPU where there is one; see `fusion.contract.devices`.
+        precision: in which matrices are multiplied.
     """
 
     encoder: str = "efficientnet_lite0"
@@ -87,3 +88,4 @@ class EmbedSettings(Settings):
     input_size: Annotated[int, Range(low=32)] | None = None
     batch: Count = 64
     device: str = "auto"
+    precision: Literal[32, "bf16", 16] = 32

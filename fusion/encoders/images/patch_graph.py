@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
-from fusion.encoders.base import Encoder
+from fusion.encoders.base import Encoder, scattered
 from fusion.encoders.pooling import make_pooling
 from fusion.layers import ModelError
 
@@ -75,7 +75,7 @@ class PatchGraph(Encoder):
             nodes = self.project(x.values[x.mask].float())
             for layer in self.layers:
                 nodes = nodes + self.drop(torch.relu(layer(nodes, edges)))
-            tokens[x.mask] = nodes
+            tokens = scattered(nodes, x.mask, tokens.shape)
         pooled = self.pool(tokens, x.mask)
         return Tokens(values=tokens, mask=x.mask, summary=pooled.values, weights=pooled.weights)
 

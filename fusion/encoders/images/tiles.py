@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
-from fusion.encoders.base import Encoder
+from fusion.encoders.base import Encoder, scattered
 from fusion.encoders.pooling import make_pooling
 from fusion.layers import ModelError
 
@@ -82,7 +82,7 @@ class TileEncoder(Encoder):
         tokens = torch.zeros(*x.mask.shape, self.width, device=x.mask.device)
         if x.mask.any():
             images, patient = x.values[x.mask], x.mask.nonzero()[:, 0]
-            tokens[x.mask] = self.encode(images, patient, *self.moments(images, patient))
+            tokens = scattered(self.encode(images, patient, *self.moments(images, patient)), x.mask, tokens.shape)
         pooled = self.pool(tokens, x.mask)
         return Tokens(values=tokens, mask=x.mask, summary=pooled.values, weights=pooled.weights)
 
@@ -182,9 +182,10 @@ def vary_stains(images: Tensor, patient: Tensor, size: float) -> Tensor:
         patient: ``(tile,)`` int64, whose tile it is.
         size: factors are drawn uniformly from 1 - size … 1 + size.
     """
-    stains = torch.tensor(_STAINS, device=images.device)
+    # Inverted on the processor: nine numbers, and not every device inverts.
+    stains, inverse = torch.tensor(_STAINS).to(images.device), torch.linalg.inv(torch.tensor(_STAINS)).to(images.device)
     factor = 1 + size * (2 * torch.rand(int(patient.max()) + 1, 3, device=images.device) - 1)
-    change = torch.linalg.inv(stains) @ torch.diag_embed(factor) @ stains
+    change = inverse @ torch.diag_embed(factor) @ stains
     # Half a grey level stands for black.
     density = -images.clamp(min=0.5 / 255).log()
     varied = torch.einsum("tchw,tcd->tdhw", density, change[patient])

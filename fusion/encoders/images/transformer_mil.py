@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
-from fusion.encoders.base import Encoder
+from fusion.encoders.base import Encoder, scattered
 from fusion.encoders.pooling import GatedAttentionPooling
 from fusion.layers import ModelError
 
@@ -62,6 +62,6 @@ class TransformerMIL(Encoder):
             inside = self.project(x.values[has].float())
             for block in self.blocks:
                 inside = block(inside, src_key_padding_mask=~x.mask[has])
-            tokens[has] = self.norm(inside) * x.mask[has].unsqueeze(-1)
+            tokens = scattered(self.norm(inside) * x.mask[has].unsqueeze(-1), has, tokens.shape)
         pooled = self.pool(tokens, x.mask)
         return Tokens(values=tokens, mask=x.mask, summary=pooled.values, weights=pooled.weights)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
-from fusion.encoders.base import Encoder
+from fusion.encoders.base import Encoder, scattered
 from fusion.encoders.pooling import make_pooling
 from fusion.layers import ModelError
 
@@ -73,7 +73,7 @@ class VolumeEncoder(Encoder):
             values, mask = self._vary(values, mask)
         tokens = torch.zeros(*mask.shape, self.width, device=mask.device)
         if mask.any():
-            tokens[mask] = self.encode(values[mask], mask.nonzero()[:, 1])
+            tokens = scattered(self.encode(values[mask], mask.nonzero()[:, 1]), mask, tokens.shape)
         pooled = self.pool(tokens, mask)
         return Tokens(values=tokens, mask=mask, summary=pooled.values, weights=pooled.weights)
 

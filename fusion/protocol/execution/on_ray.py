@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fusion.contract import FusionError
+from fusion.contract.devices import cores
 from fusion.protocol.execution.cluster import Cluster, LostError
 from fusion.protocol.execution.extras import require_extra
 
@@ -107,10 +108,10 @@ def _join(ray: Any, address: str | None, workers: int | None) -> None:
     """Become the driver of a job; Ray itself would wait for minutes where something else answers."""
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
     if address is None:
-        cores = workers or len(os.sched_getaffinity(0))
+        number = workers or cores()
         # Tasks give a line of text: the smallest store is ample. Not in a thread, for Ray's processes end with the
         # thread that starts them.
-        ray.init(address="local", num_cpus=cores, include_dashboard=False, object_store_memory=100_000_000, **options)
+        ray.init(address="local", num_cpus=number, include_dashboard=False, object_store_memory=100_000_000, **options)
         return
     failed: list[BaseException] = []
 

@@ -102,7 +102,14 @@ def fused(
     told = (raw["clinical"]["age"] > 0).astype(int)
     data = fold_of(raw, told)
     trainer: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/trainer/default.yaml"))
-    trainer |= {"auxiliary": 0.0, "accelerator": "cpu", "max_epochs": 12, "min_epochs": 4, "learning_rate": 0.02}
+    trainer |= {
+        "auxiliary": 0.0,
+        "device": "cpu",
+        "precision": 32,
+        "max_epochs": 12,
+        "min_epochs": 4,
+        "learning_rate": 0.02,
+    }
     arm = NetworkArm(
         "fusion",
         modalities=list(raw),

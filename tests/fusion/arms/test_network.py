@@ -47,7 +47,14 @@ MAKE_DATA = partial(FusionDataModule, batch_size=16)
 
 def arm(make_data: Callable[..., Any] = MAKE_DATA, *, model: Any = MODEL, **changed: Any) -> NetworkArm:
     trainer: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/trainer/default.yaml"))
-    trainer |= {"auxiliary": 0.0, "accelerator": "cpu", "max_epochs": 12, "min_epochs": 4, "learning_rate": 0.02}
+    trainer |= {
+        "auxiliary": 0.0,
+        "device": "cpu",
+        "precision": 32,
+        "max_epochs": 12,
+        "min_epochs": 4,
+        "learning_rate": 0.02,
+    }
     trainer |= changed
     return NetworkArm("fusion", modalities=["clinical", "blood"], model=model, trainer=trainer, make_data=make_data)
 

@@ -79,6 +79,10 @@ def item(rng: np.random.Generator, *, pre: bool = True) -> Item:
 
 @pytest.fixture(scope="module")
 def member() -> ExplainedMember:
+    return volume_member()
+
+
+def volume_member() -> ExplainedMember:
     rng = np.random.default_rng(3)
     items = {"t1": item(rng), "t2": item(rng, pre=False), "x": item(rng), "no_pre": item(rng, pre=False)}
     model = build_model(MODEL, {"mri": SPEC}, EndpointSpec(name="r", kind="binary", classes=("no", "yes")), seed=1)

@@ -20,6 +20,8 @@ STORED = json.loads(Path(__file__).with_name("resolved_2c33775.json").read_text(
 ADDED = {
     "choose", "model.base", "folds.allow", "evaluation.audit", "evaluation.margin", "verify", "trust",
     "evaluation.floors", "evaluation.subgroups",
+    "device", "precision", "trainer.device", "trainer.precision", "trainer.accumulate",
+    "modality.slides.embed.precision",
     "modality.slides.objective_power",
     "modality.variants.filters.germline.max_lost", "modality.variants.filters.somatic.max_lost",
     "modality.variants.inputs.names", "modality.variants.reads",

@@ -92,7 +92,7 @@ def data(train: int = 140, *, seed: int = 0) -> Data:
 
 def settings(**changes: Any) -> dict[str, Any]:
     node = OmegaConf.load(ROOT / "conf/trainer/default.yaml")
-    return {**OmegaConf.to_container(node), "auxiliary": 0.3, "accelerator": "cpu", **changes}  # type: ignore[dict-item]
+    return {**OmegaConf.to_container(node), "auxiliary": 0.3, "device": "cpu", "precision": 32, **changes}  # type: ignore[dict-item]
 
 
 def model(fuser: str = "cross_attention", *, seed: int = 0) -> FusionModel:

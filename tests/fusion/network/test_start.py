@@ -65,7 +65,7 @@ def loaders(labels: pd.Series, offsets: pd.Series) -> FusionDataModule:
 
 def trainer(**changes: Any) -> dict[str, Any]:
     node = OmegaConf.load(ROOT / "conf/trainer/default.yaml")
-    return {**OmegaConf.to_container(node), "auxiliary": 0.3, "accelerator": "cpu", **changes}  # type: ignore[dict-item]
+    return {**OmegaConf.to_container(node), "auxiliary": 0.3, "device": "cpu", "precision": 32, **changes}  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("endpoint", [TWO, THREE])

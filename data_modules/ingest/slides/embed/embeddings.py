@@ -25,6 +25,7 @@ from data_modules.ingest.slides.embed.known_encoders import KnownEncoder
 from data_modules.ingest.slides.embed.run_weights import RunWeights, find_run, is_run
 from data_modules.ingest.slides.settings import EmbedSettings
 from fusion.contract import FusionError
+from fusion.contract.devices import Device, device_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,11 +66,16 @@ class EmbeddingSettings(EmbedSettings):
         try:
             assert self.facts
             path = self.weights_file
+            if self.device not in ("auto", "cpu") or self.precision != 32:
+                self._device()
         except FusionError as error:
             return [str(error)]
         if path is not None and not path.is_file():
             return [f"weights={str(path)!r} is no file. Point it to the encoder's weights."]
         return []
+
+    def _device(self) -> Device:
+        return device_of({"device": self.device, "precision": self.precision})
 
     @cached_property
     def weights_file(self) -> Path | None:
@@ -110,10 +116,12 @@ class EmbeddingSettings(EmbedSettings):
 
     def identity(self) -> dict[str, Any]:
         """What must agree between the embeddings a model was trained on and those it is applied to."""
+        # What other precisions give are other numbers; float32 is not named, as before there was a choice.
         return {
             "embed.encoder": self.encoder,
             "embed.weights": self.weights_name,
             "embed.input_size": self.input_size,
+            **({} if self.precision == 32 else {"embed.precision": self.precision}),
         }
 
     def key(self) -> dict[str, Any]:
@@ -130,15 +138,11 @@ class EmbeddingSettings(EmbedSettings):
         """The network, ready to embed.
 
         Raises:
-            FusionError: a package is missing, or the weights are damaged or another network's.
+            FusionError: a package is missing, the weights are damaged or another network's, or there is no such device.
         """
-        import torch
-
-        device = self.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = self._device()
         prefix = "" if self._run is None else self._run.prefix
-        network = build_encoder(self.encoder, self.facts, file=self.weights_file, prefix=prefix).to(device)
+        network = build_encoder(self.encoder, self.facts, file=self.weights_file, prefix=prefix).to(device.name)
         return Embedder(settings=self, network=network, device=device)
 
 
@@ -148,13 +152,13 @@ class Embedder:
 
     settings: EmbeddingSettings
     network: Module
-    device: str
+    device: Device
 
     def embed(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings ``(tile, feature)`` of tiles ``(tile, 3, H, W)``, a batch at a time.
 
-        float32 throughout: bf16 autocast is seven times slower on cores without AMX, and torch.compile gains 15 % after
-        half a minute of compiling.
+        float32 unless the settings say otherwise: bf16 autocast is seven times slower on cores without AMX, and
+        torch.compile gains 15 % after half a minute of compiling.
 
         Raises:
             FusionError: an embedding is not finite, or not as wide as the table says.
@@ -163,10 +167,11 @@ class Embedder:
 
         settings = self.settings
         out = np.empty((len(tiles), settings.width), dtype=np.float32)
-        with torch.inference_mode():
+        few = "modality.<slides>.embed.batch"
+        with self.device.memory_told(few), torch.inference_mode(), self.device.autocast():
             for start in range(0, len(tiles), settings.batch):
                 batch = torch.from_numpy(np.ascontiguousarray(tiles[start : start + settings.batch]))
-                embedded: Tensor = self.network(self._normalised(batch.to(self.device)))
+                embedded: Tensor = self.network(self._normalised(batch.to(self.device.name)))
                 if embedded.ndim != 2 or embedded.shape[1] != settings.width:
                     raise FusionError(
                         f"encoder {settings.encoder} gives embeddings of shape {tuple(embedded.shape)}, but "
