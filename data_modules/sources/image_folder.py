@@ -113,6 +113,7 @@ class ImageFolder(CohortSource):
         classes = self._classes(plain(label_map), [folder for folder in folders if folder not in ignore])
         self.endpoint = replace(
             self.endpoint,
+            kind="binary" if len(classes) == 2 else "multiclass",
             classes=tuple(classes),
             values=tuple(classes.values()),
             ignore=tuple(ignore),

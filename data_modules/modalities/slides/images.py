@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,7 +21,7 @@ from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.slides.image_features import PIXEL_FEATURES, SCALED_FEATURES, image_features
 from data_modules.ingest.slides.image_files import ImageError, image_facts, read_image
 from data_modules.modalities.account import Account
-from data_modules.modalities.base import BaseFitted, BaseModality
+from data_modules.modalities.base import BaseFitted, BaseModality, require_same
 from data_modules.modalities.slides.settings import ImageSettings
 from data_modules.sources.image_folder import ImageFolder
 from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State, read_settings
@@ -26,6 +29,8 @@ from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Pro
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+    from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
 
 _BATCH = 64
 
@@ -43,12 +48,21 @@ class Images(BaseModality):
     """
 
     settings_class: ClassVar = ImageSettings
-    handcrafted = True
 
     def __init__(self, *, name: str, source: ImageFolder, **given: Any) -> None:
         super().__init__(name=name, source=source)
         self.settings = read_settings(ImageSettings, given, at=self.key)
         self._folder = source
+        self.handcrafted = self.settings.embed is None
+
+    @cached_property
+    def embedding(self) -> EmbeddingSettings | None:
+        """The frozen network; None for pixels."""
+        if self.settings.embed is None:
+            return None
+        from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
+
+        return EmbeddingSettings(**asdict(self.settings.embed))
 
     @property
     def patients(self) -> frozenset[str]:
@@ -74,6 +88,8 @@ class Images(BaseModality):
         return [self._folder.root / name for name in self._folder.images]
 
     def check(self) -> list[str]:
+        if self.embedding is not None and (problems := self.embedding.problems()):
+            return [f"{self.key}.embed.{problem}" for problem in problems]
         broken = [str(fact) for fact in self.facts.values() if isinstance(fact, ImageError)]
         if broken:
             return [self._unreadable(broken)]
@@ -113,24 +129,29 @@ class Images(BaseModality):
     @cached_property
     def _place(self) -> CacheEntry:
         settings = f"1:{self.settings.size}:{self.settings.mpp}:".encode()
-        key = self._folder.hashes()["images"]
-        import hashlib
-
-        return CacheEntry(
-            root=self._folder.cache, kind="image_features", key=hashlib.sha256(settings + key.encode()).hexdigest()
-        )
+        kind, key = "image_features", self._folder.hashes()["images"]
+        if self.embedding is not None:
+            settings = json.dumps([1, self.settings.size, self.embedding.key()], sort_keys=True).encode()
+            kind = "image_embeddings"
+        return CacheEntry(root=self._folder.cache, kind=kind, key=hashlib.sha256(settings + key.encode()).hexdigest())
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Of the hand-crafted features."""
+        """Of the hand-crafted features, or the embedding's."""
+        if self.embedding is not None:
+            return tuple(f"embedding{at:04d}" for at in range(self.embedding.width))
         return PIXEL_FEATURES if self.settings.mpp is None else SCALED_FEATURES
 
     def prepare(self, progress: Progress) -> None:
-        """Compute the hand-crafted features of every image, once."""
+        """Compute the hand-crafted features, or the embedding, of every image, once."""
         names = self._folder.images
-        step = f"{self.name}: hand-crafted features"
+        step = f"{self.name}: {'hand-crafted features' if self.embedding is None else 'embeddings'}"
         if self._place.complete:
             progress(step, len(names), len(names))
+            return
+
+        if self.embedding is not None:
+            self._place.build(self._embed(self.embedding, lambda done, total: progress(step, done, total)))
             return
 
         def write(folder: Path) -> None:
@@ -156,15 +177,24 @@ class Images(BaseModality):
 
         self._place.build(write)
 
+    def _embed(self, embedding: EmbeddingSettings, told: Callable[[int, int], None]) -> Callable[[Path], None]:
+        from data_modules.ingest.slides.embed.images import embed_images
+
+        def write(folder: Path) -> None:
+            np.save(folder / "features.npy", embed_images(self._folder.images, self.pixels, embedding, told=told))
+
+        return write
+
     @cached_property
     def features(self) -> NDArray[np.float32]:
-        """Hand-crafted features ``(image, feature)`` in the order of the cohort's images.
+        """Hand-crafted features, or embeddings, ``(image, feature)`` in the order of the cohort's images.
 
         Raises:
             FusionError: `prepare` has not run.
         """
         if not self._place.complete:
-            raise FusionError(f"{self.key}: hand-crafted features have not been computed: run prepare first.")
+            what = "hand-crafted features" if self.embedding is None else "embeddings"
+            raise FusionError(f"{self.key}: {what} have not been computed: run prepare first.")
         return np.load(self._place.folder / "features.npy", allow_pickle=False)  # type: ignore[no-any-return]
 
     @cached_property
@@ -173,15 +203,22 @@ class Images(BaseModality):
         return {name: row for row, name in enumerate(self._folder.images)}
 
     def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality:
-        """Nothing is learned: an image is its pixels."""
-        return FittedImages(self)
+        """Of pixels nothing is learned; of embeddings mean and spread of each number, over the training images."""
+        if self.embedding is None:
+            return FittedImages(self)
+        rows = self.features[[self.rows[name] for name in train_ids]].astype(np.float64)
+        spread = rows.std(axis=0)
+        return FittedImages(self, centre=rows.mean(axis=0), spread=np.where(spread > 1e-6, spread, 1.0))
 
     def restore(self, state: State) -> FittedModality:
         """Read this cohort's images as a run's were.
 
         Raises:
-            FusionError: images here are of another size than the weights were trained on.
+            FusionError: images here are of another size or embedding than the weights were trained on.
         """
+        if self.embedding is not None or "embed" in state.config:
+            require_same(self.identity(), state.config, key=self.key)
+            return FittedImages(self, centre=state.arrays["centre"], spread=state.arrays["spread"])
         trained = tuple(state.config["shape"])
         if trained != self.shape:
             raise FusionError(
@@ -189,6 +226,12 @@ class Images(BaseModality):
                 f"{trained[2]}×{trained[1]}. Set {self.key}.size when training, so that all images are resized."
             )
         return FittedImages(self)
+
+    def identity(self) -> dict[str, Any]:
+        """What must agree between the images a model was trained on and those it is applied to."""
+        if self.embedding is None:
+            return {"shape": list(self.shape)}
+        return {"embed": True, "size": self.settings.size, **self.embedding.identity()}
 
     def named_files(self, patient_ids: Sequence[str]) -> list[str]:
         """The file of each case, relative to the cohort's root."""
@@ -206,25 +249,48 @@ class Images(BaseModality):
 
 
 class FittedImages(BaseFitted):
-    """Images as bags of one tile."""
+    """Images as bags of one tile, or of one embedding.
 
-    def __init__(self, images: Images) -> None:
-        super().__init__(ModalitySpec(name=images.name, kind="tiles", token_shape=images.shape))
+    Args:
+        images: the modality.
+        centre: ``(feature,)`` taken from embeddings, before they are divided by
+        spread: ``(feature,)``.
+    """
+
+    def __init__(
+        self, images: Images, *, centre: NDArray[np.float64] | None = None, spread: NDArray[np.float64] | None = None
+    ) -> None:
+        embedding = images.embedding
+        super().__init__(
+            ModalitySpec(name=images.name, kind="tiles", token_shape=images.shape)
+            if embedding is None
+            else ModalitySpec(name=images.name, kind="embeddings", token_shape=(embedding.width,))
+        )
         self._images = images
+        self._centre, self._spread = centre, spread
+
+    def _scaled(self, rows: Sequence[int]) -> NDArray[np.float64]:
+        """Rows of the features, in standard deviations where they are embeddings."""
+        values = self._images.features[list(rows)].astype(np.float64)
+        return values if self._centre is None or self._spread is None else (values - self._centre) / self._spread
 
     def load(self, patient_id: str) -> Item | None:
         if patient_id not in self._images.rows:
             return None
-        return Item(values=self._images.pixels(patient_id)[None], mask=np.ones(1, dtype=np.bool_))
+        one = np.ones(1, dtype=np.bool_)
+        if self._images.embedding is not None:
+            return Item(values=self._scaled([self._images.rows[patient_id]]).astype(np.float32), mask=one)
+        return Item(values=self._images.pixels(patient_id)[None], mask=one)
 
     def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
-        """Hand-crafted features, NaN where an image has no nucleus to measure."""
+        """Hand-crafted features, NaN where an image has no nucleus to measure; or the embedding."""
         import pandas as pd
 
         rows = [self._images.rows[patient] for patient in patient_ids]
         index = pd.Index(list(patient_ids), name="patient_id")
         names = list(self._images.feature_names)
-        return pd.DataFrame(self._images.features[rows].astype(np.float64), index=index, columns=names)
+        return pd.DataFrame(self._scaled(rows), index=index, columns=names)
 
     def state(self) -> State:
-        return State(config={"shape": list(self._images.shape)}, arrays={})
+        scale = {} if self._centre is None or self._spread is None else {"centre": self._centre, "spread": self._spread}
+        return State(config=self._images.identity(), arrays=scale)

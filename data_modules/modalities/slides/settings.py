@@ -57,11 +57,13 @@ class ImageSettings(Settings):
             of one size.
         mpp: microns per pixel of the resized images, for the hand-crafted features of nuclei; None leaves those out.
         workers: processes that compute hand-crafted features.
+        embed: None for pixels and hand-crafted features, or the frozen network whose embeddings stand for both.
     """
 
     size: Annotated[int, Range(low=16)] | None = None
     mpp: Positive | None = None
     workers: Count = 2
+    embed: EmbedSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 
 from data_modules.cohort.source import CohortSource
+from data_modules.ingest.slides.embed.frozen_encoders import monai_resnet
 from data_modules.ingest.slides.ingest import entry_for as slide_entry
 from data_modules.ingest.variants.ingest import VariantIngest
 from data_modules.ingest.volumes.ingest import entry_for as volume_entry
@@ -71,7 +73,7 @@ VOLUMES: dict[str, Any] = {
 _LATER = (
     "features", "damaging", "gene_sets", "weights", "germline_frequency", "callable_mb", "log_counts", "min_call_rate",
     "max_germline_frequency", "dosage_origins", "min_carriers", "gene_sets_file", "keep", "absent_is", "spark", "files",
-    "patient_pattern", "sample_sheet", "several_samples",
+    "patient_pattern", "sample_sheet", "several_samples", "reads",
 )  # fmt: skip
 VCFS: dict[str, Any] = dict.fromkeys(_LATER) | {
     "filters": {"somatic": {"min_dp": 3}},
@@ -100,6 +102,7 @@ OTHER = {  # another value of what must not count
     "keep": ["count:*"],
     "absent_is": "unknown",
     "spark": {"driver_memory": "5g"},
+    "reads": {"folder": "fastq", "reference": "genome.fa"},
     "annotation": {"unresolved": "unannotated"},
 }
 
@@ -183,10 +186,17 @@ def test_a_field_changes_the_key_or_does_not(
 
 @pytest.mark.parametrize(("name", "value", "changes"), [("size", 32, True), ("mpp", 0.5, True), ("workers", 7, False)])
 def test_images(tmp_path: Path, name: str, value: Any, changes: bool) -> None:
-    assert {one.name for one in fields(ImageSettings)} == {"size", "mpp", "workers"}
+    assert {one.name for one in fields(ImageSettings)} == {"size", "mpp", "workers", "embed"}
     for label in ("A", "B"):
         (tmp_path / "images" / label).mkdir(parents=True)
         Image.fromarray(np.full((64, 64, 3), ord(label), dtype=np.uint8)).save(tmp_path / "images" / label / "1.png")
     source = ImageFolder(name="tiles", root=tmp_path / "images", cache=tmp_path / "cache")
     base, other = Images(name="tiles", source=source), Images(name="tiles", source=source, **{name: value})
     assert (base._place.key != other._place.key) is changes
+    save_file(monai_resnet("resnet18").state_dict(), tmp_path / "w.safetensors")
+    embed = {"encoder": "resnet18", "weights": str(tmp_path / "w.safetensors")}
+    frozen = Images(name="tiles", source=source, embed=embed)
+    larger = Images(name="tiles", source=source, embed=embed | {"input_size": 96, "batch": 2})
+    assert len({one._place.key for one in (base, frozen, larger)}) == 3
+    batched = Images(name="tiles", source=source, embed=embed | {"batch": 2})
+    assert batched._place.key == frozen._place.key

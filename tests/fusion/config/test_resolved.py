@@ -24,7 +24,7 @@ ADDED = {
     "modality.slides.embed.precision",
     "modality.slides.objective_power",
     "modality.variants.filters.germline.max_lost", "modality.variants.filters.somatic.max_lost",
-    "modality.variants.inputs.names", "modality.variants.reads",
+    "modality.variants.inputs.names", "modality.variants.reads", "modality.tiles.embed",
     "modality.variants.several_samples", "modality.slides.decimal",
     "modality.slides.encoding", "modality.slides.separator", "modality.slides.sheet", "modality.slides.transpose",
     "execution", *(f"ray.{key}" for key in ("address", "cpus", "gpus", "retries")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -64,6 +65,8 @@ def build_encoder(name: str, facts: KnownEncoder, *, file: Path | None, prefix: 
         network = _conch(facts, file)
     elif facts.source == "package":
         network = _efficientnet()
+        if facts.options:
+            network = layers_of(network, blocks=facts.options["blocks"], orientations=facts.options["orientations"])
     elif facts.source == "ours":
         network = _cnn(facts)
     elif facts.source == "own":
@@ -140,6 +143,52 @@ def _efficientnet() -> Module:
     network._fc = nn.Identity()
     network._dropout = nn.Identity()
     return network
+
+
+def layers_of(body: Module, *, blocks: Sequence[int], orientations: int) -> Module:
+    """EfficientNet whose embedding is mean and standard deviation, over places, of several layers.
+
+    Args:
+        body: the network.
+        blocks: after which blocks, from 0; what comes before its own pooling is always among them.
+        orientations: 1, or 4: as it is and mirrored, each also turned by a quarter; the mean over them.
+    """
+    import torch
+    from torch import nn
+
+    class Layers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body: Any = body
+
+        def forward(self, pixels: Tensor) -> Tensor:
+            turned = torch.rot90(pixels, 1, (2, 3))
+            views = (pixels, turned, pixels.flip(3), turned.flip(3))[:orientations]
+            return torch.stack([self.features(view) for view in views]).mean(dim=0)
+
+        def features(self, pixels: Tensor) -> Tensor:
+            found: list[Tensor] = []
+
+            def told(values: Tensor) -> None:
+                spread = values.flatten(2).std(dim=2, correction=0)
+                found.extend((values.mean(dim=(2, 3)), spread))
+
+            values = self.body._swish(self.body._bn0(self.body._conv_stem(pixels)))
+            for at, block in enumerate(self.body._blocks):
+                values = block(values)
+                if at in blocks:
+                    told(values)
+            told(self.body._swish(self.body._bn1(self.body._conv_head(values))))
+            return torch.cat(found, dim=1)
+
+        # Weights of a file are the body's.
+        def state_dict(self, *args: Any, **options: Any) -> Any:
+            return self.body.state_dict(*args, **options)
+
+        def load_state_dict(self, *args: Any, **options: Any) -> Any:
+            return self.body.load_state_dict(*args, **options)
+
+    return Layers()
 
 
 def _cnn(facts: KnownEncoder) -> Module:

@@ -197,6 +197,26 @@ def test_resnet_loads_and_freezes(save: Callable[[dict[str, torch.Tensor], Path]
     assert not torch.equal(after["layer4.0.bn1.running_mean"], weights["layer4.0.bn1.running_mean"])
 
 
+def test_a_resnet50_of_given_weights_learns_in_one_step_what_is_not_frozen(tmp_path: Path) -> None:
+    """What conf/preset/cancer_resnet50.yaml does: the first stages as given, the rest fine-tuned."""
+    weights = {key: one.clone() for key, one in TileResNet(TILES, width=8, depth=50).backbone.state_dict().items()}
+    given = _save_safetensors(weights, tmp_path)
+    encoder = TileResNet(TILES, width=8, depth=50, weights=str(given), trainable_from=2, pooling="mean")
+    head = nn.Linear(8, 1)
+    encoder.train()
+    learning = [value for value in (*encoder.parameters(), *head.parameters()) if value.requires_grad]
+    optimiser = torch.optim.AdamW(learning, lr=1e-3)
+    target = torch.tensor([[1.0], [0.0]])
+    loss = nn.functional.binary_cross_entropy_with_logits(head(encoder(tiles(1, 1)).summary), target)
+    loss.backward()
+    optimiser.step()
+    moved = {
+        key.split(".")[0] for key, one in encoder.backbone.named_parameters() if not torch.equal(one, weights[key])
+    }
+    assert moved == {"layer2", "layer3", "layer4"}
+    assert torch.isfinite(loss)
+
+
 def test_resnet_wrong_weights(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.encoders\.slides\.weights: .*none\.pth does not exist"):
         TileResNet(TILES, width=8, weights=str(tmp_path / "none.pth"))
