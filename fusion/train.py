@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from fusion.run.folder import RunFolder
 
 
-SPACE = 500_000_000
-"""Bytes that must be free where ingest and results go: a cohort of a few hundred patients needs less."""
-
-
 def train(config: DictConfig) -> float:
     """Cross-validate every arm on the same folds, compare them, write the run folder and its report.
 
@@ -56,26 +52,20 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
-    from fusion.config.candidates import every, settings_of
+    from fusion.config.candidates import settings_of
     from fusion.evaluation.choices import summarised
     from fusion.evaluation.outcome import outcome_of
     from fusion.evaluation.start import with_start
-    from fusion.network.model import check_head
-    from fusion.protocol.assessment import assessed, check_subgroups
+    from fusion.protocol.assessment import assessed
     from fusion.protocol.audit import audited
     from fusion.protocol.crossval import units
-    from fusion.protocol.setup import open_setup
+    from fusion.protocol.ready import open_checked
     from fusion.protocol.workers import run_folds
 
     # Patients: those with a label and at least one modality. Everyone else is listed with the reason.
     with progress.timed("cohort"):
-        setup = open_setup(config, progress)
+        setup, _ = open_checked(config, progress)
         cohort = setup.cohort
-        # A head or folds that cannot be are refused before the long work; whom ingest leaves is not known yet.
-        for candidate in every(config):
-            check_head(candidate.model, cohort.spec.endpoint)
-        instantiate(config.folds, cohort, path=None, seed=config.seed)
-        check_subgroups(config, setup)
         folder.begin(
             config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]
             cohort=cohort.spec,
@@ -162,30 +152,13 @@ def check(config: DictConfig) -> None:
     """Refuse what can be refused before anything is read or written.
 
     Raises:
-        FusionError: arms or gene files that do not exist, a margin that is not above 0, a logger that would fail at the
-            end, a cluster's package that is not installed, a device that is not there, too little space.
+        FusionError: settings that cannot be, or a logger that would fail at the end.
     """
-    from fusion.arms.plan import check_arms
-    from fusion.contract.devices import check_device
-    from fusion.encoders.variants.gene_files import check_gene_files
-    from fusion.evaluation.verdict import check_draws, check_margin
-    from fusion.plain.base import check_base
-    from fusion.protocol.execution.extras import check_execution
+    from fusion.protocol.ready import check_settings
     from fusion.report.loggers import check_logger
-    from fusion.run.files import require_space
 
-    said = check_device(config)
-    if said is not None:
-        sys.stderr.write(f"{said}\n")
-    check_arms(config.arms)
-    check_margin(config.evaluation.get("margin"))
-    check_draws(config.evaluation.draws)
-    check_base(str(config.model.get("base", "none")))
+    check_settings(config, say=lambda line: sys.stderr.write(f"{line}\n"))
     check_logger(config)
-    check_execution(config)
-    check_gene_files(config)
-    require_space(Path(config.cache), SPACE, key="cache")
-    require_space(Path(config.output), SPACE, key="output")
 
 
 def after_sweep(folder: Path) -> str:

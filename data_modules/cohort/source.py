@@ -7,11 +7,16 @@ or raises one `CohortError` with everything that is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from data_modules.cohort.declared import CohortFiles
 from data_modules.cohort.described import described
+from data_modules.cohort.examine import Remark, examine
 from data_modules.cohort.reconcile import ReconciledCohort, reconcile
 from fusion.contract import Described, Modality
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class CohortSource(CohortFiles):
@@ -32,3 +37,7 @@ class CohortSource(CohortFiles):
     def described(self, patient_ids: Sequence[str]) -> Described:
         """What was declared of patients at baseline, for tables of who they are and for subgroups."""
         return described(self, self.outcomes, patient_ids)
+
+    def examine(self, labels: pd.Series[int]) -> list[Remark]:
+        """What is no error in the tables and yet to be looked at, of kept patients (index patient_id)."""
+        return examine(self, labels)

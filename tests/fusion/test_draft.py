@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fusion.check import check
 from fusion.config.check import check_command
 from fusion.config.compose import composed
 from fusion.config.files import ConfigError
 from fusion.config.overrides import bare_first
+from fusion.contract import FusionError
+from fusion.draft import draft as draft_command
 
 
 @pytest.mark.parametrize(
@@ -29,7 +33,9 @@ def test_a_bare_path_is_the_folder(given: list[str], made: list[str]) -> None:
     assert bare_first(given, "folder") == made
 
 
-def test_a_folder_is_drafted_kept_and_refused_until_it_is_filled(tmp_path: Path) -> None:
+def test_a_folder_is_drafted_kept_and_refused_until_it_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = tmp_path / "my files"
     files.mkdir()
     ids = [f"P{at:02}" for at in range(20)]
@@ -45,9 +51,9 @@ def test_a_folder_is_drafted_kept_and_refused_until_it_is_filled(tmp_path: Path)
     assert done.stdout.splitlines()[-1] == "Draft: my_conf/cohort/my_files.yaml"
     assert draft.with_suffix(".html").is_file()
     text = draft.read_text(encoding="utf-8")
-    again = run("name=my_files")
-    assert again.returncode == 2
-    assert "there is one already, and it is kept" in again.stderr
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FusionError, match="there is one already, and it is kept"):
+        draft_command(composed("draft", ["folder='my files'"], None))
     assert draft.read_text(encoding="utf-8") == text
     user = tmp_path / "my_conf"
     with pytest.raises(ConfigError) as caught:
@@ -57,5 +63,19 @@ def test_a_folder_is_drafted_kept_and_refused_until_it_is_filled(tmp_path: Path)
     filled = text.replace("time: '???'", "time: baseline")
     draft.write_text(filled.replace("positive: '???', negative: '???'", "positive: [1], negative: [0]"))
     check_command(["cohort=my_files"], "train", user, multirun=False)
-    config = composed("train", ["cohort=my_files"], user)
+    config = composed("train", ["cohort=my_files", f"output={tmp_path}/out", f"cache={tmp_path}/cache"], user)
     assert config.cohort.tables.clinical.columns.age == {"time": "baseline", "kind": "number"}
+    # What it drafts is ready to train on, and what train would refuse is refused in its words.
+    capsys.readouterr()
+    check(config)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "my_files → pcr: 20 patients would be trained on (10 no response, 10 response)."
+    assert said[-1] == "Report: out/check.html"
+    found = json.loads((tmp_path / "out" / "check.json").read_text())
+    assert found["classes"] == {"no response": 10, "response": 10}
+    assert found["combinations"] == [{"having": ["clinical"], "patients": 20}]
+    assert [sum(fold["classes"]) for fold in found["folds"]] == [fold["test"] for fold in found["folds"]] == [4] * 5
+    assert "Ready to train" in (tmp_path / "out" / "check.html").read_text()
+    config.cohort.endpoints.pcr.negative = [2]
+    with pytest.raises(FusionError, match="values that are no label of endpoint 'pcr'"):
+        check(config)

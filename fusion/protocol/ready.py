@@ -1,0 +1,68 @@
+"""What a training run refuses before its long work: settings, then the cohort, head and folds; `fusion.check` alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fusion.contract import Fold, Progress
+    from fusion.protocol.setup import Setup
+
+SPACE = 500_000_000
+"""Bytes that must be free where ingest and results go: a cohort of a few hundred patients needs less."""
+
+
+def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
+    """Refuse what can be refused before anything is read or written.
+
+    Args:
+        config: of a training run.
+        say: takes a line on what is no error and yet to be known.
+
+    Raises:
+        FusionError: arms or gene files that do not exist, a margin that is not above 0, a cluster's package that is not
+            installed, a device that is not there, too little space.
+    """
+    from fusion.arms.plan import check_arms
+    from fusion.contract.devices import check_device
+    from fusion.encoders.variants.gene_files import check_gene_files
+    from fusion.evaluation.verdict import check_draws, check_margin
+    from fusion.plain.base import check_base
+    from fusion.protocol.execution.extras import check_execution
+    from fusion.run.files import require_space
+
+    said = check_device(config)
+    if said is not None:
+        say(said)
+    check_arms(config.arms)
+    check_margin(config.evaluation.get("margin"))
+    check_draws(config.evaluation.draws)
+    check_base(str(config.model.get("base", "none")))
+    check_execution(config)
+    check_gene_files(config)
+    require_space(Path(config.cache), SPACE, key="cache")
+    require_space(Path(config.output), SPACE, key="output")
+
+
+def open_checked(config: Any, progress: Progress) -> tuple[Setup, Sequence[Fold]]:
+    """The cohort before ingest, and folds as they would be drawn of it; whom ingest leaves is not known yet.
+
+    Raises:
+        FusionError: every problem of the cohort; a head, folds or subgroups that cannot be.
+    """
+    from hydra.utils import instantiate
+
+    from fusion.config.candidates import every
+    from fusion.network.model import check_head
+    from fusion.protocol.assessment import check_subgroups
+    from fusion.protocol.setup import open_setup
+
+    setup = open_setup(config, progress)
+    for candidate in every(config):
+        check_head(candidate.model, setup.cohort.spec.endpoint)
+    folds: Sequence[Fold] = instantiate(config.folds, setup.cohort, path=None, seed=config.seed)
+    check_subgroups(config, setup)
+    return setup, folds

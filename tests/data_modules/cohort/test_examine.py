@@ -1,0 +1,72 @@
+"""What is to be looked at in a cohort's tables, against values worked out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from data_modules.cohort.examine import auroc, examine
+from data_modules.cohort.source import CohortSource
+
+IDS = [f"P{at:03}" for at in range(60)]
+LABELS = pd.Series([0, 1] * 30, index=pd.Index(IDS, name="patient_id"))
+
+
+def remarks(root: Path, frame: pd.DataFrame, **kinds: dict[str, Any]) -> dict[str, list[str]]:
+    frame = frame.assign(patient_id=IDS, y=LABELS.to_numpy())
+    frame.to_csv(root / "t.csv", index=False)
+    columns = {name: {"time": "baseline", "kind": "number"} | kinds.get(name, {}) for name in frame}
+    columns.pop("patient_id")
+    columns["y"] = {"time": "outcome"}
+    tables = {"t": {"file": "t.csv", "columns": columns}}
+    endpoints = {"y": {"table": "t", "column": "y", "positive": [1], "negative": [0]}}
+    source = CohortSource(name="c", root=root, cache=root / "cache", tables=tables, endpoints=endpoints)
+    found: dict[str, list[str]] = {}
+    for remark in examine(source, LABELS):
+        found.setdefault(remark.kind, []).append(remark.text)
+    return found
+
+
+def test_a_column_that_tells_the_outcome_is_named_and_a_good_one_is_not(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    good = LABELS.to_numpy() + rng.normal(size=60)
+    told = ["resid" if label else "none" for label in LABELS]
+    frame = pd.DataFrame({"good": good, "cells": -10.0 * LABELS.to_numpy() + rng.random(60), "told": told})
+    found = remarks(tmp_path, frame, told={"kind": "category", "levels": ["none", "resid"]})
+    assert [text.partition(" alone")[0] for text in found["outcome"]] == ["t.csv: cells", "t.csv: told"]
+    assert "AUROC 1.00" in found["outcome"][0]
+
+
+def test_auroc_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(1)
+    scores = pd.Series(rng.integers(0, 9, 60).astype(float), index=LABELS.index)
+    assert auroc(scores, LABELS) == pytest.approx(roc_auc_score(LABELS, scores))
+    assert auroc(scores, LABELS * 0) is None
+
+
+def test_outliers_missing_and_constant_columns(tmp_path: Path) -> None:
+    age = np.linspace(40, 70, 60)
+    age[7] = 570.0
+    rare = np.where(np.arange(60) < 24, np.arange(60.0), np.nan)
+    found = remarks(tmp_path, pd.DataFrame({"age": age, "rare": rare, "same": 3.0}))
+    assert found["outlier"] == ["t.csv: age is far from the median of 55.5085 for 1 (P007: 570): a unit, or a code?"]
+    assert found["missing"] == ["t.csv: rare is missing for 60% of the patients who are kept."]
+    assert found["constant"][0].startswith("t.csv: same is 3.0 for everybody")
+
+
+def test_a_patient_twice_is_told_and_many_zeros_are_not(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({name: rng.normal(size=60) for name in "abc"})
+    frame.loc[9] = frame.loc[4]
+    found = remarks(tmp_path, frame)
+    assert "1 group of patients with the same 3 numbers (P004 and P009)" in found["duplicate"][0]
+    sparse = pd.DataFrame({name: np.where(np.arange(60) < 25, rng.random(60), 0.0) for name in "abc"})
+    assert "duplicate" not in remarks(tmp_path, sparse)
+    counts = pd.DataFrame({name: rng.permutation(60) % 30 for name in "abc"})
+    counts.loc[9] = counts.loc[4]
+    assert "duplicate" not in remarks(tmp_path, counts), "three counts are shared by chance"
