@@ -26,9 +26,9 @@ def calls(rows: pd.DataFrame, outcome: Outcome, patients: list[str]) -> pd.DataF
         Index patient_id: ``label`` and ``call`` (positions in the endpoint's classes; -1 where the kind of endpoint has
         no call) and ``score``: of a binary endpoint the positive class's, of several classes the called one's.
     """
-    mean = rows.assign(threshold=rows["threshold"].fillna(0.5)).groupby("patient_id").mean(numeric_only=True)
-    mean = mean.loc[patients]
     kind: str = outcome.endpoint.kind
+    rows = rows.assign(threshold=rows["threshold"].fillna(0.5)) if kind == "binary" else rows
+    mean = rows.groupby("patient_id").mean(numeric_only=True).loc[patients]
     if kind == "binary":
         call, score = (mean["score"] >= mean["threshold"]).to_numpy(np.int64), mean["score"].to_numpy()
     elif kind == "multiclass":

@@ -41,10 +41,12 @@ def common_patients(runs: Mapping[str, pd.DataFrame]) -> list[str]:
     if not patients:
         sizes = ", ".join(f"{name} has {len(one)}" for name, one in labels.items())
         raise FusionError(f"The runs have no patient in common ({sizes}), so nothing can be compared.")
+    known = labels[first].loc[patients]
     for name in others:
-        apart = [one for one in patients if labels[first][one] != labels[name][one]]
+        other = labels[name].loc[patients]
+        apart = [str(one) for one in known.index[known != other]]
         if apart:
-            told = ", ".join(f"{one} ({labels[first][one]} and {labels[name][one]})" for one in apart[:_NAMED])
+            told = ", ".join(f"{one} ({known[one]} and {other[one]})" for one in apart[:_NAMED])
             more = f" and {len(apart) - _NAMED} others" if len(apart) > _NAMED else ""
             raise FusionError(
                 f"{first} and {name} give {len(apart)} of {len(patients)} common patients another label: {told}{more}. "
@@ -92,11 +94,15 @@ def paired_gains(
     }
 
 
-def _labels(name: str, rows: pd.DataFrame) -> pd.Series[int]:
+def _labels(name: str, rows: pd.DataFrame) -> pd.Series[str]:
+    """Each patient's label, with the time where it has one, as text."""
     twice = rows.duplicated(["patient_id", "repeat"])
     if twice.any():
         raise FusionError(f"{name}: scores patient {rows.loc[twice, 'patient_id'].iloc[0]} twice in a repeat.")
-    known = rows[["patient_id", "label"]].drop_duplicates()
+    said = rows["label"].astype(str)
+    if "time" in rows:
+        said = said + " at " + rows["time"].map("{:g}".format)
+    known = pd.DataFrame({"patient_id": rows["patient_id"], "label": said}).drop_duplicates()
     odd = known.loc[known["patient_id"].duplicated(), "patient_id"]
     if len(odd):
         raise FusionError(f"{name}: gives patient {odd.iloc[0]} two labels.")

@@ -48,7 +48,8 @@ def write_comparison(paths: list[str], output: Path, *, arm: str, draws: int, se
     patients = common_patients(predictions)
     found = paired_gains(predictions, outcome, draws=draws, seed=seed)
     called = {name: calls(rows, outcome, patients) for name, rows in predictions.items()}
-    classes = tuple(outcome.endpoint.classes) if outcome.endpoint.kind in CALLED else ()
+    classes = tuple(outcome.endpoint.classes)
+    called_for = list(runs)[1:] if outcome.endpoint.kind in CALLED else []
     content = {
         "simulated": any(bool(one.record()["simulated"]) for one in runs.values()),
         "endpoint": outcome.endpoint.name,
@@ -56,7 +57,7 @@ def write_comparison(paths: list[str], output: Path, *, arm: str, draws: int, se
         "first": first,
         **found,
         "runs": [_about(name, one, predictions[name], found) for name, one in runs.items()],
-        "changed": {name: changed(called[first], called[name], classes) for name in list(runs)[1:]} if classes else {},
+        "changed": {name: changed(called[first], called[name], classes) for name in called_for},
         "differences": differences(runs),
         "surroundings": surroundings(runs),
     }
@@ -119,7 +120,7 @@ def _figures(
 
     first = content["first"]
     decides = [row for row in content["gains"] if row["metric"] == content["metric"]]
-    said = f"Score of {outcome.endpoint.classes[1]}" if outcome.endpoint.kind == "binary" else "Score"
+    said = {"binary": f"Score of {classes[-1]}", "survival": "Log-risk"}.get(outcome.endpoint.kind, "Score")
     made = {}
     with style():
         plots = {"gains": draw.gains(decides, first=first, label=label)}

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
+from sksurv.metrics import concordance_index_censored
 
 from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import outcome_of
 from fusion.evaluation.runs.calls import calls, changed
 from fusion.evaluation.runs.paired import common_patients, paired_gains
+from tests.helpers.survival import survival_predictions
 
 BINARY = outcome_of(EndpointSpec(name="response", kind="binary", classes=("no", "yes")))
 
@@ -94,6 +96,31 @@ def test_several_classes_are_compared_by_what_decides_for_them() -> None:
     flips = changed(calls(runs["A"], three, patients), calls(runs["B"], three, patients), ("a", "b", "c"))
     assert (flips["right_now"], flips["wrong_now"], len(flips["patients"])) == (6, 0, 6)
     assert {one["patient_id"] for one in flips["patients"]} == {f"P{number}" for number in range(6)}
+
+
+def test_times_are_compared_by_concordance_within_folds_and_must_agree() -> None:
+    endpoint = EndpointSpec(name="pfs", kind="survival", classes=("censored", "event"), horizons=(12.0, 24.0, 36.0))
+    times = outcome_of(endpoint)
+    both = survival_predictions(50, arms=("fusion", "late"), folds=2)
+    runs = {"A": both[both["arm"] == "late"], "B": both[both["arm"] == "fusion"]}
+    (row,) = paired_gains(runs, times, draws=20)["gains"]
+
+    def concordance(rows: pd.DataFrame) -> float:
+        each = [
+            concordance_index_censored(part["label"] == 1, part["time"], part["score"])[0]
+            for _, part in rows.groupby("fold")
+        ]
+        return float(np.mean(each))
+
+    assert row["metric"] == "c_harrell"
+    assert row["value"] == pytest.approx(concordance(runs["B"]) - concordance(runs["A"]))
+    table = calls(runs["A"], times, common_patients(runs))
+    assert set(table["call"]) == {-1}
+    later = runs["B"].assign(time=runs["B"]["time"].where(runs["B"]["patient_id"] != "P-0007", 99.0))
+    with pytest.raises(
+        FusionError, match=r"give 1 of 50 common patients another label: P-0007 \(\d at [\d.]+ and \d at 99\)"
+    ):
+        common_patients({"A": runs["A"], "B": later})
 
 
 def test_who_is_called_otherwise_by_hand() -> None:
