@@ -123,7 +123,7 @@ def _tau(data: Predicted, declared: float | None) -> float:
     )
     if known and not 0 < tau <= last:
         raise FusionError(
-            f"evaluation.tau is {declared!r}: it must be above 0 and at most {last:g}, the longest follow-up in every "
+            f"tau is {declared!r}: it must be above 0 and at most {last:g}, the longest follow-up in every "
             "training part; or null."
         )
     return min(tau, last)

@@ -34,6 +34,7 @@ def run(tmp_path: Path, make_run: Callable[..., RunFolder]) -> RunFolder:
     record = run.record()
     record["cohort"]["endpoint"] |= {
         "name": "pfs", "kind": "survival", "classes": ["censored", "event"], "unit": "months", "horizons": [12, 36],
+        "time_zero": "the <biopsy>",
     }  # fmt: skip
     (run.path / "run.json").write_text(json.dumps(record))
     run.write_metrics(evaluate_survival(table, draws=50, simulated=True, unit="months"))
@@ -56,6 +57,7 @@ def test_the_page_tells_what_decides_and_each_section_has_its_numbers(run: RunFo
             assert number(arm["auc"]["value"]) in html
             assert number(arm["observed_expected"]["value"]) in html
     assert "ranked against one another" in html
+    assert "pfs, counted from the &lt;biopsy&gt;: the log-risk" in html
     assert "prevalence" not in html and "threshold, chosen" not in html  # said of classes alone
     for name in ("kaplan_meier", "calibration", "auc"):
         assert (run.figures_path / f"{name}.svg").is_file()
