@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fusion.config.command import run
-from fusion.config.overrides import placed
+from fusion.config.overrides import bare_first
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -48,5 +48,5 @@ def browse(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = placed(sys.argv[1:], into="runs")
+    sys.argv[1:] = bare_first(sys.argv[1:], "runs")
     run(browse, "browse")

@@ -20,7 +20,7 @@ import yaml
 from fusion.config.check import check_command
 from fusion.config.files import conf_dir
 from fusion.config.help import groups, options
-from fusion.config.overrides import fold_file, gathered, parse, placed
+from fusion.config.overrides import bare_first, fold_file, gathered, parse
 from fusion.config.schema import schema
 from fusion.config.signature import signature_of
 
@@ -84,7 +84,8 @@ def test_commands_have_the_keys_that_pages_give_them(page: Path) -> None:
     for module, *given in commands(page):
         name = module.removeprefix("fusion.")
         assert (ROOT / "fusion" / f"{name}.py").is_file(), module
-        arguments = placed(given, into="runs") if name == "browse" else given
+        bare = {"browse": "runs", "draft": "folder"}.get(name)
+        arguments = given if bare is None else bare_first(given, bare)
         arguments = gathered(arguments, key="run", into="runs") if name == "compare" else arguments
         kept, skip = [], False
         for one in arguments:

@@ -35,16 +35,6 @@ def gathered(arguments: Sequence[str], *, key: str, into: str) -> list[str]:
     ]
 
 
-def placed(arguments: Sequence[str], *, into: str) -> list[str]:
-    """A value that is given alone as ``<into>=<value>``; the value of an option is left to it."""
-    made: list[str] = []
-    for place, text in enumerate(arguments):
-        of_option = place > 0 and arguments[place - 1] in _WITH_VALUE
-        alone = "=" not in text and not text.startswith(("-", "~", "+")) and not of_option
-        made.append(f"{into}={_quoted(text)}" if alone else text)
-    return made
-
-
 def _quoted(value: str) -> str:
     return '"{}"'.format(value.replace('"', '\\"'))
 
@@ -100,16 +90,7 @@ def bare_first(arguments: Sequence[str], key: str) -> list[str]:
     """A path that stands alone on the command line as ``key='path'``; others as they are."""
     made = list(arguments)
     for at, text in enumerate(made):
-        follows = at > 0 and made[at - 1] in (
-            "--config-dir",
-            "-cd",
-            "--config-name",
-            "-cn",
-            "--cfg",
-            "-c",
-            "--info",
-            "-i",
-        )
+        follows = at > 0 and made[at - 1] in _WITH_VALUE
         if text.startswith(("-", "+", "~")) or follows:
             continue
         if "=" not in text or text.startswith(("/", "./", "../")):

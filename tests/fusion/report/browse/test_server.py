@@ -17,7 +17,6 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from fusion.config.overrides import placed
 from fusion.contract import FusionError
 from fusion.report.browse.files import NotHereError, parts_of, read_below
 from fusion.report.browse.found import Catalogue
@@ -245,9 +244,6 @@ def test_the_command(root: Path, tmp_path: Path) -> None:
         assert started.wait(timeout=20) == 0
         assert started.stdout.read().endswith("Stopped.\n")
     assert list(tmp_path.iterdir()) == []
-    assert placed(["runs/x y", "port=1", "--config-dir", "conf", "-m"], into="runs") == [
-        'runs="runs/x y"', "port=1", "--config-dir", "conf", "-m",
-    ]  # fmt: skip
 
 
 class Evil(BaseHTTPRequestHandler):
