@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fusion.arms.base import BASE, ArmScores, Change, FoldData, GateRecord, Members, Table, calibrate_ensemble, table
 from fusion.arms.classical import features
-from fusion.contract import Fold
+from fusion.contract import Fold, Truth
 from fusion.network.model import label_weights
 from fusion.plain.base import Base, Plain, fit_base
 from fusion.plain.families import family_of
@@ -60,7 +60,7 @@ def plain_start(data: FoldData, modalities: Sequence[str], model: Any) -> Start 
     kind = str(model.get("base", "none"))
     if kind == "none":
         return None
-    return plain_models(data, list(modalities), kind, weigh=lambda labels: _weights(model, data, labels))
+    return plain_models(data, list(modalities), kind, weigh=lambda truth: _weights(model, data, truth))
 
 
 def plain_models(
@@ -68,7 +68,7 @@ def plain_models(
     modalities: Sequence[str],
     kind: str,
     *,
-    weigh: Callable[[NDArray[np.int64]], Floats] | None = None,
+    weigh: Callable[[Truth], Floats] | None = None,
 ) -> Start:
     """Plain models of one kind: one a member, one of the whole training part.
 
@@ -76,7 +76,7 @@ def plain_models(
         data: the fold.
         modalities: whose columns are seen.
         kind: see `fusion.plain.base.fit_base`.
-        weigh: labels → what each patient counts; None weighs all alike.
+        weigh: outcomes → what each patient counts; None weighs all alike.
     """
 
     def fit(fitted: Any, patients: Sequence[str], seed: int) -> Base:
@@ -86,7 +86,7 @@ def plain_models(
             _rows(fitted, modalities, patients),
             truth,
             classes=len(data.endpoint.classes),
-            weights=None if weigh is None else weigh(truth.label),
+            weights=None if weigh is None else weigh(truth),
             groups=groups_of(data, patients),
             seed=seed,
             family=family_of(data.endpoint),
@@ -136,7 +136,7 @@ def gate_of(start: Start, added: Members, data: FoldData, model: Any) -> Gate:
         plain.out_of_fold(train).to_numpy(),
         added.out_of_fold(train).to_numpy(),
         truth,
-        _weights(model, data, truth.label),
+        _weights(model, data, truth),
         derivatives=family_of(data.endpoint).derivatives,
     )
 
@@ -164,7 +164,8 @@ def groups_of(data: FoldData, patients: Sequence[str]) -> NDArray[Any] | None:
     return np.where(found.isna(), [f"alone {patient}" for patient in patients], found.astype(object))
 
 
-def _weights(model: Any, data: FoldData, labels: NDArray[np.int64]) -> Floats:
+def _weights(model: Any, data: FoldData, truth: Truth) -> Floats:
     import torch
 
-    return label_weights(model, data.endpoint, torch.from_numpy(labels)).double().numpy()
+    time = None if truth.time is None else torch.from_numpy(truth.time)
+    return label_weights(model, data.endpoint, torch.from_numpy(truth.label), time).double().numpy()

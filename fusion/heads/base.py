@@ -38,6 +38,14 @@ class Head(nn.Module):
         """``(batch, width)`` → the output that `loss` and `score` take: ``(batch,)``, or ``(batch, class)``."""
         raise NotImplementedError
 
+    def with_offset(self, output: Tensor, offset: Tensor) -> Tensor:
+        """The output with a plain model's logits added."""
+        return offset + output
+
+    def logit(self, output: Tensor) -> Tensor:
+        """The output as plain models' logits are: of the shape that the gate and calibration take."""
+        return output
+
     def loss(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> Tensor:
         """The output and ``(batch,)`` int64 (−1 unknown, not counted) → the mean loss, a scalar."""
         raise NotImplementedError

@@ -54,7 +54,7 @@ class CoxRisk(Head):
     def loss(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> Tensor:
         """Mean over the events of the batch; zero where there is none."""
         known = label >= 0
-        return partial_likelihood(output[known], label[known], _times(time)[known])
+        return partial_likelihood(output[known], label[known], times_of(time)[known])
 
     def score(self, output: Tensor) -> Tensor:
         """Log-risks as they are."""
@@ -63,7 +63,7 @@ class CoxRisk(Head):
     def metrics(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> dict[str, float]:
         """Harrell's C of the validation patients."""
         known = label >= 0
-        return {"c_harrell": concordance(output[known], label[known], _times(time)[known])}
+        return {"c_harrell": concordance(output[known], label[known], times_of(time)[known])}
 
 
 def partial_likelihood(risks: Tensor, event: Tensor, time: Tensor) -> Tensor:
@@ -77,6 +77,8 @@ def partial_likelihood(risks: Tensor, event: Tensor, time: Tensor) -> Tensor:
         event: ``(patient,)`` 1 where the event was seen, else 0.
         time: ``(patient,)`` until then, or until the last visit.
     """
+    if risks.dtype in (torch.float16, torch.bfloat16):
+        risks = risks.float()  # of half-precision networks: sums over patients need more digits
     order = torch.argsort(time, descending=True, stable=True)
     risks, event, time = risks[order], event[order] == 1, time[order]
     at = torch.nonzero(event).squeeze(-1)
@@ -91,7 +93,7 @@ def partial_likelihood(risks: Tensor, event: Tensor, time: Tensor) -> Tensor:
     tied = torch.zeros(len(number), dtype=weight.dtype, device=weight.device).index_add(0, group, weight[at])
     # A matrix, for sums along a vector have no deterministic kernel on a GPU.
     followed = torch.arange(len(time), device=time.device) <= end[:, None]
-    risk = followed.to(weight.dtype) @ weight - share * tied[group]
+    risk = (followed * weight).sum(dim=1) - share * tied[group]
     return (torch.log(risk.clamp_min(1e-30)) - eta[at]).sum() / len(at)
 
 
@@ -126,7 +128,12 @@ def refuse_class_options(endpoint: EndpointSpec, options: dict[str, Any], *, nam
         raise ModelError(f"model.head: {name} knows no {', '.join(options)}.")
 
 
-def _times(time: Tensor | None) -> Tensor:
+def times_of(time: Tensor | None) -> Tensor:
+    """Times of an endpoint that has them.
+
+    Raises:
+        ModelError: it has none.
+    """
     if time is None:
         raise ModelError("model.head: this endpoint has no times; a head of survival cannot learn from it.")
     return time

@@ -194,7 +194,7 @@ def predict_scores(model: FusionModel, loader: Iterable[Batch], *, device: Devic
     with device.memory_told(_LESS_TO_SCORE), on_device(model, device), torch.inference_mode(), device.autocast():
         for batch in loader:
             index.append(batch.index)
-            logits.append(model(batch.to(device.name)).logit.float().cpu())
+            logits.append(model.head.logit(model(batch.to(device.name)).logit.float()).cpu())
     model.train(training)
     order = torch.argsort(torch.cat(index))
     scores = torch.cat(logits)[order].double().numpy()

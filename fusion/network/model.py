@@ -86,9 +86,9 @@ class FusionModel(nn.Module):
             auxiliary = {name: in_float32(head, tokens[name].summary) for name, head in heads.items()}
         logit = in_float32(self.head, fused.values)
         if batch.offset is not None:
-            logit = batch.offset + logit
+            logit = self.head.with_offset(logit, batch.offset)
             if self.shared_head:
-                auxiliary = {name: batch.offset + each for name, each in auxiliary.items()}
+                auxiliary = {name: self.head.with_offset(each, batch.offset) for name, each in auxiliary.items()}
         return Output(logit=logit, tokens=tokens, fused=fused, auxiliary=auxiliary)
 
 
@@ -181,13 +181,15 @@ def check_head(config: Mapping[str, Any], endpoint: EndpointSpec) -> None:
         _part(instantiate, config["head"], endpoint, width=int(config["width"]))
 
 
-def label_weights(config: Mapping[str, Any], endpoint: EndpointSpec, label: Tensor) -> Tensor:
+def label_weights(
+    config: Mapping[str, Any], endpoint: EndpointSpec, label: Tensor, time: Tensor | None = None
+) -> Tensor:
     """``(patient,)``: what each training patient counts in the loss of the head that `config` describes."""
     from hydra.utils import instantiate
 
     with torch.random.fork_rng(devices=[]):
         head: Head = _part(instantiate, config["head"], endpoint, width=int(config["width"]))
-    head.learn_prevalence(label)
+    head.learn_prevalence(label, time)
     return head.sample_weights(label)
 
 
