@@ -17,6 +17,7 @@ volume         (batch, patch, X, Y, Z)     a patch of one sequence, float32; seq
 from fusion.contract.batch import Batch, Item, ModalityBatch, Tokens
 from fusion.contract.cohort import Cohort
 from fusion.contract.described import Described
+from fusion.contract.doctor import Part
 from fusion.contract.errors import FusionError
 from fusion.contract.folds import Fold, InnerFold
 from fusion.contract.modality import FittedModality, Match, Modality, Progress, Quality, State
@@ -68,6 +69,7 @@ __all__ = [
     "ModalityKind",
     "ModalitySpec",
     "NotNegative",
+    "Part",
     "Pattern",
     "Positive",
     "Progress",
