@@ -65,7 +65,7 @@ def _wanted(config: Any) -> list[str]:
 def assessed(
     config: Any, setup: Setup, folder: RunFolder, predictions: pd.DataFrame, outcome: Outcome
 ) -> dict[str, Any]:
-    """The parts ``described``, ``sample_size`` and ``subgroups`` of metrics.json, and described.parquet.
+    """The parts ``described``, ``sample_size``, ``missing`` and ``subgroups`` of metrics.json, and described.parquet.
 
     Args:
         config: of the run, resolved.
@@ -76,6 +76,7 @@ def assessed(
     """
     from fusion.evaluation.described.sample_size import sample_size
     from fusion.evaluation.described.table_one import table_one
+    from fusion.evaluation.missing.curve import missing_curve
     from fusion.evaluation.subgroups.evaluate import KINDS
 
     endpoint, labels = outcome.endpoint, setup.cohort.labels
@@ -84,6 +85,11 @@ def assessed(
     classes = endpoint.classes or ("0", "1")
     parts: dict[str, Any] = {"described": table_one(found.table, found.facts, labels, classes)}
     if endpoint.kind in KINDS:
+        fused = predictions[predictions["arm"] == REFERENCE]
+        missing = missing_curve(
+            fused, folder.withheld(), outcome, list(setup.modalities), draws=config.evaluation.draws, seed=config.seed
+        )
+        parts |= {"missing": missing} if missing else {}
         positives = int((labels == len(classes) - 1).sum())
         if endpoint.kind == "binary":
             count = parameters(folder)

@@ -45,6 +45,7 @@ def fit_fold(
     from fusion.arms.base import BASE, FUSION
     from fusion.arms.floors import floors
     from fusion.arms.plan import make_arms
+    from fusion.arms.withheld import withheld
 
     entering("fitting the modalities")
     data = fold_data(config, setup, fold)
@@ -64,6 +65,10 @@ def fit_fold(
     if (config.get("evaluation") or {}).get("audit", True):
         entering("auditing the fused arm")
         altered = {one.arm: one for one in audit(scores[FUSION], data)}
+    kept: dict[str, ArmScores] = {}
+    if (config.get("evaluation") or {}).get("missing", False):
+        entering("withholding modalities from the fused arm")
+        kept = {one.arm: one for one in withheld(scores[FUSION], data, seed=int(config.seed))}
 
     where = {"repeat": fold.repeat, "fold": fold.index}
     return FoldResult(
@@ -74,6 +79,7 @@ def fit_fold(
         choices=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.choices]),
         inner_predictions=_inner_predictions(data, scores),
         audit=_predictions(config, setup.cohort, data, altered) if altered else pd.DataFrame(),
+        withheld=_predictions(config, setup.cohort, data, kept) if kept else pd.DataFrame(),
     )
 
 

@@ -72,6 +72,7 @@ def figures(
 
     from fusion.report import figures as draw
     from fusion.report.parts import audit as parts
+    from fusion.report.parts import missing
 
     verdict = metrics["verdict"]
     plots: dict[str, Callable[[], Any]] = {
@@ -84,6 +85,7 @@ def figures(
         ),
         **kind.figures(metrics, predictions),
         "audit": lambda: parts.falls(metrics, label=kind.labels.get(metrics.get("audit", {}).get("metric"), "")),
+        "missing": lambda: missing.curve(metrics, label=kind.labels.get(metrics.get("missing", {}).get("metric"), "")),
         "training": lambda: draw.training(run.curves()),
         "selection": lambda: draw.selection(sections.selected(run.selected())),
     }
@@ -100,7 +102,7 @@ def figures(
 
 def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:
     from fusion.report.parts import audit as parts
-    from fusion.report.parts import subgroups
+    from fusion.report.parts import missing, subgroups
 
     cohort, folds, config = run.cohort(), run.folds(), run.config()
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
@@ -119,6 +121,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "choices": asked.choices(run, metrics),
         "audit": parts.audit(metrics),
         "subgroups_said": subgroups.said(metrics),
+        "missing_said": missing.said(metrics, label=kind_of(run.record()).labels.get(metrics["verdict"]["metric"], "")),
         "sampling": asked.sampling(run),
         "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),

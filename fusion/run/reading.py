@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of the folder's layout; raised when an older program could misread a newer folder."""
 
-LATER = ("choices", "inner_predictions", "audit", "described")
+LATER = ("choices", "inner_predictions", "audit", "described", "withheld")
 """Tables that runs of older versions lack."""
 
-TABLES = ("predictions", "inner", "selected", "curves", "choices", "inner_predictions", "audit")
+TABLES = ("predictions", "inner", "selected", "curves", "choices", "inner_predictions", "audit", "withheld")
 """The tables of a `FoldResult`; gathered over folds at the top of the folder."""
 
 
@@ -181,6 +181,10 @@ class RunReading:
     def described(self) -> pd.DataFrame:
         """described.parquet: what was declared of each patient at baseline; empty for older versions."""
         return self._table("described.parquet")
+
+    def withheld(self) -> pd.DataFrame:
+        """withheld.parquet: out-of-fold scores of the fused arm with some modalities alone."""
+        return self._table("withheld.parquet")
 
     def choices(self) -> pd.DataFrame:
         """choices.parquet: what inner folds said of each candidate of an arm, and which was chosen where."""

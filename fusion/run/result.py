@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def _nothing() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame()
+
+
 @dataclass(frozen=True, kw_only=True)
 class FoldResult:
     """What one outer fold gives.
@@ -25,6 +31,8 @@ class FoldResult:
             each by models that did not train on that patient.
         audit: as `predictions`, of the fused arm with the modality altered that `arm` names (`fusion.arms.audit`);
             empty where the arm cannot score again.
+        withheld: as `predictions`, of the fused arm with those modalities alone that `arm` names
+            (`fusion.arms.withheld`); empty where nobody asked.
         made: when it was begun, the seconds it took, and the accelerator.
     """
 
@@ -35,4 +43,5 @@ class FoldResult:
     choices: pd.DataFrame
     inner_predictions: pd.DataFrame
     audit: pd.DataFrame
+    withheld: pd.DataFrame = field(default_factory=_nothing)
     made: Mapping[str, Any] = field(default_factory=dict)

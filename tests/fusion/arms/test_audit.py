@@ -17,6 +17,7 @@ from data_modules.batches.datamodule import FusionDataModule
 from fusion.arms.audit import WAYS, Altered, _dealt, _mean, audit
 from fusion.arms.base import ArmScores, FoldData
 from fusion.arms.network import NetworkArm
+from fusion.arms.withheld import withheld
 from fusion.contract import Item, ModalitySpec
 
 Raw = dict[str, pd.DataFrame]
@@ -130,6 +131,11 @@ def test_the_fused_arm_is_scored_again_by_what_it_learned(fused: tuple[ArmScores
     assert all(moved[f"clinical: {way}"] > 2 * moved[f"blood: {way}"] for way in WAYS), moved
     # With the clinical columns at their mean, scores hang on blood alone, which orders nobody: they hardly differ.
     assert found["clinical: mean"].std() < 0.5 * scores.test.std()
+    # Of two modalities, keeping one is removing the other.
+    kept = {one.arm: one.test for one in withheld(scores, data, seed=0)}
+    assert list(kept) == ["clinical", "blood"]
+    pd.testing.assert_series_equal(kept["clinical"], found["blood: removed"])
+    pd.testing.assert_series_equal(kept["blood"], found["clinical: removed"])
     again = {one.arm: one.test for one in audit(scores, data)}
     assert all(found[arm].equals(again[arm]) for arm in found), "the same patients are dealt out"
 
@@ -137,3 +143,4 @@ def test_the_fused_arm_is_scored_again_by_what_it_learned(fused: tuple[ArmScores
 def test_an_arm_that_cannot_score_again_is_not_audited(fused: tuple[ArmScores, FoldData]) -> None:
     scores, data = fused
     assert list(audit(replace(scores, again=None), data)) == []
+    assert list(withheld(replace(scores, again=None), data, seed=0)) == []
