@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+EVERY = 30.0
+"""Seconds between two lines on a step, where there is no terminal."""
+
 
 class JobProgress:
-    """A bar a step; implements `fusion.contract.Progress`. Prints one line a step where there is no terminal."""
+    """A bar a step; implements `fusion.contract.Progress`.
 
-    def __init__(self) -> None:
+    Where there is no terminal, a line at a step's beginning, and every so often one with how far it is and about how
+    long it takes yet.
+
+    Args:
+        clock: seconds, from any beginning.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.steps: dict[str, float] = {}
-        self._begin = time.perf_counter()
+        self._clock = clock
+        self._begin = clock()
+        self._told: dict[str, _Told] = {}
         self._current, self._done, self._total = "", 0, 0
         self._console = Console(stderr=True)
         self._tasks: dict[str, TaskID] = {}
@@ -42,9 +55,23 @@ class JobProgress:
     def __call__(self, step: str, done: int, total: int) -> None:
         if step not in self._tasks:
             self._tasks[step] = self._bars.add_task(step, total=total)
+            self._told[step] = _Told(began=self._clock(), first=done, last=self._clock())
             if not self._console.is_terminal:
                 self._console.print(f"{step} …", highlight=False)
+        elif not self._console.is_terminal:
+            self._tell(step, done, total)
         self._bars.update(self._tasks[step], completed=done, total=total)
+
+    def _tell(self, step: str, done: int, total: int) -> None:
+        """A line, where the last is long enough ago."""
+        told, now = self._told[step], self._clock()
+        if now - told.last < EVERY or done <= told.first:
+            return
+        told.last = now
+        left = (now - told.began) / (done - told.first) * (total - done)
+        time_left = f", about {rough(left)} left" if 0 < done < total else ""
+        of = f" of {total}" if total else ""
+        self._console.print(f"{step}: {done}{of}{time_left}", highlight=False, markup=False, soft_wrap=True)
 
     def start(self, step: str, total: int) -> None:
         """Begin a step that is counted with `advance`."""
@@ -68,8 +95,24 @@ class JobProgress:
     @property
     def seconds(self) -> float:
         """Wall time since the display was made."""
-        return time.perf_counter() - self._begin
+        return self._clock() - self._begin
 
     def say(self, text: str) -> None:
         """A line above the bars."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@dataclass
+class _Told:
+    """When a step began, how much was done then, and when it was last told."""
+
+    began: float
+    first: int
+    last: float
+
+
+def rough(seconds: float) -> str:
+    """A time that is guessed: 40 s, 3 min, 2 h."""
+    if seconds < 90:
+        return f"{max(10, round(seconds, -1)):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
