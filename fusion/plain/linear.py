@@ -8,6 +8,7 @@ favours narrow ones.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from fusion.plain.blocks import sets_of, shares
@@ -208,7 +210,7 @@ class Logistic:
 
     def fit(self, design: Floats, strength: float) -> tuple[Floats, Floats]:
         """See `Regression`."""
-        model = _model(strength, design).fit(design, self.labels, sample_weight=self.weights)
+        model = _fitted(_model(strength, design), design, self.labels, self.weights)
         return np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
 
 
@@ -251,7 +253,7 @@ def _path(
     for seen, held_out in splits:
         model = _model(strengths[0], design, warm_start=True)
         for strength in strengths:
-            model.set_params(C=strength).fit(design[seen], labels[seen], sample_weight=weights[seen])
+            _fitted(model.set_params(C=strength), design[seen], labels[seen], weights[seen])
             found[strength][held_out] = _shaped(design[held_out] @ np.atleast_2d(model.coef_).T + model.intercept_)
     return found
 
@@ -259,6 +261,18 @@ def _path(
 def _model(strength: float, design: Floats, *, warm_start: bool = False) -> LogisticRegression:
     solver = "newton-cholesky" if design.shape[1] <= SQUARE else "lbfgs"
     return LogisticRegression(C=strength, solver=solver, tol=1e-5, max_iter=5000, warm_start=warm_start)
+
+
+def _fitted(
+    model: LogisticRegression, design: Floats, labels: NDArray[np.int64], weights: Floats
+) -> LogisticRegression:
+    """Fitted; a Newton step that rounding stops short of a start that is the optimum already is no failure.
+
+    scikit-learn warns then, and goes on by L-BFGS, which warns too should it not converge.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Line search of Newton solver", category=ConvergenceWarning)
+        return model.fit(design, labels, sample_weight=weights)
 
 
 def _shaped(logits: Floats) -> Floats:

@@ -7,10 +7,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss as reference_loss
 from sklearn.model_selection import StratifiedKFold
 
+from fusion.plain.columns import Columns
+from fusion.plain.families import spread
 from fusion.plain.linear import STRENGTHS, Linear, fit_linear, log_loss
 
 ONES = np.ones(90)
@@ -70,6 +73,27 @@ def test_modalities_are_averaged_over_by_the_likelihood_of_held_out_patients() -
     assert [share for share, _ in found.sets.values()] == pytest.approx(weight, abs=1e-3)
     assert held_out == pytest.approx(weight @ np.array(logits), abs=5e-3)
     assert found.sets["wide"][0] < 0.2 < found.sets["narrow"][0]
+
+
+def test_a_start_that_rounding_cannot_improve_is_no_failure() -> None:
+    """Two and a half dozen patients of a few sites; scikit-learn's Newton solver gives up at its own optimum."""
+    random = np.random.default_rng(83)
+    number = int(random.integers(8, 30))
+    labels = (random.random(number) > 0.5).astype(int)
+    labels[:4] = [0, 1, 0, 1]
+    kinds = int(random.integers(2, 5))
+    site = random.integers(0, kinds, number)
+    site[:kinds] = range(kinds)
+    rows = pd.get_dummies(pd.Series(site)).astype(float).add_prefix("site:")
+    parts = spread(labels, needed=(0, 1), seed=0)
+    with pytest.warns(ConvergenceWarning, match="Newton"):
+        model = LogisticRegression(C=STRENGTHS[0], solver="newton-cholesky", tol=1e-5, warm_start=True)
+        for seen, _ in parts:
+            for strength in STRENGTHS:
+                design = Columns.fit(rows)(rows)[seen]
+                model.set_params(C=strength).fit(design, labels[seen])
+    found, held_out = fit_linear(rows, labels, np.ones(number), parts)
+    assert np.isfinite(held_out).all() and np.isfinite(found.coefficients).all()
 
 
 def test_the_models_sets_are_kept() -> None:
