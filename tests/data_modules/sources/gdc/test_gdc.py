@@ -221,6 +221,14 @@ def test_lists_longer_than_a_page_and_answers_that_are_wrong(world: World, monke
         with pytest.raises(FusionError, match="answered otherwise than its guide says"):
             list_files(service(world), "TCGA-BRCA", "maf", controlled=False)
         world.hits[1][key] = good
+
+    def controlled(handler: Any) -> bool:
+        handler.give({"data": {"hits": [world.hits[-1]], "pagination": {"total": 1}}})
+        return True
+
+    world.faults = [controlled]
+    with pytest.raises(FusionError, match="is controlled where open files were asked for"):
+        list_files(service(world), "TCGA-BRCA", "maf", controlled=False)
     del world.hits[1]["md5sum"]
     with pytest.raises(FusionError, match=r"otherwise than its guide says \(KeyError\('md5sum'\)\)"):
         list_files(service(world), "TCGA-BRCA", "maf", controlled=False)
@@ -264,7 +272,9 @@ def test_a_server_that_does_not_know_ranges_gives_the_whole(world: World, tmp_pa
         assert (tmp_path / name).read_bytes() == body
 
 
-def test_a_wrong_checksum_is_fetched_once_more_and_then_refused(world: World, tmp_path: Path) -> None:
+def test_a_wrong_checksum_is_fetched_once_more_and_then_refused(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = remote(world, 1)
     (tmp_path / ".x.part").write_bytes(b"of another release")
     download.fetch(service(world), one, tmp_path / "x")
@@ -274,8 +284,11 @@ def test_a_wrong_checksum_is_fetched_once_more_and_then_refused(world: World, tm
         download.fetch(service(world), one, tmp_path / "y")
     assert len([1 for path, _ in world.asked if path.endswith(one.uuid)]) == 4
     world.bodies[one.uuid] = b"!" * (one.size + 100)  # longer than it says: never more than that is written
+    sizes: list[int] = []
+    monkeypatch.setattr(download, "_md5", lambda path: str(sizes.append(path.stat().st_size)))
     with pytest.raises(FusionError, match="its MD5 is"):
         download.fetch(service(world), one, tmp_path / "y")
+    assert sizes == [one.size + 1, one.size + 1]
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
