@@ -9,6 +9,7 @@ patient is scored by models that never saw them. The run folder holds all of it,
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from fusion.protocol.assessment import assessed
     from fusion.protocol.audit import audited
     from fusion.protocol.crossval import units
+    from fusion.protocol.pruning import InnerWatch
     from fusion.protocol.ready import open_checked
     from fusion.protocol.workers import run_folds
 
@@ -92,8 +94,10 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     with progress.timed("folds"):
         pending = [fold for fold in folds if fold.name not in folder.finished_folds()]
         progress.start("Training arms on folds", units(config, list(setup.modalities), pending, cohort.spec.endpoint))
-        for _ in run_folds(config, setup, pending, folder.path, progress.advance, say=progress.say):
-            pass  # a fold has saved what it found before it is told
+        watch = InnerWatch(folder, [fold.name for fold in folds], outcome_of(cohort.spec.endpoint).chosen)
+        with closing(run_folds(config, setup, pending, folder.path, progress.advance, say=progress.say)) as finished:
+            for _ in finished:  # a fold has saved what it found before it is told
+                watch.look()
 
     # Every patient now has one out-of-fold prediction per arm and repeat: score, compare, report.
     with progress.timed("evaluation"):

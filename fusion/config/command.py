@@ -11,9 +11,11 @@ import functools
 import json
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,12 +31,34 @@ if TYPE_CHECKING:
     Task = Callable[[DictConfig], float | None]
 
 INTERRUPTED = 130
+TERMINATED = 143
 MENDABLE = 2
 _DATA_ALONE = {"predict", "plan", "canary"}
 
 
 class _MendableError(BaseException):
     """A `FusionError` on its way past Hydra, which would write a line about every exception of a job."""
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM: a scheduler, or a person, wants the process to end."""
+
+
+@contextmanager
+def _ended_by_scheduler() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: processes and jobs that it started end with it."""
+
+    def end(number: int, frame: Any) -> NoReturn:
+        raise _TerminatedError
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # the only one that may
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _mendable(error: BaseException | None) -> FusionError | None:
@@ -48,7 +72,7 @@ def run(task: Task, config_name: str, *, after_sweep: Callable[[Path], str] | No
     """Be a command: check the command line, run `task` with the composed configuration, end with an exit code.
 
     Exit codes: 0 done; 1 a defect of the program (traceback); 2 something the user can mend, in one message on
-    stderr; 130 interrupted.
+    stderr; 130 interrupted, 143 by SIGTERM.
 
     Args:
         task: takes the configuration, with `output` set to this run's folder; a returned number is what sweeps compare.
@@ -57,10 +81,13 @@ def run(task: Task, config_name: str, *, after_sweep: Callable[[Path], str] | No
     """
     jobs = _Jobs(task, after_sweep=after_sweep)
     try:
-        _command(jobs, config_name)
+        with _ended_by_scheduler():
+            _command(jobs, config_name)
     except (FusionError, _MendableError) as error:
         jobs.tidy()
         _stop(MENDABLE, str(error))
+    except _TerminatedError:
+        _stop(TERMINATED, "\nEnded by SIGTERM." + jobs.resume_hint())
     except KeyboardInterrupt:
         _stop(INTERRUPTED, "\nInterrupted." + jobs.resume_hint())
     except OSError as error:
@@ -164,6 +191,12 @@ class _Jobs:
         command = shlex.join([*arguments, f"output={self.output}", "resume=true"])
         return f"\nFinished folds are kept. To go on:\n  {_program()} {command}"
 
+    def swept(self) -> bool:
+        """Whether there are several jobs: of this command, of one that it went on with, or of other machines."""
+        if len(self.scores) > 1 or self.output is None or "hydra.mode=MULTIRUN" not in self.overrides:
+            return len(self.scores) > 1
+        return len(list(self.output.parent.glob("*/run.json"))) > 1
+
     def report_sweep(self, folder: Path) -> None:
         """Jobs of a sweep by their inner score, on the console and as sweep.json."""
         ranked = sorted(self.scores, key=lambda job: -(job["score"] if job["score"] is not None else float("-inf")))
@@ -212,7 +245,7 @@ def _command(jobs: _Jobs, config_name: str) -> None:
     # Hydra re-raises errors instead of formatting them itself when this is set: `run` does that.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     main(config_path=str(conf_dir()), config_name=config_name, version_base="1.3")(jobs.as_task())()
-    if len(jobs.scores) > 1 and jobs.output is not None:
+    if jobs.output is not None and jobs.swept():
         jobs.report_sweep(jobs.output.parent)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -61,16 +61,26 @@ def parse(text: str) -> Override:
 
 
 def singles(override: Override) -> list[Override]:
-    """An override with several values as one override a value."""
+    """An override with several values as one override a value; of an interval both ends."""
     if not override.is_sweep_override():
         return [override]
     key = str(override.input_line).partition("=")[0]
+    if override.is_interval_sweep():
+        value = override.value()
+        assert isinstance(value, IntervalSweep)
+        return [parse(f"{key}={end}") for end in (value.start, value.end)]
     return [parse(f"{key}={value}") for value in override.sweep_string_iterator()]
 
 
 def jobs_of(parsed: Sequence[Override], *, multirun: bool) -> Iterator[list[Override]]:
     """Jobs that together show every value of every swept key once: what is wrong in one is found before the first."""
     swept = [item for item in parsed if item.is_sweep_override()]
+    optuna = any(str(item.input_line) == "hydra/sweeper=optuna" for item in parsed)
+    for item in swept:
+        if item.is_interval_sweep() and not optuna:
+            raise ConfigError(
+                f"{item.input_line} is an interval, of which Optuna tries values: add hydra/sweeper=optuna."
+            )
     if swept and not multirun and not any(item.key_or_group == "sweep" for item in parsed):
         raise ConfigError(f"{swept[0].input_line} has several values: add --multirun (-m) to run a sweep over them.")
     first = {id(item): singles(item)[0] for item in parsed}

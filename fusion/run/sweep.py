@@ -13,6 +13,7 @@ from fusion.run.bounded import as_mapping, read_json, read_yaml
 from fusion.run.files import RunFolderError
 from fusion.run.folder import RunFolder
 from fusion.run.integrity import FREE_TO_CHANGE, flat
+from fusion.run.watched import PRUNED
 
 FILE = "sweep.json"
 GRID = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -26,13 +27,15 @@ class Sweep:
     Attributes:
         jobs: name → its run, of those that finished; in the order of their numbers, else of their names.
         settings: name → what it set, as one types it.
-        unfinished: names of jobs that failed, were pruned or interrupted.
+        unfinished: names of jobs that failed or were interrupted.
+        pruned: names of jobs that were given up, for they were behind others.
         sweeper: class that proposed the jobs; None where nothing says which.
     """
 
     jobs: Mapping[str, RunFolder]
     settings: Mapping[str, str]
     unfinished: tuple[str, ...]
+    pruned: tuple[str, ...]
     sweeper: str | None
 
     @property
@@ -51,6 +54,7 @@ def open_sweep(folder: Path) -> Sweep:
         raise RunFolderError(f"{folder}: is no folder. Set jobs=<folder of a sweep>, e.g. multirun/<name>/<time>.")
     runs = {path.name: RunFolder(path) for path in sorted(folder.iterdir(), key=_order) if _is_job(path)}
     jobs = {name: run for name, run in runs.items() if run.status == "complete"}
+    pruned = tuple(name for name, run in runs.items() if run.status == PRUNED)
     if not jobs:
         raise RunFolderError(f"{folder}: holds no finished job of a sweep. Set jobs=<folder that --multirun wrote>.")
     known = _known(folder)
@@ -59,7 +63,8 @@ def open_sweep(folder: Path) -> Sweep:
     return Sweep(
         jobs=jobs,
         settings={name: told.get(name) or differing[name] for name in jobs},
-        unfinished=tuple(name for name in runs if name not in jobs),
+        unfinished=tuple(name for name in runs if name not in jobs and name not in pruned),
+        pruned=pruned,
         sweeper=known.get("sweeper") or _sweeper(folder),
     )
 

@@ -65,6 +65,10 @@ def test_the_sweep_ends_with_both_figures(swept: tuple[Path, str]) -> None:
     assert 0 <= found["corrected"]["low"] <= found["corrected"]["value"] <= found["corrected"]["high"] <= 1
     assert f"Winner of 3 jobs: {found['winner']} (" in said
     assert "approximate" not in said
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "parallel.svg",
+        "parallel.png",
+    }  # of one key no shares
     html = (folder / "sweep.html").read_text(encoding="utf-8")
     assert f"<dd>job {found['winner']}<small>" in html
     assert f"{found['corrected']['value']:.3f}" in html
@@ -89,16 +93,21 @@ def test_unfinished_jobs_are_counted_and_left_out_and_other_sweepers_are_approxi
     record = json.loads((folder / "1" / "run.json").read_text())
     (folder / "1" / "run.json").write_text(json.dumps({**record, "status": "running"}))
     (folder / "7").mkdir()
+    (folder / "8").mkdir()
+    (folder / "8" / "run.json").write_text(json.dumps({**record, "status": "pruned"}))
     (folder / "notes").mkdir()
     done = command("sweep", f"jobs={folder}", "draws=100", "arm=classical_lr")
     assert done.returncode == 0, done.stderr
     assert "left out, unfinished: 2 (job 1, 7)" in done.stdout
+    assert "left out, given up for they were behind: 1" in done.stdout
     found = json.loads((folder / "sweep.json").read_text())
     assert (found["unfinished"], found["draws"], found["arm"]) == (["1", "7"], 100, "classical_lr")
     assert {row["job"]: row["overrides"] for row in found["jobs"]} == {
         row["job"]: row["overrides"] for row in before["jobs"] if row["job"] != "1"
     }
-    assert "job 1, 7" in (folder / "sweep.html").read_text(encoding="utf-8")
+    assert found["pruned"] == ["8"]
+    page = (folder / "sweep.html").read_text(encoding="utf-8")
+    assert "job 1, 7" in page and "1 pruned" in page and "job 8." in page
 
     (folder / "sweep.json").write_text(json.dumps({"sweeper": "hydra_plugins.hydra_optuna_sweeper.OptunaSweeper"}))
     assert "approximate, for jobs may have been proposed" in write_sweep(folder, arm="fusion", draws=20, seed=0)

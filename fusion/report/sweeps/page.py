@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from fusion.evaluation.comparison import arm_label
 from fusion.evaluation.outcome import outcome_of
 from fusion.evaluation.sweeps import JobScores, corrected
 from fusion.report.kinds import kind_of
 from fusion.report.page import environment
 from fusion.report.sections import drawn, number
+from fusion.report.sweeps.searched import importances, values_of
+from fusion.report.theme import save_figure, stamp, style
 from fusion.run.files import RunFolderError, replace_file
 from fusion.run.folder import RunFolder
 from fusion.run.sweep import FILE, Sweep, open_sweep
@@ -49,6 +53,7 @@ def write_sweep(folder: Path, *, arm: str, draws: int, seed: int) -> str:
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     replace_file(folder / FILE, lambda partial: partial.write_text(text, encoding="utf-8"))
     label = kind_of(record).labels[found["metric"]]
+    figures = _figures(folder, content, sweep, label)
     html = (
         environment()
         .get_template("sweep.html.j2")
@@ -60,6 +65,7 @@ def write_sweep(folder: Path, *, arm: str, draws: int, seed: int) -> str:
             label=label,
             drawn=drawn(found),
             approximate=APPROXIMATE,
+            figures=figures,
         )
     )
     replace_file(folder / PAGE, lambda partial: partial.write_text(html, encoding="utf-8"))
@@ -78,9 +84,41 @@ def told(content: dict[str, Any], label: str, folder: Path) -> str:
         f"  {label} out of fold {number(content['plain'])}: optimistic, for all patients helped to choose it",
         f"  corrected for that {number(right['value'])}{interval}{'; ' + APPROXIMATE if content['adaptive'] else ''}",
     ]
+    if content["pruned"]:
+        lines.append(f"  left out, given up for they were behind: {len(content['pruned'])}")
     if left:
         lines.append(f"  left out, unfinished: {len(left)} (job {', '.join(left[:8])})")
     return "\n".join([*lines, f"Report: {folder / PAGE}"])
+
+
+def ranked_scores(jobs: dict[str, Any]) -> dict[str, float]:
+    """Job → the figure that ranks, of the jobs in which it exists."""
+    return {name: float(one["inner"]) for name, one in jobs.items() if one["inner"] is not None}
+
+
+def _figures(folder: Path, content: dict[str, Any], sweep: Sweep, label: str) -> dict[str, Markup | None]:
+    """The page's figures, saved under figures/ of the sweep too; None where there is nothing to draw."""
+    from fusion.report.sweeps import figures as draw
+
+    values = values_of(sweep.settings)
+    scores = {row["job"]: float(row["score"]) for row in content["jobs"] if row["score"] is not None}
+    varied = any(values.values()) and len(scores) > 1
+    shares = content["importances"]
+    plots = {
+        "parallel": (lambda: draw.parallel(values, scores, winner=content["winner"], label=label)) if varied else None,
+        "importances": (lambda: draw.mattered(shares)) if shares else None,
+    }
+    made: dict[str, Markup | None] = {}
+    for name, plot in plots.items():
+        if plot is None:
+            made[name] = None
+            continue
+        with style():
+            figure = plot()
+            if content["simulated"]:
+                stamp(figure)
+            made[name] = Markup(save_figure(figure, folder / "figures", name))  # noqa: S704
+    return made
 
 
 def _scores(run: RunFolder, arm: str) -> JobScores:
@@ -107,6 +145,8 @@ def _content(sweep: Sweep, found: dict[str, Any], *, arm: str, simulated: bool) 
         "sweeper": sweep.sweeper,
         "adaptive": sweep.adaptive,
         "unfinished": list(sweep.unfinished),
+        "pruned": list(sweep.pruned),
+        "importances": importances(values_of(sweep.settings), ranked_scores(figures)),
         "jobs": [
             {
                 "job": name,

@@ -1,0 +1,36 @@
+"""What jobs of a sweep set, and which key explains how they differ."""
+
+from __future__ import annotations
+
+import pytest
+
+from fusion.report.sweeps.searched import importances, values_of
+
+SETTINGS = {
+    "0": "+experiment=x trainer.learning_rate=0.001 model/fuser=concat",
+    "1": "+experiment=x trainer.learning_rate=0.01 model/fuser=concat",
+    "2": "+experiment=x trainer.learning_rate=0.01 model/fuser=gated seed=8",
+}
+
+
+def test_keys_that_are_not_the_same_in_all() -> None:
+    assert values_of(SETTINGS) == {
+        "0": {"trainer.learning_rate": "0.001", "model/fuser": "concat", "seed": ""},
+        "1": {"trainer.learning_rate": "0.01", "model/fuser": "concat", "seed": ""},
+        "2": {"trainer.learning_rate": "0.01", "model/fuser": "gated", "seed": "8"},
+    }
+    assert values_of({"0": "a=1", "1": "a=1"}) == {"0": {}, "1": {}}
+
+
+def test_the_key_that_makes_the_difference_has_the_larger_share() -> None:
+    pytest.importorskip("optuna", reason="Optuna is not installed: pip install 'oncofusion[optuna]'")
+    values = {str(job): {"rate": str(10.0 ** -(job % 4)), "width": ("8", "16")[job // 4 % 2]} for job in range(16)}
+    by_rate = {job: float(one["rate"]) ** 0.25 + (0.01 if one["width"] == "8" else 0) for job, one in values.items()}
+    by_width = {job: 1.0 if one["width"] == "8" else 0.0 for job, one in values.items()}
+    found = importances(values, by_rate)
+    assert list(found) == ["rate", "width"] and found["rate"] > 0.9
+    assert sum(found.values()) == pytest.approx(1)
+    assert list(importances(values, by_width)) == ["width", "rate"]
+    few = dict(list(values.items())[:7])
+    assert importances(few, by_rate) == {}
+    assert importances(values, dict.fromkeys(values, 0.5)) == {}

@@ -1,0 +1,36 @@
+"""Figures of a sweep: where lines cross axes, and the bars."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fusion.report.sweeps.figures import mattered, parallel
+from fusion.report.theme import style
+
+VALUES = {
+    "0": {"rate": "0.001", "fuser": "concat"},
+    "1": {"rate": "0.01", "fuser": "gated"},
+    "2": {"rate": "0.1", "fuser": "additive"},
+    "3": {"rate": "0.05", "fuser": "gated"},
+}
+
+
+def test_lines_run_from_what_was_set_to_what_came_out() -> None:
+    with style():
+        figure = parallel(VALUES, {"0": 0.5, "1": 0.7, "2": 0.6}, winner="1", label="AUROC")
+    (axes,) = figure.axes
+    lines = [line.get_ydata() for line in axes.lines if len(line.get_ydata()) == 3]
+    # Job 3 has no figure; rates a hundred apart are on a logarithmic axis; fusers by name; the winner last.
+    assert np.array(lines) == pytest.approx(np.array([[0, 0.5, 0], [1, 0, 0.5], [0.5, 1, 1]]))
+    assert [one.get_text() for one in axes.get_xticklabels()] == ["rate", "fuser", "Inner AUROC"]
+    texts = {one.get_text() for one in axes.texts}
+    assert {"0.001", "0.1", "additive", "concat", "gated", "0.500", "0.700"} == texts
+
+
+def test_a_bar_a_key() -> None:
+    with style():
+        figure = mattered({"rate": 0.75, "a_key_with_a_name_that_is_much_too_long": 0.25})
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [0.75, 0.25]
+    assert [one.get_text() for one in axes.get_yticklabels()] == ["rate", "…_name_that_is_much_too_long"]
