@@ -48,6 +48,8 @@ class FoldData:
         seed: of this fold; arms derive their own from it.
         groups: index patient_id, of `fold.train`: whom folds keep together; None where everybody is by themselves.
         times: index patient_id, of `fold.train`: until the event or the last visit; None where the endpoint has none.
+        unfinished: folder that keeps each network once it is trained; None keeps none, see `fusion.arms.finished`.
+        epoch: told of an arm's name, a member and its row of the curves after each epoch.
     """
 
     fold: Fold
@@ -58,6 +60,8 @@ class FoldData:
     seed: int
     groups: pd.Series | None = None
     times: pd.Series[float] | None = None
+    unfinished: Path | None = None
+    epoch: Callable[[str, int, Mapping[str, float]], None] | None = None
 
     @property
     def outcome(self) -> Outcome:

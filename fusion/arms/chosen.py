@@ -41,12 +41,22 @@ class ChosenArm:
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
         """Train every candidate, choose by inner scores, and keep what the chosen one left."""
         places = {number: None if folder is None else folder / TRIED / number for number in self._candidates}
-        scores = {number: arm.fit(data, places[number], step) for number, arm in self._candidates.items()}
+        scores = {
+            number: arm.fit(_watched(data, number), places[number], step) for number, arm in self._candidates.items()
+        }
         quality = {number: inner_quality(one.inner, data) for number, one in scores.items()}
         chosen = best(quality)
         if folder is not None:
             _keep(folder, chosen)
         return replace(scores[chosen], choices=choice_rows(quality, data))
+
+
+def _watched(data: FoldData, number: str) -> FoldData:
+    """The same fold; whoever follows its curves can tell candidates apart."""
+    epoch = data.epoch
+    if epoch is None:
+        return data
+    return replace(data, epoch=lambda arm, member, row: epoch(f"{arm}/{TRIED}{number}", member, row))
 
 
 def _keep(folder: Path, chosen: str) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.arms.base import BASE, ArmScores, Change, Fitted, FoldData, Members, Table, calibrate_ensemble, table
+from fusion.arms.finished import Finished, Trained, key_of
 from fusion.arms.start import base_arm, gate_of, gate_record, plain_again, plain_start, unseen_of
 from fusion.contract.devices import Device, device_of
 from fusion.network.fitting import fit_network, predict_scores, save_weights
@@ -54,7 +55,7 @@ class NetworkArm:
 
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
         """Train one member an inner fold, calibrate on training patients, score the test patients."""
-        train, test = list(data.fold.train), list(data.fold.test)
+        test = list(data.fold.test)
         device = device_of(self._trainer, at="trainer.")
         start = plain_start(data, self.modalities, self._model)
         train_logits, test_logits, best_epochs, curves = [], [], [], []
@@ -76,11 +77,11 @@ class NetworkArm:
             )
             loaders = make(fitted=fitted)
             seen = seen or loaders.sampling()
-            result = fit_network(model, loaders, self._trainer, seed=seed)
-            best_epochs.append(result.best_epoch)
-            curves += [{"member": member, **row} for row in result.curves]
-            train_logits.append(predict_scores(model, loaders.predict_loader(train), device=device))
-            test_logits.append(predict_scores(model, loaders.predict_loader(test), device=device))
+            trained = self._trained(model, loaders, data, member, seed, device)
+            best_epochs.append(trained.best_epoch)
+            curves += [{"member": member, **row} for row in trained.curves]
+            train_logits.append(trained.train)
+            test_logits.append(trained.test)
             scorers.append(partial(_scored_again, model, make, fitted, test, device))
             if folder is not None:
                 save_weights(model, folder / f"member{member}.safetensors")
@@ -119,6 +120,33 @@ class NetworkArm:
             gate=gate,
             again=again,
         )
+
+    def _trained(
+        self, model: FusionModel, loaders: Any, data: FoldData, member: int, seed: int, device: Device
+    ) -> Trained:
+        """Train a member, or take up what an interrupted fold had trained; `model` has its weights."""
+        told = None if data.epoch is None else partial(data.epoch, self.name, member)
+        finished = Finished(data.unfinished)
+        settings = getattr(self._make_data, "keywords", {})
+        key = key_of(
+            arm=self.name, sees=self.modalities, model=self._model, trainer=self._trainer, data=dict(settings),
+            fold=asdict(data.fold), member=member, seed=seed,
+        )  # fmt: skip
+        trained = finished.load(key, model)
+        if trained is not None:
+            if told is not None:
+                for row in trained.curves:
+                    told(row)
+            return trained
+        result = fit_network(model, loaders, self._trainer, seed=seed, on_epoch=told)
+        trained = Trained(
+            best_epoch=result.best_epoch,
+            curves=result.curves,
+            train=predict_scores(model, loaders.predict_loader(list(data.fold.train)), device=device),
+            test=predict_scores(model, loaders.predict_loader(list(data.fold.test)), device=device),
+        )
+        finished.save(key, model, trained)
+        return trained
 
 
 def _scored_again(

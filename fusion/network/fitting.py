@@ -24,7 +24,7 @@ from fusion.network.quiet import quiet_lightning
 from fusion.network.task import FusionTask
 from fusion.run.files import replace_file
 
-EpochHook = Callable[[int, int], None]
+EpochHook = Callable[[Mapping[str, float]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class BestWeights(pl.Callback):
         smoothing: weight of earlier epochs in the running mean of the validation loss that is compared. On some
             sixty patients a single epoch's loss is noisy, and its minimum flatters that epoch.
         min_epochs: before which nothing stops or counts as best.
-        on_epoch: called with (epochs done, epochs at most).
+        on_epoch: called after each epoch with its row of the curves.
         plain: the validation loss of the plain model that the network adds to; without an epoch below it the network
             ends as it began, adding nothing. None where it starts from nothing.
     """
@@ -93,7 +93,7 @@ class BestWeights(pl.Callback):
             elif epoch - self.best_epoch >= self.patience:
                 trainer.should_stop = True
         if self.on_epoch is not None:
-            self.on_epoch(epoch + 1, trainer.max_epochs or epoch + 1)
+            self.on_epoch(self.rows[-1])
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Give the network the weights of the best epoch, or what it began with where the plain model is better."""
@@ -121,7 +121,7 @@ def fit_network(
             is on the processor before and after.
         seed: of dropout, augmentation and, where the loader has no generator of its own, batches. The same seed on
             the same processor with the same number of threads gives the same weights, bit for bit.
-        on_epoch: called after each epoch with (epochs done, epochs at most).
+        on_epoch: called after each epoch with its row of the curves.
 
     Raises:
         ModelError: a setting that does not exist; training patients all of one class; a loss that is not finite.

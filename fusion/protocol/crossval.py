@@ -14,7 +14,7 @@ not depend on how many workers there are. A finished fold is kept in the run fol
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +36,21 @@ def fit_fold(
     step: Callable[[], None],
     *,
     entering: Callable[[str], None] = lambda part: None,
+    unfinished: Path | None = None,
+    epoch: Callable[[str, int, Mapping[str, float]], None] | None = None,
 ) -> FoldResult:
-    """Train and score every arm on one outer fold; `entering` is told of each part of the work before it begins."""
+    """Train and score every arm on one outer fold.
+
+    Args:
+        config: of the run.
+        setup: opened, ingested.
+        fold: whose test patients are scored.
+        folder: where arms keep their fitted state.
+        step: called after each unit of work.
+        entering: told of each part of the work before it begins.
+        unfinished: where networks are kept once they are trained, for a fold that is interrupted; None keeps none.
+        epoch: told of an arm's name, a member and its row of the curves after each epoch.
+    """
     import pandas as pd
     from hydra.utils import instantiate
 
@@ -48,7 +61,7 @@ def fit_fold(
     from fusion.arms.withheld import withheld
 
     entering("fitting the modalities")
-    data = fold_data(config, setup, fold)
+    data = replace(fold_data(config, setup, fold), unfinished=unfinished, epoch=epoch)
     make_data = instantiate(config.datamodule)
     scores: dict[str, ArmScores] = {}
     for arm in make_arms(config, setup.modalities, make_data, data.endpoint):

@@ -33,8 +33,9 @@ def start(plain: Any) -> Work:
 def fold_work(config: Any, open_setup: Callable[[], Setup]) -> Work:
     """What does folds; every sum is made by one thread, so that results are the same to the last bit anywhere.
 
-    The work takes a `Task`, tells of each part before it begins (its name) and after each unit (None), and gives the
-    fold's name, with all results saved: who lost the answer finds them in the run folder.
+    The work takes a `Task` and tells of each part before it begins (its name), after each unit (None) and after each
+    epoch (its row of the curves); it gives the fold's name, with all results saved: whoever lost the answer finds them
+    in the run folder. Networks are kept as they are trained, and an interrupted fold goes on after the last of them.
     """
     from fusion.protocol.crossval import fit_fold
     from fusion.run.folder import RunFolder
@@ -45,7 +46,17 @@ def fold_work(config: Any, open_setup: Callable[[], Setup]) -> Work:
     def work(task: Task, tell: Tell) -> str:
         fold, folder = task[0], RunFolder(Path(task[1]))
         begun, started = time.perf_counter(), now()
-        result = fit_fold(config, setup, fold, folder.models(fold.name), lambda: tell(None), entering=tell)
+        where = {"repeat": fold.repeat, "fold": fold.index}
+        result = fit_fold(
+            config,
+            setup,
+            fold,
+            folder.models(fold.name),
+            lambda: tell(None),
+            entering=tell,
+            unfinished=folder.unfinished(fold.name),
+            epoch=lambda arm, member, row: tell({"arm": arm, **where, "member": member, **row}),
+        )
         seconds = round(time.perf_counter() - begun, 2)
         made = {"started": started, "seconds": seconds, "accelerator": _accelerator(config)}
         folder.save_fold(fold.name, replace(result, made=made))

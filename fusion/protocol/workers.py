@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,8 @@ def run_folds(
     step: Callable[[int], None],
     *,
     say: Callable[[str], None] = lambda text: None,
-) -> Iterator[Fold]:
+    live: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> Generator[Fold, None, None]:
     """Fit, score and save folds, yielding each as it finishes.
 
     With one worker all happens in this process. Every process uses one thread for tensors: the sums, and so the
@@ -48,6 +49,7 @@ def run_folds(
         run: the run folder, in which folds.json lies.
         step: called with 1 after each unit of work.
         say: told of nodes that were lost.
+        live: told of each epoch of each network: arm, repeat, fold, member, epoch, losses and metrics.
 
     Raises:
         FoldFailedError: a fold failed. What others had finished by then was yielded before, and no process is left.
@@ -58,11 +60,13 @@ def run_folds(
     workers = worker_count(config.workers, len(folds))
     at: dict[str, str] = {}
 
-    def told(task: Task, content: str | None) -> None:
+    def told(task: Task, content: Any) -> None:
         if content is None:
             step(1)
-        else:
+        elif isinstance(content, str):
             at[task[0].name] = content
+        else:
+            live(content)
 
     tasks = [(fold, str(run)) for fold in folds]
     results: Iterator[tuple[Task, Any]]
@@ -103,7 +107,7 @@ def _on_cluster(
 
 
 def _run_here(
-    config: Any, setup: Setup, tasks: Sequence[Task], told: Callable[[Task, str | None], None]
+    config: Any, setup: Setup, tasks: Sequence[Task], told: Callable[[Task, Any], None]
 ) -> Iterator[tuple[Task, Any]]:
     work = fold_work(config, lambda: setup)
     for task in tasks:

@@ -198,6 +198,7 @@ class RunFolder(RunReading):
         self._write_json(
             f"models/{name}/result.json", {"fold": name, "predictions": len(result.predictions), "made": made}
         )
+        shutil.rmtree(self.unfinished(name), ignore_errors=True)
 
     def gather(self, names: Sequence[str]) -> pd.DataFrame:
         """Join the folds' tables at the top of the folder; the predictions.
@@ -208,6 +209,8 @@ class RunFolder(RunReading):
         import pandas as pd
 
         folds = [self.load_fold(name) for name in names]
+        for name in names:  # a kill between a fold's result and its tidying
+            shutil.rmtree(self.unfinished(name), ignore_errors=True)
         for table in TABLES:
             parts = [part for part in (getattr(fold, table) for fold in folds) if not part.empty]
             whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

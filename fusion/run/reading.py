@@ -56,6 +56,10 @@ class RunReading:
         """Where a fold keeps its fitted state."""
         return self.path / "models" / plain_name(fold, where=f"{self.path}, name of a fold")
 
+    def unfinished(self, fold: str) -> Path:
+        """Where a fold that is not finished keeps the networks that are."""
+        return self.models(fold) / "unfinished"
+
     def failure_path(self, fold: str) -> Path:
         """Where it is written down why a fold failed."""
         return self.models(fold).with_suffix(".log")

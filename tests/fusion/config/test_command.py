@@ -23,7 +23,7 @@ PROBE = '''
 """Probe of the entry.
 
 Second paragraph."""
-import errno, sys
+import errno, os, signal, sys, time
 from fusion.config.command import run
 from fusion.contract import FusionError
 
@@ -32,6 +32,9 @@ def task(config):
         raise FusionError("clinical.tsv row 3: mend it.")
     if config.name == "interrupted":
         raise KeyboardInterrupt
+    if config.name == "ended":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
     if config.name == "full":
         raise OSError(errno.ENOSPC, "No space left on device", "weights.safetensors")
     if config.name == "defect":
@@ -275,6 +278,7 @@ def test_config_error_is_one_message_and_leaves_nothing(command, tmp_path: Path)
         ("mendable", 2, "clinical.tsv row 3: mend it."),
         ("full", 2, "The disk is full (weights.safetensors)"),
         ("interrupted", 130, "resume=true"),
+        ("ended", 143, "resume=true"),
         ("defect", 1, "ValueError: a defect"),
     ],
 )

@@ -151,19 +151,19 @@ def test_same_seed_same_bits() -> None:
 def test_keeps_the_best_weights_and_stops() -> None:
     net = model()
     loaders = data(24)
-    seen: list[tuple[int, int]] = []
+    seen: list[dict[str, float]] = []
     fit = fit_network(
         net,
         loaders,
         settings(max_epochs=40, min_epochs=2, patience=2, smoothing=0.0, learning_rate=0.02),
         seed=0,
-        on_epoch=lambda done, total: seen.append((done, total)),
+        on_epoch=seen.append,
     )
     losses = [row["val_loss"] for row in fit.curves]
     assert fit.stopped_epoch == len(fit.curves) - 1 < 39
     assert fit.best_epoch == 1 + int(np.argmin(losses[1:])), "from min_epochs on"
     assert fit.stopped_epoch == fit.best_epoch + 2
-    assert seen == [(epoch + 1, 40) for epoch in range(len(fit.curves))]
+    assert seen == list(fit.curves)
     assert set(fit.curves[0]) == {"epoch", "train_loss", "val_loss", "val_auroc"}
     logits = torch.from_numpy(predict_scores(net, loaders.val)).float()
     assert float(net.head.loss(logits, loaders.val.label)) == pytest.approx(losses[fit.best_epoch], rel=1e-4)

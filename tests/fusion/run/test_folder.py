@@ -74,15 +74,21 @@ def test_a_finished_run_reads_back_as_it_was_written(tmp_path: Path) -> None:
 def test_an_interrupted_run_resumes_with_its_finished_folds_bit_for_bit(tmp_path: Path) -> None:
     run = begun(tmp_path)
     run.save_fold("repeat0_fold0", result(0))
-    (run.models("repeat0_fold1")).mkdir()  # a fold that was interrupted
+    kept = run.unfinished("repeat0_fold1")  # of a fold that was interrupted
+    kept.mkdir(parents=True)
+    (kept / "network.json").write_text("{}")
     again = RunFolder.create(tmp_path, resume=True)
     again.begin(config=CONFIG | {"workers": 1, "output": "y"}, cohort=COHORT, seed=1)
     assert again.finished_folds() == ("repeat0_fold0",)
     pd.testing.assert_frame_equal(again.load_fold("repeat0_fold0").predictions, result(0).predictions, check_exact=True)
     with pytest.raises(FusionError, match="repeat0_fold1: this fold is not finished"):
         again.gather(["repeat0_fold0", "repeat0_fold1"])
+    assert (kept / "network.json").exists()
     again.save_fold("repeat0_fold1", result(1))
+    assert not kept.exists()
+    run.unfinished("repeat0_fold0").mkdir()  # a kill before it was removed
     assert list(again.gather(["repeat0_fold0", "repeat0_fold1"])["fold"]) == [0, 0, 1, 1]
+    assert not run.unfinished("repeat0_fold0").exists()
 
 
 def test_resuming_with_other_settings_or_data_is_refused_naming_them(tmp_path: Path) -> None:

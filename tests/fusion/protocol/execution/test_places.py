@@ -71,12 +71,12 @@ def rays() -> Iterator[Rays]:
     rays.close()
 
 
-def when_two_have_begun(run: Path, lose: Callable[[], None]) -> threading.Thread:
-    """Call `lose` once two tasks have told of something."""
+def once(there: Callable[[], bool], lose: Callable[[], None]) -> threading.Thread:
+    """Call `lose` once something is there."""
 
     def wait() -> None:
         until = time.monotonic() + 120
-        while sum(1 for path in (run / TOLD).glob("*.jsonl") if path.stat().st_size) < 2 and time.monotonic() < until:
+        while not there() and time.monotonic() < until:
             time.sleep(0.02)
         lose()
 
@@ -90,7 +90,11 @@ def test_two_ray_nodes_of_which_one_is_lost_give_the_same_bytes(
 ) -> None:
     run, said = tmp_path / "run", list[str]()
     other = rays.node()
-    losing = when_two_have_begun(run, lambda: rays.lose(other))
+
+    def begun() -> bool:
+        return sum(1 for path in (run / TOLD).glob("*.jsonl") if path.stat().st_size) == 2
+
+    losing = once(begun, lambda: rays.lose(other))
     settings = {"execution": "ray", "ray": {"address": rays.address}}
     assert written(trained(config, run, said, **settings)) == here
     losing.join()
@@ -118,7 +122,12 @@ def test_submitit_with_a_job_that_is_killed_gives_the_same_bytes(
         ]
         jobs[0].kill()
 
-    losing = when_two_have_begun(run, kill_one)
+    def half_done() -> bool:
+        """Each fold has kept a network, or is finished already."""
+        files = ("models/*/unfinished/*.json", "models/*/result.json")
+        return len({path.relative_to(run).parts[1] for one in files for path in run.glob(one)}) == 2
+
+    losing = once(half_done, kill_one)
     settings = {"execution": "slurm", "slurm": {"cluster": "local", "minutes": 5}}
     assert written(trained(config, run, said, **settings)) == here
     losing.join()
