@@ -28,9 +28,9 @@ def test_every_room_stands_in_the_architecture() -> None:
     assert [room for room in rooms if room != "__pycache__" and f"{room}" not in text] == []
 
 
-def test_the_cohort_of_the_readme_composes(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = next(part for part in re.findall(r"(?m)(?:^    .*\n|^\n)+", readme) if "# @package _global_" in part)
+def test_the_cohort_of_the_page_on_inputs_composes(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
+    block = next(part for part in re.findall(r"(?m)(?:^    .*\n|^\n)+", page) if "# @package _global_" in part)
     (tmp_path / "cohort").mkdir()
     text = textwrap.dedent(block[block.index("    # @package") :].partition("    python -m")[0])
     (tmp_path / "cohort" / "mine.yaml").write_text(text, encoding="utf-8")
