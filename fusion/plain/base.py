@@ -23,13 +23,18 @@ from fusion.plain.families import CLASSES, Family
 from fusion.plain.gate import fit_gate
 from fusion.plain.linear import Linear
 from fusion.plain.mixture import Mixture
+from fusion.plain.pairs import Crossed
 from fusion.plain.prevalence import Prevalence
 from fusion.run.state import load_state, save_state
 
 Floats = NDArray[np.float64]
 
 KINDS = ("none", "linear", "boosted", "choose")
-"""What `model.base` may be; ``choose``: a linear model, and as much of a boosted one as held-out patients support."""
+"""What `model.base` may be; ``choose``: a linear model, and as much of products of its columns and of a boosted one as
+held-out patients support."""
+
+SEARCHED = 2.0
+"""Standard errors within which what a few products of many add counts as nothing."""
 
 
 class Plain(Protocol):
@@ -118,12 +123,20 @@ def fit_base(
     linear, held_out = family.linear(rows, truth, weights, splits)
     if kind == "linear":
         return Base(model=linear, held_out=held_out)
-    trees, of_trees = family.boosted(rows, truth, weights, splits, seed=seed)
     apart = family.held_out(truth, splits)
+    first: Linear | Crossed = linear
+    crossed = family.pairs(linear, rows, truth, weights, splits)
+    if crossed is not None:
+        pairs, added = crossed
+        gate = fit_gate(held_out, added, apart, weights, derivatives=family.derivatives)
+        if (share := gate.cautious(SEARCHED)) > 0:
+            first = Crossed(linear=linear, pairs=pairs, share=share)
+            held_out = held_out + share * added
+    trees, of_trees = family.boosted(rows, truth, weights, splits, seed=seed)
     share = fit_gate(held_out, of_trees - held_out, apart, weights, derivatives=family.derivatives).value
     if share == 0:
-        return Base(model=linear, held_out=held_out)
-    mixture = Mixture(linear=linear, boosted=trees, share=share)
+        return Base(model=first, held_out=held_out)
+    mixture = Mixture(linear=first, boosted=trees, share=share)
     return Base(model=mixture, held_out=held_out + share * (of_trees - held_out))
 
 
@@ -134,7 +147,7 @@ def save_base(folder: Path, base: Plain) -> None:
 
 
 _RESTORED: Mapping[str, Callable[..., Plain]] = {
-    model.kind: model.restore for model in (Linear, Boosted, Mixture, Prevalence)
+    model.kind: model.restore for model in (Linear, Boosted, Crossed, Mixture, Prevalence)
 }
 
 

@@ -17,6 +17,7 @@ from fusion.plain.boosted import Boosted, fit_boosted, fit_boosted_risk
 from fusion.plain.gate import class_derivatives
 from fusion.plain.hazards import fit_cox, in_parts
 from fusion.plain.linear import Linear, Split, fit_linear
+from fusion.plain.pairs import Pairs, fit_pairs
 from fusion.plain.prevalence import Prevalence
 
 Floats = NDArray[np.float64]
@@ -43,6 +44,12 @@ class Family(ABC):
         self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
     ) -> tuple[Boosted, Floats]:
         """Trees, likewise."""
+
+    def pairs(
+        self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
+    ) -> tuple[Pairs, Floats] | None:
+        """Products of columns beside the linear model, and what they add to held-out patients; None: none are sought."""
+        return None
 
     @abstractmethod
     def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
@@ -73,6 +80,11 @@ class ClassFamily(Family):
         self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
     ) -> tuple[Boosted, Floats]:
         return fit_boosted(rows, truth.label, weights, splits, seed=seed)
+
+    def pairs(
+        self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
+    ) -> tuple[Pairs, Floats] | None:
+        return fit_pairs(linear, rows, truth.label, weights, splits) if len(linear.intercept) == 1 else None
 
     def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
         return Prevalence.fit(truth.label, weights, classes=classes)

@@ -41,6 +41,10 @@ class Gate:
     raw: float
     error: float
 
+    def cautious(self, errors: float) -> float:
+        """`value` where what is added was itself searched for: what lies within so many standard errors is nothing."""
+        return min(1.0, _kept(self.raw, errors * self.error))
+
 
 def fit_gate(
     base: Floats,
@@ -74,8 +78,12 @@ def fit_gate(
             break
     # The sandwich: patients' own scores say how much they vary, whether or not the plain logits are calibrated.
     error = float(np.sqrt(((weights * score) ** 2).sum()) / max((weights * curvature).sum(), 1e-9))
-    kept = value * max(0.0, 1 - (error / value) ** 2) if value > 0 else 0.0
-    return Gate(value=min(1.0, kept), raw=value, error=error)
+    return Gate(value=min(1.0, _kept(value, error)), raw=value, error=error)
+
+
+def _kept(value: float, error: float) -> float:
+    """The non-negative garrote; see the top of this file."""
+    return value * max(0.0, 1 - (error / value) ** 2) if value > 0 else 0.0
 
 
 def class_derivatives(gate: float, base: Floats, added: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -72,6 +72,20 @@ class Linear:
         parts = self.columns(rows) * self.coefficients[0]
         return pd.DataFrame(parts, index=rows.index, columns=list(self.columns.sources)).T.groupby(level=0).sum().T
 
+    def again(self, values: Floats, labels: NDArray[np.int64], weights: Floats) -> Floats:
+        """``(patient,)`` log-odds of some patients by all columns fitted to these alone, with the penalty as it is.
+
+        Args:
+            values: ``(patient, column)`` of `columns`.
+            labels: ``(patient,)`` 0 or 1.
+            weights: ``(patient,)`` in the loss.
+        """
+        blocks = [name.split(":", 1)[0] for name in self.columns.sources]
+        width = np.array([blocks.count(block) for block in blocks], dtype=np.float64)
+        design, _ = reduced(values * width ** (-self.power / 2))
+        model = _fitted(_model(self.strength, design), design, labels, weights)
+        return np.asarray(model.decision_function(design), dtype=np.float64)
+
     @property
     def modalities(self) -> tuple[str, ...]:
         """Whose columns it reads."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fusion.plain.boosted import Boosted
 from fusion.plain.linear import Linear
+from fusion.plain.pairs import Crossed
 
 Floats = NDArray[np.float64]
 
@@ -21,12 +22,12 @@ class Mixture:
     """``(1 − share) · linear + share · boosted``, in logits.
 
     Attributes:
-        linear: and
+        linear: with products of columns where there are any, and
         boosted: fitted on the same patients.
         share: of the latter, above 0 and at most 1; see `fusion.plain.gate`.
     """
 
-    linear: Linear
+    linear: Linear | Crossed
     boosted: Boosted
     share: float
 
@@ -66,7 +67,9 @@ class Mixture:
             return {key.removeprefix(f"{name}_"): part for key, part in arrays.items() if key.startswith(f"{name}_")}
 
         return cls(
-            linear=Linear.restore(config["linear"], of("linear")),
+            linear=(Crossed if config["linear"]["kind"] == Crossed.kind else Linear).restore(
+                config["linear"], of("linear")
+            ),
             boosted=Boosted.restore(config["boosted"], of("boosted")),
             share=float(config["share"]),
         )
