@@ -48,7 +48,7 @@ class Family(ABC):
     def pairs(
         self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
     ) -> tuple[Pairs, Floats] | None:
-        """Products of columns beside the linear model, and what they add to held-out patients; None: none are sought."""
+        """Products of columns beside the linear model, and what they add to held-out patients; None: not sought."""
         return None
 
     @abstractmethod
