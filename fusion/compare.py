@@ -29,6 +29,7 @@ def compare(config: DictConfig) -> None:
     Raises:
         FusionError: a folder is no finished run, or the runs cannot be compared.
     """
+    from collections.abc import Sequence
     from pathlib import Path
 
     from fusion.contract import FusionError
@@ -42,7 +43,9 @@ def compare(config: DictConfig) -> None:
             f"{output}: holds a comparison already. Choose another folder with output=<folder> or replace it with "
             "overwrite=true."
         )
-    paths = [str(path) for path in config.runs]
+    if not isinstance(config.runs, str | Sequence):
+        raise FusionError(f"runs={config.runs}: give run folders, run=<folder> run=<folder>.")
+    paths = [config.runs] if isinstance(config.runs, str) else [str(path) for path in config.runs]
     told = write_comparison(paths, output, arm=config.arm, draws=config.draws, seed=config.seed)
     sys.stdout.write(told + "\n")
 

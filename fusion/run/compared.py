@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,15 @@ from fusion.run.folder import RunFolder
 from fusion.run.integrity import FREE_TO_CHANGE, changed_inputs, flat
 
 _LONGEST = 200
+
+
+@contextmanager
+def as_written(run: RunFolder) -> Iterator[None]:
+    """Whatever is not where a run has it is said of the run's folder, which may be a stranger's."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise RunFolderError(f"{run.path}: is not as a run writes it ({type(error).__name__}: {error}).") from error
 
 
 def letter(place: int) -> str:
@@ -66,23 +76,30 @@ def surroundings(runs: Mapping[str, RunFolder]) -> list[str]:
     (name, first), *others = runs.items()
     told = []
     for other, run in others:
-        mine, theirs = first.record(), run.record()
-        if first.folds().get("sha256") != run.folds().get("sha256"):
-            told.append(
-                f"{name} and {other} were tested in other folds: part of their difference is the chance of the draw. "
-                "folds=<folds.json of a run> gives both the same."
-            )
-        if mine["cohort"]["name"] != theirs["cohort"]["name"]:
-            told.append(f"{name} is of the cohort {mine['cohort']['name']}, {other} of {theirs['cohort']['name']}.")
-        files = changed_inputs(first.inputs(), run.inputs())
-        if files and first.inputs() and run.inputs():
-            told.append(f"{name} and {other} read files that differ ({len(files)}), e.g. {files[0]}.")
-        before, today = mine.get("versions", {}), theirs.get("versions", {})
-        apart = sorted(one for one in before.keys() | today.keys() if before.get(one) != today.get(one))
-        if apart:
-            told.append(f"{name} and {other} ran with other versions of {', '.join(map(str, apart[:6]))}.")
-        elif mine.get("git_commit") != theirs.get("git_commit"):
-            told.append(f"{name} and {other} ran at other commits of this program.")
+        with as_written(run):
+            told += _apart(name, first, other, run)
+    return told
+
+
+def _apart(name: str, first: RunFolder, other: str, run: RunFolder) -> list[str]:
+    told = []
+    mine, theirs = first.record(), run.record()
+    if first.folds().get("sha256") != run.folds().get("sha256"):
+        told.append(
+            f"{name} and {other} were tested in other folds: part of their difference is the chance of the draw. "
+            "folds=<folds.json of a run> gives both the same."
+        )
+    if mine["cohort"]["name"] != theirs["cohort"]["name"]:
+        told.append(f"{name} is of the cohort {mine['cohort']['name']}, {other} of {theirs['cohort']['name']}.")
+    files = changed_inputs(first.inputs(), run.inputs())
+    if files and first.inputs() and run.inputs():
+        told.append(f"{name} and {other} read files that differ ({len(files)}), e.g. {files[0]}.")
+    before, today = mine.get("versions", {}), theirs.get("versions", {})
+    apart = sorted(one for one in before.keys() | today.keys() if before.get(one) != today.get(one))
+    if apart:
+        told.append(f"{name} and {other} ran with other versions of {', '.join(map(str, apart[:6]))}.")
+    elif mine.get("git_commit") != theirs.get("git_commit"):
+        told.append(f"{name} and {other} ran at other commits of this program.")
     return told
 
 

@@ -129,7 +129,7 @@ def summary(folder: Path, name: str) -> Found:
             _measured(found, run.metrics(), str(record["cohort"]["endpoint"]["kind"]))
     except FusionError as error:
         found.problem = _text(error)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         found.problem = f"is not as a run writes it ({type(error).__name__})"
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fusion.contract import FusionError
@@ -18,7 +19,7 @@ from fusion.report.kinds import kind_of
 from fusion.report.page import environment
 from fusion.report.sections import drawn, number
 from fusion.report.theme import save_figure, stamp, style
-from fusion.run.compared import differences, open_runs, surroundings
+from fusion.run.compared import as_written, differences, open_runs, surroundings
 from fusion.run.files import replace_file
 from fusion.run.folder import RunFolder
 
@@ -81,11 +82,21 @@ def write_comparison(paths: list[str], output: Path, *, arm: str, draws: int, se
 
 
 def _of_arm(run: RunFolder, arm: str) -> pd.DataFrame:
+    """One arm's rows of a run that may be a stranger's: labels and scores are what the endpoint allows."""
+    outcome = outcome_of(run.cohort_spec().endpoint)
     predictions = run.predictions()
-    arms = sorted(map(str, predictions["arm"].unique()))
-    if arm not in arms:
-        raise FusionError(f"{run.path}: has no arm {arm!r}; set arm to one of {', '.join(arms)}.")
-    return predictions[predictions["arm"] == arm]
+    with as_written(run):
+        arms = sorted(map(str, predictions["arm"].unique()))
+        if arm not in arms:
+            raise FusionError(f"{run.path}: has no arm {arm!r}; set arm to one of {', '.join(arms)}.")
+        rows = predictions[predictions["arm"] == arm]
+        if not np.isfinite(outcome.of_columns(rows)).all():
+            raise ValueError("a score is not finite")
+        if not rows["label"].isin(range(len(outcome.endpoint.classes))).all():
+            raise ValueError(f"a label is none of the {len(outcome.endpoint.classes)} classes")
+        rows[["patient_id", "repeat", "fold"]].astype({"patient_id": str, "repeat": int, "fold": int})
+        outcome.truth_of(rows)
+    return rows
 
 
 def _about(name: str, run: RunFolder, rows: pd.DataFrame, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
+from fusion.compare import compare
 from fusion.config.overrides import gathered, parse
 from fusion.contract import FusionError
 from fusion.report.compare.page import write_comparison
@@ -80,6 +83,54 @@ def test_what_is_refused(pair: tuple[Path, Path], tmp_path: Path, make_run: Call
     assert not (tmp_path / "compare.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"label": 7}, "a label is none of the 2 classes"),
+        ({"score": float("nan")}, "a score is not finite"),
+        ({"score": "high"}, "could not convert string"),
+        ({"repeat": None}, "is not as a run writes it"),
+    ],
+)
+def test_a_strangers_predictions_are_refused_in_words(
+    pair: tuple[Path, Path], tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    folder = tmp_path / "stranger"
+    shutil.copytree(pair[0], folder)
+    run = RunFolder(folder)
+    run.predictions().assign(**change).to_parquet(folder / "predictions.parquet")
+    signed(run)
+    with pytest.raises(FusionError, match=words):
+        compared(pair[0], folder, output=tmp_path)
+
+
+def test_what_lacks_in_a_strangers_folder_is_said_of_it(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "stranger"
+    shutil.copytree(pair[0], folder)
+    (folder / "folds.json").write_text("{}")
+    signed(RunFolder(folder))
+    with pytest.raises(FusionError, match=r"stranger: is not as a run writes it \(KeyError: 'folds'\)"):
+        compared(pair[0], folder, output=tmp_path)
+
+
+def test_keys_of_the_command(pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(runs: object, **more: object) -> None:
+        keys = {"runs": runs, "arm": "fusion", "draws": 20, "seed": 0, "output": str(tmp_path), "overwrite": False}
+        compare(OmegaConf.create({**keys, **more}))
+
+    for runs, more, words in (
+        (3, {}, "runs=3: give run folders"),
+        (str(pair[0]), {}, "1 run given"),
+        ([str(one) for one in pair], {"draws": 0}, "draws=0"),
+    ):
+        with pytest.raises(FusionError, match=words):
+            run(runs, **more)
+    run([str(one) for one in pair])
+    assert "B over A" in capsys.readouterr().out
+    with pytest.raises(FusionError, match="holds a comparison already"):
+        run([str(one) for one in pair])
+
+
 def test_repeated_runs_become_one_key_whatever_their_names() -> None:
     paths = ["runs/a b", "runs/{x},[y]", 'runs/"q"', "runs/x=1"]
     (text,) = gathered([f"run={path}" for path in paths], key="run", into="runs")
@@ -90,8 +141,6 @@ def test_repeated_runs_become_one_key_whatever_their_names() -> None:
 
 @pytest.fixture
 def page(pair: tuple[Path, Path], tmp_path: Path) -> Any:
-    import shutil
-
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no chromium on this machine")
