@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from fusion.protocol.progress import JobProgress
+    from fusion.report.tracking.live import LiveCurves
     from fusion.run.folder import RunFolder
 
 
@@ -95,8 +96,11 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
         pending = [fold for fold in folds if fold.name not in folder.finished_folds()]
         progress.start("Training arms on folds", units(config, list(setup.modalities), pending, cohort.spec.endpoint))
         watch = InnerWatch(folder, [fold.name for fold in folds], outcome_of(cohort.spec.endpoint).chosen)
-        with closing(run_folds(config, setup, pending, folder.path, progress.advance, say=progress.say)) as finished:
-            for _ in finished:  # a fold has saved what it found before it is told
+        live = follow(config, folder)
+        results = run_folds(config, setup, pending, folder.path, progress.advance, say=progress.say, live=live.epoch)
+        with live, closing(results) as finished:
+            for fold in finished:  # it has saved what it found before it is told
+                live.finished(fold.name)
                 watch.look()
 
     # Every patient now has one out-of-fold prediction per arm and repeat: score, compare, report.
@@ -176,15 +180,27 @@ def after_sweep(folder: Path) -> str:
         return str(error)
 
 
+def follow(config: DictConfig, folder: RunFolder) -> LiveCurves:
+    """Curves while networks train, to the logger that `config` names."""
+    from fusion.report.tracking.live import LiveCurves
+
+    patients = folder.cohort()["patient_id"].tolist()
+    return LiveCurves(config, folder, simulated=folder.cohort_spec().simulated, patient_ids=patients)
+
+
 def log(config: DictConfig, folder: RunFolder) -> None:
-    """Hand curves, metrics and figures of the finished run to the logger that `config` names."""
+    """Hand curves, metrics, figures and the report of the finished run to the logger that `config` names."""
     from fusion.report.loggers import open_logger
+    from fusion.report.tracking.artifacts import log_report
 
     patients = folder.cohort()["patient_id"].tolist()
     with open_logger(config, folder.path, simulated=folder.cohort_spec().simulated, patient_ids=patients) as logger:
         logger.log_curves(folder.curves())
         logger.log_metrics(folder.metrics()["arms"])
-        logger.log_figures(sorted(folder.figures_path.glob("*.png")))
+        figures = sorted(folder.figures_path.glob("*.png"))
+        logger.log_summary(folder.metrics())
+        logger.log_figures(figures)
+        log_report(logger, folder.report_path, figures, folder=folder.path)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Experiment loggers (`logger=none|csv|wandb`), through Lightning's, and what may leave the machine with them.
 
-With W&B go: the configuration, training curves, each arm's metrics, the figures of the report. Never: tables by
-patient, console output, host, user, git remote, or source code. Unless `logger.hash_ids=false`, patient ids in any text
-are replaced by hashes salted for this run, and absolute paths are cut to their last part. The salt stays in the run
-folder (`id_salt`): with it `hash_id` tells which patient a hash is, without it nobody can.
+With W&B go: the configuration and what was changed of it, training curves (live, of each fold), each arm's metrics, the
+report and its figures. Never: tables by patient, pictures of patients (unless their ids may go too), console output,
+host, user, git remote, or source code. Unless `logger.hash_ids=false`, patient ids in any text are replaced by hashes
+salted for this run, and absolute paths are cut to their last part. The salt stays in the run folder (`id_salt`): with
+it `hash_id` tells which patient a hash is, without it nobody can.
 """
 
 from __future__ import annotations
@@ -39,12 +40,32 @@ def open_logger(config: DictConfig, folder: Path, *, simulated: bool, patient_id
     """
     from omegaconf import OmegaConf
 
-    private = config.logger.backend == "wandb" and config.logger.hash_ids
-    scrub = Scrubber(patient_ids, read_salt(folder)) if private else None
+    scrub = privacy(config, folder, patient_ids)
     backend = _backend(config, folder, simulated=simulated)
     logger = RunLogger(backend, simulated=simulated, scrub=scrub)
-    logger.log_config(OmegaConf.to_container(config, resolve=True))
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    logger.log_config({**plain, **_asked()})
     return logger
+
+
+def privacy(config: DictConfig, folder: Path, patient_ids: Sequence[str]) -> Callable[[Any], Any]:
+    """What is done to everything before it goes to the logger: nothing, or ids hashed and paths cut."""
+    if config.logger.backend == "wandb" and config.logger.hash_ids:
+        return Scrubber(patient_ids, read_salt(folder))
+    return lambda value: value
+
+
+def _asked() -> dict[str, Any]:
+    """What the command line set, and of a sweep its name and the job's number: W&B compares runs by them."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return {}
+    hydra = HydraConfig.get()
+    asked: dict[str, Any] = {"changed": list(hydra.overrides.task)}
+    if "hydra.mode=MULTIRUN" in hydra.overrides.hydra:
+        asked["sweep"] = {"id": Path(str(hydra.sweep.dir)).name, "job": str(hydra.job.num)}
+    return asked
 
 
 def check_logger(config: DictConfig) -> None:
@@ -70,10 +91,27 @@ def check_logger(config: DictConfig) -> None:
 class RunLogger:
     """What a run tells a logger; each call does nothing where there is none."""
 
-    def __init__(self, backend: Logger | None, *, simulated: bool, scrub: Scrubber | None) -> None:
+    def __init__(self, backend: Logger | None, *, simulated: bool, scrub: Callable[[Any], Any]) -> None:
         self._backend = backend
         self._simulated = simulated
-        self._scrub: Callable[[Any], Any] = scrub or (lambda value: value)
+        self.scrub = scrub
+
+    @property
+    def wandb(self) -> Any:
+        """W&B's run; None of other loggers."""
+        from pytorch_lightning.loggers import WandbLogger
+
+        return self._backend.experiment if isinstance(self._backend, WandbLogger) else None
+
+    @property
+    def private(self) -> bool:
+        """Whether ids are hashed."""
+        return isinstance(self.scrub, Scrubber)
+
+    @property
+    def searchable(self) -> bool:
+        """Whether every id that must not leave can be found within a text."""
+        return not isinstance(self.scrub, Scrubber) or self.scrub.searchable
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +124,7 @@ class RunLogger:
     def log_config(self, config: Any) -> None:
         """The resolved configuration, as nested plain data."""
         if self._backend is not None:
-            parameters = {**self._scrub(config), "simulated": self._simulated}
+            parameters = {**self.scrub(config), "simulated": self._simulated}
             self._backend.log_hyperparams(parameters)
 
     def log_curves(self, curves: pd.DataFrame) -> None:
@@ -107,6 +145,21 @@ class RunLogger:
             for metric, parts in metrics.items():
                 numbers = {part: number for part, number in parts.items() if isinstance(number, int | float)}
                 self._log(f"arms/{arm}/{metric}", numbers, 0)
+
+    def log_summary(self, metrics: Mapping[str, Any]) -> None:
+        """W&B's summary, by which it ranks and compares runs: each arm's metrics with intervals, and the verdict."""
+        run = self.wandb
+        if run is None:
+            return
+        summary: dict[str, Any] = {}
+        for arm, found in metrics["arms"].items():
+            for metric, parts in found.items():
+                for part, number in parts.items():
+                    if isinstance(number, int | float):
+                        summary[f"{arm}/{metric}" + ("" if part == "value" else f"/{part}")] = number
+        verdict = metrics.get("verdict") or {}
+        summary |= {"verdict": str(verdict["status"])} if "status" in verdict else {}
+        run.summary.update(self.scrub(summary))
 
     def log_figures(self, files: Iterable[Path]) -> None:
         """PNG figures, under their file names. Pixels are not searched for ids: figures must not show any."""
@@ -152,6 +205,7 @@ class Scrubber:
         self._known = frozenset(patient_ids)
         # Ids as short as "7" would be found in any number: those are replaced only where they are the whole text.
         long = sorted((item for item in self._known if len(item) > 3), key=len, reverse=True)
+        self.searchable = len(long) == len(self._known)
         inside = "|".join(map(re.escape, long)) or r"(?!)"
         self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{inside})(?![A-Za-z0-9])")
 
@@ -180,8 +234,32 @@ def _backend(config: DictConfig, folder: Path, *, simulated: bool) -> Logger | N
 
 
 def _wandb(config: DictConfig, folder: Path, *, simulated: bool) -> WandbLogger:
-    import wandb
     from pytorch_lightning.loggers import WandbLogger
+
+    # Begun here and handed over: Lightning would pass on settings that W&B warns of, and set WANDB_MODE for good.
+    run = start_wandb(config, folder, simulated=simulated, job="result")
+    run.define_metric("trainer/global_step")
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    return WandbLogger(experiment=run)
+
+
+def start_wandb(
+    config: DictConfig, folder: Path, *, simulated: bool, job: str, about: str = "", beside: bool = False
+) -> Any:
+    """Begin a run of W&B in the run folder.
+
+    Args:
+        config: the whole configuration.
+        folder: of the run.
+        simulated: stamps its name and tags.
+        job: its type: ``fold`` or ``result``.
+        about: follows in its name.
+        beside: others go on; else they are finished.
+
+    Raises:
+        FusionError: it is to send, and cannot.
+    """
+    import wandb
 
     settings = wandb.Settings(
         console="off",
@@ -193,23 +271,20 @@ def _wandb(config: DictConfig, folder: Path, *, simulated: bool) -> WandbLogger:
         x_disable_meta=True,
         x_disable_stats=True,
     )
-    name = f"{config.name} seed {config.seed}"
+    name = f"{config.name} seed {config.seed}" + (f" {about}" if about else "")
     try:
-        # Begun here and handed over: Lightning would pass on settings that W&B warns of, and set WANDB_MODE for good.
-        run = wandb.init(
+        return wandb.init(
             dir=folder,
             project=config.logger.project,
             group=str(config.name),
+            job_type=job,
             name=f"{STAMP} {name}" if simulated else name,
             tags=[STAMP] if simulated else [],
             mode="offline" if config.logger.offline else "online",
-            reinit="finish_previous",
+            reinit="create_new" if beside else "finish_previous",
             settings=settings,
         )
     except (wandb.errors.UsageError, wandb.errors.CommError) as error:
         raise FusionError(
             f"logger: W&B cannot start ({error}). Run `wandb login`, or set logger.offline=true."
         ) from error
-    run.define_metric("trainer/global_step")
-    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-    return WandbLogger(experiment=run)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from PIL import Image
 from fusion.contract import FusionError
 from fusion.report.loggers import Scrubber, check_logger, open_logger
 from fusion.run.identifiers import SALT_FILE, hash_id, read_salt
+from tests.helpers.offline import key_of, wandb_records
 
 IDS = ["SIM-BR-0001", "SIM-BR-0012", "7"]
 CURVES = pd.DataFrame(
@@ -53,33 +52,6 @@ def log_all(config: DictConfig, folder: Path, *, simulated: bool = True) -> None
         logger.log_curves(CURVES)
         logger.log_metrics(METRICS)
         logger.log_figures([figure])
-
-
-def wandb_records(file: Path) -> Iterator[Any]:
-    """Records of an offline run: a 7-byte header, then LevelDB's log format in blocks of 32 KiB."""
-    from wandb.proto import wandb_internal_pb2
-
-    data = file.read_bytes()
-    assert data[:4] == b":W&B"
-    assert struct.unpack("<H", data[4:6]) == (0xBEE1,)
-    at, pending = 7, b""
-    while at < len(data):
-        left_in_block = 32768 - at % 32768
-        if left_in_block < 7:
-            at += left_in_block
-            continue
-        _, length, kind = struct.unpack("<IHB", data[at : at + 7])
-        pending += data[at + 7 : at + 7 + length]
-        at += 7 + length
-        if kind in (1, 4):  # full, last
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(pending)
-            pending = b""
-            yield record
-
-
-def key_of(item: Any) -> str:
-    return str(item.key or "/".join(item.nested_key))
 
 
 @pytest.fixture(scope="module")
