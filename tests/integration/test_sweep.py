@@ -128,7 +128,9 @@ def test_what_is_no_sweep_is_refused(swept: tuple[Path, str], tmp_path: Path) ->
         open_sweep(tmp_path / "nowhere")
     folder = tmp_path / "sweep"
     shutil.copytree(swept[0], folder)
-    with pytest.raises(FusionError, match=r"has no arm 'late'; set arm to one of base, classical, classical_lr, fusion"):
+    with pytest.raises(
+        FusionError, match=r"has no arm 'late'; set arm to one of base, classical, classical_lr, fusion"
+    ):
         write_sweep(folder, arm="late", draws=10, seed=0)
     predictions = pd.read_parquet(folder / "1" / "predictions.parquet")
     predictions["patient_id"] = np.roll(predictions["patient_id"], 1)
