@@ -102,6 +102,24 @@ def test_commands_have_the_keys_that_pages_give_them(page: Path) -> None:
                 assert item.value() in (*options("experiment", None), "…"), arguments
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_other_lines_of_blocks_name_what_is_there(page: Path) -> None:
+    """Modules, scripts and targets of make exist; YAML that is a cohort's or a setting's loads."""
+    targets = set(re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    for block in blocks(page):
+        for line in block.splitlines():
+            words = line.split("#")[0].split()
+            if words[:2] == ["python", "-m"] and words[2].startswith(("fusion.", "data_modules.")):
+                path = ROOT / words[2].replace(".", "/")
+                assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), line
+            elif words[:1] == ["python"] and len(words) > 1 and words[1].endswith(".py"):
+                assert (ROOT / words[1]).is_file(), line
+            elif words[:1] == ["make"] and len(words) > 1 and "=" not in words[1]:
+                assert words[1] in targets, line
+        if re.match(r"(# @package|[a-z_]+:(\s|$))", block) and "python -m" not in block:
+            assert isinstance(yaml.safe_load(block), dict), block
+
+
 def test_a_key_that_no_command_has_is_found() -> None:
     assert is_key("train", "folds.outer")
     assert is_key("train", "model/encoder@model.encoders.slides")
