@@ -8,6 +8,7 @@ from collections.abc import Callable
 from data_modules.drafting.yaml_words import FILL, sequence
 
 _TIMES = {"b": "baseline", "p": "post_baseline", "o": "outcome"}
+_VALUES = ("positive", "negative", "event_values", "censored_values")
 _PLACE = re.compile(r"(\w+): '\?\?\?'")
 
 
@@ -43,7 +44,7 @@ def _line(line: str, table: str, ask: Callable[[str], str]) -> str:
 def _possible(key: str) -> str:
     if key == "time":
         return "[b]aseline, [p]ost_baseline, [o]utcome, [x] do not read it, Enter: leave it open"
-    if key in ("positive", "negative"):
+    if key in _VALUES:
         return "values with commas between, Enter: leave it open"
     return "value, Enter: leave it open"
 
@@ -51,7 +52,7 @@ def _possible(key: str) -> str:
 def _value(key: str, answer: str) -> str:
     if key == "time":
         return _TIMES.get(answer.lower(), answer)
-    if key in ("positive", "negative"):
+    if key in _VALUES:
         values = [one.strip().strip("'\"") for one in answer.strip("[]").split(",") if one.strip()]
         return sequence(int(one) if one.isdigit() else one for one in values)
     return answer

@@ -8,6 +8,9 @@ from data_modules.drafting.findings import Candidate, DraftTable
 from data_modules.drafting.words import tokens
 
 MOST_CLASSES = 6
+_OF_EVENTS = frozenset({"event", "status", "indicator", "censor", "censored", "observed"})
+_UNITS = ("days", "weeks", "months", "years")
+_OF_TIMES = frozenset({*_UNITS, "time", "day", "month", "year", "to", "t"})
 _FIRST = (
     "pcr",
     "response",
@@ -81,9 +84,23 @@ def candidates_of(tables: Sequence[DraftTable]) -> list[Candidate]:
                     positive=positive,
                     negative=negative,
                     reason=column.hint.reason,
+                    **time_of(column.facts.name, table),
                 )
             )
     return sorted(found, key=_rank)
+
+
+def time_of(event: str, table: DraftTable) -> dict[str, str | None]:
+    """The column of times that belongs to one of events, by what their names share: ``os_event``, ``OS.months``."""
+    shared = set(tokens(event)) - _OF_EVENTS
+    if not shared or shared == set(tokens(event)):
+        return {}
+    for column in table.declared:
+        name = column.facts.name
+        words = set(tokens(name))
+        if column.facts.kind == "number" and name != event and words & _OF_TIMES and words - _OF_TIMES == shared:
+            return {"time": name, "unit": next((word for word in tokens(name) if word in _UNITS), None)}
+    return {}
 
 
 def _rank(one: Candidate) -> tuple[int, int, int]:

@@ -105,6 +105,8 @@ class Candidate:
         positive: proposed, where the values tell.
         negative: likewise.
         reason: why it may be one.
+        time: of survival, the column of the time until the event; `column` then tells the event.
+        unit: of `time`, where its name says so.
     """
 
     table: str
@@ -113,6 +115,8 @@ class Candidate:
     positive: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     reason: str = ""
+    time: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

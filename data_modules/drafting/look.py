@@ -17,7 +17,7 @@ from data_modules.drafting.pictures import read_dicom
 from data_modules.drafting.sources import Named, sources_of
 from data_modules.drafting.tables import Table, read_tables
 from data_modules.drafting.twice import told_twice
-from data_modules.drafting.words import is_id, smell, smells_of_outcome
+from data_modules.drafting.words import is_id, smell, smells_of_outcome, tokens
 from data_modules.drafting.yaml_words import OPEN, many
 from data_modules.errors import some
 from data_modules.readers.numbers import is_unknown
@@ -64,6 +64,11 @@ def look_at(folder: Path, *, name: str, told: Callable[[str, int, int], None]) -
     left |= why
     _refuse_strangers(tables, len(sources), patients, others, joins)
     tables, notes = told_twice(tables)
+    empty = [table for table in tables if table.form == "columns" and not table.declared]
+    for table in empty:
+        each = some([f"{column.facts.name}: {column.left_out}" for column in table.columns], 2)
+        left[table.table.file] = f"nothing in it to learn from ({each})"
+    tables = [table for table in tables if table not in empty]
     if skipped:
         notes.append(f"{skipped} folders of DICOM files are not looked at.")
     ids = {table.table.key: set(table.join.patients) for table in tables}
@@ -131,6 +136,8 @@ def _table(table: Table, join: Join) -> DraftTable:
             left = f"{facts.missing:.0%} missing"
         if not left and is_id(name) and facts.kind == "category":
             left = "an id by its name"
+        if tokens(str(name)) == ["fold"]:
+            left = "folds of a cross-validation, which train takes by folds=<file>"
         columns.append(DraftColumn(facts=facts, hint=smell(name) or outcome, left_out=left))
     numbers = sum(column.facts.kind == "number" for column in columns)
     wide = len(columns) > WIDE and numbers >= 0.9 * len(columns) and outcome is None and not table.skipped

@@ -181,15 +181,23 @@ def _endpoints(candidates: Sequence[Candidate]) -> list[str]:
         taken.append(key)
         pairs = {"table": one.table, "column": scalar(one.column)}
         counts = ", ".join(f"{value} ({count})" for value, count in one.counts)
-        if len(one.counts) == 2:
-            pairs |= {"positive": FILL, "negative": FILL}
-        else:
-            pairs |= {"positive": FILL, "negative": FILL}
+        if one.time is not None:
+            lines.append(_survival("    " if not place else "    # ", key, one, counts))
+            continue
+        pairs |= {"positive": FILL, "negative": FILL}
+        if len(one.counts) > 2:
             counts += "; instead of positive and negative: classes: {<name>: [<values>], …}"
         proposed = f"; positive: {_classes(one.positive)}, negative: {_classes(one.negative)}?" if one.positive else ""
         start = "    " if not place else "    # "
         lines.append(with_comment(f"{start}{key}: {mapping(pairs)}", f"{counts}{proposed}"))
     return lines
+
+
+def _survival(start: str, key: str, one: Candidate, counts: str) -> str:
+    pairs = {"kind": "survival", "table": one.table, "time": scalar(one.time), "event": scalar(one.column)}
+    pairs |= {"event_values": FILL, "censored_values": FILL}
+    pairs |= {"unit": one.unit} if one.unit else {}
+    return with_comment(f"{start}{key}: {mapping(pairs)}", f"a time until an event, by their names: {counts}")
 
 
 def _classes(values: Sequence[str]) -> str:

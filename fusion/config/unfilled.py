@@ -13,6 +13,8 @@ _CHOICES = {
     "time": "baseline, post_baseline or outcome: when its value is known; only baseline can be an input",
     "positive": "the values of the class to predict, e.g. [CR, PR]",
     "negative": "the values of the other class, e.g. [SD, PD]",
+    "event_values": "what says that the event was seen, e.g. [1]",
+    "censored_values": "what says that it was not, e.g. [0]",
     "absent_is": "reference or unknown: what a site means that a patient's files do not list",
     "build": "GRCh37 or GRCh38",
     "origin": "somatic or germline",

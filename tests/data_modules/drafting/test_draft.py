@@ -110,6 +110,13 @@ def test_several_rows_a_patient_and_files_of_other_patients_are_left_out(folder:
     assert "its ids fit no other file's (e.g. Z0)" in made.text
 
 
+def test_folds_of_others_are_no_input(folder: Path) -> None:
+    pd.DataFrame({"patient": PATIENTS, "fold": [1, 2, 3, 4] * 5}).to_csv(folder / "folds.csv", index=False)
+    made = drafted(folder)
+    assert "folds" not in yaml.safe_load(made.text)["cohort"]["tables"]
+    assert "folds.csv: nothing in it to learn from (fold: folds of a cross-validation" in made.text
+
+
 def test_shares_that_are_alone_raise_the_tolerated_one(folder: Path) -> None:
     more = pd.DataFrame({"patient": [*PATIENTS, *(f"PT-9{at:02}" for at in range(20))], "x": range(40)})
     more.to_csv(folder / "more.csv", index=False)
@@ -178,3 +185,22 @@ def test_a_link_back_ends(folder: Path) -> None:
     begin = time.perf_counter()
     assert len(list_folder(folder).files) == 4
     assert time.perf_counter() - begin < 5
+
+
+def test_a_time_and_its_event_become_survival(folder: Path) -> None:
+    (folder / "clinical.csv").unlink()
+    outcome = pd.DataFrame(
+        {"patient": PATIENTS, "OS.months": [1.5 * at + 1 for at in range(20)], "os_event": [0, 1] * 10}
+    )
+    outcome.assign(pfs_months=range(1, 21), vital_status=["Alive", "Dead"] * 10).to_csv(folder / "out.csv", index=False)
+    made = drafted(folder)
+    assert yaml.safe_load(made.text)["cohort"]["endpoints"] == {
+        "os_event": {
+            "kind": "survival", "table": "out", "time": "OS.months", "event": "os_event", "event_values": "???",
+            "censored_values": "???", "unit": "months",
+        }
+    }  # fmt: skip
+    assert "# vital_status: {table: out" in made.text
+    answers = iter(["b", "1", "0"])
+    filled = drafted(folder, ask=lambda question: next(answers)).text
+    assert yaml.safe_load(filled)["cohort"]["endpoints"]["os_event"]["event_values"] == [1]
