@@ -84,9 +84,12 @@ class Bag:
 
     def copy_to(self, out: NDArray[Any]) -> None:
         """Write all rows into `out`, a few thousand at a time."""
-        for start in range(0, len(self), _CHUNK):
-            stop = min(start + _CHUNK, len(self))
-            out[start:stop] = self[start:stop]
+        first = 0
+        for part in self._parts:
+            for start in range(0, part.rows, _CHUNK):
+                rows = np.arange(start, min(start + _CHUNK, part.rows), dtype=np.int64)
+                out[first + start : first + start + len(rows)] = part.read(rows)
+            first += part.rows
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         out = np.empty(self.shape, dtype=self.dtype if dtype is None else dtype)

@@ -11,7 +11,8 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
-from data_modules.batches.dataset import Draw, ItemCache, PatientDataset
+from data_modules.batches.dataset import FIXED, Draw, ItemCache, PatientDataset
+from data_modules.batches.sampling import Tiles, check_tiles
 from fusion.contract import Batch, FittedModality
 
 
@@ -58,7 +59,7 @@ class EpochBatches(Sampler[list[Draw]]):
 
 
 class InOrder(Sampler[list[Draw]]):
-    """Batches in the order of the ids, every token of everyone.
+    """Batches in the order of the ids.
 
     A batch is padded to its largest bag, so that large bags come in smaller batches: memory grows with the largest bag
     alone, not with `batch_size` times it.
@@ -67,9 +68,13 @@ class InOrder(Sampler[list[Draw]]):
         sizes: bytes of each patient's bags.
         batch_size: patients at most.
         limit: bytes of a padded batch, unless a single patient has more.
+        epoch: `FIXED` for a fixed sample of tokens; None for every token of everyone.
     """
 
-    def __init__(self, sizes: Sequence[int], *, batch_size: int, limit: int = 256 << 20) -> None:
+    def __init__(
+        self, sizes: Sequence[int], *, batch_size: int, limit: int = 256 << 20, epoch: int | None = None
+    ) -> None:
+        self._epoch = epoch
         self._batches: list[list[int]] = []
         largest = 0
         for position, size in enumerate(sizes):
@@ -87,7 +92,7 @@ class InOrder(Sampler[list[Draw]]):
 
     def __iter__(self) -> Iterator[list[Draw]]:
         for batch in self._batches:
-            yield [Draw(position=position) for position in batch]
+            yield [Draw(position=position, epoch=self._epoch) for position in batch]
 
 
 class FusionDataModule(pl.LightningDataModule):
@@ -100,7 +105,8 @@ class FusionDataModule(pl.LightningDataModule):
         labels: index patient_id; those it lacks are -1.
         batch_size: patients.
         tiles_per_patient: tiles or embeddings drawn per training patient and epoch: a number; ``auto``, by how many the
-            patient has (`data_modules.batches.sampling`); None for all. Validation and prediction use all.
+            patient has (`data_modules.batches.sampling`); None for all. Prediction uses all.
+        validation_tiles: of the fixed sample of each validation patient, by which training stops early; likewise.
         stratified: give training batches equal shares of each class.
         cache_bytes: of items kept in memory between epochs.
         seed: of order and draws.
@@ -119,6 +125,7 @@ class FusionDataModule(pl.LightningDataModule):
         labels: pd.Series[int],
         batch_size: int = 16,
         tiles_per_patient: int | Literal["auto"] | None = "auto",
+        validation_tiles: int | Literal["auto"] | None = "auto",
         stratified: bool = False,
         cache_bytes: int = 1 << 30,
         seed: int = 0,
@@ -131,6 +138,7 @@ class FusionDataModule(pl.LightningDataModule):
         self._labels = labels
         self._batch_size = batch_size
         self._stratified = stratified
+        self._validation_tiles = check_tiles(validation_tiles, key="validation_tiles")
         self._seed = seed
         self._workers = num_workers
         self._cache = ItemCache(cache_bytes)
@@ -160,20 +168,23 @@ class FusionDataModule(pl.LightningDataModule):
         return self._loader(self._train, batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Validation patients, in order, with all their tiles."""
-        return self._in_order(self._val_ids, self._offsets)
+        """Validation patients, in order, with the same sample of their tiles each time."""
+        return self._in_order(self._val_ids, self._offsets, tiles=self._validation_tiles)
 
     def predict_loader(self, patient_ids: Sequence[str]) -> DataLoader[Batch]:
         """Anyone's batches in the order of `patient_ids`, with all tokens and without offsets."""
         return self._in_order(patient_ids, None)
 
-    def _in_order(self, patient_ids: Sequence[str], offsets: pd.Series | pd.DataFrame | None) -> DataLoader[Batch]:
+    def _in_order(
+        self, patient_ids: Sequence[str], offsets: pd.Series | pd.DataFrame | None, *, tiles: Tiles = None
+    ) -> DataLoader[Batch]:
         patients = PatientDataset(
-            self._fitted, patient_ids, self._labels, seed=self._seed, cache=self._cache, offsets=offsets,
+            self._fitted, patient_ids, self._labels, tiles=tiles, seed=self._seed, cache=self._cache, offsets=offsets,
             times=self._times,
         )  # fmt: skip
-        sizes = [patients.size(position) for position in range(len(patients))]
-        return self._loader(patients, InOrder(sizes, batch_size=self._batch_size))
+        epoch = None if tiles is None else FIXED
+        sizes = [patients.size(position, epoch) for position in range(len(patients))]
+        return self._loader(patients, InOrder(sizes, batch_size=self._batch_size, epoch=epoch))
 
     def _loader(self, patients: PatientDataset, batches: Sampler[list[Draw]]) -> DataLoader[Batch]:
         # The sampler yields whole batches, so the loader neither batches nor collates.

@@ -21,13 +21,16 @@ from data_modules.batches.bags import Bag, resident
 from data_modules.batches.sampling import Tiles, check_tiles, drawn, sampling
 from fusion.contract import Batch, FittedModality, Item, ModalityBatch, ModalitySpec
 
+FIXED = 2**31
+"""An epoch that is none: of the sample of tiles that validation sees again and again."""
+
 BAG_KINDS = ("tiles", "embeddings")
 """Kinds whose tokens are a bag of any number, so that a sample of them stands for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """What a loader asks for: the patient's position in the list of ids, and the epoch in training."""
+    """What a loader asks for: the patient's position in the list of ids, and the epoch in training, or `FIXED`."""
 
     position: int
     epoch: int | None = None
@@ -129,12 +132,16 @@ class PatientDataset(Dataset[Batch]):
     def __getitem__(self, draws: Sequence[Draw]) -> Batch:
         return collate([self.sample(draw) for draw in draws], self.specs)
 
-    def size(self, position: int) -> int:
-        """Bytes of a patient's bags, all tokens; what is on disk is not read for it."""
-        patient = self.patient_ids[position]
-        bags = [name for name, spec in self.specs.items() if spec.kind in BAG_KINDS]
-        items = [self._cache.get(name, patient, self.fitted[name].load) for name in bags]
-        return sum(int(item.values.nbytes) for item in items if item is not None)  # noqa: PD011
+    def size(self, position: int, epoch: int | None = None) -> int:
+        """Bytes of what a draw takes of a patient's bags, without an epoch all tokens; read from no disk."""
+        patient, total = self.patient_ids[position], 0.0
+        for name, spec in self.specs.items():
+            item = self._cache.get(name, patient, self.fitted[name].load) if spec.kind in BAG_KINDS else None
+            if item is not None and len(item.mask):
+                tiles = None if epoch is None else self._tiles
+                share = drawn(len(item.mask), tiles, kind=spec.kind) / len(item.mask)
+                total += share * int(item.values.nbytes)  # noqa: PD011
+        return round(total)
 
     def sampling(self) -> dict[str, dict[str, float | int]]:
         """Modality → what training sees of its bags, see `data_modules.batches.sampling.sampling`."""
@@ -158,13 +165,26 @@ class PatientDataset(Dataset[Batch]):
                     continue
                 number = drawn(len(item.mask), self._tiles, kind=kind)
                 if number < len(item.mask):
-                    # Of the patient's id, not of the position: other patients in the list change no draw.
-                    stream = [self._seed, draw.epoch, zlib.crc32(patient.encode())]
-                    items[name] = _take(item, np.random.default_rng(stream), number)
+                    items[name] = self._drawn(name, patient, item, number, draw.epoch)
         offset = None if self._offsets is None else self._offsets[draw.position]
         time = None if self.times is None else float(self.times[draw.position])
         label = int(self.labels[draw.position])
         return Sample(items=items, label=label, index=draw.position, offset=offset, time=time)
+
+    def _drawn(self, name: str, patient: str, item: Item, number: int, epoch: int) -> Item:
+        """Some of an item's tokens; a fixed sample of a bag on disk is read once, where the cache has room."""
+
+        def take(_: str) -> Item:
+            # Of the patient's id, not of the position: other patients in the list change no draw.
+            stream = [self._seed, epoch, zlib.crc32(patient.encode())]
+            return _take(item, np.random.default_rng(stream), number)
+
+        tokens: Any = item.values  # noqa: PD011
+        if epoch != FIXED or not isinstance(tokens, Bag):
+            return take(patient)
+        kept = self._cache.get(f"{name}, {number} tiles", patient, take)
+        assert kept is not None
+        return kept
 
 
 def _take(item: Item, generator: np.random.Generator, number: int) -> Item:
@@ -201,7 +221,7 @@ def _pad(items: Sequence[Item | None], spec: ModalitySpec) -> ModalityBatch:
     """(patient, token, *token_shape) and its mask. Padding is zero; so is the one token of a batch that has none."""
     fixed = len(spec.features) if spec.kind not in BAG_KINDS else 0
     length = max([1, fixed, *(len(item.mask) for item in items if item is not None)])
-    dtype = np.uint8 if spec.kind == "tiles" else np.float32
+    dtype = _dtype(items, spec)
     values = np.zeros((len(items), length, *spec.token_shape), dtype=dtype)
     mask = np.zeros((len(items), length), dtype=np.bool_)
     for row, item in enumerate(items):
@@ -213,6 +233,14 @@ def _pad(items: Sequence[Item | None], spec: ModalitySpec) -> ModalityBatch:
                 values[row, : len(item.mask)] = tokens
             mask[row, : len(item.mask)] = item.mask
     return ModalityBatch(values=torch.from_numpy(values), mask=torch.from_numpy(mask), coords=_places(items, length))
+
+
+def _dtype(items: Sequence[Item | None], spec: ModalitySpec) -> Any:
+    """Of a batch's values: embeddings that all are float16 stay so, half as large; encoders read float32 of them."""
+    if spec.kind == "tiles":
+        return np.uint8
+    kinds = {np.dtype(item.values.dtype) for item in items if item is not None}  # noqa: PD011
+    return np.float16 if spec.kind == "embeddings" and kinds == {np.dtype(np.float16)} else np.float32
 
 
 def _places(items: Sequence[Item | None], length: int) -> torch.Tensor | None:

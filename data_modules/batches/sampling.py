@@ -26,15 +26,19 @@ MOST = {"embeddings": 2048, "tiles": 256}
 """What it draws at most, for memory."""
 
 
-def check_tiles(tiles: Tiles) -> Tiles:
+def check_tiles(tiles: Tiles, *, key: str = "tiles_per_patient") -> Tiles:
     """What may be asked for.
+
+    Args:
+        tiles: the value of
+        key: below ``datamodule``.
 
     Raises:
         FusionError: it is neither a number above 0, auto nor null.
     """
     if tiles is None or tiles == "auto" or (isinstance(tiles, int) and not isinstance(tiles, bool) and tiles > 0):
         return tiles
-    raise FusionError(f"datamodule.tiles_per_patient is {tiles!r}; set a number above 0, auto (by size) or null (all).")
+    raise FusionError(f"datamodule.{key} is {tiles!r}; set a number above 0, auto (by size) or null (all).")
 
 
 def drawn(size: int, tiles: Tiles, *, kind: str) -> int:

@@ -23,6 +23,7 @@ from fusion.arms.combined import average
 from fusion.arms.stacked import STACKED, mean_score, single_logits
 from fusion.contract import EndpointSpec, FittedModality, FusionError, Modality
 from fusion.contract.devices import device_of
+from fusion.contract.modality import has as has_modality
 from fusion.evaluation.outcome import outcome_of
 from fusion.plain.base import load_base
 from fusion.run.bounded import plain_name, read_json
@@ -156,13 +157,13 @@ class FoldArms:
             members, logits = self.network(f"only_{name}")
             single = members[0].single or members[0].calibrator
             scores[name] = mean_score(np.stack([single(part) for part in logits]), outcome)
-            has[name] = np.array([self.whole[name].load(one) is not None for one in self._patients])
+            has[name] = np.array([has_modality(self.whole[name], one) for one in self._patients])
         return single_logits(scores, has, self._patients, outcome)
 
     def _late(self, kept: Mapping[str, Any]) -> Floats:
         outcome = outcome_of(self._endpoint)
         present = [name for name in kept["modalities"] if name in self._modalities]
-        has = np.array([[self.whole[name].load(one) is not None for one in self._patients] for name in present])
+        has = np.array([[has_modality(self.whole[name], one) for one in self._patients] for name in present])
         by_modality = []
         for name in present:
             members, logits = self.network(f"only_{name}")

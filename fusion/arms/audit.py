@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from fusion.arms.base import ArmScores, FoldData
 from fusion.contract import FittedModality, Item, ModalitySpec, State
+from fusion.contract.modality import has
 
 WAYS = ("removed", "mean", "permuted")
 """How a modality is altered."""
@@ -67,6 +68,10 @@ class Altered:
             return None
         return self._mean[0] if self._mean is not None else self._fitted.load(self._donors[patient_id])
 
+    def has(self, patient_id: str) -> bool:
+        """Whether there is a donor who has it."""
+        return patient_id in self._donors and has(self._fitted, self._donors[patient_id])
+
     def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
         """The donors' rows; NaN for who lacks it."""
         patients = list(patient_ids)
@@ -92,7 +97,7 @@ def audit(fused: ArmScores, data: FoldData) -> Iterator[ArmScores]:
     if fused.again is None:
         return
     for number, (name, whole) in enumerate(data.whole.items()):
-        have = [patient for patient in data.fold.test if whole.load(patient) is not None]
+        have = [patient for patient in data.fold.test if has(whole, patient)]
         others = _dealt(have, np.random.default_rng([data.seed, number]))
         for way in WAYS:
             donors = {} if way == "removed" else dict(zip(have, others if way == "permuted" else have, strict=True))
@@ -140,4 +145,6 @@ def _tokens(item: Item) -> NDArray[np.float64]:
 def _as(item: Item, values: NDArray[np.float64]) -> NDArray[Any]:
     """Values of the type that the modality's items have; pixels are whole numbers."""
     kind = np.dtype(item.values.dtype)  # noqa: PD011
+    if kind == np.float16:
+        kind = np.dtype(np.float32)  # features are stored coarsely; a mean need not be
     return (np.rint(values) if np.issubdtype(kind, np.integer) else values).astype(kind)

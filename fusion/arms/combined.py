@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.arms.base import ArmScores, FoldData, Members, best, calibrate_ensemble, choice_rows, inner_quality, table
+from fusion.contract.modality import has as has_modality
 from fusion.evaluation.outcome import Outcome
 from fusion.run.state import save_json
 
@@ -28,7 +29,7 @@ def late_fusion(singles: Mapping[str, ArmScores], data: FoldData, folder: Path |
     """
 
     def together(part: str, patients: Sequence[str]) -> Floats:
-        has = np.array([[data.whole[name].load(patient) is not None for patient in patients] for name in singles])
+        has = np.array([[has_modality(data.whole[name], patient) for patient in patients] for name in singles])
         scores = np.stack([getattr(_members(arm), part) for arm in singles.values()])
         return np.stack([average(of_member, has, data.outcome) for of_member in np.moveaxis(scores, 1, 0)])
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fusion.arms.base import ArmScores, FoldData, calibrate, table
 from fusion.arms.start import groups_of
+from fusion.contract.modality import has
 from fusion.evaluation.outcome import Outcome
 from fusion.plain.base import fit_base, save_base
 from fusion.plain.families import family_of
@@ -82,4 +83,4 @@ def mean_score(by_member: Floats, outcome: Outcome) -> Floats:
 
 
 def _has(data: FoldData, singles: Mapping[str, ArmScores], patients: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-    return {name: np.array([data.whole[name].load(one) is not None for one in patients]) for name in singles}
+    return {name: np.array([has(data.whole[name], one) for one in patients]) for name in singles}

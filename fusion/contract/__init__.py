@@ -9,7 +9,7 @@ modality kind  values                      one token is
 table          (batch, column) float32     a column, scaled by training patients
 variants       (batch, feature) float32    a selected feature: a burden, dosage or count
 tiles          (batch, tile, 3, H, W)      an RGB tile, uint8, of the patient's slides
-embeddings     (batch, tile, feature)      a tile's embedding, float32
+embeddings     (batch, tile, feature)      a tile's embedding, float32 or as stored float16
 volume         (batch, patch, X, Y, Z)     a patch of one sequence, float32; sequence by sequence
 =============  ==========================  ==========================================
 """

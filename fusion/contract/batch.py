@@ -16,7 +16,7 @@ class Item:
     """One patient's tokens of one modality.
 
     Attributes:
-        values: ``(token, *token_shape)`` float32, or uint8 for tiles.
+        values: ``(token, *token_shape)`` float32, or uint8 for tiles, or float16 for embeddings that are stored so.
         mask: ``(token,)`` bool; False for a table cell that is missing and not imputed, and for a patch of a sequence
             that is missing.
         coords: ``(token, 2)`` tile corners in level-0 pixels, where tokens have a place.

@@ -103,6 +103,12 @@ class FittedModality(Protocol):
         ...
 
 
+def has(fitted: FittedModality, patient_id: str) -> bool:
+    """Whether the patient has the modality; asked of its `has` where it can say so without reading, as slides can."""
+    ask = getattr(fitted, "has", None)
+    return bool(ask(patient_id)) if ask is not None else fitted.load(patient_id) is not None
+
+
 class Modality(Protocol):
     """One source of measurements on patients, bound to a cohort's files."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from fusion.contract import ModalityBatch, ModalityKind, ModalitySpec, Tokens
@@ -56,7 +57,7 @@ class Encoder(nn.Module):
     def start(self, batches: Sequence[ModalityBatch]) -> None:
         """See the training patients' values once, before training; nothing, unless an encoder needs it.
 
-        Not called where `of_pixels`: tiles and volumes are many and large.
+        Of tables and variants alone: tiles, their embeddings and volumes are many and large.
         """
 
     def forward(self, x: ModalityBatch) -> Tokens:
@@ -71,6 +72,17 @@ _SUGGESTED: dict[ModalityKind, str] = {
     "embeddings": "mil",
     "volume": "volume_cnn",
 }
+
+
+_AT_ONCE = 4096
+"""Tokens that are projected at once in evaluation: a slide of any size takes no more memory than its tokens."""
+
+
+def projected(project: nn.Module, values: Tensor, *, training: bool) -> Tensor:
+    """``(batch, token, feature)`` of any type of number → ``(batch, token, width)``, token by token in float32."""
+    if training or values.shape[1] <= _AT_ONCE:
+        return project(values.float())  # type: ignore[no-any-return]
+    return torch.cat([project(part.float()) for part in torch.split(values, _AT_ONCE, dim=1)], dim=1)
 
 
 def scattered(encoded: Tensor, where: Tensor, shape: Sequence[int]) -> Tensor:

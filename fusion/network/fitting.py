@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.contract import Batch, ModalityBatch
+from fusion.contract import TABULATED, Batch, ModalityBatch
 from fusion.contract.devices import CPU, Device, device_of
 from fusion.encoders.base import Encoder
 from fusion.heads.base import Head
@@ -254,7 +254,7 @@ def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None
     encoders = {
         name: encoder
         for name, encoder in model.encoders.items()
-        if isinstance(encoder, Encoder) and not encoder.of_pixels
+        if isinstance(encoder, Encoder) and encoder.spec.kind in TABULATED
     }
     seen: dict[str, list[ModalityBatch]] = {name: [] for name in encoders}
     labels, times = [], []

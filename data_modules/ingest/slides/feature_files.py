@@ -52,6 +52,9 @@ class FeatureFile:
         microns: side of a tile in the tissue, by STAMP's size in microns or by the magnification that TRIDENT aimed at
             (10 microns a pixel at 1×); None where pixels alone are said.
         encoder: what the file says made its features; None where it does not.
+        dtype: of its features as they are given: float16 where the file holds that, else float32.
+        offset: the byte at which they begin, row after row, so that the file can be mapped into memory; None where they
+            lie in pieces, or packed.
     """
 
     path: Path
@@ -64,17 +67,29 @@ class FeatureFile:
     side: float | None
     microns: float | None
     encoder: str | None
+    dtype: Any = np.float32
+    offset: int | None = None
 
     def part(self) -> Part:
-        """Its rows, as float32, for a `data_modules.batches.bags.Bag`."""
+        """Its rows, for a `data_modules.batches.bags.Bag`."""
         return Part(rows=self.rows, read=self.read)
 
-    def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """These rows, ascending, ``(row, feature)``."""
+    def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """These rows, ascending, ``(row, feature)`` of `dtype`."""
+        # A range is read in one go.
+        wanted: Any = slice(rows[0], rows[-1] + 1) if len(rows) and rows[-1] - rows[0] + 1 == len(rows) else rows
+        if self.offset is not None:
+            try:
+                shape = (self.rows, self.width)
+                return np.array(
+                    np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=shape)[wanted]
+                )
+            except (OSError, ValueError) as error:
+                raise FeatureFileError(f"{self.path.name} is not what it was, or breaks off ({error})") from error
         with _open(self.path) as file:
             dataset = file[self.key]
-            found = dataset[0, rows] if self.leading else dataset[rows]
-        return np.asarray(found, dtype=np.float32)
+            found = dataset[0, wanted] if self.leading else dataset[wanted]
+        return np.asarray(found, dtype=self.dtype)
 
     def coords(self) -> NDArray[np.int64] | None:
         """Corners of the tiles, ``(tile, 2)``, in `unit`."""
@@ -87,7 +102,7 @@ class FeatureFile:
     def chunks(self) -> Iterator[NDArray[np.float32]]:
         """All rows, some thousand at a time."""
         for start in range(0, self.rows, _CHUNK):
-            yield self.read(np.arange(start, min(start + _CHUNK, self.rows)))
+            yield self.read(np.arange(start, min(start + _CHUNK, self.rows))).astype(np.float32, copy=False)
 
 
 @contextmanager
@@ -160,7 +175,18 @@ def read_header(path: Path) -> FeatureFile:
             side=None if side is None else _number(side),
             microns=_microns(attributes),
             encoder=None if encoder is None else _text(encoder),
+            dtype=np.float16 if file[key].dtype == np.float16 else np.float32,
+            offset=_offset(file[key], path),
         )
+
+
+def _offset(dataset: h5py.Dataset, path: Path) -> int | None:
+    """Where values of the type that is given lie in one piece, within the file."""
+    offset = dataset.id.get_offset()
+    plain = dataset.dtype in (np.dtype("<f2"), np.dtype("<f4")) and dataset.chunks is None
+    if offset is None or not plain or offset + dataset.size * dataset.dtype.itemsize > path.stat().st_size:
+        return None
+    return int(offset)
 
 
 def _refuse_elsewhere(file: h5py.File, name: str) -> None:

@@ -107,6 +107,10 @@ class FittedSlides(BaseFitted):
         bag = self._slides.by_patient.get(patient_id, [])
         return tuple(path for path in bag if self._slides.names[path] in self._slides.ingested.entries)
 
+    def has(self, patient_id: str) -> bool:
+        """Whether a slide of theirs was ingested; nothing is read."""
+        return bool(self.files(patient_id))
+
     def load(self, patient_id: str) -> Item | None:
         files = self.files(patient_id)
         if not files:

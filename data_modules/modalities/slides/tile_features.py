@@ -164,8 +164,7 @@ class TileFeatures(FileModality):
                 f"{self.key}: the features are to be {allowed}'s, but {some(others)}. Set {self.key}.encoder to what "
                 f"made them, and leave the others out of {self.key}.files."
             )
-        sizes = [one for one in headers if one.microns is not None]
-        usual = self.microns
+        sizes, usual = [one for one in headers if one.microns is not None], self.microns
         other = [
             f"{self.names[one.path]} has {one.microns:g} µm"
             for one in sizes
@@ -195,8 +194,7 @@ class TileFeatures(FileModality):
         Raises:
             FusionError: naming the file and the row.
         """
-        headers = list(self._headers[0].values())
-        errors = []
+        headers, errors = list(self._headers[0].values()), []
         for done, header in enumerate(headers, start=1):
             try:
                 self._summary(header)
@@ -211,13 +209,11 @@ class TileFeatures(FileModality):
 
     def _summary(self, header: FeatureFile) -> NDArray[np.float32]:
         """Mean and standard deviation over the file's tiles, ``(2, feature)``; cached."""
-
-        def write(folder: Path) -> None:
-            np.save(folder / "summary.npy", summarise(header))
-
         cache = Path(self.source.cache)
         key = content_hash([header.path], {"format": _FORMAT}, memo=cache)
-        folder = CacheEntry(root=cache, kind="tile_features", key=key).build(write)
+        folder = CacheEntry(root=cache, kind="tile_features", key=key).build(
+            lambda folder: np.save(folder / "summary.npy", summarise(header))
+        )
         return np.load(folder / "summary.npy", allow_pickle=False)  # type: ignore[no-any-return]
 
     def fit(self, train_ids: Sequence[str], labels: NDArray[np.int64]) -> FittedModality:
@@ -256,8 +252,7 @@ class TileFeatures(FileModality):
             return None
         share = np.array([header.rows for header in headers]) / sum(header.rows for header in headers)
         parts = np.stack([self._summary(header) for header in headers]).astype(np.float64)
-        mean = share @ parts[:, 0]
-        # The spread of a mixture: the mean of the squares less the square of the mean.
+        mean = share @ parts[:, 0]  # and the spread of a mixture: the mean of the squares less the square of the mean
         square = share @ (parts[:, 1] ** 2 + parts[:, 0] ** 2)
         return np.concatenate([mean, np.sqrt(np.maximum(square - mean**2, 0))])
 
@@ -269,11 +264,16 @@ class FittedTileFeatures(BaseFitted):
         self._features = features
         super().__init__(ModalitySpec(name=features.name, kind="embeddings", token_shape=(features.width,)))
 
+    def has(self, patient_id: str) -> bool:
+        """Whether there is a file of theirs; nothing is read."""
+        return bool(self._features.by_patient.get(patient_id))
+
     def load(self, patient_id: str) -> Item | None:
         headers = [self._features.header(path) for path in self._features.by_patient.get(patient_id, [])]
         if not headers:
             return None
-        bag = Bag([header.part() for header in headers], shape=self.spec.token_shape, dtype=np.float32)
+        dtype = np.result_type(*[header.dtype for header in headers])
+        bag = Bag([header.part() for header in headers], shape=self.spec.token_shape, dtype=dtype)
         places = [header.coords() for header in headers]
         known_places = [place for place in places if place is not None]
         return Item(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
-from fusion.encoders.base import Encoder, hide_absent
+from fusion.encoders.base import Encoder, hide_absent, projected
 from fusion.encoders.pooling import MeanPooling, Pooled
 from fusion.layers import mlp
 
@@ -33,7 +33,8 @@ class MeanMLP(Encoder):
 
     def forward(self, x: ModalityBatch) -> Tokens:
         """``(batch, tile, feature)`` → tokens ``(batch, tile, width)``, summary ``(batch, width)``."""
-        tokens = self.project(self.norm(x.values.float())) * x.mask.unsqueeze(-1)
+        both = nn.Sequential(self.norm, self.project)
+        tokens = projected(both, x.values, training=self.training) * x.mask.unsqueeze(-1)
         pooled = self.pool(tokens, x.mask)
         return Tokens(values=tokens, mask=x.mask, summary=pooled.values, weights=pooled.weights)
 

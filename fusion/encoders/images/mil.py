@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
-from fusion.encoders.base import Encoder
+from fusion.encoders.base import Encoder, projected
 from fusion.encoders.pooling import make_pooling
 
 
@@ -34,6 +34,6 @@ class EmbeddingMIL(Encoder):
 
     def forward(self, x: ModalityBatch) -> Tokens:
         """``(batch, tile, feature)`` → tokens ``(batch, tile, width)``, summary ``(batch, width)``."""
-        tokens = self.project(x.values.float()) * x.mask.unsqueeze(-1)
+        tokens = projected(self.project, x.values, training=self.training) * x.mask.unsqueeze(-1)
         pooled = self.pool(tokens, x.mask)
         return Tokens(values=tokens, mask=x.mask, summary=pooled.values, weights=pooled.weights)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
-from fusion.encoders.base import Encoder, scattered
+from fusion.encoders.base import Encoder, projected, scattered
 from fusion.encoders.pooling import make_pooling
 from fusion.layers import ModelError
 
@@ -72,7 +72,7 @@ class PatchGraph(Encoder):
                     f"{self.spec.name!r} gives no coordinates. Choose another encoder, e.g. mil."
                 )
             edges = batch_edges(x.coords, x.mask, neighbours=self.neighbours).to(x.mask.device)
-            nodes = self.project(x.values[x.mask].float())
+            nodes = projected(self.project, x.values[x.mask][None], training=self.training)[0]
             for layer in self.layers:
                 nodes = nodes + self.drop(torch.relu(layer(nodes, edges)))
             tokens = scattered(nodes, x.mask, tokens.shape)

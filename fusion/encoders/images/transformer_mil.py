@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
 from fusion.contract import ModalityBatch, ModalitySpec, Tokens
-from fusion.encoders.base import Encoder, scattered
+from fusion.encoders.base import Encoder, projected, scattered
 from fusion.encoders.pooling import GatedAttentionPooling
 from fusion.layers import ModelError
+
+_LONG = 1024
+"""Tiles above which evaluation never holds all pairs of them."""
+_QUERIES = 2048
+"""Tiles that look at all others at once, then: bounds memory also where torch has no kernel that does."""
 
 
 class TransformerMIL(Encoder):
@@ -18,7 +24,8 @@ class TransformerMIL(Encoder):
 
     Correlated instances as Shao et al., "TransMIL" (NeurIPS 2021), have them, with exact attention (Vaswani et al.
     2017, normalised before each block) instead of the Nyström approximation and without positions: the order of tiles
-    means nothing. Memory grows with the square of the bag; `datamodule.tiles_per_patient` bounds it in training.
+    means nothing. In evaluation memory grows with the bag, time with its square; in training both with the square of
+    what `datamodule.tiles_per_patient` draws.
 
     Args:
         spec: a modality of kind ``embeddings``.
@@ -59,9 +66,33 @@ class TransformerMIL(Encoder):
         has = x.present
         if has.any():
             # Patients without tiles are left out: attention over nothing is not a number.
-            inside = self.project(x.values[has].float())
+            inside, mask = projected(self.project, x.values[has], training=self.training), x.mask[has]
+            long = not self.training and mask.shape[1] > _LONG
             for block in self.blocks:
-                inside = block(inside, src_key_padding_mask=~x.mask[has])
-            tokens = scattered(self.norm(inside) * x.mask[has].unsqueeze(-1), has, tokens.shape)
+                inside = exact(block, inside, mask) if long else block(inside, src_key_padding_mask=~mask)
+            tokens = scattered(self.norm(inside) * mask.unsqueeze(-1), has, tokens.shape)
         pooled = self.pool(tokens, x.mask)
         return Tokens(values=tokens, mask=x.mask, summary=pooled.values, weights=pooled.weights)
+
+
+def exact(block: Any, x: Tensor, mask: Tensor) -> Tensor:
+    """What torch's transformer layer makes of ``(batch, tile, width)``, without a matrix of all pairs of tiles.
+
+    torch's scaled_dot_product_attention keeps a running softmax (Rabe and Staats 2021, Dao et al. 2022); the layer
+    itself would take a kernel that does not. Padding is left out, not masked.
+    """
+    out = torch.zeros_like(x)
+    for row, real in enumerate(mask):
+        bag = x[row, real]
+        bag = bag + _attention(block.self_attn, block.norm1(bag))
+        bag = bag + block.linear2(block.activation(block.linear1(block.norm2(bag))))
+        out[row, real] = bag.to(x.dtype)
+    return out
+
+
+def _attention(attention: nn.MultiheadAttention, bag: Tensor) -> Tensor:
+    """``(tile, width)`` → the same: every tile looks at every tile."""
+    parts = nn.functional.linear(bag, attention.in_proj_weight, attention.in_proj_bias)
+    query, key, value = parts.view(len(bag), 3, attention.num_heads, -1).permute(1, 2, 0, 3)[:, None]
+    seen = [scaled_dot_product_attention(some, key, value) for some in torch.split(query, _QUERIES, dim=2)]
+    return attention.out_proj(torch.cat(seen, dim=2)[0].transpose(0, 1).flatten(1))  # type: ignore[no-any-return]

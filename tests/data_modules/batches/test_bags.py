@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from data_modules.batches.bags import Bag, Part, resident
-from data_modules.batches.dataset import Draw, ItemCache, PatientDataset
-from fusion.contract import Item, ModalitySpec
+from data_modules.batches.dataset import FIXED, Draw, ItemCache, PatientDataset
+from fusion.contract import Batch, Item, ModalitySpec
 
 
 @pytest.fixture
@@ -70,7 +72,6 @@ def test_large_bags_stay_on_disk_and_small_ones_do_not(
 
 
 def test_training_reads_the_drawn_tokens_and_evaluation_all(pieces: list[np.ndarray], tmp_path: Path) -> None:
-    import pandas as pd
 
     seen: list[int] = []
     whole = np.concatenate(pieces)
@@ -102,8 +103,6 @@ def test_training_reads_the_drawn_tokens_and_evaluation_all(pieces: list[np.ndar
 def test_memory_grows_with_the_draw_and_not_with_the_bag(tmp_path: Path) -> None:
     import tracemalloc
 
-    import pandas as pd
-
     rows, width = 150_000, 128  # 77 MB
     np.save(tmp_path / "bag.npy", np.zeros((rows, width), dtype=np.float32))
 
@@ -129,3 +128,36 @@ def test_memory_grows_with_the_draw_and_not_with_the_bag(tmp_path: Path) -> None
     tracemalloc.stop()
     assert drawn < 6e6  # row numbers of the bag, and 24 rows
     assert peak < 1.2 * whole.nbytes  # its own features once, and a chunk
+
+
+def test_validations_sample_of_a_bag_on_disk_is_read_once(tmp_path: Path) -> None:
+    """And as float16, as it lies there."""
+    rows = 40_000
+    stored = (np.arange(rows * 32) % 2039).reshape(rows, 32).astype(np.float16)
+    read_rows: list[int] = []
+
+    def read(chosen: np.ndarray) -> np.ndarray:
+        read_rows.append(len(chosen))
+        return stored[chosen]
+
+    class Fitted:
+        spec = ModalitySpec(name="slides", kind="embeddings", token_shape=(32,))
+
+        def load(self, patient: str) -> Item:
+            bag = Bag([Part(rows=rows, read=read)], shape=(32,), dtype=np.float16)
+            return Item(values=bag, mask=np.ones(rows, dtype=bool))  # type: ignore[arg-type]
+
+    def batch(room: int, epochs: int) -> Batch:
+        cache = ItemCache(room)
+        dataset = PatientDataset({"slides": Fitted()}, ["a"], pd.Series({"a": 1}), tiles=9, cache=cache)  # type: ignore[dict-item]
+        read_rows.clear()
+        for _ in range(epochs):
+            found = dataset[[Draw(position=0, epoch=FIXED)]]
+        return found
+
+    kept = batch(1 << 20, 3)  # no room for the whole bag, room for nine tiles
+    assert read_rows == [9]
+    assert kept.modalities["slides"].values.dtype == torch.float16
+    anew = batch(0, 3)
+    assert read_rows == [9, 9, 9]
+    assert torch.equal(kept.modalities["slides"].values, anew.modalities["slides"].values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -78,3 +79,31 @@ def test_the_share_seen_is_told() -> None:
 def test_what_is_no_number_is_refused(tiles: object) -> None:
     with pytest.raises(FusionError, match=r"datamodule\.tiles_per_patient is .*auto"):
         check_tiles(tiles)  # type: ignore[arg-type]
+
+
+class Numbered(Embeddings):
+    """Every tile is its own number."""
+
+    def load(self, patient_id: str) -> Item | None:
+        item = super().load(patient_id)
+        if item is None:
+            return None
+        return replace(item, values=np.arange(2 * len(item.mask), dtype=np.float32).reshape(-1, 2))
+
+
+def test_validation_sees_the_same_sample_each_time_and_scores_see_all() -> None:
+    data = FusionDataModule(
+        fitted={"slides": Numbered()}, train_ids=["A"], val_ids=list(SIZES), labels=LABELS, validation_tiles=5
+    )
+    seen = [[batch.modalities["slides"] for batch in data.val_dataloader()] for _ in range(2)]
+    for first, again in zip(*seen, strict=True):
+        assert np.array_equal(first.values, again.values)
+        assert first.mask.sum(dim=1).tolist() == [5] * len(first.mask)
+    everything = [batch.modalities["slides"] for batch in data.predict_loader(list(SIZES))]
+    assert sorted(int(row) for part in everything for row in part.mask.sum(dim=1)) == sorted(SIZES.values())
+    other = FusionDataModule(
+        fitted={"slides": Numbered()}, train_ids=["A"], val_ids=list(SIZES), labels=LABELS, validation_tiles=5, seed=1
+    )
+    assert not np.array_equal(next(iter(other.val_dataloader())).modalities["slides"].values, seen[0][0].values)
+    with pytest.raises(FusionError, match=r"datamodule.validation_tiles is 0"):
+        FusionDataModule(fitted={}, train_ids=[], val_ids=[], labels=LABELS, validation_tiles=0)

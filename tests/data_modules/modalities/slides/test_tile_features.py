@@ -78,7 +78,7 @@ def test_each_tools_layout(
     header = read_header(tmp_path / "a.h5")
     assert (header.rows, header.width, header.unit, header.side, header.encoder) == (7, 6, unit, side, encoder)
     read = header.read(np.array([0, 6]))
-    assert read.dtype == np.float32
+    assert read.dtype == header.dtype == (np.float16 if unit == "um" else np.float32), "as it is stored"
     np.testing.assert_allclose(read, values(7)[[0, 6]], rtol=2e-3, atol=1e-3)  # STAMP keeps half precision
     coords = header.coords()
     assert coords is not None and coords.shape == (7, 2) and coords.dtype == np.int64
