@@ -4,7 +4,8 @@
     python -m data_modules.ingest.reads cohort=mine modality.variants.reads.caller=bcftools
 
 `modality.variants.reads` says where reads and reference lie and how to call; docs/reads.md. Everything is looked at
-before anything runs; what was stopped goes on where it was. `--check` looks and runs nothing.
+before anything runs; what was stopped goes on where it was. `--check` looks and runs nothing; `--tools` lists what it
+can call.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, check, run, and say what was made; exit code 2 on what the user can mend."""
     parser = parser_of("python -m data_modules.ingest.reads", __doc__ or "")
     parser.add_argument("--check", action="store_true", help="look at reads, reference and tools, and run nothing")
+    parser.add_argument("--tools", action="store_true", help="list the programs that it can call, with their versions")
     given = parser.parse_args(arguments)
+    if given.tools:
+        sys.stdout.write(_tools())
+        return 0
     try:
         found = modalities_of(given.overrides, given.config_dir, kind=_kind(), lacking="variants")
         for modality in found:
@@ -35,6 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return MENDABLE
     return 0
+
+
+def _tools() -> str:
+    """A line a program: version and place, or what installs it."""
+    from data_modules.ingest.reads.tools import report
+
+    lines = [
+        f"{one.name:18}{one.version or 'no version':12}{one.path}"
+        if one.problem is None
+        else f"{one.name:18}{one.problem}"
+        for one in report()
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _kind() -> type[Variants]:

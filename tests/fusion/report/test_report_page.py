@@ -154,6 +154,9 @@ def test_the_page_says_what_is_compared_over_what_and_in_how_many_repeats(hostil
     assert "bootstrap draws of patients" in html
     assert "no margin was declared before the run" in html
     assert "pointwise 95 % band over patients" in html
+    content = hostile_run.metrics()
+    larger = max(content["positives"], content["patients"] - content["positives"])
+    assert f"by the larger class has accuracy {larger / content['patients']:.3f}, balanced accuracy 0.5" in html
 
 
 def test_groups_and_undefined_draws_are_told(tmp_path: Path, make_run: Callable[..., RunFolder]) -> None:

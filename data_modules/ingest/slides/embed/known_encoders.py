@@ -67,7 +67,7 @@ KNOWN_ENCODERS: Mapping[str, KnownEncoder] = {
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
         source="package",
-        options={"blocks": (4, 10, 15), "orientations": 4},
+        options={"blocks": (4, 10, 15), "orientations": 4, "image_size": 224},
         licence="Apache-2.0 (code and weights)",
         tested=True,
     ),

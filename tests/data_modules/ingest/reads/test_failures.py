@@ -50,6 +50,8 @@ def test_what_is_not_known_is_passed_on(tmp_path: Path) -> None:
     (tmp_path / "logs/align/A.1.log").write_text("something new\n")
     assert str(failures(SAID, tmp_path)[0]) == "step align of A.1: something new (logs/align/A.1.log)"
     assert failures("all went well", tmp_path) == []
+    (tmp_path / "logs/align/A.1.log").write_text("".join(f"line {at}\n" for at in range(9)))
+    assert str(failures(SAID, tmp_path)[0]).startswith("step align of A.1: line 3; line 4")
 
 
 def test_commands_are_those_that_were_started() -> None:

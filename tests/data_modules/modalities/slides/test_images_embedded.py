@@ -89,7 +89,7 @@ def test_layers_of_efficientnet_are_means_and_spreads_over_four_orientations() -
     facts = KNOWN_ENCODERS["efficientnet_lite0_layers"]
     torch.manual_seed(0)
     network = build_encoder("efficientnet_lite0_layers", facts, file=None)
-    body = package.EfficientNet.from_name("efficientnet-lite0", image_size=None)
+    body = package.EfficientNet.from_name("efficientnet-lite0", image_size=224)
     body.load_state_dict(network.state_dict(), strict=False)
     body.eval()
     pixels = torch.rand(2, 3, 64, 64)
