@@ -3,7 +3,7 @@
 Cohorts of 150 patients with eight noisy columns, two of which bear on the outcome, values missing at random and three
 sites: *clean*, with a *leak* (a column that is the outcome, 2 % of it wrong), or with one patient *twice*. Measured
 with 20 cohorts of each, folds.outer=3 and folds.inner=2, 15 s each on two busy cores: of *clean* none fails, of *leak*
-all 20.
+and *twice* all 20.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def _wanted(config: Any) -> list[str]:
 def assessed(
     config: Any, setup: Setup, folder: RunFolder, predictions: pd.DataFrame, outcome: Outcome
 ) -> dict[str, Any]:
-    """The parts ``described``, ``sample_size``, ``missing`` and ``subgroups`` of metrics.json, and described.parquet.
+    """Parts of metrics.json: ``described``, ``sample_size``, ``missing``, ``uncertainty`` and ``subgroups``.
 
     Args:
         config: of the run, resolved.
@@ -77,7 +77,7 @@ def assessed(
     from fusion.evaluation.described.sample_size import sample_size
     from fusion.evaluation.described.table_one import table_one
     from fusion.evaluation.missing.curve import missing_curve
-    from fusion.evaluation.subgroups.evaluate import KINDS
+    from fusion.evaluation.subgroups.evaluate import KINDS, subgroups, vectors_of
 
     endpoint, labels = outcome.endpoint, setup.cohort.labels
     found = described(setup)
@@ -95,29 +95,36 @@ def assessed(
             count = parameters(folder)
             parts["sample_size"] = sample_size(patients=len(labels), events=positives, parameters=count)
         wanted = _wanted(config)
+        groups = parted(found.table[wanted], found.facts)
+        parts["uncertainty"] = _uncertain(
+            folder, fused, groups, outcome, draws=config.evaluation.draws, seed=config.seed
+        )
         if wanted:
-            parts["subgroups"] = in_subgroups(
-                predictions, found.table[wanted], found.facts, outcome, draws=config.evaluation.draws, seed=config.seed
-            )
+            vectors = vectors_of(predictions, outcome, arm=REFERENCE)
+            parts["subgroups"] = subgroups(vectors, groups, outcome, draws=config.evaluation.draws, seed=config.seed)
     return parts
 
 
-def in_subgroups(
-    predictions: pd.DataFrame,
-    values: pd.DataFrame,
-    facts: Mapping[str, Any],
-    outcome: Outcome,
-    *,
-    draws: int,
-    seed: int,
-) -> dict[str, Any]:
-    """`subgroups` of the fused arm, patients parted by each column of `values`."""
-    from fusion.evaluation.subgroups.evaluate import subgroups, vectors_of
+def parted(values: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Patients' groups by each column."""
+    import pandas as pd
+
     from fusion.evaluation.subgroups.groups import groups_of
 
-    groups = values.apply(lambda column: groups_of(column, facts.get(str(column.name), {})))
-    vectors = vectors_of(predictions, outcome, arm=REFERENCE)
-    return subgroups(vectors, groups, outcome, draws=draws, seed=seed)
+    made = {str(name): groups_of(values[name], facts.get(str(name), {})) for name in values}
+    return pd.DataFrame(made, index=values.index)
+
+
+def _uncertain(
+    folder: RunFolder, fused: pd.DataFrame, groups: pd.DataFrame, outcome: Outcome, *, draws: int, seed: int
+) -> dict[str, Any]:
+    from fusion.evaluation.uncertainty.evaluate import uncertainty
+
+    inner = folder.inner_predictions()
+    inner = inner[inner["arm"] == REFERENCE] if len(inner) else inner
+    found = uncertainty(fused, inner, groups, outcome, draws=draws, seed=seed)
+    folder.write_uncertainty(found.patients)
+    return found.record
 
 
 def parameters(folder: RunFolder) -> int:

@@ -4,7 +4,7 @@
 
     config.yaml  run.json  inputs.json  folds.json  cohort.csv  quality.json  predictions.parquet  metrics.json
     examples.json  selected.parquet  curves.parquet  inner.parquet  inner_predictions.parquet  choices.parquet
-    audit.parquet  described.parquet  models/<fold>/…  figures/  report.html
+    audit.parquet  described.parquet  uncertainty.parquet  models/<fold>/…  figures/  report.html
 
 Files are replaced whole (`replace_file`). A finished fold is a folder ``models/<fold>`` with a ``result.json``, so an
 interrupted run resumes. ``run.json`` carries the format's number and, once complete, a hash of every file that
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 _OWN = (
     "config.yaml", "inputs.json", "folds.json", "cohort.csv", "quality.json", "metrics.json", "examples.json",
-    "report.html", "described.parquet", *(f"{table}.parquet" for table in TABLES), "models", "figures", "run.json",
+    "report.html", "described.parquet", "uncertainty.parquet",
+    *(f"{table}.parquet" for table in TABLES), "models", "figures", "run.json",
 )  # fmt: skip
 """What a run writes; run.json last, so that what is half removed is still known for a run."""
 _REGENERATED = ("run.json", "metrics.json", "report.html", "figures")
@@ -224,6 +225,10 @@ class RunFolder(RunReading):
     def write_described(self, values: pd.DataFrame) -> None:
         """described.parquet: what was declared of each patient at baseline."""
         self._write_table("described.parquet", values.reset_index())
+
+    def write_uncertainty(self, patients: pd.DataFrame) -> None:
+        """uncertainty.parquet: of each patient and repeat the conformal set, bounds and spread of the fused score."""
+        self._write_table("uncertainty.parquet", patients)
 
     def write_examples(self, examples: Sequence[Mapping[str, Any]]) -> None:
         """examples.json: cases that the report shows in pictures, so that it needs no other file; none, no file."""

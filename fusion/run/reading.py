@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of the folder's layout; raised when an older program could misread a newer folder."""
 
-LATER = ("choices", "inner_predictions", "audit", "described", "withheld")
+LATER = ("choices", "inner_predictions", "audit", "described", "withheld", "uncertainty")
 """Tables that runs of older versions lack."""
 
 TABLES = ("predictions", "inner", "selected", "curves", "choices", "inner_predictions", "audit", "withheld")
@@ -189,6 +189,10 @@ class RunReading:
     def withheld(self) -> pd.DataFrame:
         """withheld.parquet: out-of-fold scores of the fused arm with some modalities alone."""
         return self._table("withheld.parquet")
+
+    def uncertainty(self) -> pd.DataFrame:
+        """uncertainty.parquet: each patient's conformal set, and bounds and spread of their score."""
+        return self._table("uncertainty.parquet")
 
     def choices(self) -> pd.DataFrame:
         """choices.parquet: what inner folds said of each candidate of an arm, and which was chosen where."""

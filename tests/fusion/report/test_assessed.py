@@ -68,7 +68,8 @@ def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
     assert parts["sample_size"]["parameters"] == 0  # these folds keep no model
     run.write_metrics(run.metrics() | parts)
     html = write_report(run).read_text()
-    assert 'id="subgroups"' in html
+    assert 'id="subgroups"' in html and 'id="uncertainty"' in html
+    assert set(run.uncertainty()["patient_id"]) == set(labels.index)
     assert "At baseline, by outcome" in html
     assert "&lt;b&gt;odd" in html
     assert "<b>odd" not in html

@@ -1,0 +1,134 @@
+"""The part ``uncertainty`` of metrics.json, and a row a patient for uncertainty.parquet."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fusion.evaluation.intervals import Resampling, resample
+from fusion.evaluation.judgement import finite
+from fusion.evaluation.metrics import brier, calibration_line
+from fusion.evaluation.uncertainty.conformal import ALPHA, p_values, sets
+from fusion.evaluation.uncertainty.firmness import firmness, summary
+from fusion.evaluation.uncertainty.venn_abers import merged, venn_abers
+from fusion.evaluation.units import units_of
+
+if TYPE_CHECKING:
+    from fusion.evaluation.outcome import Outcome
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uncertainty:
+    """What is said of patients one by one.
+
+    Attributes:
+        record: for metrics.json.
+        patients: patient_id, repeat, ``in_<class>``, and of a binary endpoint ``low``, ``high``, ``spread``, ``flips``.
+    """
+
+    record: dict[str, Any]
+    patients: pd.DataFrame
+
+
+def uncertainty(
+    outer: pd.DataFrame, inner: pd.DataFrame, groups: pd.DataFrame, outcome: Outcome, *, draws: int, seed: int
+) -> Uncertainty:
+    """Conformal sets and their coverage; of a binary endpoint Venn-Abers probabilities and how firm scores are.
+
+    Args:
+        outer: out-of-fold rows of one arm.
+        inner: of inner_predictions.parquet, the same arm; empty for older versions.
+        groups: index patient_id, a column a way of parting patients; coverage is told by each; may have no columns.
+        outcome: of the endpoint, binary or of several classes.
+        draws: of the bootstrap.
+        seed: of it.
+    """
+    classes = outcome.endpoint.classes
+    patients = sorted(str(one) for one in outer["patient_id"].unique())
+    first = outer[outer["repeat"] == outer["repeat"].min()]
+    plan = resample(units_of(first, patients).of, draws, seed=seed)
+    tables, held, single, right, abers = [], [], [], [], []
+    for repeat, part in outer.groupby("repeat"):
+        rows = part.set_index("patient_id").loc[patients]
+        labels, folds = rows["label"].to_numpy(np.int64), rows["fold"].to_numpy(np.int64)
+        scores = outcome.of_columns(rows)
+        probability = np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
+        inside = sets(p_values(labels, probability, folds))
+        table = pd.DataFrame({"patient_id": patients, "repeat": repeat})
+        table = table.assign(**{f"in_{name}": inside[:, place] for place, name in enumerate(classes)})
+        held.append(inside[np.arange(len(labels)), labels].astype(np.float64))
+        single.append((inside.sum(axis=1) == 1).astype(np.float64))
+        right.append(single[-1] * held[-1])
+        if scores.ndim == 1:
+            low, high = venn_abers(labels, scores, folds)
+            table = table.assign(low=low, high=high)
+            abers.append((labels.astype(np.float64), scores, merged(low, high), high - low))
+        tables.append(table)
+    mean = [np.mean(one, axis=0) for one in (held, single, right)]
+    record: dict[str, Any] = {
+        "level": 1 - ALPHA,
+        "coverage": _share(mean[0], plan),
+        "decided": _share(mean[1], plan),
+        "right_where_decided": _ratio(mean[2], mean[1], plan),
+        "by": _by(mean[0], mean[1], labels, groups.reindex(patients), classes),
+    }
+    every = pd.concat(tables, ignore_index=True)
+    if abers:
+        record["probabilities"] = _probabilities(abers, plan)
+        firm = firmness(outer, inner) if len(inner) else pd.DataFrame()
+        if len(firm):
+            record["firmness"] = summary(firm)
+            every = every.merge(firm[["spread", "flips"]], left_on="patient_id", right_index=True, how="left")
+    return Uncertainty(record=record, patients=every)
+
+
+def _share(values: Floats, plan: Resampling) -> dict[str, Any]:
+    return finite(asdict(plan.value(plan.counts @ values / plan.counts.sum(axis=1))))
+
+
+def _ratio(part: Floats, whole: Floats, plan: Resampling) -> dict[str, Any]:
+    below = plan.counts @ whole
+    return finite(
+        asdict(plan.value(np.divide(plan.counts @ part, below, out=np.full(len(below), np.nan), where=below > 0)))
+    )
+
+
+def _by(
+    held: Floats, single: Floats, labels: NDArray[np.int64], groups: pd.DataFrame, classes: Any
+) -> list[dict[str, Any]]:
+    """Coverage by class and by each group."""
+    asked = [("class", str(name), labels == place) for place, name in enumerate(classes)]
+    for column in groups:
+        named = groups[column].astype(str)
+        asked += [(str(column), level, (named == level).to_numpy()) for level in sorted(named.unique())]
+    return [
+        {
+            "column": column, "group": level, "patients": int(inside.sum()),
+            "coverage": float(held[inside].mean()), "decided": float(single[inside].mean()),
+        }
+        for column, level, inside in asked
+        if inside.any()
+    ]  # fmt: skip
+
+
+def _probabilities(abers: list[tuple[Floats, Floats, Floats, Floats]], plan: Resampling) -> dict[str, Any]:
+    """Platt's probabilities beside Venn and Abers': Brier score, its paired difference, and calibration slopes."""
+    parts = {name: [(truth, (platt, merged_)[place]) for truth, platt, merged_, _ in abers] for place, name in
+             enumerate(("platt", "venn_abers"))}  # fmt: skip
+    scores = {name: np.mean([brier(*one, plan.counts) for one in several], axis=0) for name, several in parts.items()}
+    slopes = {
+        name: np.mean([calibration_line(*one, plan.counts)[:, 0] for one in several], axis=0)
+        for name, several in parts.items()
+    }
+    return {
+        "brier": {name: finite(asdict(plan.value(values))) for name, values in scores.items()},
+        "slope": {name: finite(asdict(plan.value(values))) for name, values in slopes.items()},
+        "gain": finite(asdict(plan.gain(scores["platt"] - scores["venn_abers"]))),
+        "width": float(np.mean([width.mean() for *_, width in abers])),
+    }
