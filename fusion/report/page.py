@@ -9,6 +9,7 @@ import pandas as pd
 
 from fusion.evaluation.comparison import arm_label
 from fusion.report import asked, sections
+from fusion.report.card.write import write_cards
 from fusion.report.kinds import Kind, kind_of
 from fusion.report.provenance import provenance
 from fusion.report.quality import quality
@@ -60,6 +61,7 @@ def write_report(run: RunFolder) -> Any:
             **kind.tables(run, metrics, predictions),
         )
     )
+    write_cards(run)
     replace_file(run.report_path, lambda partial: partial.write_text(html, encoding="utf-8"))
     return run.report_path
 
