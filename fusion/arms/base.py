@@ -50,6 +50,7 @@ class FoldData:
         times: index patient_id, of `fold.train`: until the event or the last visit; None where the endpoint has none.
         unfinished: folder that keeps each network once it is trained; None keeps none, see `fusion.arms.finished`.
         epoch: told of an arm's name, a member and its row of the curves after each epoch.
+        memory: plain models that an arm fitted, for other arms that ask for the same.
     """
 
     fold: Fold
@@ -62,6 +63,7 @@ class FoldData:
     times: pd.Series[float] | None = None
     unfinished: Path | None = None
     epoch: Callable[[str, int, Mapping[str, float]], None] | None = None
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def outcome(self) -> Outcome:

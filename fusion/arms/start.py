@@ -15,7 +15,7 @@ from fusion.arms.classical import features
 from fusion.contract import Fold, Truth
 from fusion.network.model import label_weights
 from fusion.plain.base import Base, Plain, fit_base
-from fusion.plain.families import family_of
+from fusion.plain.families import Once, family_of
 from fusion.plain.gate import Gate, fit_gate
 
 Floats = NDArray[np.float64]
@@ -89,7 +89,12 @@ def plain_models(
             weights=None if weigh is None else weigh(truth),
             groups=groups_of(data, patients),
             seed=seed,
-            family=family_of(data.endpoint),
+            # The same columns of the same patients: an arm that has them all starts from what another arm is.
+            family=Once(
+                family_of(data.endpoint),
+                data.memory,
+                (tuple(patients), *((name, id(fitted[name])) for name in modalities)),
+            ),
         )
 
     train, offsets, by_member = list(data.fold.train), [], []

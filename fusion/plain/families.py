@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,54 @@ class RiskFamily(Family):
 
     def derivatives(self, gate: float, base: Floats, added: Floats, truth: Truth) -> tuple[Floats, Floats]:
         return RiskSets.of(truth).along(base + gate * added, added)
+
+
+class Once(Family):
+    """A family that fits the same model once, where several arms of a fold ask for it.
+
+    Args:
+        family: that fits.
+        memory: shared by whoever asks.
+        patients: what tells the rows that are given from others: whose they are, and of which columns.
+    """
+
+    def __init__(self, family: Family, memory: dict[Any, Any], patients: Hashable) -> None:
+        self._family = family
+        self._memory = memory
+        self._patients = patients
+
+    def splits(self, truth: Truth, *, classes: int, groups: NDArray[Any] | None, seed: int) -> list[Split]:
+        return self._family.splits(truth, classes=classes, groups=groups, seed=seed)
+
+    def linear(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
+    ) -> tuple[Linear, Floats]:
+        found: tuple[Linear, Floats] = self._once(
+            ("linear", weights.tobytes(), *(held.tobytes() for _, held in splits)),
+            lambda: self._family.linear(rows, truth, weights, splits),
+        )
+        return found
+
+    def boosted(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
+    ) -> tuple[Boosted, Floats]:
+        found: tuple[Boosted, Floats] = self._once(
+            ("boosted", weights.tobytes(), seed, *(held.tobytes() for _, held in splits)),
+            lambda: self._family.boosted(rows, truth, weights, splits, seed=seed),
+        )
+        return found
+
+    def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
+        return self._family.constant(truth, weights, classes=classes)
+
+    def derivatives(self, gate: float, base: Floats, added: Floats, truth: Truth) -> tuple[Floats, Floats]:
+        return self._family.derivatives(gate, base, added, truth)
+
+    def _once(self, asked: tuple[Hashable, ...], fit: Callable[[], Any]) -> Any:
+        key = (self._patients, *asked)
+        if key not in self._memory:
+            self._memory[key] = fit()
+        return self._memory[key]
 
 
 def spread(

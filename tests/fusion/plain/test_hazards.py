@@ -12,7 +12,7 @@ from fusion.contract import Truth
 from fusion.evaluation.outcomes.partial import RiskSets
 from fusion.evaluation.outcomes.survival import harrell
 from fusion.plain.base import fit_base, load_base, save_base
-from fusion.plain.families import FAMILIES
+from fusion.plain.families import FAMILIES, Once
 from fusion.plain.gate import fit_gate
 from fusion.plain.hazards import in_parts, ridge_cox
 from tests.helpers.times import invented
@@ -109,3 +109,19 @@ def test_the_gate_opens_for_what_orders_patients_within_parts():
     # The coefficient is the stratified Cox regression's.
     sets = RiskSets.of(truth)
     assert sets.gradient(gate.raw * signal) @ signal == pytest.approx(0.0, abs=1e-5)
+
+
+def test_what_two_arms_ask_for_is_fitted_once():
+    rows, truth = invented(60)
+    memory: dict = {}
+    first = fit_base("choose", rows, truth, classes=2, seed=1, family=Once(RISKS, memory, "all"))
+    assert len(memory) == 2
+    again = fit_base("linear", rows, truth, classes=2, seed=1, family=Once(RISKS, memory, "all"))
+    alone = fit_base("linear", rows, truth, classes=2, seed=1, family=RISKS)
+    np.testing.assert_array_equal(again.held_out, alone.held_out)
+    assert len(memory) == 2
+    other = fit_base("linear", rows, truth, classes=2, seed=2, family=Once(RISKS, memory, "all"))
+    assert len(memory) == 3, "other splits are another model"
+    fit_base("linear", rows, truth, classes=2, seed=1, family=Once(RISKS, memory, "some"))
+    assert len(memory) == 4
+    assert first.held_out.shape == other.held_out.shape
