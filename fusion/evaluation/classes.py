@@ -5,7 +5,7 @@ Metrics are of the call of the likeliest class, and of each class against the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -47,6 +47,9 @@ COMPARED = ("balanced_accuracy", "accuracy", "auroc", "brier")
 
 Draws = dict[str, Floats]
 
+More = Callable[[NDArray[np.int64], Floats, Floats], Draws]
+"""``(patient,)`` labels, ``(patient, class)`` scores, ``(draw, patient)`` counts → metric → ``(draw,)``."""
+
 
 def macro_auroc(labels: NDArray[np.int64], scores: Floats) -> float:
     """Mean over the classes that are there of the AUROC of each against the rest."""
@@ -66,6 +69,10 @@ def evaluate_classes(
     simulated: bool = False,
     modalities: int = 2,
     margin: float | None = None,
+    more: More | None = None,
+    names: Sequence[str] = (),
+    compared: Sequence[str] = COMPARED,
+    label: str = "balanced accuracy",
 ) -> dict[str, Any]:
     """The content of metrics.json.
 
@@ -78,7 +85,11 @@ def evaluate_classes(
         reference: the arm that is compared with every other.
         simulated: whether the cohort is simulated; it stamps the result.
         modalities: how many there are; with one there is nothing to fuse, and the verdict is over the classical model.
-        margin: of non-inferiority in balanced accuracy, declared before the run; None: nothing is called so.
+        margin: of non-inferiority in the deciding metric, declared before the run; None: nothing is called so.
+        more: labels, scores and counts → other metrics of every draw, and
+        names: theirs.
+        compared: metrics whose gains are reported; the first decides, and
+        label: is what texts call it.
 
     Raises:
         FusionError: a patient lacks a prediction or has two in a repeat, a score or label is out of range, or the
@@ -93,10 +104,11 @@ def evaluate_classes(
     for (arm, _), rows in predictions.groupby(["arm", "repeat"], sort=False):
         table = rows.set_index("patient_id").loc[patients]
         truth, scores = table["label"].to_numpy(np.int64), table[columns].to_numpy(np.float64)
-        by_repeat.setdefault(str(arm), []).append(_draws(truth, scores, plan.counts))
+        others = {} if more is None else more(truth, scores, plan.counts)
+        by_repeat.setdefault(str(arm), []).append({**_draws(truth, scores, plan.counts), **others})
         calibration.setdefault(str(arm), []).append(_calibration(truth, scores))
     judgement = Judgement(
-        by_repeat=by_repeat, plan=plan, units=units, reference=reference, metrics=COMPARED, label="balanced accuracy",
+        by_repeat=by_repeat, plan=plan, units=units, reference=reference, metrics=compared, label=label,
         modalities=modalities, margin=margin,
     )  # fmt: skip
     by_arm = judgement.draws
@@ -115,7 +127,7 @@ def evaluate_classes(
         "units": units.record(),
         "arms": {
             arm: {
-                **{name: _interval(values[name], plan) for name in METRICS},
+                **{name: _interval(values[name], plan) for name in (*names, *METRICS)},
                 **{name: _value(calibration[arm], name) for name in CALIBRATION},
             }
             for arm, values in by_arm.items()

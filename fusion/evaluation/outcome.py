@@ -14,13 +14,23 @@ from fusion.contract import EndpointSpec
 from fusion.evaluation.outcomes.base import Calibrator, Outcome
 from fusion.evaluation.outcomes.binary import BinaryOutcome
 from fusion.evaluation.outcomes.multiclass import MulticlassOutcome
+from fusion.evaluation.outcomes.ordinal import OrdinalOutcome
 from fusion.evaluation.outcomes.survival import SurvivalOutcome
 
-__all__ = ["BinaryOutcome", "Calibrator", "MulticlassOutcome", "Outcome", "SurvivalOutcome", "outcome_of"]
+__all__ = [
+    "BinaryOutcome",
+    "Calibrator",
+    "MulticlassOutcome",
+    "OrdinalOutcome",
+    "Outcome",
+    "SurvivalOutcome",
+    "outcome_of",
+]
 
 _OUTCOMES: Mapping[str, type[Outcome]] = {
     "binary": BinaryOutcome,
     "multiclass": MulticlassOutcome,
+    "ordinal": OrdinalOutcome,
     "survival": SurvivalOutcome,
 }
 

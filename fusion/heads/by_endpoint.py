@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from fusion.heads.classes import Classes
 from fusion.heads.cox import CoxRisk
+from fusion.heads.ordinal import CumulativeLink
 from fusion.heads.response import BinaryResponse
 
 if TYPE_CHECKING:
     from fusion.contract import EndpointSpec
     from fusion.heads.base import Head
 
-HEADS: dict[str, type[Head]] = {"binary": BinaryResponse, "multiclass": Classes, "survival": CoxRisk}
+HEADS: dict[str, type[Head]] = {
+    "binary": BinaryResponse,
+    "multiclass": Classes,
+    "ordinal": CumulativeLink,
+    "survival": CoxRisk,
+}
 """Kind of endpoint → its head."""
 
 

@@ -6,7 +6,7 @@ Missing values go the way that a split has learned for them; nothing is imputed 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.contract import Truth
-from fusion.evaluation.outcomes.partial import RiskSets
-from fusion.plain.hazards import in_parts
 from fusion.plain.linear import Split, log_loss
 
 Floats = NDArray[np.float64]
@@ -126,25 +123,38 @@ def fit_boosted(
     return fitted, held_out[best]
 
 
-def fit_boosted_risk(rows: pd.DataFrame, truth: Truth, splits: Sequence[Split], *, seed: int) -> tuple[Boosted, Floats]:
-    """Log-risks by trees, their number chosen by the partial likelihood of held-out patients; see `fit_cox`.
+def fit_boosted_to(
+    rows: pd.DataFrame,
+    target: Floats,
+    splits: Sequence[Split],
+    *,
+    seed: int,
+    settings: Mapping[str, Any],
+    loss: Callable[[Floats], float],
+) -> tuple[Boosted, Floats]:
+    """One logit a patient by trees that are no classifier, their number chosen by held-out patients.
 
-    XGBoost's ``survival:cox`` maximises Breslow's form of the partial likelihood; held-out ties are Efron's.
+    Args:
+        rows: as of `fit_boosted`.
+        target: ``(patient,)`` as XGBoost's objective takes it.
+        splits: for cross-fitting.
+        seed: of the trees.
+        settings: XGBoost's objective and base score.
+        loss: ``(patient,)`` logits of held-out patients → what the number of trees makes least.
     """
     import xgboost
 
-    settings = {**SETTINGS, "objective": "survival:cox", "base_score": 1.0, "seed": seed}
-    # So XGBoost is told who is censored.
-    target = np.where(truth.label == 1, truth.times, -truth.times)
-    held_out = np.zeros((len(ROUNDS), len(truth)))
+    every = {**SETTINGS, **settings, "seed": seed}
+    held_out = np.zeros((len(ROUNDS), len(target)))
     for seen, out in splits:
-        booster = xgboost.train(settings, _matrix(rows.iloc[seen], target[seen]), ROUNDS[-1])
-        others = _matrix(rows.iloc[out])
+        booster, others = (
+            xgboost.train(every, _matrix(rows.iloc[seen], target[seen]), ROUNDS[-1]),
+            _matrix(rows.iloc[out]),
+        )
         for place, rounds in enumerate(ROUNDS):
             held_out[place, out] = booster.predict(others, output_margin=True, iteration_range=(0, rounds))
-    apart = RiskSets.of(in_parts(truth, splits))
-    best = int(np.argmin([apart.losses(risks).sum() for risks in held_out]))
-    model = xgboost.train(settings, _matrix(rows, target), ROUNDS[best])
+    best = int(np.argmin([loss(logits) for logits in held_out]))
+    model = xgboost.train(every, _matrix(rows, target), ROUNDS[best])
     fitted = Boosted(
         names=tuple(map(str, rows.columns)),
         classes=2,

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fusion.contract import EndpointSpec, Truth
+from fusion.evaluation.outcomes.cumulative import along, fit_cuts
 from fusion.evaluation.outcomes.partial import RiskSets
-from fusion.plain.boosted import Boosted, fit_boosted, fit_boosted_risk
+from fusion.plain.boosted import Boosted, fit_boosted, fit_boosted_to
 from fusion.plain.gate import class_derivatives
+from fusion.plain.grades import ProportionalOdds, as_numbers
 from fusion.plain.hazards import fit_cox, in_parts
-from fusion.plain.linear import Linear, Split, fit_linear
+from fusion.plain.linear import Linear, Split, fit_averaged, fit_linear
 from fusion.plain.pairs import Pairs, fit_pairs
 from fusion.plain.prevalence import Prevalence
 
@@ -111,13 +113,54 @@ class RiskFamily(Family):
     def boosted(
         self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
     ) -> tuple[Boosted, Floats]:
-        return fit_boosted_risk(rows, truth, splits, seed=seed)
+        # XGBoost's form of the partial likelihood is Breslow's; held-out ties are Efron's. A time below 0 is censored.
+        target = np.where(truth.label == 1, truth.times, -truth.times)
+        settings = {"objective": "survival:cox", "base_score": 1.0}
+        apart = RiskSets.of(in_parts(truth, splits))
+        return fit_boosted_to(
+            rows, target, splits, seed=seed, settings=settings, loss=lambda risks: float(apart.losses(risks).sum())
+        )
 
     def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
         return Prevalence(intercept=np.zeros(1))
 
     def derivatives(self, gate: float, base: Floats, added: Floats, truth: Truth) -> tuple[Floats, Floats]:
         return RiskSets.of(truth).along(base + gate * added, added)
+
+
+class GradeFamily(ClassFamily):
+    """Grades: proportional odds on one latent logit; trees regress the grade as a number."""
+
+    def linear(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
+    ) -> tuple[Linear, Floats]:
+        grades = int(truth.label.max()) + 1
+        return fit_averaged(rows, ProportionalOdds(labels=truth.label, grades=grades, splits=splits))
+
+    def boosted(
+        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
+    ) -> tuple[Boosted, Floats]:
+        target = as_numbers(truth.label)
+        settings = {"objective": "reg:squarederror", "base_score": 0.0}
+        return fit_boosted_to(
+            rows, target, splits, seed=seed, settings=settings, loss=lambda told: float(((told - target) ** 2).sum())
+        )
+
+    def pairs(
+        self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
+    ) -> tuple[Pairs, Floats] | None:
+        return None  # sought by the log-loss of two classes
+
+    def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
+        return Prevalence(intercept=np.zeros(1))
+
+    def derivatives(self, gate: float, base: Floats, added: Floats, truth: Truth) -> tuple[Floats, Floats]:
+        grades = int(truth.label.max()) + 1
+        latent = base + gate * added
+        first, second = along(latent, fit_cuts(latent, truth.label, grades), truth.label)
+        # What is the same for everybody moves cut-points alone.
+        step = added - (second * added).sum() / max(second.sum(), 1e-12)
+        return first * step, second * step**2
 
 
 class Once(Family):
@@ -152,6 +195,15 @@ class Once(Family):
         found: tuple[Boosted, Floats] = self._once(
             ("boosted", weights.tobytes(), seed, *(held.tobytes() for _, held in splits)),
             lambda: self._family.boosted(rows, truth, weights, splits, seed=seed),
+        )
+        return found
+
+    def pairs(
+        self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
+    ) -> tuple[Pairs, Floats] | None:
+        found: tuple[Pairs, Floats] | None = self._once(
+            ("pairs", weights.tobytes(), *(held.tobytes() for _, held in splits)),
+            lambda: self._family.pairs(linear, rows, truth, weights, splits),
         )
         return found
 
@@ -202,7 +254,12 @@ def _comparable(truth: Truth) -> bool:
 
 CLASSES = ClassFamily()
 
-FAMILIES: Mapping[str, Family] = {"binary": CLASSES, "multiclass": CLASSES, "survival": RiskFamily()}
+FAMILIES: Mapping[str, Family] = {
+    "binary": CLASSES,
+    "multiclass": CLASSES,
+    "ordinal": GradeFamily(),
+    "survival": RiskFamily(),
+}
 """Kind of endpoint → its family."""
 
 

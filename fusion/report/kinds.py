@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion.evaluation import classes, metrics
+from fusion.evaluation.outcomes import ordinal
 from fusion.evaluation.survival import draws as survival
 from fusion.report import class_sections, sections
 from fusion.report.survival import sections as survival_sections
@@ -92,6 +93,15 @@ KINDS: Mapping[str, Kind] = {
         shown=("balanced_accuracy", "accuracy", "auroc", "f1", "log_loss", "brier", *classes.CALIBRATION),
         console=("accuracy", "auroc", "f1", "log_loss", "brier"),
         patients=lambda content: f"{content['patients']} cases of {len(content['classes'])} classes",
+        tables=lambda run, content, predictions: class_sections.tables(run, content),
+        figures=_class_figures,
+    ),
+    "ordinal": Kind(
+        template="classes.html.j2",
+        labels={**ordinal.METRICS, **classes.METRICS, **classes.CALIBRATION},
+        shown=(*ordinal.METRICS, "balanced_accuracy", "accuracy", "log_loss", "brier", *classes.CALIBRATION),
+        console=("auroc_cuts", "balanced_accuracy", "accuracy", "log_loss"),
+        patients=lambda content: f"{content['patients']} patients of {len(content['classes'])} grades",
         tables=lambda run, content, predictions: class_sections.tables(run, content),
         figures=_class_figures,
     ),

@@ -115,13 +115,13 @@ def test_what_two_arms_ask_for_is_fitted_once():
     rows, truth = invented(60)
     memory: dict = {}
     first = fit_base("choose", rows, truth, classes=2, seed=1, family=Once(RISKS, memory, "all"))
-    assert len(memory) == 2
+    assert len(memory) == 3, "a regression, its pairs (none are sought) and trees"
     again = fit_base("linear", rows, truth, classes=2, seed=1, family=Once(RISKS, memory, "all"))
     alone = fit_base("linear", rows, truth, classes=2, seed=1, family=RISKS)
     np.testing.assert_array_equal(again.held_out, alone.held_out)
-    assert len(memory) == 2
+    assert len(memory) == 3
     other = fit_base("linear", rows, truth, classes=2, seed=2, family=Once(RISKS, memory, "all"))
-    assert len(memory) == 3, "other splits are another model"
+    assert len(memory) == 4, "other splits are another model"
     fit_base("linear", rows, truth, classes=2, seed=1, family=Once(RISKS, memory, "some"))
-    assert len(memory) == 4
+    assert len(memory) == 5
     assert first.held_out.shape == other.held_out.shape
