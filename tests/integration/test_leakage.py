@@ -141,8 +141,9 @@ def test_poisoned_test_patients_change_nothing_that_is_learned(tmp_path: Path, m
     # The poison was there: every label is another, and every arm scores these patients otherwise.
     assert (one["label"] == 1 - other["label"]).all()
     for arm in sorted(set(before.predictions["arm"])):
-        alike = len(set(one.loc[arm, "score"])) == 1  # a leaf of boosted trees needs more patients than there are
-        assert alike == (arm == "classical_boosting"), arm
+        alike = len(set(one.loc[arm, "score"])) == 1
+        # A leaf of boosted trees needs more patients than there are; both sites have as many of each class.
+        assert alike == (arm in ("classical_boosting", "floor_site")), arm
         assert alike or not np.array_equal(one.loc[arm, "score"], other.loc[arm, "score"]), arm
 
 
