@@ -16,6 +16,10 @@ EVERY = 30.0
 """Seconds between two lines on a step, where there is no terminal."""
 
 
+FIRST = 3
+"""Units, or a twentieth of all, after which the time that is left is guessed."""
+
+
 class JobProgress:
     """A bar a step; implements `fusion.contract.Progress`.
 
@@ -69,7 +73,9 @@ class JobProgress:
             return
         told.last = now
         left = (now - told.began) / (done - told.first) * (total - done)
-        time_left = f", about {rough(left)} left" if 0 < done < total else ""
+        # The first units say little: they may be quick, or wait for one another.
+        enough = done - told.first >= max(FIRST, total / 20)
+        time_left = f", about {rough(left)} left" if enough and done < total else ""
         of = f" of {total}" if total else ""
         self._console.print(f"{step}: {done}{of}{time_left}", highlight=False, markup=False, soft_wrap=True)
 

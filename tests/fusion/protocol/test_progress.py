@@ -11,7 +11,7 @@ def test_a_line_every_so_often_with_the_time_that_is_left(capsys: pytest.Capture
     now = [0.0]
     with JobProgress(clock=lambda: now[0]) as progress:
         progress.start("Training arms on folds", 40)
-        for seconds, done in ((10.0, 1), (40.0, 4), (50.0, 5), (80.0, 10), (90.0, 40)):
+        for seconds, done in ((10.0, 1), (31.0, 2), (62.0, 4), (70.0, 5), (100.0, 10), (110.0, 40)):
             now[0] = seconds
             progress("Training arms on folds", done, 40)
         progress("Listing files", 0, 0)
@@ -21,8 +21,9 @@ def test_a_line_every_so_often_with_the_time_that_is_left(capsys: pytest.Capture
     lines = capsys.readouterr().err.rstrip().splitlines()
     assert lines == [
         "Training arms on folds …",
-        "Training arms on folds: 4 of 40, about 6 min left",  # 10 s each, 36 to come
-        "Training arms on folds: 10 of 40, about 4 min left",  # 8 s each, 30 to come
+        "Training arms on folds: 2 of 40",
+        "Training arms on folds: 4 of 40, about 9 min left",  # 15.5 s each, 36 to come
+        "Training arms on folds: 10 of 40, about 5 min left",  # 10 s each, 30 to come
         "Listing files …",
         "Listing files: 3000",
     ]

@@ -1,0 +1,82 @@
+"""Slides, tile features, volumes, MAF and segments in a folder: what is drafted of them is what their readers take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import yaml
+
+from data_modules.drafting.draft import draft_folder
+from data_modules.drafting.pictures import Series, sequences_of
+from fusion.config.check import check_command
+
+PATIENTS = [f"PT-{at:03}" for at in range(1, 7)]
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    root = tmp_path_factory.mktemp("files")
+    frame = pd.DataFrame({"patient": PATIENTS, "age": range(6), "response": ["CR", "PD"] * 3})
+    frame.to_csv(root / "clinical.csv", index=False)
+    for folder in ("slides", "features", "mri"):
+        (root / folder).mkdir()
+    for one in PATIENTS:
+        pixels = np.zeros((64, 64, 3), dtype=np.uint8)
+        tifffile.imwrite(root / "slides" / f"{one}_HE.tif", pixels, tile=(32, 32), photometric="rgb")
+        with h5py.File(root / "features" / f"{one}.h5", "w") as file:
+            file["features"] = np.zeros((3, 8), dtype=np.float32)
+            file["coords"] = np.zeros((3, 2), dtype=np.int64)
+        for name in ("t1_pre", "t1_post", "mask"):
+            image: Any = nibabel.Nifti1Image(np.zeros((2, 2, 2), dtype=np.float32), np.eye(4))
+            nibabel.save(image, root / "mri" / f"{one}_{name}.nii.gz")
+    maf = pd.DataFrame({"Hugo_Symbol": "TP53", "Tumor_Sample_Barcode": [f"{one}-01" for one in PATIENTS]})
+    maf.assign(Variant_Classification="Missense_Mutation", NCBI_Build="hg19").to_csv(
+        root / "m.maf", sep="\t", index=False
+    )
+    seg = pd.DataFrame({"ID": PATIENTS, "chrom": "1", "loc.start": 1, "loc.end": 9, "seg.mean": 0.5})
+    seg.to_csv(root / "cnv.seg", sep="\t", index=False)
+    return draft_folder(str(root), name="mine", config_dir="my_conf", progress=lambda *step: None).text
+
+
+def test_each_kind_is_declared_with_what_its_files_say(text: str) -> None:
+    content = yaml.safe_load(text)
+    held = content["modality"]
+    assert held["slides"] == {"files": "slides/*.tif", "mpp": "???", "patient_pattern": r"^(PT-\d{3})"}
+    assert "does not say its microns per pixel" in text
+    assert held["tile_features"] == {"files": "features/*.h5"}
+    assert "8 features a tile, by an encoder that it does not name" in text
+    assert held["volumes"]["sequences"] == {
+        "t1_pre": {"match": "t1_pre\\.", "time": "???", "intensity": "mr"},
+        "t1_post": {"match": "t1_post\\.", "time": "???", "intensity": "mr"},
+    }
+    assert "# mask_mask:" in text
+    assert held["mutations"] == {"files": "m.maf", "patient_pattern": r"^(PT-\d{3})"}
+    assert held["copy_number"]["columns"]["log2"] == "seg.mean"
+    assert (content["cohort"]["build"], content["cohort"]["absent_is"]) == ("GRCh37", "reference")
+
+
+def test_filled_in_it_is_a_configuration_that_train_takes(text: str, tmp_path: Path) -> None:
+    (tmp_path / "cohort").mkdir()
+    filled = re.sub(r"time: '\?\?\?'", "time: baseline", text)
+    filled = filled.replace("positive: '???', negative: '???'", "positive: [CR], negative: [PD]")
+    filled = filled.replace("mpp: '???'", "mpp: 0.5")
+    (tmp_path / "cohort" / "mine.yaml").write_text(filled, encoding="utf-8")
+    assert check_command(["cohort=mine"], "train", tmp_path, multirun=False) == ["cohort=mine"]
+
+
+def test_sequences_by_what_is_left_of_names_and_by_descriptions() -> None:
+    series = [Series(folder="d/1", patient="A", description="T1 FS PRE", modality="MR")] * 2
+    found = sequences_of(["v/A_ct.nii", "v/B_ct.nii"], "^([AB])", series)
+    assert found == {
+        "ct": (r"ct\.", "ct", "2 files end so"),
+        "t1_fs_pre": (r"T1\ FS\ PRE$", "mr", "2 DICOM folders, MR"),
+    }
+    assert sequences_of(["p1/scan.nii"], "(p1)", [])["scan"][1] == "???"
