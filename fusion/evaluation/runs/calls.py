@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fusion.evaluation.classes import SCORE
 from fusion.evaluation.outcome import Outcome
 
-CALLED = ("binary", "multiclass")
+CALLED = ("binary", "multiclass", "ordinal")
 """Kinds of endpoint that have a call."""
 
 
@@ -24,18 +25,22 @@ def calls(rows: pd.DataFrame, outcome: Outcome, patients: list[str]) -> pd.DataF
 
     Returns:
         Index patient_id: ``label`` and ``call`` (positions in the endpoint's classes; -1 where the kind of endpoint has
-        no call) and ``score``: of a binary endpoint the positive class's, of several classes the called one's.
+        no call) and ``score``: of a binary endpoint the positive class's, of several classes the called one's, of
+        grades the expected one, to which the call is nearest.
     """
     kind: str = outcome.endpoint.kind
     rows = rows.assign(threshold=rows["threshold"].fillna(0.5)) if kind == "binary" else rows
     mean = rows.groupby("patient_id").mean(numeric_only=True).loc[patients]
-    if kind == "binary":
-        call, score = (mean["score"] >= mean["threshold"]).to_numpy(np.int64), mean["score"].to_numpy()
-    elif kind == "multiclass":
-        by_class = mean[[f"{SCORE}{name}" for name in outcome.endpoint.classes]].to_numpy()
-        call, score = by_class.argmax(axis=1), by_class.max(axis=1)
+    call: NDArray[np.int64] = np.full(len(mean), -1, dtype=np.int64)
+    if kind in ("multiclass", "ordinal"):
+        by_class = mean[[f"{SCORE}{name}" for name in outcome.endpoint.classes]].to_numpy(np.float64)
+        expected = by_class @ np.arange(by_class.shape[1])
+        call = (np.rint(expected) if kind == "ordinal" else by_class.argmax(axis=1)).astype(np.int64)
+        score = expected if kind == "ordinal" else by_class.max(axis=1)
     else:
-        call, score = np.full(len(mean), -1), mean["score"].to_numpy()
+        score = mean["score"].to_numpy(np.float64)
+        if kind == "binary":
+            call = (score >= mean["threshold"].to_numpy(np.float64)).astype(np.int64)
     return pd.DataFrame({"label": mean["label"].to_numpy(), "call": call, "score": score}, index=mean.index)
 
 

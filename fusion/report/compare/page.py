@@ -44,7 +44,8 @@ def write_comparison(paths: list[str], output: Path, *, arm: str, draws: int, se
     """
     runs = open_runs(paths)
     (first, run), *_ = runs.items()
-    outcome = outcome_of(run.cohort_spec().endpoint)
+    with as_written(run):
+        outcome = outcome_of(run.cohort_spec().endpoint)
     predictions = {name: _of_arm(one, arm) for name, one in runs.items()}
     patients = common_patients(predictions)
     found = paired_gains(predictions, outcome, draws=draws, seed=seed)
@@ -131,7 +132,8 @@ def _figures(
 
     first = content["first"]
     decides = [row for row in content["gains"] if row["metric"] == content["metric"]]
-    said = {"binary": f"Score of {classes[-1]}", "survival": "Log-risk"}.get(outcome.endpoint.kind, "Score")
+    kinds = {"binary": f"Score of {classes[-1]}", "survival": "Log-risk", "ordinal": "Expected grade"}
+    said = kinds.get(outcome.endpoint.kind, "Score")
     made = {}
     with style():
         plots = {"gains": draw.gains(decides, first=first, label=label)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,6 +98,11 @@ def test_several_classes_are_compared_by_what_decides_for_them() -> None:
     flips = changed(calls(runs["A"], three, patients), calls(runs["B"], three, patients), ("a", "b", "c"))
     assert (flips["right_now"], flips["wrong_now"], len(flips["patients"])) == (6, 0, 6)
     assert {one["patient_id"] for one in flips["patients"]} == {f"P{number}" for number in range(6)}
+    # Grades: 0.5 and 0.5 of the outer ones is the middle one; 0.1, 0.3, 0.6 is 1.5, which rounds to the last.
+    graded = SimpleNamespace(endpoint=EndpointSpec(name="grade", kind="ordinal", classes=("a", "b", "c")))
+    rows = scored([0.5, 0.6], [0, 0], score_a=[0.5, 0.1], score_b=[0.0, 0.3], score_c=[0.5, 0.6])
+    table = calls(rows, graded, ["P0", "P1"])  # type: ignore[arg-type]
+    assert (list(table["call"]), list(table["score"])) == ([1, 2], [1.0, pytest.approx(1.5)])
 
 
 def test_times_are_compared_by_concordance_within_folds_and_must_agree() -> None:
