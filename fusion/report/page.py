@@ -108,11 +108,13 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
 
     cohort, folds, config = run.cohort(), run.folds(), run.config()
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
+    named = kind_of(run.record()).labels
+    inner_metric = sections.inner_metric(run.inner(), metrics["verdict"]["metric"], named)
     return {
         "arms": sections.arms(metrics, metrics["verdict"]["against"]),
         "drawn": sections.drawn(metrics),
         "repeated": sections.repeated(metrics["verdict"]),
-        "undefined": sections.undefined(metrics, kind_of(run.record()).labels),
+        "undefined": sections.undefined(metrics, named),
         "flow": sections.cohort_flow(cohort),
         "overlap": sections.overlap(cohort, list(config.get("modality", {})), labels),
         "folds": sections.folds(folds, labels),
@@ -123,7 +125,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "choices": asked.choices(run, metrics),
         "audit": parts.audit(metrics),
         "subgroups_said": subgroups.said(metrics),
-        "missing_said": missing.said(metrics, label=kind_of(run.record()).labels.get(metrics["verdict"]["metric"], "")),
+        "missing_said": missing.said(metrics, label=named.get(metrics.get("missing", {}).get("metric"), "")),
         "sampling": asked.sampling(run),
         "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),
@@ -131,5 +133,6 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "inputs": len(run.inputs()),
         "strays": sections.fold_disagreement(folds, predictions),
         "selected": sections.selected(run.selected()),
-        "inner": sections.inner_scores(run.inner(), metrics["verdict"]["metric"]),
+        "inner": sections.inner_scores(run.inner(), inner_metric),
+        "inner_label": named[inner_metric],
     }

@@ -206,8 +206,13 @@ def selected(selection: pd.DataFrame, *, limit: int = 20) -> list[Row]:
     return made
 
 
+def inner_metric(inner: pd.DataFrame, metric: str, labels: Mapping[str, str]) -> str:
+    """What choices look at: the deciding metric, or the first of `labels` that inner folds measured in its stead."""
+    return metric if inner.empty or metric in inner else next(name for name in labels if name in inner)
+
+
 def inner_scores(inner: pd.DataFrame, metric: str) -> dict[str, float]:
-    """Arm → mean inner value of the deciding metric, the only figure that choices may look at."""
+    """Arm → mean inner value of `inner_metric`, the only figure that choices may look at."""
     return {} if inner.empty else {str(arm): float(mean) for arm, mean in inner.groupby("arm")[metric].mean().items()}
 
 

@@ -30,7 +30,7 @@ def run(tmp_path: Path, make_run: Callable[..., RunFolder]) -> RunFolder:
     table["patient_id"] = table["patient_id"].map(ids)
     table["fold"] = table["patient_id"].map(fold)
     table.assign(threshold=float("nan")).to_parquet(run.path / "predictions.parquet", index=False)
-    pd.DataFrame({"arm": ["fusion"], "c_harrell": [0.7], "c_uno": [0.71]}).to_parquet(run.path / "inner.parquet")
+    pd.DataFrame({"arm": ["fusion"], "c_harrell": [0.6543]}).to_parquet(run.path / "inner.parquet")
     record = run.record()
     record["cohort"]["endpoint"] |= {
         "name": "pfs", "kind": "survival", "classes": ["censored", "event"], "unit": "months", "horizons": [12, 36],
@@ -77,6 +77,17 @@ def test_without_horizons_or_comparable_pairs_the_page_says_so(run: RunFolder) -
     html = write_report(run).read_text(encoding="utf-8")
     assert "1 of 5 test folds have no comparable pair" in html
     assert "At the horizons" not in html
+
+
+def test_where_unos_c_decides_inner_folds_still_have_harrells(run: RunFolder) -> None:
+    """Choices look at Harrell's C whatever the number of events."""
+    metrics = run.metrics()
+    metrics["verdict"]["metric"] = "c_uno"
+    run.write_metrics(metrics)
+    html = write_report(run).read_text(encoding="utf-8")
+    assert "Uno&#39;s C of fusion" in html
+    assert "Inner Harrell&#39;s C is the only figure" in html
+    assert "<td>0.654</td>" in html
 
 
 @pytest.mark.parametrize(("width", "shown"), [(160, "Uno's Time-dependent Integrated"), (80, "Uno's")])
