@@ -170,7 +170,7 @@ def test_poisoned_test_patients_have_no_part_in_what_is_chosen(tmp_path: Path, m
             fold = make_folds(setup.cohort, outer=2, inner=2, seed=1)[0]
         results[name] = fit_fold(config, setup, fold, tmp_path / f"{name}_fold", lambda: steps.append(1))
         # The fifth candidate is another for the clinical table, too: it has the base's fuser and rate.
-        assert units(config, list(setup.modalities), [fold]) == 2 * (5 + 5 + 5)
+        assert units(config, list(setup.modalities), [fold], setup.cohort.spec.endpoint) == 2 * (5 + 5 + 5)
     assert len(steps) == 2 * 30
 
     clean, poisoned = learned(tmp_path / "clean_fold"), learned(tmp_path / "poisoned_fold")
@@ -232,7 +232,7 @@ def test_permuted_labels_are_not_predicted(tmp_path: Path, monkeypatch: pytest.M
     mean = pd.DataFrame(found).mean()
     assert set(mean.index) == {
         "fusion", "base", "only_clinical", "only_expression", "classical_lr", "classical_forest", "classical", "late",
-        "floor_clinical",
+        "floor_clinical", "floor_site",
     }  # fmt: skip
     assert mean.max() <= 0.68, mean
 
