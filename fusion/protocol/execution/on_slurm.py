@@ -64,7 +64,8 @@ class SlurmCluster(Cluster):
         try:
             self._executor.update_parameters(**{key: value for key, value in asked.items() if value is not None})
         except (NameError, TypeError, ValueError) as error:
-            raise FusionError(f"slurm: {error}. See slurm.parameters.") from error
+            said = str(error).splitlines()[0].rstrip(".")
+            raise FusionError(f"slurm: {said}. See slurm.parameters.") from error
 
     def submit(self, text: str) -> Any:
         try:

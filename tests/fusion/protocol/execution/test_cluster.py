@@ -134,3 +134,20 @@ def test_what_cannot_run_is_refused_before_long_work() -> None:
         check_execution(OmegaConf.create({"execution": "ray", "ray": {**node, "cpus": 0}}))
     with pytest.raises(FusionError, match=r"no_such_engine is not installed. Run: pip install 'oncofusion\[ray\]'"):
         require_extra("no_such_engine", "ray")
+
+
+def test_slurm_without_sbatch_is_refused_and_a_preempted_job_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitit = pytest.importorskip("submitit", reason="submitit is not installed: pip install 'oncofusion[slurm]'")
+    from fusion.protocol.execution.on_slurm import Served, SlurmCluster
+
+    settings = {"cluster": "slurm", "minutes": 5, "cpus": 1, "gpus": 0, "memory_gb": None, "partition": None}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FusionError, match="this machine has no sbatch"):
+        SlurmCluster(OmegaConf.create({**settings, "account": None, "parameters": {}}), tmp_path)
+    unknown = {**settings, "cluster": "local", "account": None, "parameters": {"no_such_option": 1}}
+    with pytest.raises(FusionError, match=r"no_such_option.* See slurm\.parameters"):
+        SlurmCluster(OmegaConf.create(unknown), tmp_path)
+    again = Served().checkpoint("text")
+    assert isinstance(again, submitit.helpers.DelayedSubmission) and again.args == ("text",)
