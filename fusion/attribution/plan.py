@@ -50,7 +50,7 @@ def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
     endpoint = folder.cohort_spec().endpoint
     if endpoint.kind != "binary":
         raise FusionError(
-            f"{folder.path}: explains binary endpoints so far; {endpoint.name!r} has {len(endpoint.classes)} classes. "
+            f"{folder.path}: explains binary endpoints so far; {endpoint.name!r} is {endpoint.kind}. "
             "Train with two classes (cohort.label_map for image folders) to explain one against the rest."
         )
     predictions = folder.predictions()

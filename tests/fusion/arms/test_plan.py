@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fusion.arms.plan import check_arms, check_images
-from fusion.contract import FusionError
+from fusion.arms.plan import check_arms, check_images, trained_arms
+from fusion.contract import EndpointSpec, FusionError
 
 
 def test_all_arms_pass() -> None:
@@ -34,3 +34,13 @@ def test_the_handcrafted_arm_needs_images() -> None:
     check_images(["fusion"], {"clinical": object()})
     with pytest.raises(FusionError, match=r"'handcrafted' needs slides or image tiles.*clinical"):
         check_images(["fusion", "handcrafted"], {"clinical": object()})
+
+
+def test_arms_of_another_kind_of_endpoint_are_refused_and_arms_of_classes_give_way() -> None:
+    binary = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
+    grades = EndpointSpec(name="rcb", kind="ordinal", classes=("0", "I", "II"))
+    listed = ["fusion", "classical_lr", "classical_forest"]
+    assert trained_arms(listed, binary) == listed
+    assert trained_arms(listed, grades) == ["fusion", "classical_ordinal", "classical_boosting"]
+    with pytest.raises(FusionError, match="classical_cox predicts survival endpoints, and 'response' is binary"):
+        trained_arms([*listed, "classical_cox"], binary)
