@@ -22,7 +22,7 @@ def fill(text: str, ask: Callable[[str], str]) -> str:
     made = []
     table = ""
     for line in text.split("\n"):
-        if re.fullmatch(r"    [\w'\"]+:", line.partition("  #")[0].rstrip()):
+        if re.fullmatch(r"(  |    )[\w'\"]+:", line.partition("  #")[0].rstrip()):
             table = line.strip().partition(":")[0]
         made.append(_line(line, table, ask) if FILL in line and not line.lstrip().startswith("#") else line)
     return "\n".join(made)

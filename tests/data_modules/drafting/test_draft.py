@@ -89,6 +89,8 @@ def test_what_is_answered_takes_the_place_of_what_was_open(folder: Path) -> None
     assert "grade" not in content["tables"]["clinical"]["columns"]
     assert content["endpoints"]["best_response"]["positive"] == ["CR"]
     assert asked[0].startswith("clinical.age_years")
+    assert asked[2].startswith("scores.time")
+    assert asked[3].startswith("endpoints.best_response")
 
 
 def test_files_that_differ_about_the_same_patients_are_told_and_read_from_neither(folder: Path) -> None:

@@ -68,6 +68,12 @@ def test_ages_are_no_ids() -> None:
     assert {join.column for join in join_tables([one, other], {}).values()} == {"id"}
 
 
+def test_measured_numbers_are_no_ids() -> None:
+    scores = [f"{at}.5" for at in range(8)]
+    tables = [table(key, score=scores, who=KNOWN) for key in ("a", "b")]
+    assert {join.column for join in join_tables(tables, {}).values()} == {"who"}
+
+
 def test_keys_and_globs() -> None:
     files = [f"biotab/nationwide.org_clinical_{one}_brca.txt" for one in ("patient", "drug", "radiation")]
     assert list(keys_of(files).values()) == ["patient", "drug", "radiation"]
