@@ -56,6 +56,7 @@ def test_wheel_holds_all_that_is_needed_and_no_more(wheel: Path) -> None:
     assert conf - held == set()
     workflows = [file for file in (ROOT / "workflows").rglob("*") if file.is_file() and ".snakemake" not in file.parts]
     assert {"data_modules/" + file.relative_to(ROOT).as_posix() for file in workflows} - held == set()
+    assert "hydra_plugins/oncofusion.py" in held
     assert any(name.startswith("fusion/report/templates/") for name in held)
     assert any(name.endswith("licenses/LICENSE") for name in held)
     assert {name.split("/")[0].split("-")[0] for name in held} == {"fusion", "data_modules", "oncofusion"}
