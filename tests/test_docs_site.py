@@ -66,7 +66,7 @@ def known(command: str) -> dict[str, Any]:
 
 def is_key(command: str, key: str) -> bool:
     """Whether a command has a key, as deep as its files tell; what a cohort or preset fills is open."""
-    if key in groups(None) or key.split("@")[0] in groups(None):
+    if key in groups(None) or key.split("@")[0] in groups(None) or re.match(r"hydra[./]", key):
         return True
     node: Any = known(command)
     for part in key.split("."):
