@@ -54,8 +54,13 @@ def check_subgroups(config: Any, setup: Setup) -> None:
     if wrong:
         raise FusionError(
             f"evaluation.subgroups: {', '.join(wrong)} is no column known at baseline. Known: "
-            f"{', '.join(map(str, known))}. Name a declared column as table.column, site, or has.<modality>."
+            f"{_some([str(name) for name in known])}. Name a declared column as table.column, site, or has.<modality>."
         )
+
+
+def _some(names: list[str], shown: int = 20) -> str:
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + rest
 
 
 def _wanted(config: Any) -> list[str]:

@@ -83,6 +83,7 @@ def test_neighbours_are_nobodys(civic: Path, row: str) -> None:
         ("P1,MADEUP2,p.Trp30Ter,,,,,,,", {"MADEUP2 W30X": "exact", "MADEUP2 Loss-of-function": "gene"}),
         ("P1,MADEUP2,p.S40Y,,,,,,,", {"MADEUP2 S40F/Y": "exact"}),
         ("P1,MADEUP2,,,2,500,-,GA,37,Frame_Shift_Ins", {"MADEUP2 P50FS": "exact", "MADEUP2 Loss-of-function": "gene"}),
+        ("P1,MADEUP2,,,2,500,C,CGA,37,Frame_Shift_Ins", {"MADEUP2 P50FS": "exact", "MADEUP2 Loss-of-function": "gene"}),
         ("P1,MADEUP2,p.P50Lfs*9,,2,498,-,G,37,Frame_Shift_Ins", {"MADEUP2 Loss-of-function": "gene"}),
         ("P1,MADEUP2,,,,,,,,,amplification", {"MADEUP2 Amplification": "gene"}),
         ("P1,MADEUP2,,,,,,,,,Deep deletion", {"MADEUP2 Loss-of-function": "gene"}),

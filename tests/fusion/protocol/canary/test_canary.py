@@ -95,9 +95,10 @@ def test_twins_agree_in_all_and_columns_that_tell_nothing_name_nobody() -> None:
     assert chance < 1e-6
     coarse = pd.DataFrame({"sex": ["m", "f"] * 20, "grade": ["G1", "G2"] * 20}, index=rows.index)
     assert twins(coarse)[1] == 1.0  # 780 pairs, half of them alike
-    # A column that repeats another is no second coincidence: 780 pairs, each alike with chance 9/39.
-    ages = pd.DataFrame({"age": np.repeat([50, 60, 70, 80], 10)}, index=rows.index)
-    assert twins(ages)[1] == twins(ages.assign(months=ages["age"] * 12))[1] == 1.0
+    # 780 pairs agree in age with chance 9/39, in a number of their own with 1/40² at least; months say nothing new.
+    ages = pd.DataFrame({"age": np.repeat([50, 60, 70, 80], 10), "own": rng.permutation(40)}, index=rows.index)
+    assert twins(ages)[1] == pytest.approx(780 * 9 / 39 / 40**2)
+    assert twins(ages.assign(months=ages["age"] * 12))[1] == twins(ages)[1]
     assert twins(doubled.mask(doubled.index.to_series().isin(["Q"]), np.nan))[0] == []
 
 
