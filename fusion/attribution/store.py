@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,9 +128,41 @@ class Store:
         with np.load(self._part(patient, "npz"), allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
 
-    def write_table(self, table: pd.DataFrame) -> None:
-        """attributions.parquet, replaced whole."""
-        replace_file(self.path / TABLE, lambda partial: table.to_parquet(partial, index=False))
+    def write_table(self, patients: Sequence[str], columns: Sequence[str], same: Mapping[str, Any]) -> None:
+        """attributions.parquet from the parts, a patient at a time: large slides have thousands of rows each.
+
+        Args:
+            patients: finished ones, in order.
+            columns: of the table; those that no part has are empty.
+            same: column → its value in every row.
+        """
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        stored = [parquet.read_schema(self._part(patient, "parquet")).remove_metadata() for patient in patients]
+        found = pa.unify_schemas(stored, promote_options="permissive")
+        types = {field.name: field.type for field in found} | {"patient": pa.string()}
+        types |= {name: pa.scalar(value).type for name, value in same.items()}
+        schema = pa.schema([(name, types.get(name, pa.float64())) for name in dict.fromkeys([*columns, *same])])
+
+        def write(partial: Path) -> None:
+            with parquet.ParquetWriter(partial, schema) as writer:
+                for patient in patients:
+                    rows = parquet.read_table(self._part(patient, "parquet"))
+                    constant = {**same, "patient": patient}
+                    writer.write_table(
+                        pa.table(
+                            [
+                                rows[field.name].cast(field.type)
+                                if field.name not in constant and field.name in rows.column_names
+                                else pa.repeat(pa.scalar(constant.get(field.name), field.type), len(rows))
+                                for field in schema
+                            ],
+                            schema=schema,
+                        )
+                    )
+
+        replace_file(self.path / TABLE, write)
 
     def write_text(self, name: str, text: str) -> None:
         """A file of the folder by its name, replaced whole."""

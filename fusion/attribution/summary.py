@@ -34,7 +34,7 @@ class Summary:
     """What all patients' parts say together.
 
     Attributes:
-        table: the content of attributions.parquet.
+        table: the content of attributions.parquet; without the rows of tiles, unless there is a truth to score them by.
         facts: patient's name → what was noted of the patient beside it.
         checks: the content of faithfulness.json.
     """
@@ -47,10 +47,11 @@ class Summary:
 def summarise(folder: RunFolder, store: Store, setup: Setup, patients: Sequence[Patient], *, config: Any) -> Summary:
     """Gather the finished parts, check them, and write attributions.parquet and faithfulness.json."""
     spec = folder.cohort_spec()
-    table = gather(store, patients, arm=config.arm, endpoint=spec.endpoint.name)
-    store.write_table(table.assign(simulated=True) if spec.simulated else table)
+    same = {"arm": config.arm, "endpoint": spec.endpoint.name, **({"simulated": True} if spec.simulated else {})}
+    store.write_table([patient.name for patient in patients], COLUMNS, same)
     facts = {patient.name: store.facts(patient.name) for patient in patients}
     truth = against.find_truth(config.truth, _root(setup))
+    table = gather(store, patients, arm=config.arm, endpoint=spec.endpoint.name, tiles=truth is not None)
     checks = check(table, facts, patients, truth, _candidates(folder), config=config)
     store.write_text("faithfulness.json", json.dumps(checks | {"simulated": spec.simulated}, indent=1) + "\n")
     return Summary(table=table, facts=facts, checks=checks)
@@ -74,9 +75,12 @@ def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> N
     _say(store.path, summary.checks, len(summary.facts), simulated=simulated)
 
 
-def gather(store: Store, patients: Sequence[Patient], *, arm: str, endpoint: str) -> pd.DataFrame:
-    """The parts of all patients as one table."""
-    parts = [store.rows(patient.name).assign(patient=patient.name) for patient in patients]
+def gather(store: Store, patients: Sequence[Patient], *, arm: str, endpoint: str, tiles: bool = True) -> pd.DataFrame:
+    """The parts of all patients as one table, with or without the rows of tiles, which are most of it."""
+    parts = []
+    for patient in patients:
+        rows = store.rows(patient.name).assign(patient=patient.name)
+        parts.append(rows if tiles else rows[~rows["feature"].str.startswith("tile:")].copy())
     table = pd.concat(parts, ignore_index=True).assign(arm=arm, endpoint=endpoint)
     return table.reindex(columns=list(COLUMNS))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fusion.attribution.summary import gather
 from fusion.report.attribution_cohort import extremes, features, headline, shares
 from fusion.report.attribution_patient import patient_view
 from fusion.report.page import environment
@@ -49,11 +50,11 @@ def write_pages(
         "run": folder.record(),
         "anonymised": bool(config.anonymise),
     }
-    groups = dict(iter(table.groupby("patient", sort=False)))
     page = templates.get_template("attribution_patient.html.j2")
     gallery: list[dict[str, Any]] = []
     for place, patient in enumerate(patients):
-        view = patient_view(patient, groups[patient.name], facts[patient.name], store.pictures(patient.name))
+        rows = gather(store, [patient], arm=config.arm, endpoint=spec.endpoint.name)
+        view = patient_view(patient, rows, facts[patient.name], store.pictures(patient.name))
         view["hide_files"] = bool(config.anonymise)
         before = store.page(patients[place - 1].name) if place else None
         after = store.page(patients[place + 1].name) if place + 1 < len(patients) else None
@@ -72,12 +73,12 @@ def write_pages(
             if tile["pixels"]
         ]
         gallery = extremes(gallery)
-    rows, named = shares(patients, facts), features(table)
+    by_patient, named = shares(patients, facts), features(table)
     html = templates.get_template("attribution_report.html.j2").render(
         title=f"{spec.name}: {spec.endpoint.name}, attribution",
         checks=checks,
-        headline=headline(rows, named, checks, positive=spec.endpoint.classes[1]),
-        shares=rows,
+        headline=headline(by_patient, named, checks, positive=spec.endpoint.classes[1]),
+        shares=by_patient,
         features=named,
         gallery=gallery,
         patients=[_line(patient, facts[patient.name], store) for patient in patients],

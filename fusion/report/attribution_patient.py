@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
 
 WHOLE = "(modality)"
+DRAWN = 1000
+"""Tiles of a slide that are coloured: 15,000 would make a page of 7 MB."""
 NAMED = 3
 """Features that the sentence at the top names."""
 
@@ -111,11 +113,21 @@ def _slide_view(
         "image": data_uri(pictures[key]) if key in pictures else None,
         "size": content["sizes"][slide] if content["sizes"] else None,
         "tile_px": content["tile_px"][slide] if content["tile_px"] else None,
-        "tiles": drawn,
+        "tiles": len(drawn),
+        "coloured": min(len(drawn), DRAWN),
+        "heat": _most(drawn, "strength"),
+        "focus": _most(drawn, "focus"),
+        "ranked": [tile for tile in drawn if tile["rank"]],
         "limit": size,
         "top": _top_tiles(name, slide, tiles, content, pictures),
         "pixel_delta": content["pixel_delta"],
     }
+
+
+def _most(drawn: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
+    """The tiles that are drawn: those of most `by`, in the order in which they lie."""
+    order = np.argsort([-tile[by] for tile in drawn], kind="stable")[:DRAWN]
+    return [drawn[place] for place in sorted(order)]
 
 
 def _top_tiles(

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from fusion.attribution.patient import Explanation
-from fusion.attribution.store import Store, file_name
+from fusion.attribution.plan import Patient
+from fusion.attribution.store import TABLE, Store, file_name
+from fusion.attribution.summary import COLUMNS, gather
 from fusion.contract import FusionError
 
 MADE = Explanation(
@@ -53,3 +55,35 @@ def test_ids_that_differ_give_names_that_differ() -> None:
     assert len(set(names)) == len(names)
     assert names[0] == "A-1"
     assert not any("/" in name or name.startswith(".") for name in names)
+
+
+def test_the_table_is_written_a_patient_at_a_time_and_reads_as_the_parts_together(tmp_path: Path) -> None:
+    """Patients without slides lack columns; the types are those of all parts together."""
+    store = Store.create(tmp_path / "out", "key", overwrite=False)
+    tiles = pd.DataFrame(
+        {
+            "modality": "slides", "feature": ["tile:0:0,0", "tile:0:64,0"], "label": ["tile at 0, 0", "tile at 64, 0"],
+            "attribution": [0.5, -0.25], "attention": [0.9, 0.1], "slide": [0, 0], "x": [0, 64], "y": [0, 0],
+            "members": 2, "method": "integrated_gradients", "delta": 0.0,
+        }
+    )  # fmt: skip
+    genes = pd.DataFrame(
+        {
+            "modality": "variants", "feature": ["burden:TP53"], "label": ["TP53"], "gene": ["TP53"], "value": [1.0],
+            "attribution": [0.125], "members": 2, "method": "integrated_gradients", "delta": 0.0,
+        }
+    )  # fmt: skip
+    rows = {"a": pd.concat([genes, tiles], ignore_index=True), "b": genes, "c": tiles}
+    for name, table in rows.items():
+        store.save(name, Explanation(rows=table, facts={}, pictures={}))
+    patients = [Patient(id=name, name=name, fold=0, label=0, score=0.5) for name in rows]
+    store.write_table(list(rows), COLUMNS, {"arm": "fusion", "endpoint": "response", "simulated": True})
+    written = pd.read_parquet(store.path / TABLE)
+    gather(store, patients, arm="fusion", endpoint="response").to_parquet(tmp_path / "whole.parquet", index=False)
+    whole = pd.read_parquet(tmp_path / "whole.parquet")
+    assert list(written.columns) == [*COLUMNS, "simulated"]
+    assert written.pop("simulated").all()
+    pd.testing.assert_frame_equal(written, whole, check_dtype=False)
+    assert written["patient"].tolist() == ["a", "a", "a", "b", "c", "c"]
+    few = gather(store, patients[:2], arm="fusion", endpoint="response", tiles=False)
+    assert few["feature"].tolist() == ["burden:TP53", "burden:TP53"]

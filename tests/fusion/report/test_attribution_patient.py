@@ -46,20 +46,30 @@ def test_a_slide_has_its_own_tiles_and_their_ranks_over_all_slides(
         one[:5] for one in top
     ]
     assert [(one["tile"] is not None, one["pixels"] is not None) for one in view["top"]] == [one[5:] for one in top]
-    assert [tile["rank"] for tile in view["tiles"]] == ranks
+    assert [tile["rank"] for tile in view["heat"]] == ranks
     assert (view["number"], view["of"], view["file"]) == (slide + 1, 2, CONTENT["files"][slide])
     assert (view["size"], view["tile_px"]) == (CONTENT["sizes"][slide], CONTENT["tile_px"][slide])
     assert (view["image"] is not None) == (slide == 1)
     # Over the tiles of all slides alone: the strongest is full, and so is the one most looked at.
     assert view["limit"] == 0.4
-    assert [tile["strength"] for tile in view["tiles"]] == ([0.26, 0.8] if slide == 0 else [0.44, 0.08])
-    assert [tile["focus"] for tile in view["tiles"]] == ([0.125, 0.25] if slide == 0 else [0.75, 0.125])
+    assert [tile["strength"] for tile in view["heat"]] == ([0.26, 0.8] if slide == 0 else [0.44, 0.08])
+    assert [tile["focus"] for tile in view["focus"]] == ([0.125, 0.25] if slide == 0 else [0.75, 0.125])
 
 
 def test_a_slide_whose_tiles_say_nothing_is_drawn_pale() -> None:
     still = TILES.assign(attribution=0.0, attention=0.0)
     view = attribution_patient._slide_view("slides", 0, still, CONTENT, pictures())
-    assert [(tile["strength"], tile["focus"]) for tile in view["tiles"]] == [(0.08, 0), (0.08, 0)]
+    assert [(tile["strength"], tile["focus"]) for tile in view["heat"]] == [(0.08, 0), (0.08, 0)]
+
+
+def test_of_many_tiles_those_are_drawn_that_count_most_or_are_looked_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attribution_patient, "DRAWN", 1)
+    one = TILES.assign(slide=0)
+    view = attribution_patient._slide_view("slides", 0, one, CONTENT, pictures())
+    assert [tile["value"] for tile in view["heat"]] == [-0.4]
+    assert [tile["attention"] for tile in view["focus"]] == [0.6]
+    assert [tile["rank"] for tile in view["ranked"]] == [3, 1, 2]
+    assert (view["tiles"], view["coloured"]) == (4, 1)
 
 
 def test_a_sentence_names_the_larger_first_and_tells_for_from_against() -> None:
