@@ -42,5 +42,6 @@ def complete(
         what = f"{stamp.parent.absolute()} was written with {some(other)}"
         remedy = "Set cohort.root to another folder for these settings, or to null"
         raise CohortError(cohort, [Problem(what=what, remedy=remedy)])
-    if not all(file.is_file() for file in files):
-        generator(stamp.parent, progress=progress, **{key: written[key] for key in SETTINGS if key in written})
+    # A stamp that does not tell how the root was written may stand beside files of one's own: nothing is written there.
+    if written.keys() >= set(SETTINGS) and not all(file.is_file() for file in files):
+        generator(stamp.parent, progress=progress, **{key: written[key] for key in SETTINGS})
