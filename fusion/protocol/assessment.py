@@ -43,12 +43,22 @@ def described(setup: Setup) -> Described:
 
 
 def check_subgroups(config: Any, setup: Setup) -> None:
-    """Refuse subgroups that cannot be, before the long work.
+    """Refuse what cannot be looked at, before the long work.
 
     Raises:
-        FusionError: ``evaluation.subgroups`` names what is no baseline column.
+        FusionError: ``evaluation.subgroups`` names what is no baseline column, or it or ``evaluation.missing`` is asked
+            for with an endpoint of another kind than they are evaluated for.
     """
-    wanted = _wanted(config)
+    from fusion.evaluation.subgroups.evaluate import KINDS
+
+    wanted, endpoint = _wanted(config), setup.cohort.spec.endpoint
+    asked = ["evaluation.subgroups"] if wanted else []
+    asked += ["evaluation.missing"] if (config.get("evaluation") or {}).get("missing") else []
+    if asked and endpoint.kind not in KINDS:
+        raise FusionError(
+            f"{' and '.join(asked)}: not for {endpoint.kind} endpoints such as {endpoint.name}, only for "
+            f"{' and '.join(KINDS)} ones. Leave it out."
+        )
     known = described(setup).table.columns if wanted else ()
     wrong = [name for name in wanted if name not in known]
     if wrong:

@@ -12,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from data_modules.cohort.source import CohortSource
-from fusion.contract import FusionError
+from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import outcome_of
 from fusion.protocol.assessment import assessed, check_subgroups, described
 from fusion.report.page import write_report
@@ -39,6 +39,7 @@ def setup_of(folder: Path, patients: list[str], labels: pd.Series[int]) -> Any:
         endpoints={"response": {"table": "clinical", "column": "best", "positive": ["CR"], "negative": ["PD"]}},
     )
     cohort = SimpleNamespace(
+        spec=SimpleNamespace(endpoint=EndpointSpec(name="response", kind="binary", classes=("no", "yes"))),
         patient_ids=tuple(patients),
         labels=labels,
         sites=pd.Series(["here", "there"] * (len(patients) // 2), index=patients),
@@ -82,6 +83,18 @@ def test_what_is_no_baseline_column_is_refused_as_a_subgroup(tmp_path: Path, wro
     setup = setup_of(tmp_path, patients, pd.Series([0, 1], index=patients))
     with pytest.raises(FusionError, match=rf"{wrong} is no column known at baseline.*clinical.age, clinical.arm, site"):
         check_subgroups(config("site", wrong), setup)
+
+
+def test_endpoints_of_another_kind_are_refused_and_not_passed_over(tmp_path: Path) -> None:
+    patients = ["A", "B"]
+    setup = setup_of(tmp_path, patients, pd.Series([0, 1], index=patients))
+    setup.cohort.spec.endpoint = EndpointSpec(name="death", kind="survival", classes=("censored", "event"))
+    check_subgroups(config(), setup)
+    with pytest.raises(FusionError, match=r"evaluation.subgroups: not for survival endpoints such as death"):
+        check_subgroups(config("site"), setup)
+    missing = OmegaConf.create({"evaluation": {"missing": True}})
+    with pytest.raises(FusionError, match=r"evaluation.missing: not for survival"):
+        check_subgroups(missing, setup)
 
 
 def test_the_sentence_names_who_differs_and_in_what() -> None:
