@@ -46,7 +46,10 @@ class CumulativeLink(Head):
     @property
     def cuts(self) -> Tensor:
         """``(grade − 1,)`` ascending."""
-        return torch.cat([self.first, self.first + torch.cumsum(F.softplus(self.steps), dim=0)])
+        steps = F.softplus(self.steps)
+        # A matrix, for sums along a vector have no deterministic kernel on a GPU.
+        up_to = torch.ones(len(steps), len(steps), dtype=steps.dtype, device=steps.device).tril()
+        return torch.cat([self.first, self.first + (up_to * steps).sum(dim=1)])
 
     def learn_prevalence(self, label: Tensor, time: Tensor | None = None) -> None:
         """Start at the cut-points of the training grades' shares."""

@@ -61,8 +61,8 @@ def test_times_and_events(survival, named):
     pairs = set(zip(kept.times, kept.labels, strict=True))
     assert set(zip(dealt.times, dealt.labels, strict=True)) == pairs
     assert dealt.times.to_dict() != kept.times.to_dict()
-    new = source.reconcile({"slides": named(source, ["P01", "P99"])}, require_labels=False)
-    assert new.labels.to_dict() == {"P01": 1, "P99": -1}
+    new = source.reconcile({"slides": named(source, ["P01", "P04", "P99"])}, require_labels=False)
+    assert new.labels.to_dict() == {"P01": 1, "P04": -1, "P99": -1}
     assert np.isnan(new.times["P99"])
 
 

@@ -92,6 +92,9 @@ def test_too_few_events_are_a_constant_and_few_censored_are_enough():
     base = fit_base("linear", rows, Truth(label=one, time=truth.time), classes=2, family=RISKS)
     assert base.model.kind == "prevalence"
     assert base.held_out.tolist() == [0.0] * 40
+    two = np.ones(40, dtype=np.int64)
+    two[:2] = 0
+    assert len(RISKS.splits(Truth(label=two, time=truth.time), classes=2, groups=None, seed=0)) == 5
     everyone = Truth(label=np.ones(40, dtype=np.int64), time=truth.time)
     assert fit_base("linear", rows, everyone, classes=2, family=RISKS).model.kind == "linear"
 
@@ -125,3 +128,9 @@ def test_what_two_arms_ask_for_is_fitted_once():
     fit_base("linear", rows, truth, classes=2, seed=1, family=Once(RISKS, memory, "some"))
     assert len(memory) == 5
     assert first.held_out.shape == other.held_out.shape
+
+
+def test_whom_a_split_holds_out_is_a_part():
+    _, truth = invented(20)
+    splits = [(np.arange(10), np.arange(10, 20)), (np.arange(10, 20), np.arange(10))]
+    assert in_parts(truth, splits).part.tolist() == [1] * 10 + [0] * 10
