@@ -46,6 +46,7 @@ def test_combinations_are_exclusive_and_count_everybody_once() -> None:
         (("clinical", "rna", "slides"), 1),
         (("rna",), 1),
     ]
+    assert combinations({"a": ["1"], "b": ["2", "3"]}) == [(("b",), 2), (("a",), 1)], "the most first"
     assert told({"a": ["1", "2"], "b": ["2"]}) == "1 patients have a; 1 patients have a, b."
 
 
