@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fusion.contract import CohortSpec, EndpointSpec, Fold, InnerFold
-from fusion.protocol.crossval import _fold_data, _predictions, fold_seed
+from fusion.protocol.crossval import _predictions, fold_data, fold_seed
 from fusion.protocol.setup import Setup
 
 IDS = [f"P{number}" for number in range(9)]
@@ -51,7 +51,7 @@ def setup() -> Setup:
 
 
 def test_labels_of_test_patients_are_withheld_from_arms(setup: Setup) -> None:
-    data = _fold_data(SimpleNamespace(seed=3, folds={}), setup, FOLD)
+    data = fold_data(SimpleNamespace(seed=3, folds={}), setup, FOLD)
     assert list(data.labels.index) == list(FOLD.train)
     assert data.labels.to_list() == [0, 1, 0, 1, 1, 0]
     assert data.groups is not None and list(data.groups.index) == list(FOLD.train)
@@ -59,7 +59,7 @@ def test_labels_of_test_patients_are_withheld_from_arms(setup: Setup) -> None:
 
 
 def test_modalities_are_fitted_on_training_parts_with_their_labels(setup: Setup) -> None:
-    data = _fold_data(SimpleNamespace(seed=3, folds={}), setup, FOLD)
+    data = fold_data(SimpleNamespace(seed=3, folds={}), setup, FOLD)
     recorder: Any = setup.modalities["one"]
     assert recorder.fits == [
         (["P0", "P3", "P1"], [0, 1, 1]),
