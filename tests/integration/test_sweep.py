@@ -78,7 +78,7 @@ def test_the_sweep_ends_with_both_figures(swept: tuple[Path, str]) -> None:
 def test_inner_predictions_are_kept_by_patient(swept: tuple[Path, str]) -> None:
     table = pd.read_parquet(swept[0] / "0" / "inner_predictions.parquet")
     folds = json.loads((swept[0] / "0" / "folds.json").read_text())["folds"]
-    assert set(table["arm"]) == {"fusion", "base", "classical_lr", "classical"}
+    assert set(table["arm"]) == {"fusion", "base", "classical_lr", "classical", "floor_site"}
     for fold in folds:
         for _, rows in table[table["fold"] == fold["index"]].groupby("arm"):
             assert sorted(rows["patient_id"]) == sorted(fold["train"])
@@ -129,7 +129,7 @@ def test_what_is_no_sweep_is_refused(swept: tuple[Path, str], tmp_path: Path) ->
     folder = tmp_path / "sweep"
     shutil.copytree(swept[0], folder)
     with pytest.raises(
-        FusionError, match=r"has no arm 'late'; set arm to one of base, classical, classical_lr, fusion"
+        FusionError, match=r"has no arm 'late'; set arm to one of base, classical, classical_lr, floor_site, fusion"
     ):
         write_sweep(folder, arm="late", draws=10, seed=0)
     predictions = pd.read_parquet(folder / "1" / "predictions.parquet")
