@@ -20,15 +20,15 @@ train: install
 test: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 ifeq ($(strip $(ARGS)),)
-	$(MAKE) --no-print-directory --output-sync=target --jobs=2 test-parts test-commands
+	$(MAKE) --no-print-directory --output-sync=target --jobs=3 test-parts test-commands test-types
 else
+	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
 endif
 
-# Two halves of about the same length, side by side: what runs whole commands, and everything else.
+# Side by side: what runs whole commands, everything else, and the types, which fit where the shorter half ends.
 COMMANDS := tests/integration tests/test_notebooks.py
 test-commands:
 	$(BIN)/python -m pytest $(COMMANDS)
@@ -40,6 +40,9 @@ test-parts:
 docs: install-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Documentation: site/index.html"
+
+test-types:
+	$(BIN)/mypy
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
