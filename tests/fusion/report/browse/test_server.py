@@ -235,14 +235,21 @@ def test_where_it_does_not_listen(tmp_path: Path, address: str) -> None:
 
 def test_the_command(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fusion.browse", str(root), "port=0"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as started:
-        assert started.stdout is not None
-        assert started.stdout.readline() == f"{root}: open\n"
-        address = started.stdout.readline().strip()
-        assert asked(address)[0] == 200
-        started.send_signal(signal.SIGINT)
-        assert started.wait(timeout=20) == 0
-        assert started.stdout.read().endswith("Stopped.\n")
+
+    def listen() -> None:  # where tests run in the background, Ctrl-C is ignored, and children inherit that
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, preexec_fn=listen) as started:
+        try:
+            assert started.stdout is not None
+            assert started.stdout.readline() == f"{root}: open\n"
+            address = started.stdout.readline().strip()
+            assert asked(address)[0] == 200
+            started.send_signal(signal.SIGINT)
+            assert started.wait(timeout=20) == 0
+            assert started.stdout.read().endswith("Stopped.\n")
+        finally:
+            started.kill()
     assert list(tmp_path.iterdir()) == []
 
 
