@@ -28,8 +28,8 @@ else
 	$(BIN)/python -m pytest $(ARGS)
 endif
 
-# Side by side: what runs whole commands, everything else, and the types, which fit where the shorter half ends.
-COMMANDS := tests/integration tests/test_notebooks.py
+# Side by side: what runs whole commands or clusters, everything else, and the types, which fit where the shorter half ends.
+COMMANDS := tests/integration tests/test_notebooks.py tests/fusion/protocol/execution tests/fusion/config/test_sweeper.py
 test-commands:
 	$(BIN)/python -m pytest $(COMMANDS)
 
