@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.helpers import warm
 
 SMALL = (
     "cohort.patients=40",
@@ -20,6 +20,7 @@ SMALL = (
     "trainer.max_epochs=2",
     "trainer.min_epochs=1",
     "evaluation.draws=100",
+    "workers=1",
 )
 
 
@@ -38,15 +39,7 @@ class Workplace:
 
     def __call__(self, command: str, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """``python -m fusion.<command> <arguments>``, as a user types it."""
-        return subprocess.run(
-            [sys.executable, "-m", f"fusion.{command}", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "COLUMNS": "140"},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return warm.command(command, *arguments, cwd=self.folder, timeout=timeout)
 
     def train(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self("train", "+experiment=breast_tcga", *SMALL, *arguments)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.helpers import warm
 from tests.helpers.small_cohort import configured, write_cohort
 
 CHOOSE = "{model/fuser:[concat,cross_attention],trainer.learning_rate:[0.0005,0.02],datamodule.batch_size:4}"
@@ -43,10 +42,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(name: str, *arguments: str) -> None:
-    """``python -m fusion.<name> <arguments>``."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"fusion.{name}", *arguments], capture_output=True, text=True, check=False, timeout=600
-    )
+    done = warm.command(name, *arguments)
     assert done.returncode == 0, done.stderr
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
+from tests.helpers import warm
 
 DATA = """# @package _global_
 defaults:
@@ -62,9 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", f"fusion.{command}", "--config-dir", "my_conf", *arguments]
-    environment = {**os.environ, "COLUMNS": "120"}
-    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return warm.command(command, "--config-dir", "my_conf", *arguments, cwd=folder)
 
 
 def test_both_ways_of_writing_it_train_alike_and_predict(folder: Path) -> None:

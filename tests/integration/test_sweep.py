@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +14,7 @@ from fusion.contract import FusionError
 from fusion.report.sweeps.page import write_sweep
 from fusion.run.sweep import open_sweep
 from tests.helpers.small_cohort import CHEAP, COHORT, EXPERIMENT, write_cohort
-
-
-def command(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"fusion.{name}", *arguments], capture_output=True, text=True, check=False, timeout=900
-    )
+from tests.helpers.warm import command
 
 
 @pytest.fixture(scope="module")
