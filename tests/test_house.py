@@ -6,6 +6,9 @@ import ast
 import re
 from pathlib import Path
 from statistics import median
+from typing import get_args
+
+from fusion.contract import EndpointKind
 
 ROOT = Path(__file__).resolve().parent.parent
 WINGS = [ROOT / "fusion", ROOT / "data_modules"]
@@ -73,5 +76,32 @@ def test_a_patient_is_the_patient_or_they() -> None:
         for path in texts
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if PRONOUN.search(line)
+    ]
+    assert found == []
+
+
+KINDS = set(get_args(EndpointKind))
+MAY_ASK = {
+    "fusion/contract/specs.py",  # what a kind is
+    "data_modules/cohort/endpoint.py",  # how it is declared
+}
+
+
+def test_nothing_asks_which_kind_an_endpoint_is_but_the_registries() -> None:
+    """Outcomes, families, heads and pages of reports are looked up by kind; what differs is a method of theirs."""
+
+    def asks(node: ast.Compare) -> bool:
+        sides = [node.left, *node.comparators]
+        words = {one.value for side in sides for one in ast.walk(side) if isinstance(one, ast.Constant)}
+        listed = any(isinstance(one, ast.In | ast.NotIn) for one in node.ops)
+        of_endpoint = "endpoint.kind" in ast.unparse(node.left) or ast.unparse(node.left) == "kind"
+        return bool(words & KINDS) or (listed and of_endpoint and "endpoint" in ast.unparse(node))
+
+    found = [
+        f"{named(path)}:{node.lineno}: {ast.unparse(node)}"
+        for path, tree in TREES.items()
+        if named(path) not in MAY_ASK
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and asks(node)
     ]
     assert found == []

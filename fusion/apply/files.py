@@ -155,7 +155,7 @@ def finish(applied: Applied, output: Path, report: Path | None) -> None:
 def _meaning(column: str, endpoint: EndpointSpec) -> str:
     """Of a column of predictions.csv."""
     if column in COLUMNS:
-        of = endpoint.classes[1] if endpoint.kind == "binary" else "the class"
+        of = outcome_of(endpoint).scored
         return COLUMNS[column].format(positive=of)
     return f"mean of the fold models' calibrated probabilities of {column.removeprefix('score_')}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fusion.contract import FusionError
-from fusion.evaluation.outcome import Outcome
+from fusion.evaluation.outcome import Outcome, kinds_that
 from fusion.evaluation.recalibration import FOR_SLOPE, What, cross_fitted, fit_recalibration
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ def recalibrate(
         raise FusionError(
             f"recalibrate is {asked!r}; set true, intercept or slope. Labels are those of endpoint=<endpoint>."
         )
-    if outcome.endpoint.kind != "binary":
+    if not outcome.can("recalibrated"):
         raise FusionError(
-            f"recalibrate: updates scores of binary endpoints; {outcome.endpoint.name!r} is {outcome.endpoint.kind}."
+            f"recalibrate: updates scores of {kinds_that('recalibrated')} endpoints; {outcome.endpoint.name!r} is "
+            f"{outcome.endpoint.kind}."
         )
     labels = np.zeros(0) if rows is None else rows["label"].to_numpy(np.float64)
     rarer = int(min(labels.sum(), len(labels) - labels.sum()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fusion.apply.settings import on_device
 from fusion.attribution.jobs import Task, chunks
 from fusion.contract import FusionError
+from fusion.evaluation.outcome import kinds_that, outcome_of
 
 if TYPE_CHECKING:
     from fusion.contract import Progress
@@ -48,10 +49,11 @@ def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
         FusionError: an arm, repeat or patient that the run does not have.
     """
     endpoint = folder.cohort_spec().endpoint
-    if endpoint.kind != "binary":
+    if not outcome_of(endpoint).can("explained"):
         raise FusionError(
-            f"{folder.path}: explains binary endpoints so far; {endpoint.name!r} is {endpoint.kind}. "
-            "Train with two classes (cohort.label_map for image folders) to explain one against the rest."
+            f"{folder.path}: explains {kinds_that('explained')} endpoints so far; {endpoint.name!r} is "
+            f"{endpoint.kind}. Train with two classes (cohort.label_map for image folders) to "
+            "explain one against the rest."
         )
     predictions = folder.predictions()
     arms = list(predictions["arm"].unique())

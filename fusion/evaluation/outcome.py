@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fusion.contract import EndpointSpec
-from fusion.evaluation.outcomes.base import Calibrator, Outcome
+from fusion.evaluation.outcomes.base import Ability, Calibrator, Outcome
 from fusion.evaluation.outcomes.binary import BinaryOutcome
 from fusion.evaluation.outcomes.multiclass import MulticlassOutcome
 from fusion.evaluation.outcomes.ordinal import OrdinalOutcome
@@ -24,6 +24,7 @@ __all__ = [
     "OrdinalOutcome",
     "Outcome",
     "SurvivalOutcome",
+    "kinds_that",
     "outcome_of",
 ]
 
@@ -38,3 +39,8 @@ _OUTCOMES: Mapping[str, type[Outcome]] = {
 def outcome_of(endpoint: EndpointSpec) -> Outcome:
     """The outcome of an endpoint's kind."""
     return _OUTCOMES[endpoint.kind](endpoint)
+
+
+def kinds_that(what: Ability) -> str:
+    """Kinds of endpoint for which that is made, in words."""
+    return " and ".join(kind for kind, outcome in _OUTCOMES.items() if what in outcome.abilities)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
-from fusion.contract import EndpointSpec
+from fusion.contract import EndpointKind, EndpointSpec
+from fusion.layers import ModelError
 
 
 class Head(nn.Module):
@@ -15,10 +18,23 @@ class Head(nn.Module):
     Args:
         endpoint: what is predicted.
         width: of the fused vector.
+
+    Raises:
+        ModelError: it is of another kind than this head predicts.
     """
+
+    kind: ClassVar[EndpointKind]
+    """Of the endpoints that it predicts, and"""
+    predicts: ClassVar[str]
+    """what messages call these."""
 
     def __init__(self, endpoint: EndpointSpec, *, width: int) -> None:
         super().__init__()
+        if endpoint.kind != self.kind:
+            raise ModelError(
+                f"model.head: {type(self).__name__} predicts {self.predicts}; {endpoint.name!r} is {endpoint.kind}. "
+                "Set model/head=by_endpoint, which takes the head of the endpoint's kind."
+            )
         self.endpoint = endpoint
         self.width = width
 

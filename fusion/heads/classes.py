@@ -25,17 +25,13 @@ class Classes(Head):
         label_smoothing: share of each label spread over all classes, in training (Szegedy et al. 2016).
     """
 
+    kind, predicts = "multiclass", "one of three classes or more"
     class_weights: Tensor
 
     def __init__(
         self, endpoint: EndpointSpec, *, width: int, class_weight: str = "none", label_smoothing: float = 0.0
     ) -> None:
         super().__init__(endpoint, width=width)
-        if endpoint.kind != "multiclass":
-            raise ModelError(
-                f"model.head: Classes predicts one of three classes or more; {endpoint.name!r} is {endpoint.kind}. "
-                "Set model/head=response."
-            )
         if class_weight not in _POWERS:
             raise ModelError(f"model.head.class_weight is {class_weight!r}; choose {', '.join(_POWERS)}.")
         self.class_weight = class_weight

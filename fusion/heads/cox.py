@@ -25,6 +25,8 @@ class CoxRisk(Head):
         options: of heads of classes, which mean nothing here.
     """
 
+    kind, predicts = "survival", "times until an event"
+
     def __init__(self, endpoint: EndpointSpec, *, width: int, **options: Any) -> None:
         super().__init__(endpoint, width=width)
         refuse_class_options(endpoint, options, name="CoxRisk")
@@ -111,16 +113,11 @@ def concordance(risks: Tensor, event: Tensor, time: Tensor) -> float:
 
 
 def refuse_class_options(endpoint: EndpointSpec, options: dict[str, Any], *, name: str) -> None:
-    """Refuse another kind of endpoint, and what weighs or smooths classes.
+    """Refuse what weighs or smooths classes.
 
     Raises:
         ModelError: naming the key.
     """
-    if endpoint.kind != "survival":
-        raise ModelError(
-            f"model.head: {name} predicts times until an event; {endpoint.name!r} is {endpoint.kind}. Set "
-            "model/head=by_endpoint."
-        )
     for key, nothing in (("class_weight", "none"), ("label_smoothing", 0.0)):
         if options.pop(key, nothing) != nothing:
             raise ModelError(f"model.head.{key}: endpoint {endpoint.name!r} has no classes; set it to {nothing}.")

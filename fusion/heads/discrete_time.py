@@ -33,6 +33,7 @@ class DiscreteTime(Head):
         options: of heads of classes, which mean nothing here.
     """
 
+    kind, predicts = "survival", "times until an event"
     edges: Tensor
     share: Tensor
 

@@ -28,15 +28,12 @@ class CumulativeLink(Head):
         label_smoothing: 0, likewise.
     """
 
+    kind, predicts = "ordinal", "grades"
+
     def __init__(
         self, endpoint: EndpointSpec, *, width: int, class_weight: str = "none", label_smoothing: float = 0.0
     ) -> None:
         super().__init__(endpoint, width=width)
-        if endpoint.kind != "ordinal":
-            raise ModelError(
-                f"model.head: CumulativeLink predicts grades; {endpoint.name!r} is {endpoint.kind}. Set "
-                "model/head=by_endpoint."
-            )
         if class_weight != "none" or label_smoothing:
             raise ModelError("model.head: grades take no class_weight and no label_smoothing; set none and 0.")
         self.linear = nn.Linear(width, 1, bias=False)

@@ -26,17 +26,13 @@ class BinaryResponse(Head):
         label_smoothing: share of each label given to the other class, in training (Szegedy et al. 2016).
     """
 
+    kind, predicts = "binary", "one of two classes"
     class_weights: Tensor
 
     def __init__(
         self, endpoint: EndpointSpec, *, width: int, class_weight: str = "none", label_smoothing: float = 0.0
     ) -> None:
         super().__init__(endpoint, width=width)
-        if endpoint.kind != "binary":
-            raise ModelError(
-                f"model.head: BinaryResponse predicts binary endpoints; {endpoint.name!r} is {endpoint.kind}. "
-                "Set model/head=classes."
-            )
         if class_weight not in ("none", "balanced"):
             raise ModelError(f"model.head.class_weight is {class_weight!r}; choose none or balanced.")
         self.class_weight = class_weight

@@ -49,15 +49,15 @@ def check_subgroups(config: Any, setup: Setup) -> None:
         FusionError: ``evaluation.subgroups`` names what is no baseline column, or it or ``evaluation.missing`` is asked
             for with an endpoint of another kind than they are evaluated for.
     """
-    from fusion.evaluation.subgroups.evaluate import KINDS
+    from fusion.evaluation.outcome import kinds_that, outcome_of
 
     wanted, endpoint = _wanted(config), setup.cohort.spec.endpoint
     asked = ["evaluation.subgroups"] if wanted else []
     asked += ["evaluation.missing"] if (config.get("evaluation") or {}).get("missing") else []
-    if asked and endpoint.kind not in KINDS:
+    if asked and not outcome_of(endpoint).can("subgroups"):
         raise FusionError(
             f"{' and '.join(asked)}: not for {endpoint.kind} endpoints such as {endpoint.name}, only for "
-            f"{' and '.join(KINDS)} ones. Leave it out."
+            f"{kinds_that('subgroups')} ones. Leave it out."
         )
     known = described(setup).table.columns if wanted else ()
     wrong = [name for name in wanted if name not in known]
@@ -92,21 +92,21 @@ def assessed(
     from fusion.evaluation.described.sample_size import sample_size
     from fusion.evaluation.described.table_one import table_one
     from fusion.evaluation.missing.curve import missing_curve
-    from fusion.evaluation.subgroups.evaluate import KINDS, subgroups, vectors_of
+    from fusion.evaluation.subgroups.evaluate import subgroups, vectors_of
 
     endpoint, labels = outcome.endpoint, setup.cohort.labels
     found = described(setup)
     folder.write_described(found.table)
     classes = endpoint.classes or ("0", "1")
     parts: dict[str, Any] = {"described": table_one(found.table, found.facts, labels, classes)}
-    if endpoint.kind in KINDS:
+    if outcome.can("subgroups"):
         fused = predictions[predictions["arm"] == REFERENCE]
         missing = missing_curve(
             fused, folder.withheld(), outcome, list(setup.modalities), draws=config.evaluation.draws, seed=config.seed
         )
         parts |= {"missing": missing} if missing else {}
         positives = int((labels == len(classes) - 1).sum())
-        if endpoint.kind == "binary":
+        if outcome.can("sample size"):
             count = parameters(folder)
             parts["sample_size"] = sample_size(patients=len(labels), events=positives, parameters=count)
         wanted = _wanted(config)

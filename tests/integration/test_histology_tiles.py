@@ -139,8 +139,8 @@ def test_the_runs_encoder_embeds_the_tiles_of_slides(run: Path, tiles: Path) -> 
     [
         ((), ("cohort.root", "sub-folder a class")),
         (("cohort.root=nowhere",), ("nowhere", "cohort.root")),
-        (("cohort.root=data/tiles", "model/head=response"), ("model/head=classes", "multiclass")),
-        (("cohort.root=data/tiles", "cohort.ignore=[stroma]"), ("model/head=response", "binary")),
+        (("cohort.root=data/tiles", "model/head=response"), ("model/head=by_endpoint", "multiclass")),
+        (("cohort.root=data/tiles", "cohort.ignore=[stroma]"), ("model/head=by_endpoint", "binary")),
     ],
 )
 def test_what_is_refused(tiles: Path, workplace: Workplace, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:

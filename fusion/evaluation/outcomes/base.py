@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from fusion.contract import EndpointSpec, Modality, Truth
 
 Floats = NDArray[np.float64]
+Ability = Literal["called", "explained", "recalibrated", "reported elsewhere", "canaries", "sample size", "subgroups"]
+"""What is made for some kinds of endpoint alone."""
 
 
 class Calibrator(Protocol):
@@ -42,8 +44,17 @@ class Outcome(ABC):
     label: ClassVar[str]
     """What texts call it."""
 
+    abilities: ClassVar[frozenset[Ability]] = frozenset()
+    """What is made for this kind. ``called``: patients have a call, see `call`. ``explained``: by `fusion.explain`.
+    ``recalibrated`` and ``reported elsewhere``: what `fusion.predict` does with an outside cohort. ``canaries``: by
+    `fusion.canary`. ``sample size``: whether patients suffice. ``subgroups``: these, and missing modalities."""
+
     def __init__(self, endpoint: EndpointSpec) -> None:
         self.endpoint = endpoint
+
+    def can(self, what: Ability) -> bool:
+        """Whether that is made for this kind of endpoint."""
+        return what in self.abilities
 
     stands_in: ClassVar[Mapping[str, str | None]] = {}
     """Arm that `arms` lists → the arm trained in its place, where the former cannot predict this kind; None: none."""
@@ -93,6 +104,26 @@ class Outcome(ABC):
     def drawn(self, truth: Truth, scores: Floats, counts: Floats) -> Floats:
         """The metric `chosen` for every row of `counts`, ``(draw, patient)``; NaN where a draw leaves it undefined."""
 
+    def compared(self, rows: pd.DataFrame, counts: Floats) -> dict[str, Floats]:
+        """Metrics by which runs are compared, `chosen` among them: of every draw, ``(draw,)``.
+
+        Args:
+            rows: one arm's predictions of one repeat, a patient each.
+            counts: ``(draw, patient)``, in the order of `rows`.
+        """
+        return {self.chosen: self.drawn(self.truth_of(rows), self.of_columns(rows), counts)}
+
+    def call(self, mean: pd.DataFrame) -> tuple[NDArray[np.int64], Floats]:
+        """The call of patients, and the score that stands for it.
+
+        Args:
+            mean: a row a patient: the columns of predictions, means over repeats.
+
+        Returns:
+            ``(patient,)`` positions in the endpoint's classes, -1 where the kind has no call; and ``(patient,)``.
+        """
+        return np.full(len(mean), -1, dtype=np.int64), mean["score"].to_numpy(np.float64)
+
     @abstractmethod
     def of_columns(self, rows: pd.DataFrame) -> Floats:
         """Scores of the rows of a table that has `columns`."""
@@ -105,6 +136,11 @@ class Outcome(ABC):
     @abstractmethod
     def names(self) -> list[str]:
         """What `columns` calls them."""
+
+    @property
+    def scored(self) -> str:
+        """The class whose probability column ``score`` of `summary` is, in words."""
+        return "the class"
 
     def meanings(self) -> dict[str, str]:
         """Column of `summary` → what it is, where it is no calibrated probability."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,10 @@ from scipy.special import logit
 
 from fusion.contract import Truth
 from fusion.evaluation.calibration import Platt, choose_threshold, fit_platt
-from fusion.evaluation.evaluate import evaluate
-from fusion.evaluation.metrics import auroc
-from fusion.evaluation.outcomes.base import Calibrator, Outcome, mean_over_folds
+from fusion.evaluation.comparison import COMPARED
+from fusion.evaluation.evaluate import evaluate, scored
+from fusion.evaluation.metrics import auroc, metric_draws
+from fusion.evaluation.outcomes.base import Ability, Calibrator, Outcome, mean_over_folds
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +25,9 @@ class BinaryOutcome(Outcome):
 
     chosen = "auroc"
     label = "AUROC"
+    abilities: ClassVar[frozenset[Ability]] = frozenset(
+        ("called", "explained", "recalibrated", "reported elsewhere", "canaries", "sample size", "subgroups")
+    )
 
     def scores(self, probability: Floats) -> Floats:
         return probability[:, 1]
@@ -49,6 +53,15 @@ class BinaryOutcome(Outcome):
     def drawn(self, truth: Truth, scores: Floats, counts: Floats) -> Floats:
         return auroc(truth.label.astype(np.float64), scores, counts)
 
+    def compared(self, rows: pd.DataFrame, counts: Floats) -> dict[str, Floats]:
+        drawn = metric_draws(scored(rows, list(rows["patient_id"])), counts)
+        return {metric: drawn[metric] for metric in COMPARED}
+
+    def call(self, mean: pd.DataFrame) -> tuple[NDArray[np.int64], Floats]:
+        """Whether the score reaches the mean of the folds' thresholds, 0.5 where there is none."""
+        score = mean["score"].to_numpy(np.float64)
+        return (score >= mean["threshold"].to_numpy(np.float64)).astype(np.int64), score
+
     def of_columns(self, rows: pd.DataFrame) -> Floats:
         return rows["score"].to_numpy(np.float64)
 
@@ -65,6 +78,10 @@ class BinaryOutcome(Outcome):
             "low": np.nanmin(by_fold, axis=0),
             "high": np.nanmax(by_fold, axis=0),
         }
+
+    @property
+    def scored(self) -> str:
+        return self.endpoint.classes[1]
 
     def align(self, labels: pd.Series[int], classes: Sequence[str]) -> pd.Series[int]:
         """Another cohort may name the two classes otherwise; the second is the positive one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fusion.contract import Modality, Truth
 from fusion.evaluation.calibration import Temperature, fit_temperature
 from fusion.evaluation.classes import SCORE, evaluate_classes, macro_auroc, worst_errors
-from fusion.evaluation.outcomes.base import Calibrator, Outcome, mean_over_folds
+from fusion.evaluation.outcomes.base import Ability, Calibrator, Outcome, mean_over_folds
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +24,7 @@ class MulticlassOutcome(Outcome):
 
     chosen = "balanced_accuracy"
     label = "balanced accuracy"
+    abilities: ClassVar[frozenset[Ability]] = frozenset(("called", "subgroups"))
 
     def scores(self, probability: Floats) -> Floats:
         return probability
@@ -64,6 +65,11 @@ class MulticlassOutcome(Outcome):
         classes = (there > 0).sum(axis=1)
         mean: Floats = np.divide(recall.sum(axis=1), classes, out=np.full(len(counts), np.nan), where=classes > 0)
         return mean
+
+    def call(self, mean: pd.DataFrame) -> tuple[NDArray[np.int64], Floats]:
+        """The likeliest class, and its probability."""
+        by_class = self.of_columns(mean)
+        return by_class.argmax(axis=1).astype(np.int64), by_class.max(axis=1)
 
     def of_columns(self, rows: pd.DataFrame) -> Floats:
         return rows[[f"{SCORE}{name}" for name in self.endpoint.classes]].to_numpy(np.float64)

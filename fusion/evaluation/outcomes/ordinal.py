@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit
@@ -14,7 +15,7 @@ from scipy.special import expit, logit
 from fusion.contract import Truth
 from fusion.evaluation.classes import COMPARED, evaluate_classes
 from fusion.evaluation.metrics import auroc
-from fusion.evaluation.outcomes.base import Calibrator
+from fusion.evaluation.outcomes.base import Ability, Calibrator
 from fusion.evaluation.outcomes.cumulative import called, fit_ordinal, kappa, probabilities
 from fusion.evaluation.outcomes.multiclass import MulticlassOutcome
 
@@ -85,6 +86,7 @@ class OrdinalOutcome(MulticlassOutcome):
 
     chosen = "kappa"
     label = "quadratic-weighted kappa"
+    abilities: ClassVar[frozenset[Ability]] = frozenset(("called",))
     stands_in: ClassVar[Mapping[str, str | None]] = {
         "classical_lr": "classical_ordinal",
         "classical_forest": "classical_boosting",
@@ -119,6 +121,12 @@ class OrdinalOutcome(MulticlassOutcome):
 
     def drawn(self, truth: Truth, scores: Floats, counts: Floats) -> Floats:
         return kappa(truth.label, called(scores), counts, grades=len(self.endpoint.classes))
+
+    def call(self, mean: pd.DataFrame) -> tuple[NDArray[np.int64], Floats]:
+        """The grade nearest to the expected one, and the latter."""
+        by_class = self.of_columns(mean)
+        expected = by_class @ np.arange(by_class.shape[1])
+        return np.rint(expected).astype(np.int64), expected
 
     def evaluate(self, predictions: Any, **settings: Any) -> dict[str, Any]:
         def more(labels: NDArray[np.int64], scores: Floats, counts: Floats) -> dict[str, Floats]:

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from fusion.evaluation.classes import SCORE
 from fusion.evaluation.outcome import Outcome
-
-CALLED = ("binary", "multiclass", "ordinal")
-"""Kinds of endpoint that have a call."""
 
 
 def calls(rows: pd.DataFrame, outcome: Outcome, patients: list[str]) -> pd.DataFrame:
@@ -28,19 +22,10 @@ def calls(rows: pd.DataFrame, outcome: Outcome, patients: list[str]) -> pd.DataF
         no call) and ``score``: of a binary endpoint the positive class's, of several classes the called one's, of
         grades the expected one, to which the call is nearest.
     """
-    kind: str = outcome.endpoint.kind
-    rows = rows.assign(threshold=rows["threshold"].fillna(0.5)) if kind == "binary" else rows
+    if "threshold" in rows:
+        rows = rows.assign(threshold=rows["threshold"].fillna(0.5))
     mean = rows.groupby("patient_id").mean(numeric_only=True).loc[patients]
-    call: NDArray[np.int64] = np.full(len(mean), -1, dtype=np.int64)
-    if kind in ("multiclass", "ordinal"):
-        by_class = mean[[f"{SCORE}{name}" for name in outcome.endpoint.classes]].to_numpy(np.float64)
-        expected = by_class @ np.arange(by_class.shape[1])
-        call = (np.rint(expected) if kind == "ordinal" else by_class.argmax(axis=1)).astype(np.int64)
-        score = expected if kind == "ordinal" else by_class.max(axis=1)
-    else:
-        score = mean["score"].to_numpy(np.float64)
-        if kind == "binary":
-            call = (score >= mean["threshold"].to_numpy(np.float64)).astype(np.int64)
+    call, score = outcome.call(mean)
     return pd.DataFrame({"label": mean["label"].to_numpy(), "call": call, "score": score}, index=mean.index)
 
 

@@ -14,11 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import FusionError
-from fusion.evaluation.comparison import COMPARED
-from fusion.evaluation.evaluate import scored
 from fusion.evaluation.intervals import LEVEL, Interval, Resampling, resample, simultaneous_level
 from fusion.evaluation.judgement import finite
-from fusion.evaluation.metrics import LOWER_IS_BETTER, metric_draws
+from fusion.evaluation.metrics import LOWER_IS_BETTER
 from fusion.evaluation.outcome import Outcome
 from fusion.evaluation.units import GROUP, held_together, units_of
 
@@ -128,12 +126,7 @@ def _values(name: str, rows: pd.DataFrame, outcome: Outcome, patients: list[str]
         if missing:
             raise FusionError(f"{name}: repeat {repeat} does not score patient {missing[0]}; train it again.")
         table = there.loc[patients].reset_index(drop=True)
-        if outcome.endpoint.kind == "binary":
-            drawn = metric_draws(scored(table, patients), counts)
-            by_repeat.append({metric: drawn[metric] for metric in COMPARED})
-        else:
-            drawn_values = outcome.drawn(outcome.truth_of(table), outcome.of_columns(table), counts)
-            by_repeat.append({outcome.chosen: drawn_values})
+        by_repeat.append(outcome.compared(table, counts))
     return {metric: np.mean([one[metric] for one in by_repeat], axis=0) for metric in by_repeat[0]}
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from fusion.evaluation.outcome import Outcome
 
 Floats = NDArray[np.float64]
-KINDS = ("binary", "multiclass")
-"""Kinds of endpoints that subgroups are evaluated for."""
 SMALLEST = 20
 """Patients below which a group is named and not evaluated."""
 FEWEST = 5
@@ -74,7 +72,7 @@ def subgroups(
     Args:
         vectors: of the arm that is judged.
         groups: index patient_id, a column a way of parting them, as of `groups_of`.
-        outcome: of the endpoint, of one of `KINDS`.
+        outcome: of the endpoint, that `can` subgroups.
         draws: of the bootstrap.
         permutations: of the test.
         seed: of both.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fusion.arms.classical import ClassicalArm, features
 from fusion.contract import Fold, FusionError
+from fusion.evaluation.outcome import kinds_that, outcome_of
 from fusion.protocol.assessment import HAS, described
 from fusion.protocol.canary.judged import ALL, COLUMN, LEVEL, SEEN, Check, Status, above, area, by_chance, judged
 from fusion.protocol.canary.planted import NAME, PlantedLeak
@@ -65,9 +66,10 @@ def canaries(config: Any, setup: Setup, *, permutations: int, seed: int, say: Sa
         FusionError: the endpoint is not binary.
     """
     endpoint = setup.cohort.spec.endpoint
-    if endpoint.kind != "binary":
+    if not outcome_of(endpoint).can("canaries"):
         raise FusionError(
-            f"endpoint={endpoint.name} is {endpoint.kind}: canaries judge binary ones. Choose another (endpoint=…)."
+            f"endpoint={endpoint.name} is {endpoint.kind}: canaries judge {kinds_that('canaries')} ones. Choose "
+            "another (endpoint=…)."
         )
     say("labels as they are")
     real = cross_validated(config, setup)

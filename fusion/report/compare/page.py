@@ -13,7 +13,7 @@ import pandas as pd
 from fusion.contract import FusionError
 from fusion.evaluation.comparison import arm_label
 from fusion.evaluation.outcome import Outcome, outcome_of
-from fusion.evaluation.runs.calls import CALLED, calls, changed
+from fusion.evaluation.runs.calls import calls, changed
 from fusion.evaluation.runs.paired import common_patients, paired_gains
 from fusion.report.kinds import kind_of
 from fusion.report.page import environment
@@ -51,7 +51,7 @@ def write_comparison(paths: list[str], output: Path, *, arm: str, draws: int, se
     found = paired_gains(predictions, outcome, draws=draws, seed=seed)
     called = {name: calls(rows, outcome, patients) for name, rows in predictions.items()}
     classes = tuple(outcome.endpoint.classes)
-    called_for = list(runs)[1:] if outcome.endpoint.kind in CALLED else []
+    called_for = list(runs)[1:] if outcome.can("called") else []
     content = {
         "simulated": any(bool(one.record()["simulated"]) for one in runs.values()),
         "endpoint": outcome.endpoint.name,

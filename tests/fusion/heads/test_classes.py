@@ -65,7 +65,7 @@ def test_metrics_and_scores() -> None:
 
 def test_what_is_refused() -> None:
     binary = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
-    with pytest.raises(ModelError, match="model/head=response"):
+    with pytest.raises(ModelError, match="model/head=by_endpoint"):
         Classes(binary, width=4)
     with pytest.raises(ModelError, match="class_weight"):
         Classes(ENDPOINT, width=4, class_weight="some")

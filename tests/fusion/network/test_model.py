@@ -47,9 +47,9 @@ def test_a_head_of_another_kind_of_endpoint_is_refused_before_a_model_is_built()
     check_head(config(), ENDPOINT)
     check_head(classes, several)
     assert torch.equal(torch.get_rng_state(), state)
-    with pytest.raises(ModelError, match=r"'tissue' is multiclass\. Set model/head=classes"):
+    with pytest.raises(ModelError, match=r"'tissue' is multiclass\. Set model/head=by_endpoint"):
         check_head(config(), several)
-    with pytest.raises(ModelError, match=r"'response' is binary\. Set model/head=response"):
+    with pytest.raises(ModelError, match=r"'response' is binary\. Set model/head=by_endpoint"):
         check_head(classes, ENDPOINT)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,9 +97,9 @@ def test_several_classes_are_compared_by_what_decides_for_them() -> None:
     assert (flips["right_now"], flips["wrong_now"], len(flips["patients"])) == (6, 0, 6)
     assert {one["patient_id"] for one in flips["patients"]} == {f"P{number}" for number in range(6)}
     # Grades: 0.5 and 0.5 of the outer ones is the middle one; 0.1, 0.3, 0.6 is 1.5, which rounds to the last.
-    graded = SimpleNamespace(endpoint=EndpointSpec(name="grade", kind="ordinal", classes=("a", "b", "c")))
+    graded = outcome_of(EndpointSpec(name="grade", kind="ordinal", classes=("a", "b", "c")))
     rows = scored([0.5, 0.6], [0, 0], score_a=[0.5, 0.1], score_b=[0.0, 0.3], score_c=[0.5, 0.6])
-    table = calls(rows, graded, ["P0", "P1"])  # type: ignore[arg-type]
+    table = calls(rows, graded, ["P0", "P1"])
     assert (list(table["call"]), list(table["score"])) == ([1, 2], [1.0, pytest.approx(1.5)])
 
 
