@@ -51,7 +51,16 @@ def kept_arms(models: Sequence[Path], have: Sequence[str]) -> list[str]:
         found.append({name for name, seen in reads.items() if seen is None or set(seen) & set(have)})
     every = set.intersection(*found) if found else set()
     first = (FUSION, BASE, *sorted(name for name in every if name.startswith("only_")))
-    last = ("classical_lr", "classical_forest", *PLAIN, "handcrafted", "late", STACKED, "classical")
+    last = (
+        "classical_lr",
+        "classical_elastic",
+        "classical_forest",
+        *PLAIN,
+        "handcrafted",
+        "late",
+        STACKED,
+        "classical",
+    )
     return [name for name in (*first, *last) if name in every]
 
 

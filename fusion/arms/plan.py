@@ -17,6 +17,7 @@ CHOICES = (
     "fusion",
     "singles",
     "classical_lr",
+    "classical_elastic",
     "classical_forest",
     "classical_boosting",
     "classical_cox",

@@ -59,6 +59,7 @@ def arm_label(arm: str) -> str:
         "late": "Late fusion",
         "classical": "Classical (chosen)",
         "classical_lr": "Logistic regression",
+        "classical_elastic": "Elastic net",
         "classical_forest": "Random forest",
         "classical_boosting": "Gradient boosting",
         "classical_cox": "Ridge Cox regression",

@@ -97,7 +97,8 @@ def choices(found: Fingerprint) -> list[Choice]:
     lacking = 1 - found.complete / found.patients
     small = found.patients <= 400 and len(tabulated) == len(found.modalities)
     batch = 32 if found.patients > 500 else 16
-    arms = ["fusion", "singles", "classical_lr", "classical_forest", "classical_boosting", "late", "stacked"]
+    classical = ["classical_lr", "classical_elastic", "classical_forest", "classical_boosting"]
+    arms = ["fusion", "singles", *classical, "late", "stacked"]
     return [
         Choice(
             key="folds.outer", value=outer,

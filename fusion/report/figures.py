@@ -20,7 +20,7 @@ from fusion.report.theme import INK, arm_colours
 Floats = NDArray[np.float64]
 Corner = Literal["lower right", "upper left", "upper right"]
 
-HIDDEN = frozenset({"classical_lr", "classical_forest", "classical_cox"})
+HIDDEN = frozenset({"classical_lr", "classical_elastic", "classical_forest", "classical_cox"})
 """Arms that curves leave out where the one chosen between them is drawn."""
 
 
@@ -235,6 +235,7 @@ def _line(arm: str, colours: Mapping[str, str]) -> dict[str, Any]:
         "late": (0, (5, 1.5)),
         "classical": (0, (1.5, 1.5)),
         "classical_lr": (0, (1.5, 1.5)),
+        "classical_elastic": (0, (3, 1, 1, 1, 1, 1)),
         "classical_forest": (0, (4, 1, 1, 1)),
     }
     return {"color": colours[arm], "linewidth": 2.4 if arm == "fusion" else 1.3, "linestyle": dashes.get(arm, "-")}

@@ -89,6 +89,7 @@ class OrdinalOutcome(MulticlassOutcome):
     abilities: ClassVar[frozenset[Ability]] = frozenset(("called",))
     stands_in: ClassVar[Mapping[str, str | None]] = {
         "classical_lr": "classical_ordinal",
+        "classical_elastic": "classical_ordinal",
         "classical_forest": "classical_boosting",
         "handcrafted": None,
     }

@@ -143,6 +143,7 @@ class SurvivalOutcome(Outcome):
     label = "Harrell's C"
     stands_in: ClassVar[Mapping[str, str | None]] = {
         "classical_lr": "classical_cox",
+        "classical_elastic": "classical_cox",
         "classical_forest": "classical_boosting",
         "handcrafted": None,
     }

@@ -14,7 +14,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fusion.arms.base import FoldData, inner_quality
-from fusion.arms.classical import ClassicalArm, features
+from fusion.arms.classical import ClassicalArm, _fitted, elastic_net, features
 from fusion.contract import EndpointSpec
 from fusion.evaluation.calibration import choose_threshold
 from fusion.protocol.crossval import _predictions
@@ -23,7 +23,7 @@ from fusion.run.state import load_estimator
 Raw = dict[str, pd.DataFrame]
 
 
-@pytest.mark.parametrize("name", ["classical_lr", "classical_forest"])
+@pytest.mark.parametrize("name", ["classical_lr", "classical_elastic", "classical_forest"])
 def test_finds_the_signal(name: str, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
     steps: list[int] = []
     scores = ClassicalArm(name).fit(fold_of(raw, labels), None, lambda: steps.append(1))
@@ -47,6 +47,29 @@ def test_held_out_patients_change_nothing(
     assert np.array_equal(first.inner.to_numpy(), second.inner.to_numpy())
     assert first.threshold == second.threshold
     assert not np.array_equal(first.test.to_numpy(), second.test.to_numpy())
+
+
+def test_the_elastic_net_is_the_one_that_its_two_penalties_say() -> None:
+    """At the optimum a column's gradient is C⁻¹ (½ sign β + ½ β), at most ½ C⁻¹ where β is nothing."""
+    rng = np.random.default_rng(5)
+    rows = pd.DataFrame(rng.normal(size=(120, 6)), columns=list("abcdef"))
+    labels = (rng.random(120) < 1 / (1 + np.exp(-1.5 * rows["a"] + rows["b"]))).astype(int).to_numpy()
+    model = elastic_net(0.05, 0).set_params(model__tol=1e-10, model__max_iter=100_000).fit(rows, labels)
+    design = (rows - rows.mean()) / rows.std(ddof=0)
+    weights = model["model"].coef_[0]
+    gradient = design.T.to_numpy() @ (labels - model.predict_proba(rows)[:, 1]) * 0.05
+    assert 0 < (weights == 0).sum() < 6
+    on = weights != 0
+    np.testing.assert_allclose(gradient[on], (0.5 * np.sign(weights) + 0.5 * weights)[on], atol=1e-6)
+    assert (np.abs(gradient[~on]) <= 0.5).all()
+
+
+def test_an_elastic_net_that_stops_early_is_no_warning() -> None:
+    rng = np.random.default_rng(6)
+    rows = pd.DataFrame(rng.normal(size=(60, 300)), columns=[str(name) for name in range(300)])
+    model = elastic_net(10.0, 0).set_params(model__max_iter=2)
+    labels = np.arange(60) % 2
+    assert np.isfinite(_fitted(model, rows, labels).predict_proba(rows)).all()
 
 
 def test_a_patient_without_a_modality_is_scored(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
