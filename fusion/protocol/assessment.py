@@ -80,7 +80,7 @@ def _wanted(config: Any) -> list[str]:
 def assessed(
     config: Any, setup: Setup, folder: RunFolder, predictions: pd.DataFrame, outcome: Outcome
 ) -> dict[str, Any]:
-    """Parts of metrics.json: ``described``, ``sample_size``, ``missing``, ``uncertainty`` and ``subgroups``.
+    """Parts of metrics.json: ``described``, ``sample_size``, ``operating``, ``missing``, ``uncertainty``, ``subgroups``.
 
     Args:
         config: of the run, resolved.
@@ -92,6 +92,8 @@ def assessed(
     from fusion.evaluation.described.sample_size import sample_size
     from fusion.evaluation.described.table_one import table_one
     from fusion.evaluation.missing.curve import missing_curve
+    from fusion.evaluation.operating.cuts import operating_points
+    from fusion.evaluation.operating.points import operating
     from fusion.evaluation.subgroups.evaluate import subgroups, vectors_of
 
     endpoint, labels = outcome.endpoint, setup.cohort.labels
@@ -109,6 +111,11 @@ def assessed(
         if outcome.can("sample size"):
             count = parameters(folder)
             parts["sample_size"] = sample_size(patients=len(labels), events=positives, parameters=count)
+            points = operating_points(config.evaluation.get("operating"))
+            found_points = operating(
+                predictions, folder.inner_predictions(), points, draws=config.evaluation.draws, seed=config.seed
+            )
+            parts |= {"operating": found_points} if found_points else {}
         wanted = _wanted(config)
         groups = parted(found.table[wanted], found.facts)
         parts["uncertainty"] = _uncertain(

@@ -23,12 +23,14 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
         say: takes a line on what is no error and yet to be known.
 
     Raises:
-        FusionError: arms or gene files that do not exist, a margin that is not above 0, a cluster's package that is not
+        FusionError: arms or gene files that do not exist, a margin that is not above 0, an operating
+            point that is none, a cluster's package that is not
             installed, a device that is not there, too little space.
     """
     from fusion.arms.plan import check_arms
     from fusion.contract.devices import check_device
     from fusion.encoders.variants.gene_files import check_gene_files
+    from fusion.evaluation.operating.cuts import operating_points
     from fusion.evaluation.verdict import check_draws, check_margin
     from fusion.plain.base import check_base
     from fusion.protocol.execution.extras import check_execution
@@ -40,6 +42,7 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
     check_arms(config.arms)
     check_margin(config.evaluation.get("margin"))
     check_draws(config.evaluation.draws)
+    operating_points(config.evaluation.get("operating"))
     check_base(str(config.model.get("base", "none")))
     check_execution(config)
     check_gene_files(config)

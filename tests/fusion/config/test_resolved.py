@@ -20,6 +20,7 @@ STORED = json.loads(Path(__file__).with_name("resolved_2c33775.json").read_text(
 ADDED = {
     "choose", "model.base", "folds.allow", "evaluation.audit", "evaluation.margin", "verify", "trust",
     "evaluation.floors", "evaluation.subgroups", "evaluation.missing",
+    *(f"evaluation.operating.{rule}" for rule in ("sensitivity", "specificity", "net_benefit")),
     "device", "precision", "trainer.device", "trainer.precision", "trainer.accumulate",
     "modality.slides.embed.precision", "datamodule.validation_tiles",
     "modality.slides.objective_power",

@@ -49,7 +49,8 @@ def setup_of(folder: Path, patients: list[str], labels: pd.Series[int]) -> Any:
 
 
 def config(*columns: str) -> Any:
-    return OmegaConf.create({"seed": 7, "evaluation": {"draws": 50, "subgroups": list(columns)}})
+    points = {"sensitivity": [0.8, 0.95], "specificity": None, "net_benefit": 0.3}
+    return OmegaConf.create({"seed": 7, "evaluation": {"draws": 50, "subgroups": list(columns), "operating": points}})
 
 
 def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
@@ -70,6 +71,10 @@ def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
     run.write_metrics(run.metrics() | parts)
     html = write_report(run).read_text()
     assert 'id="subgroups"' in html and 'id="uncertainty"' in html
+    assert 'id="operating"' in html and "sensitivity of 0.95" in html and "most net benefit at 0.3" in html
+    assert {(row["rule"], row["target"]) for row in parts["operating"]["rows"] if row["arm"] == "fusion"} == {
+        ("sensitivity", 0.8), ("sensitivity", 0.95), ("net_benefit", 0.3)
+    }  # fmt: skip
     assert set(run.uncertainty()["patient_id"]) == set(labels.index)
     assert "At baseline, by outcome" in html
     assert "&lt;b&gt;odd" in html

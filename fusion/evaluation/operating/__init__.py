@@ -1,0 +1,1 @@
+"""Where a score is acted upon: cut-offs by sensitivity, specificity or net benefit."""
