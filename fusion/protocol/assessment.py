@@ -80,7 +80,7 @@ def _wanted(config: Any) -> list[str]:
 def assessed(
     config: Any, setup: Setup, folder: RunFolder, predictions: pd.DataFrame, outcome: Outcome
 ) -> dict[str, Any]:
-    """Parts of metrics.json: ``described``, ``sample_size``, ``operating``, ``missing``, ``uncertainty``, ``subgroups``.
+    """Parts of metrics.json: described, sample_size, operating, missing, uncertainty and subgroups.
 
     Args:
         config: of the run, resolved.
