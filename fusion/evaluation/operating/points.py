@@ -102,4 +102,5 @@ def _measured(rows: pd.DataFrame, rule: str, target: float, counts: Floats) -> d
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    share: Floats = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    return share
