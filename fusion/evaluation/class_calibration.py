@@ -56,6 +56,66 @@ def class_slope(labels: NDArray[np.int64], scores: Floats, weights: Floats | Non
     return float("nan")
 
 
+def class_slopes(labels: NDArray[np.int64], scores: Floats, counts: Floats, *, steps: int = 50) -> Floats:
+    """`class_slope` of every draw, ``(draw,)``: Newton's method for all draws together, from the slope of all patients.
+
+    Args:
+        labels: ``(patient,)`` positions of columns.
+        scores: ``(patient, class)`` probabilities.
+        counts: ``(draw, patient)`` how often each is drawn.
+        steps: of Newton's method at most.
+
+    Returns:
+        NaN where `class_slope` is: one class drawn, scores all alike, or a draw in which they separate the classes.
+    """
+    logs = np.log(np.clip(scores, 1e-9, 1.0))
+    logs -= logs.mean(axis=1, keepdims=True)
+    observed = np.eye(scores.shape[1])[labels]
+    every = (counts @ observed > 0).all(axis=1)
+    # Draws without one of the classes are few, and have fewer intercepts.
+    slopes = np.array([np.nan if all_there else class_slope(labels, scores, drawn, steps=steps)
+                       for all_there, drawn in zip(every, counts, strict=True)])  # fmt: skip
+    for block in np.array_split(np.flatnonzero(every), max(1, int(every.sum()) * logs.size // 4_000_000)):
+        slopes[block] = _newton(logs, observed, counts[block], steps)
+    return slopes
+
+
+def _newton(logs: Floats, observed: Floats, counts: Floats, steps: int) -> Floats:
+    """Slopes of draws in which every class is, ``(draw,)``; those that find none are NaN."""
+    draws, classes = len(counts), logs.shape[1]
+    if np.ptp(logs, axis=0).max() < 1e-9:
+        return np.full(draws, np.nan)
+    # The slope, then an intercept of every class but the first.
+    beta = np.zeros((draws, classes))
+    beta[:, 0] = 1.0
+    active = np.arange(draws)
+    for _ in range(steps):
+        if not len(active):
+            break
+        weight = counts[active]
+        bias = np.pad(beta[active, 1:], ((0, 0), (1, 0)))
+        p = softmax(beta[active, 0, None, None] * logs + bias[:, None, :], axis=2)
+        mean = np.einsum("dnk,nk->dn", p, logs)
+        shift = p[:, :, 1:]
+        gradient = np.empty((len(active), classes))
+        gradient[:, 0] = np.einsum("dn,dn->d", weight, (observed * logs).sum(axis=1) - mean)
+        gradient[:, 1:] = np.einsum("dn,dnk->dk", weight, observed[:, 1:] - shift)
+        hessian = np.empty((len(active), classes, classes))
+        hessian[:, 0, 0] = np.einsum("dn,dn->d", weight, np.einsum("dnk,nk->dn", p, logs**2) - mean**2)
+        cross = np.einsum("dn,dnk->dk", weight, shift * (logs[:, 1:] - mean[:, :, None]))
+        hessian[:, 0, 1:] = hessian[:, 1:, 0] = cross
+        own = np.einsum("dn,dnk->dk", weight, shift)
+        hessian[:, 1:, 1:] = -np.einsum("dn,dnk,dnj->dkj", weight, shift, shift, optimize=True)
+        hessian[:, range(1, classes), range(1, classes)] += own
+        # Scores that separate the classes flatten the likelihood: the least-squares step stays finite, and never ends.
+        step = np.einsum("dij,dj->di", np.linalg.pinv(hessian, hermitian=True), gradient)
+        beta[active] += np.clip(step, -2.0, 2.0)
+        active = active[np.abs(step).max(axis=1) >= 1e-8]
+    slopes = beta[:, 0].copy()
+    slopes[active] = np.nan
+    return slopes
+
+
 def calibration_error(labels: NDArray[np.int64], scores: Floats, *, bins: int = 10) -> float:
     """Expected calibration error of the called class: the mean gap between its score and how often it is right.
 

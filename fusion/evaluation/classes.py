@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import FusionError
-from fusion.evaluation.class_calibration import calibration_error, class_slope, classwise_error
+from fusion.evaluation.class_calibration import calibration_error, class_slopes, classwise_error
 from fusion.evaluation.evaluate import check_predictions
 from fusion.evaluation.intervals import LEVEL, Resampling, resample
 from fusion.evaluation.judgement import Judgement, finite
@@ -38,7 +38,7 @@ METRICS: Mapping[str, str] = {
 """Key in metrics.json → what reports call it."""
 
 CALIBRATION: Mapping[str, str] = {"calibration_slope": "Calibration slope", "calibration_error": "Calibration error"}
-"""The same of calibration. Values alone: a bootstrap adds chance to an error that is above 0 by chance already."""
+"""The same of calibration. The error is a value alone: a bootstrap adds chance to what is above 0 by chance already."""
 
 PER_CLASS: Mapping[str, str] = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC, one v. rest"}
 
@@ -100,13 +100,15 @@ def evaluate_classes(
     units = units_of(predictions, patients)
     plan = resample(units.of, draws, seed=seed)
     by_repeat: dict[str, list[Draws]] = {}
-    calibration: dict[str, list[Draws]] = {}
+    errors: dict[str, list[Draws]] = {}
     for (arm, _), rows in predictions.groupby(["arm", "repeat"], sort=False):
         table = rows.set_index("patient_id").loc[patients]
         truth, scores = table["label"].to_numpy(np.int64), table[columns].to_numpy(np.float64)
         others = {} if more is None else more(truth, scores, plan.counts)
-        by_repeat.setdefault(str(arm), []).append({**_draws(truth, scores, plan.counts), **others})
-        calibration.setdefault(str(arm), []).append(_calibration(truth, scores))
+        slopes = class_slopes(truth, scores, plan.counts)
+        measured = {**_draws(truth, scores, plan.counts), "calibration_slope": slopes, **others}
+        by_repeat.setdefault(str(arm), []).append(measured)
+        errors.setdefault(str(arm), []).append(_errors(truth, scores))
     judgement = Judgement(
         by_repeat=by_repeat, plan=plan, units=units, reference=reference, metrics=compared, label=label,
         modalities=modalities, margin=margin,
@@ -127,14 +129,14 @@ def evaluate_classes(
         "units": units.record(),
         "arms": {
             arm: {
-                **{name: _interval(values[name], plan) for name in (*names, *METRICS)},
-                **{name: _value(calibration[arm], name) for name in CALIBRATION},
+                **{name: _interval(values[name], plan) for name in (*names, *METRICS, "calibration_slope")},
+                "calibration_error": _value(errors[arm], "calibration_error"),
             }
             for arm, values in by_arm.items()
         },
         "per_class": {
             arm: {
-                name: {**of_class, "calibration_error": _value(calibration[arm], "class_error", place)}
+                name: {**of_class, "calibration_error": _value(errors[arm], "class_error", place)}
                 for place, (name, of_class) in enumerate(_per_class(values, classes, plan).items())
             }
             for arm, values in by_arm.items()
@@ -144,9 +146,8 @@ def evaluate_classes(
     }
 
 
-def _calibration(labels: NDArray[np.int64], scores: Floats) -> Draws:
+def _errors(labels: NDArray[np.int64], scores: Floats) -> Draws:
     return {
-        "calibration_slope": np.array([class_slope(labels, scores)]),
         "calibration_error": np.array([calibration_error(labels, scores)]),
         "class_error": classwise_error(labels, scores),
     }

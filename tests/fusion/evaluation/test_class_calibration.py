@@ -7,7 +7,13 @@ import pytest
 from scipy.special import softmax
 
 from fusion.evaluation.calibration import fit_temperature
-from fusion.evaluation.class_calibration import calibration_error, class_slope, classwise_error, mean_shares
+from fusion.evaluation.class_calibration import (
+    calibration_error,
+    class_slope,
+    class_slopes,
+    classwise_error,
+    mean_shares,
+)
 from fusion.evaluation.metrics import calibration_line
 
 
@@ -34,6 +40,22 @@ def test_with_two_classes_it_is_coxs_slope_also_of_a_draw() -> None:
     expected = calibration_line(labels.astype(float), score, np.stack([np.ones(200), counts]))[:, 0]
     assert class_slope(labels, both) == pytest.approx(expected[0], abs=1e-6)
     assert class_slope(labels, both, counts) == pytest.approx(expected[1], abs=1e-6)
+
+
+def test_slopes_of_draws_are_those_of_each_draw_by_itself() -> None:
+    """Also of a draw that lacks a class, of one with one class, and of one in which scores separate them."""
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=(40, 3)) + np.array([1.0, 0.0, -1.0])
+    labels = drawn(1.4 * logits, rng)
+    scores = softmax(logits, axis=1)
+    counts = rng.multinomial(40, np.full(40, 1 / 40), size=30).astype(np.float64)
+    counts[1] *= labels != 2
+    counts[2] *= labels == 0
+    counts[3] *= scores.argmax(axis=1) == labels
+    found = class_slopes(labels, scores, counts)
+    np.testing.assert_allclose(found, [class_slope(labels, scores, one) for one in counts], rtol=1e-7)
+    assert np.isnan(found[2]) and np.isnan(found[3]) and np.isfinite(found[[0, 1]]).all()
+    assert np.isnan(class_slopes(labels, np.full((40, 3), 1 / 3), counts)).all()
 
 
 def test_no_slope_is_nan() -> None:

@@ -90,7 +90,7 @@ def test_values_are_scikit_learns() -> None:
         assert found["per_class"]["fusion"][name]["recall"]["value"] == pytest.approx(recall[place])
 
 
-def test_calibration_is_that_of_each_repeat_averaged_and_has_no_interval() -> None:
+def test_calibration_is_that_of_each_repeat_averaged_and_the_slope_has_an_interval() -> None:
     table = predictions({"fusion": 1.5, "late": 3.0}, repeats=2)
     found = evaluate_classes(table, classes=CLASSES, draws=20)
     for arm, rows in table.groupby("arm"):
@@ -100,6 +100,8 @@ def test_calibration_is_that_of_each_repeat_averaged_and_has_no_interval() -> No
         ]
         values = found["arms"][arm]
         assert values["calibration_slope"]["value"] == pytest.approx(np.mean([class_slope(*part) for part in parts]))
+        assert 0 < values["calibration_slope"]["low"] < values["calibration_slope"]["value"]
+        assert values["calibration_slope"]["value"] < values["calibration_slope"]["high"]
         error = np.mean([calibration_error(*part) for part in parts])
         assert values["calibration_error"] == {"value": pytest.approx(error), "low": None, "high": None, "undefined": 0}
         by_class = np.mean([classwise_error(*part) for part in parts], axis=0)

@@ -52,7 +52,8 @@ def test_slope_and_error_of_every_arm_and_class(run: RunFolder) -> None:
     for values in metrics["per_class"]["fusion"].values():
         assert number(values["calibration_error"]["value"]) in by_class
     told = metrics["arms"]["fusion"]
-    assert f"Calibration slope {number(told['calibration_slope']['value'], 2)} (1 is perfect" in html
+    slope, low, high = (number(told["calibration_slope"][name], 2) for name in ("value", "low", "high"))
+    assert f"Calibration slope {slope}, 95 % interval {low} to {high} (1 is perfect" in html
     assert f"of the called class {number(told['calibration_error']['value'])} and" in html
 
 
