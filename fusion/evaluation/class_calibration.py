@@ -71,10 +71,11 @@ def class_slopes(labels: NDArray[np.int64], scores: Floats, counts: Floats, *, s
     logs = np.log(np.clip(scores, 1e-9, 1.0))
     logs -= logs.mean(axis=1, keepdims=True)
     observed = np.eye(scores.shape[1])[labels]
-    every = (counts @ observed > 0).all(axis=1)
+    every = np.all(counts @ observed > 0, axis=1)
     # Draws without one of the classes are few, and have fewer intercepts.
-    slopes = np.array([np.nan if all_there else class_slope(labels, scores, drawn, steps=steps)
-                       for all_there, drawn in zip(every, counts, strict=True)])  # fmt: skip
+    slopes = np.full(len(counts), np.nan)
+    for draw in np.flatnonzero(~every):
+        slopes[draw] = class_slope(labels, scores, counts[draw], steps=steps)
     for block in np.array_split(np.flatnonzero(every), max(1, int(every.sum()) * logs.size // 4_000_000)):
         slopes[block] = _newton(logs, observed, counts[block], steps)
     return slopes
