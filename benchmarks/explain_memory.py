@@ -1,10 +1,13 @@
-"""What explaining a patient takes in memory, by the number of their tiles and of the steps of integration.
+"""What explaining takes in memory: a patient, by their tiles and steps of integration; a cohort, by its patients.
 
     python benchmarks/explain_memory.py
+    python benchmarks/explain_memory.py --patients 1000 [--tiles 15000] [--features 2000] [--folder /tmp]
 
 Each case runs in a process of its own: a network of random weights explains one patient, whose tiles are noise, with
 everything that `fusion.explain` does of them: integrated gradients of tokens and of pixels, Shapley values, deletion.
 Prints the peak resident memory above that of the process before, and the bytes of the patient's own tiles and tokens.
+
+With `--patients` the cohort's part is measured (`benchmarks/explained_cohort.py`).
 """
 
 from __future__ import annotations
@@ -33,7 +36,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiles", type=int)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--patients", type=int)
+    parser.add_argument("--features", type=int, default=2_000)
+    parser.add_argument("--folder", default=None)
     asked = parser.parse_args()
+    if asked.patients is not None:
+        from explained_cohort import measure
+
+        measure(asked.patients, tiles=asked.tiles or 15_000, features=asked.features, folder=asked.folder)
+        return
     if asked.tiles is not None:
         print(f"{explain(asked.tiles, asked.steps) / 1e6:.0f}")
         return

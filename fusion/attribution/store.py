@@ -48,6 +48,12 @@ def settings_key(settings: Settings, run_files: Mapping[str, str], *, repeat: in
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def _words(texts: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(list(texts), pa.string())
+
+
 def file_name(patient: str) -> str:
     """A file name for any patient id; ids that differ give names that differ."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", patient).lstrip(".")
@@ -120,6 +126,18 @@ class Store:
         import pandas as pd
 
         return pd.read_parquet(self._part(patient, "parquet"))
+
+    def chosen(self, features: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+        """Columns of the rows of some features, of all patients in order, out of attributions.parquet."""
+        import pandas as pd
+        from pyarrow import compute, parquet
+
+        kept: list[pd.DataFrame] = []
+        with parquet.ParquetFile(self.path / TABLE) as file:
+            for number in range(file.num_row_groups):
+                rows = file.read_row_group(number, columns=list(columns))
+                kept.append(rows.filter(compute.is_in(rows["feature"], _words(features))).to_pandas())
+        return pd.concat(kept, ignore_index=True)
 
     def pictures(self, patient: str) -> dict[str, NDArray[np.generic]]:
         """A finished patient's pictures by name; see `Explanation`."""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TARGETS = {"variants": 0.85, "tiles": 0.80}
 """AUROC against the truth that this package sets itself, for the embedded cohort."""
 
+_TILES = {"tiles": "attribution", "tiles_by_size": "size", "tiles_by_attention": "attention"}
+"""Figure of faithfulness.json → what scores a tile."""
+
 COLUMNS = (
     "patient", "arm", "endpoint", "modality", "feature", "label", "gene", "consequence", "value", "level", "unit",
     "baseline", "attribution", "method", "delta", "members", "attention", "slide", "x", "y",
@@ -34,12 +37,10 @@ class Summary:
     """What all patients' parts say together.
 
     Attributes:
-        table: the content of attributions.parquet; without the rows of tiles, unless there is a truth to score them by.
         facts: patient's name → what was noted of the patient beside it.
         checks: the content of faithfulness.json.
     """
 
-    table: pd.DataFrame
     facts: dict[str, dict[str, Any]]
     checks: dict[str, Any]
 
@@ -51,10 +52,11 @@ def summarise(folder: RunFolder, store: Store, setup: Setup, patients: Sequence[
     store.write_table([patient.name for patient in patients], COLUMNS, same)
     facts = {patient.name: store.facts(patient.name) for patient in patients}
     truth = against.find_truth(config.truth, _root(setup))
-    table = gather(store, patients, arm=config.arm, endpoint=spec.endpoint.name, tiles=truth is not None)
-    checks = check(table, facts, patients, truth, _candidates(folder), config=config)
+    checks = check(facts, patients, config=config)
+    if truth is not None:
+        checks["truth"] = check_against(truth, store, facts, patients, _candidates(folder), config=config)
     store.write_text("faithfulness.json", json.dumps(checks | {"simulated": spec.simulated}, indent=1) + "\n")
-    return Summary(table=table, facts=facts, checks=checks)
+    return Summary(facts=facts, checks=checks)
 
 
 def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> None:
@@ -75,31 +77,19 @@ def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> N
     _say(store.path, summary.checks, len(summary.facts), simulated=simulated)
 
 
-def gather(store: Store, patients: Sequence[Patient], *, arm: str, endpoint: str, tiles: bool = True) -> pd.DataFrame:
-    """The parts of all patients as one table, with or without the rows of tiles, which are most of it."""
-    parts = []
-    for patient in patients:
-        rows = store.rows(patient.name).assign(patient=patient.name)
-        parts.append(rows if tiles else rows[~rows["feature"].str.startswith("tile:")].copy())
-    table = pd.concat(parts, ignore_index=True).assign(arm=arm, endpoint=endpoint)
+def rows_of(store: Store, patient: Patient, *, arm: str, endpoint: str) -> pd.DataFrame:
+    """The patient's rows as attributions.parquet has them; one patient at a time, for a slide has thousands."""
+    table = store.rows(patient.name).assign(patient=patient.name, arm=arm, endpoint=endpoint)
     return table.reindex(columns=list(COLUMNS))
 
 
-def check(
-    table: pd.DataFrame,
-    facts: Mapping[str, Mapping[str, Any]],
-    patients: Sequence[Patient],
-    truth: against.Truth | None,
-    candidates: Mapping[int, frozenset[str]],
-    *,
-    config: Any,
-) -> dict[str, Any]:
-    """Completeness, agreement with the run's scores, deletion, and the truth where there is one; JSON."""
+def check(facts: Mapping[str, Mapping[str, Any]], patients: Sequence[Patient], *, config: Any) -> dict[str, Any]:
+    """Completeness, agreement with the run's scores, and deletion; JSON."""
     draws, seed = int(config.evaluation.draws), int(config.evaluation.seed)
     names = dict.fromkeys(name for one in facts.values() for name in one["deletion"])
     deltas = np.array([abs(one["delta"]) for one in facts.values()])
     gaps = np.array([abs(one["log_odds"] - one["reference"]) for one in facts.values()])
-    made: dict[str, Any] = {
+    return {
         "patients": len(patients),
         "score_difference": max(abs(facts[patient.name]["score"] - patient.score) for patient in patients),
         "delta": {
@@ -115,23 +105,29 @@ def check(
         },
         "truth": None,
     }
-    if truth is not None:
-        sides = {name: side for name, one in facts.items() if (side := _side(one)) is not None}
-        tiles = {
-            by: against.score_tiles(truth, table, patients, sides, by=by) for by in ("attribution", "size", "attention")
-        }
-        made["truth"] = {
-            "targets": TARGETS,
-            "variants": against.summary(
-                against.score_variants(truth, table, patients, candidates), draws=draws, seed=seed
-            ),
-            "variants_strict": against.summary(against.score_variants(truth, table, patients), draws=draws, seed=seed),
-            **{
-                "tiles" if by == "attribution" else f"tiles_by_{by}": against.summary(found, draws=draws, seed=seed)
-                for by, found in tiles.items()
-            },
-        }
-    return made
+
+
+def check_against(
+    truth: against.Truth,
+    store: Store,
+    facts: Mapping[str, Mapping[str, Any]],
+    patients: Sequence[Patient],
+    candidates: Mapping[int, frozenset[str]],
+    *,
+    config: Any,
+) -> dict[str, Any]:
+    """How well explanations find the truth of a simulated cohort, figure by figure; JSON."""
+    sides = {name: side for name, one in facts.items() if (side := _side(one)) is not None}
+    found: dict[str, dict[str, float]] = {name: {} for name in ("variants", "variants_strict", *_TILES)}
+    for patient in patients:
+        rows = rows_of(store, patient, arm="", endpoint="")
+        found["variants"] |= against.score_variants(truth, rows, [patient], candidates)
+        found["variants_strict"] |= against.score_variants(truth, rows, [patient])
+        for name, by in _TILES.items():
+            found[name] |= against.score_tiles(truth, rows, [patient], sides, by=by)
+    draws, seed = int(config.evaluation.draws), int(config.evaluation.seed)
+    scored = {name: against.summary(values, draws=draws, seed=seed) for name, values in found.items()}
+    return {"targets": TARGETS, **scored}
 
 
 def _candidates(folder: RunFolder) -> dict[int, frozenset[str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fusion.attribution.summary import gather
-from fusion.report.attribution_cohort import extremes, features, headline, shares
+from fusion.attribution.summary import rows_of
+from fusion.report.attribution_cohort import Sizes, extremes, features, headline, shares
 from fusion.report.attribution_patient import patient_view
 from fusion.report.page import environment
 from fusion.report.words import amount, percent, signed
@@ -34,7 +34,7 @@ def write_pages(
     seconds: float,
 ) -> None:
     """Write a page for each patient, one at a time, then the cohort's page that links them."""
-    table, facts, checks = found.table, found.facts, found.checks
+    facts, checks = found.facts, found.checks
     templates = environment()
     templates.filters |= {"signed": signed, "amount": amount, "percent": percent}
     spec = folder.cohort_spec()
@@ -52,8 +52,10 @@ def write_pages(
     }
     page = templates.get_template("attribution_patient.html.j2")
     gallery: list[dict[str, Any]] = []
+    sizes = Sizes()
     for place, patient in enumerate(patients):
-        rows = gather(store, [patient], arm=config.arm, endpoint=spec.endpoint.name)
+        rows = rows_of(store, patient, arm=config.arm, endpoint=spec.endpoint.name)
+        sizes.add(rows)
         view = patient_view(patient, rows, facts[patient.name], store.pictures(patient.name))
         view["hide_files"] = bool(config.anonymise)
         before = store.page(patients[place - 1].name) if place else None
@@ -73,7 +75,7 @@ def write_pages(
             if tile["pixels"]
         ]
         gallery = extremes(gallery)
-    by_patient, named = shares(patients, facts), features(table)
+    by_patient, named = shares(patients, facts), features(sizes, store.chosen)
     html = templates.get_template("attribution_report.html.j2").render(
         title=f"{spec.name}: {spec.endpoint.name}, attribution",
         checks=checks,

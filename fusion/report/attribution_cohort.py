@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,9 @@ SHOWN = 18
 """Features drawn on the cohort page."""
 GALLERY = 8
 """Tiles of either sign on the cohort page."""
+_COLOURS = 16
+"""Steps of the ramp from low to high values."""
+_READ = ("modality", "feature", "label", "gene", "value", "attribution")
 
 
 def headline(
@@ -69,29 +72,56 @@ def shares(patients: Sequence[Patient], facts: Mapping[str, Mapping[str, Any]]) 
     return sorted(rows, key=lambda row: -row["share"])
 
 
-def features(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The features of largest mean size, each with a dot a patient for the strip that is drawn of it."""
-    numbers = table[(table["feature"] != WHOLE) & ~table["feature"].str.startswith("tile:")]
-    people = max(1, table["patient"].nunique())
+class Sizes:
+    """How large the contributions of named features are, summed over patients one after the other."""
+
+    def __init__(self) -> None:
+        self.people = 0
+        self._sums: dict[tuple[str, str], float] = {}
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """A patient's rows of attributions.parquet."""
+        self.people += 1
+        numbers = rows[(rows["feature"] != WHOLE) & ~rows["feature"].str.startswith("tile:")]
+        for modality, feature, value in zip(
+            numbers["modality"], numbers["feature"], numbers["attribution"].abs(), strict=True
+        ):
+            self._sums[modality, feature] = self._sums.get((modality, feature), 0.0) + float(value)
+
+    def largest(self) -> list[tuple[tuple[str, str], float]]:
+        """The `SHOWN` largest modalities and features with their mean size over all patients."""
+        order = sorted(self._sums.items(), key=lambda one: -one[1])[:SHOWN]
+        return [(name, total / self.people) for name, total in order]
+
+
+def features(sizes: Sizes, chosen: Callable[[Sequence[str], Sequence[str]], pd.DataFrame]) -> list[dict[str, Any]]:
+    """The features of largest mean size, each with a dot a patient for the strip that is drawn of it.
+
+    Args:
+        sizes: of all of them.
+        chosen: names of features, and columns → these rows of all patients.
+    """
+    largest = sizes.largest()
+    table = chosen([feature for (_, feature), _ in largest], _READ) if largest else pd.DataFrame(columns=_READ)
     rows = []
-    for (modality, feature), part in numbers.groupby(["modality", "feature"], sort=False):
+    for (modality, feature), size in largest:
+        part = table[(table["modality"] == modality) & (table["feature"] == feature)]
         rows.append(
             {
                 "modality": modality,
                 "feature": feature,
                 "label": part["label"].iloc[0],
                 "gene": text(part["gene"].iloc[0]),
-                "size": float(part["attribution"].abs().sum() / people),
+                "size": size,
                 "patients": len(part),
                 "slope": _slope(part["value"], part["attribution"]),
                 "part": part,
             }
         )
-    rows = sorted(rows, key=lambda row: -row["size"])[:SHOWN]
     limit = max([1e-12, *(float(row["part"]["attribution"].abs().quantile(0.995)) for row in rows)])
     most = max([1e-12, *(row["size"] for row in rows)])
     for row in rows:
-        row["dots"] = _dots(row.pop("part"), limit)
+        row["dots"] = _paths(_dots(row.pop("part"), limit))
         row["width"] = row["size"] / most
     return rows
 
@@ -111,10 +141,18 @@ def _dots(part: pd.DataFrame, limit: float) -> list[dict[str, Any]]:
             {
                 "x": round(x, 1),
                 "y": round(12 + max(-10, min(10, 1.6 * offset)), 1),
-                "fill": _ramp(float(place) if spread else 0.5),
+                "fill": _ramp(round(_COLOURS * (float(place) if spread else 0.5)) / _COLOURS),
             }
         )
     return dots
+
+
+def _paths(dots: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Colour → a path of dots, round ends of strokes without length: a fifth of the bytes of circles."""
+    paths: dict[str, dict[str, None]] = {}
+    for dot in dots:
+        paths.setdefault(dot["fill"], {})[f"M{dot['x']:g} {dot['y']:g}h0"] = None
+    return {fill: "".join(places) for fill, places in paths.items()}
 
 
 def _ramp(share: float) -> str:

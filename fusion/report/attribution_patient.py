@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 WHOLE = "(modality)"
 DRAWN = 1000
-"""Tiles of a slide that are coloured: 15,000 would make a page of 7 MB."""
+"""Tiles of a patient's slides that are coloured: 15,000 would make a page of 7 MB."""
+LISTED = 300
+"""Features of a modality that stand on the page, 500 bytes each: the largest."""
+OVERVIEWS, TILE = 300_000, 10_000
+"""Bytes that overviews of all slides of a patient, and a tile, may take on the page."""
 NAMED = 3
 """Features that the sentence at the top names."""
 
@@ -43,7 +47,12 @@ def patient_view(
             for name, value in facts["shapley"].items()
         },
         "tables": [
-            {"name": name, "genetic": bool(part["gene"].notna().any()), "rows": _feature_rows(part)}
+            {
+                "name": name,
+                "genetic": bool(part["gene"].notna().any()),
+                "rows": _feature_rows(part),
+                "left": max(0, len(part) - LISTED),
+            }
             for name, part in numbers.groupby("modality", sort=False)
         ],
         "slides": [
@@ -91,8 +100,10 @@ def _slide_view(
     size = max(1e-12, float(tiles["attribution"].abs().max()))
     focus = max(1e-12, float(tiles["attention"].max()))
     here = tiles[tiles["slide"] == slide]
-    drawn = [
-        {
+    heat, looked = _most(tiles, "attribution", slide), _most(tiles, "attention", slide)
+    ranked = [place for place in here.index if place in content["top"]]
+    drawn = {
+        place: {
             "x": int(row["x"]),
             "y": int(row["y"]),
             "value": float(row["attribution"]),
@@ -102,32 +113,33 @@ def _slide_view(
             "focus": round(0.75 * float(row["attention"]) / focus, 3),
             "rank": content["top"].index(place) + 1 if place in content["top"] else None,
         }
-        for place, row in here.iterrows()
-    ]
+        for place, row in here.loc[sorted({*heat, *looked, *ranked})].to_dict("index").items()
+    }
     key = f"overview_{name}_{slide}"
     return {
         "modality": name,
         "number": slide + 1,
         "of": len(content["files"]),
         "file": content["files"][slide],
-        "image": data_uri(pictures[key]) if key in pictures else None,
+        "image": data_uri(pictures[key], most=OVERVIEWS // len(content["files"])) if key in pictures else None,
         "size": content["sizes"][slide] if content["sizes"] else None,
         "tile_px": content["tile_px"][slide] if content["tile_px"] else None,
-        "tiles": len(drawn),
-        "coloured": min(len(drawn), DRAWN),
-        "heat": _most(drawn, "strength"),
-        "focus": _most(drawn, "focus"),
-        "ranked": [tile for tile in drawn if tile["rank"]],
+        "tiles": len(here),
+        "coloured": len(heat),
+        "heat": [drawn[place] for place in heat],
+        "focus": [drawn[place] for place in looked],
+        "ranked": [drawn[place] for place in ranked],
         "limit": size,
         "top": _top_tiles(name, slide, tiles, content, pictures),
         "pixel_delta": content["pixel_delta"],
     }
 
 
-def _most(drawn: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
-    """The tiles that are drawn: those of most `by`, in the order in which they lie."""
-    order = np.argsort([-tile[by] for tile in drawn], kind="stable")[:DRAWN]
-    return [drawn[place] for place in sorted(order)]
+def _most(tiles: pd.DataFrame, by: str, slide: int) -> list[int]:
+    """Which tiles of a slide are drawn, in the order in which they lie: of all slides' tiles those of most `by`."""
+    order = np.argsort(-tiles[by].abs().to_numpy(dtype=np.float64), kind="stable")[:DRAWN]
+    there = tiles["slide"].to_numpy()
+    return [int(place) for place in sorted(order) if there[place] == slide]
 
 
 def _top_tiles(
@@ -148,8 +160,10 @@ def _top_tiles(
                 "attention": float(row["attention"]),
                 "x": int(row["x"]),
                 "y": int(row["y"]),
-                "tile": None if tile is None else data_uri(enlarge(tile)),
-                "pixels": None if tile is None or pixels is None else data_uri(enlarge(overlay(tile, pixels, limit))),
+                "tile": None if tile is None else data_uri(enlarge(tile), most=TILE),
+                "pixels": None
+                if tile is None or pixels is None
+                else data_uri(enlarge(overlay(tile, pixels, limit)), most=TILE),
             }
         )
     return found
@@ -167,7 +181,7 @@ def _feature_rows(part: pd.DataFrame) -> list[dict[str, Any]]:
                 "usual": shown(row["feature"], row["baseline"], row["unit"], None, usual=True),
                 "value": float(row["attribution"]),
             }
-            for row in order.to_dict("records")
+            for row in order[:LISTED].to_dict("records")
         ]
     )
 

@@ -12,17 +12,35 @@ from numpy.typing import NDArray
 FOR, AGAINST = (213, 94, 0), (0, 114, 178)
 """Vermilion and blue of Okabe & Ito (2008), which colour-blind readers tell apart."""
 
+_LEAST, _LEAST_PX = 50, 32
+"""Of quality, and of pixels a side, for the sake of bytes."""
+
 TILE_PX = 176
 """Side of a tile on a page."""
 
 
-def data_uri(image: NDArray[np.uint8], *, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 82) -> str:
-    """``(row, column, 3)`` as an image that stands in the page itself."""
+def data_uri(
+    image: NDArray[np.uint8], *, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 82, most: int | None = None
+) -> str:
+    """``(row, column, 3)`` as an image that stands in the page itself.
+
+    Args:
+        image: RGB.
+        kind: of file.
+        quality: of JPEG.
+        most: bytes of JPEG, before base64, for which quality and then size are given up; null: as many as it takes.
+    """
     from PIL import Image
 
     buffer = io.BytesIO()
     options: dict[str, Any] = {"quality": quality} if kind == "jpeg" else {"optimize": True}
     Image.fromarray(image).save(buffer, format=kind, **options)
+    if most is not None and buffer.tell() > most and min(image.shape[:2]) > _LEAST_PX:
+        if quality > _LEAST:
+            return data_uri(image, kind=kind, quality=max(_LEAST, quality - 16), most=most)
+        height, width = (max(1, side * 7 // 10) for side in image.shape[:2])
+        smaller = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+        return data_uri(smaller, kind=kind, quality=quality, most=most)
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -11,7 +11,7 @@ import pytest
 from fusion.attribution.patient import Explanation
 from fusion.attribution.plan import Patient
 from fusion.attribution.store import TABLE, Store, file_name
-from fusion.attribution.summary import COLUMNS, gather
+from fusion.attribution.summary import COLUMNS, rows_of
 from fusion.contract import FusionError
 
 MADE = Explanation(
@@ -79,11 +79,12 @@ def test_the_table_is_written_a_patient_at_a_time_and_reads_as_the_parts_togethe
     patients = [Patient(id=name, name=name, fold=0, label=0, score=0.5) for name in rows]
     store.write_table(list(rows), COLUMNS, {"arm": "fusion", "endpoint": "response", "simulated": True})
     written = pd.read_parquet(store.path / TABLE)
-    gather(store, patients, arm="fusion", endpoint="response").to_parquet(tmp_path / "whole.parquet", index=False)
+    parts = [rows_of(store, patient, arm="fusion", endpoint="response") for patient in patients]
+    pd.concat(parts, ignore_index=True).to_parquet(tmp_path / "whole.parquet", index=False)
     whole = pd.read_parquet(tmp_path / "whole.parquet")
     assert list(written.columns) == [*COLUMNS, "simulated"]
     assert written.pop("simulated").all()
     pd.testing.assert_frame_equal(written, whole, check_dtype=False)
     assert written["patient"].tolist() == ["a", "a", "a", "b", "c", "c"]
-    few = gather(store, patients[:2], arm="fusion", endpoint="response", tiles=False)
-    assert few["feature"].tolist() == ["burden:TP53", "burden:TP53"]
+    few = store.chosen(["burden:TP53", "nothing"], ("feature", "gene", "attribution"))
+    assert few.to_dict("list") == {"feature": ["burden:TP53"] * 2, "gene": ["TP53"] * 2, "attribution": [0.125] * 2}

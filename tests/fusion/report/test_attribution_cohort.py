@@ -1,8 +1,11 @@
-"""The strip of dots of a feature: across by attribution, stacked where dense, coloured by rank."""
+"""The largest features of a cohort, and the strip of dots of each: across by attribution, stacked, coloured by rank."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
+import pytest
 
 from fusion.report import attribution_cohort
 
@@ -16,3 +19,36 @@ def test_dots_by_hand() -> None:
     crowd = attribution_cohort._dots(pd.DataFrame({"attribution": [0.0] * 40, "value": [1.0] * 40}), 2.0)
     assert {min(dot["y"] for dot in crowd), max(dot["y"] for dot in crowd)} == {2, 22}
     assert len({dot["fill"] for dot in crowd}) == 1, "of one value there is no rank"
+
+
+def test_dots_of_a_colour_are_one_path() -> None:
+    dots = [{"x": 100, "y": 12.0, "fill": "#a"}, {"x": 48.5, "y": 13.6, "fill": "#b"}]
+    again = [*dots, {"x": 4.0, "y": 2.0, "fill": "#a"}, dots[0]]
+    assert attribution_cohort._paths(again) == {"#a": "M100 12h0M4 2h0", "#b": "M48.5 13.6h0"}
+
+
+def test_the_largest_features_are_found_a_patient_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: TP53 has (1 + 3) / 2, age 2 / 2 ; the tile, the whole and the small one are not shown."""
+    monkeypatch.setattr(attribution_cohort, "SHOWN", 2)
+    columns = ["modality", "feature", "label", "gene", "value", "attribution"]
+    one = [
+        ["clinical", "age", "age", None, 50.0, 2.0],
+        ["variants", "TP53", "TP53 burden", "TP53", 1.0, -1.0],
+        ["variants", "(modality)", "variants", None, None, 9.0],
+        ["slides", "tile:0:0,0", "tile", None, None, 9.0],
+    ]
+    two = [["variants", "TP53", "TP53 burden", "TP53", 2.0, 3.0], ["copies", "TP53", "TP53 gain", "TP53", 0.0, 0.5]]
+    tables = [pd.DataFrame(rows, columns=columns) for rows in (one, two)]
+    sizes = attribution_cohort.Sizes()
+    for table in tables:
+        sizes.add(table)
+
+    def chosen(names: Sequence[str], asked: Sequence[str]) -> pd.DataFrame:
+        whole = pd.concat(tables, ignore_index=True)
+        return whole.loc[whole["feature"].isin(names), list(asked)]
+
+    found = attribution_cohort.features(sizes, chosen)
+    told = [(row["modality"], row["label"], row["gene"], row["size"], row["patients"], row["width"]) for row in found]
+    assert told == [("variants", "TP53 burden", "TP53", 2.0, 2, 1.0), ("clinical", "age", "", 1.0, 1, 0.5)]
+    assert found[0]["slope"] == "more speaks for"
+    assert attribution_cohort.features(attribution_cohort.Sizes(), chosen) == []

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusion.attribution.plan import Patient
 from fusion.report import attribution_patient
 from fusion.report.attribution_patient import sentence
 
@@ -70,6 +71,22 @@ def test_of_many_tiles_those_are_drawn_that_count_most_or_are_looked_at_most(mon
     assert [tile["attention"] for tile in view["focus"]] == [0.6]
     assert [tile["rank"] for tile in view["ranked"]] == [3, 1, 2]
     assert (view["tiles"], view["coloured"]) == (4, 1)
+    # Among the tiles of all slides: the second slide has none of the largest contribution, but the one looked at most.
+    first, second = (attribution_patient._slide_view("slides", n, TILES, CONTENT, pictures()) for n in (0, 1))
+    assert [[tile["value"] for tile in view["heat"]] for view in (first, second)] == [[-0.4], []]
+    assert [[tile["attention"] for tile in view["focus"]] for view in (first, second)] == [[], [0.6]]
+    assert [[tile["rank"] for tile in view["ranked"]] for view in (first, second)] == [[3, 1], [2]]
+
+
+def test_of_many_features_the_largest_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attribution_patient, "LISTED", 2)
+    columns = {"modality": "rna", "gene": None, "consequence": None, "unit": None, "level": None, "value": 1.0}
+    names = {"feature": ["a", "b", "c"], "label": ["a", "b", "c"], "attribution": [0.1, -0.4, 0.2], "baseline": 0.0}
+    rows = pd.DataFrame(names | columns)
+    patient = Patient(id="p", name="p", fold=0, label=1, score=0.5)
+    (table,) = attribution_patient.patient_view(patient, rows, {"shapley": {"rna": -0.1}}, {})["tables"]
+    assert [row["label"] for row in table["rows"]] == ["b", "c"]
+    assert table["left"] == 1
 
 
 def test_a_sentence_names_the_larger_first_and_tells_for_from_against() -> None:
