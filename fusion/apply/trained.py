@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,7 +35,7 @@ _HEADER = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """One network of one fold with the modalities it was trained on.
+    """One network of one fold with the modalities it was trained on; those of one index are one member.
 
     Attributes:
         fold: the fold's name.
@@ -154,7 +155,7 @@ def load_members(
             if name in modalities
         }
     for path in sorted((folder / arm).glob("member*.safetensors")):
-        index = int(path.stem.removeprefix("member"))
+        index = int(path.stem.removeprefix("member").partition("_")[0])
         specs = {name: spec_from_json(content) for name, content in read_json(path.with_suffix(".json")).items()}
         if not set(specs) & set(modalities):
             raise FusionError(f"arm: {arm!r} reads {', '.join(specs)}, of which the cohort has no file.")
@@ -229,17 +230,21 @@ def _without_pretraining(model: Any) -> Any:
 def member_logits(
     members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any], *, device: Device = CPU
 ) -> NDArray[np.float64]:
-    """Logits by every member of a fold, ``(member, patient)`` or ``(member, patient, class)``."""
+    """Logits by every member of a fold, ``(member, patient)`` or ``(member, patient, class)``.
+
+    Networks of one index, which differ by their seed, are one member: their mean.
+    """
     import pandas as pd
 
     unknown: pd.Series[int] = pd.Series(-1, index=list(patient_ids))
     # Members of a fold start from one plain model.
-    logits, plain = [], members[0].plain(patient_ids)
+    plain = members[0].plain(patient_ids)
+    added: dict[int, list[NDArray[np.float64]]] = defaultdict(list)
     for member in members:
         data = make_data(fitted=member.fitted, train_ids=[], val_ids=[], labels=unknown, seed=0)
-        added = member.gate * predict_scores(member.model, data.predict_loader(list(patient_ids)), device=device)
-        logits.append(plain + added)
-    return np.stack(logits)
+        added[member.index].append(predict_scores(member.model, data.predict_loader(list(patient_ids)), device=device))
+    gate = members[0].gate
+    return np.stack([plain + gate * np.stack(networks).mean(axis=0) for networks in added.values()])
 
 
 def score(members: Sequence[Member], logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,11 +1,11 @@
 """The fused network and its single-modality ablations: an ensemble of one member per inner fold.
 
-Each member trains on the training part of an inner fold, with modalities fitted on that part, and stops early on the
-other part. It starts from a plain model's logits and learns what to add to them (`fusion.arms.start`); of that the
-fold's gate keeps as much as training patients support whom neither saw (`fusion.plain.gate`). So every training patient
-gets a logit from a member that did not train on that patient. A test patient's score is the calibrated mean of the
-members' logits; its calibration is learned from the training patients' logits, see
-`fusion.arms.base.calibrate_ensemble`.
+A member is the mean of `trainer.seeds` networks. Each trains on the training part of an inner fold, with modalities
+fitted on that part, and stops early on the other part. It starts from a plain model's logits and learns what to add to
+them (`fusion.arms.start`); of that the fold's gate keeps as much as training patients support whom neither saw
+(`fusion.plain.gate`). So every training patient gets a logit from a member that did not train on that patient. A test
+patient's score is the calibrated mean of the members' logits; its calibration is learned from the training patients'
+logits, see `fusion.arms.base.calibrate_ensemble`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from fusion.network.model import FusionModel, build_model
 from fusion.plain.base import save_base
 from fusion.run.state import save_json
 
+_APART = 1_000_003
+"""Between the seeds of a member's networks: further than folds' seeds lie."""
+
 
 class NetworkArm:
     """Encoders → fuser → head over the modalities named.
@@ -48,10 +51,11 @@ class NetworkArm:
         self._model = model
         self._trainer = trainer
         self._make_data = make_data
+        self._seeds = int(trainer.get("seeds", 1))
 
     def units(self, inner_folds: int) -> int:
-        """Steps of work it reports for a fold: one a member."""
-        return inner_folds
+        """Steps of work it reports for a fold: one a network."""
+        return inner_folds * self._seeds
 
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
         """Train one member an inner fold, calibrate on training patients, score the test patients."""
@@ -64,29 +68,34 @@ class NetworkArm:
         for member, inner in enumerate(data.fold.inner):
             fitted = {name: data.members[member][name] for name in self.modalities}
             specs = {name: part.spec for name, part in fitted.items()}
-            seed = data.seed * 1000 + member
-            model = build_model(self._model, specs, data.endpoint, seed=seed, adds=start is not None)
-            make = partial(
-                self._make_data,
-                train_ids=list(inner.train),
-                val_ids=list(inner.val),
-                labels=data.labels,
-                seed=seed,
-                **({} if data.times is None else {"times": data.times}),
-                **({} if start is None else {"offsets": start.offsets[member]}),
-            )
-            loaders = make(fitted=fitted)
-            seen = seen or loaders.sampling()
-            trained = self._trained(model, loaders, data, member, seed, device)
-            best_epochs.append(trained.best_epoch)
-            curves += [{"member": member, **row} for row in trained.curves]
-            train_logits.append(trained.train)
-            test_logits.append(trained.test)
-            scorers.append(partial(_scored_again, model, make, fitted, test, device))
-            if folder is not None:
-                save_weights(model, folder / f"member{member}.safetensors")
-                save_json(folder / f"member{member}.json", {name: asdict(spec) for name, spec in specs.items()})
-            step()
+            networks: list[Trained] = []
+            for again in range(self._seeds):
+                seed = data.seed * 1000 + member + again * _APART
+                model = build_model(self._model, specs, data.endpoint, seed=seed, adds=start is not None)
+                make = partial(
+                    self._make_data,
+                    train_ids=list(inner.train),
+                    val_ids=list(inner.val),
+                    labels=data.labels,
+                    seed=seed,
+                    **({} if data.times is None else {"times": data.times}),
+                    **({} if start is None else {"offsets": start.offsets[member]}),
+                )
+                loaders = make(fitted=fitted)
+                seen = seen or loaders.sampling()
+                number = again * len(data.fold.inner) + member
+                trained = self._trained(model, loaders, data, number, seed, device)
+                best_epochs.append(trained.best_epoch)
+                curves += [{"member": number, **row} for row in trained.curves]
+                networks.append(trained)
+                scorers.append(partial(_scored_again, model, make, fitted, test, device))
+                if folder is not None:
+                    name = f"member{member}_seed{again}" if again else f"member{member}"
+                    save_weights(model, folder / f"{name}.safetensors")
+                    save_json(folder / f"{name}.json", {name: asdict(spec) for name, spec in specs.items()})
+                step()
+            train_logits.append(np.stack([one.train for one in networks]).mean(axis=0))
+            test_logits.append(np.stack([one.test for one in networks]).mean(axis=0))
         logits = Members(train=np.stack(train_logits), unseen=unseen_of(data.fold), test=np.stack(test_logits))
         state: dict[str, Any] = {"modalities": self.modalities, "sampling": seen}
         base = gate = None
@@ -103,7 +112,7 @@ class NetworkArm:
             save_json(folder / "arm.json", {**state, "calibration": calibration.state()})
         kept = 1.0 if gate is None else gate.value
 
-        def again(change: Change) -> Table:
+        def changed(change: Change) -> Table:
             # Where the gate is shut, networks say nothing that counts.
             added = np.stack([scored(change) for scored in scorers]).mean(axis=0) if kept else 0.0
             plain = 0.0 if start is None else plain_again(start, data, change)
@@ -118,7 +127,7 @@ class NetworkArm:
             members=logits.map(calibration.single),
             base=base,
             gate=gate,
-            again=again,
+            again=changed,
         )
 
     def _trained(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -67,13 +67,16 @@ def _one_thread() -> Any:
     torch.set_num_threads(threads)
 
 
-def restored(data: FoldData, folder: Path, kept: dict[str, Any]) -> list[Member]:
+def restored(
+    data: FoldData, folder: Path, kept: dict[str, Any], *, names: Sequence[str] = ("0", "1", "2")
+) -> list[Member]:
     """The members as `predict` reads them, of modalities that are still in memory."""
     members = []
-    for index in range(3):
+    for name in names:
+        index = int(name[0])
         fitted = data.members[index]
         model = build_model(MODEL, {name: part.spec for name, part in fitted.items()}, data.endpoint, seed=9)
-        load_weights(model, folder / f"member{index}.safetensors")
+        load_weights(model, folder / f"member{name}.safetensors")
         platt = Platt(slope=kept["calibration"]["slope"], intercept=kept["calibration"]["intercept"])
         members.append(
             Member(
@@ -102,6 +105,31 @@ def test_all_members_score_and_the_mean_of_their_logits_is_calibrated(
     # Runs of earlier versions: the mean of the members' calibrated scores.
     old = [replace(member, averages_logits=False) for member in members]
     assert score(old, logits) == pytest.approx(expit(kept["slope"] * logits + kept["intercept"]).mean(axis=0))
+
+
+def test_networks_of_several_seeds_are_one_member(
+    tmp_path: Path, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    """Their mean logit is what is calibrated; the first is what one seed gives; predict reads the same scores."""
+    data = fold_of(raw, labels)
+    steps: list[int] = []
+    several = arm(seeds=2)
+    one, two = arm().fit(data, None, lambda: None), several.fit(data, tmp_path, lambda: steps.append(1))
+    assert len(steps) == several.units(3) == 6
+    files = sorted(path.name for path in tmp_path.glob("*.safetensors"))
+    assert files[:2] == ["member0.safetensors", "member0_seed1.safetensors"] and len(files) == 6
+    kept = json.loads((tmp_path / "arm.json").read_text())
+    members = restored(data, tmp_path, kept, names=[f"{at}{seed}" for at in range(3) for seed in ("", "_seed1")])
+    logits = member_logits(members, data.fold.test, MAKE_DATA)
+    assert logits.shape == (3, 20)
+    assert np.array_equal(score(members, logits), two.test.to_numpy())
+    alone = [member_logits([network], data.fold.test, MAKE_DATA)[0] for network in members]
+    assert logits[1] == pytest.approx((alone[2] + alone[3]) / 2, rel=1e-6)
+    assert not np.allclose(alone[2], alone[3])
+    assert one.members is not None and two.members is not None
+    # Of one seed, calibrated by itself: the same order of patients as the first network of two.
+    assert np.array_equal(np.argsort(one.members.test[0]), np.argsort(alone[0]))
+    assert {row["member"] for row in two.curves} == set(range(6))
 
 
 def test_inner_scores_are_of_the_member_that_did_not_train_on_the_patient(

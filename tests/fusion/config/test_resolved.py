@@ -21,7 +21,7 @@ ADDED = {
     "choose", "model.base", "folds.allow", "evaluation.audit", "evaluation.margin", "verify", "trust",
     "evaluation.floors", "evaluation.subgroups", "evaluation.missing",
     *(f"evaluation.operating.{rule}" for rule in ("sensitivity", "specificity", "net_benefit")),
-    "device", "precision", "trainer.device", "trainer.precision", "trainer.accumulate",
+    "device", "precision", "trainer.device", "trainer.precision", "trainer.accumulate", "trainer.seeds",
     "modality.slides.embed.precision", "datamodule.validation_tiles",
     "modality.slides.objective_power",
     "modality.variants.filters.germline.max_lost", "modality.variants.filters.somatic.max_lost",
