@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from data_modules.ingest.reads.tools import report
 from data_modules.ingest.variants.hail.java import find_java
 from data_modules.ingest.variants.hail.probe import ROWS
 from data_modules.ingest.variants.hail.runner import run_job
@@ -32,6 +33,7 @@ def readers(*, hail: bool) -> Iterator[Part]:
         yield from _java(Path(folder), hail=hail)
         yield _openslide(Path(folder))
         yield _volume(Path(folder))
+    yield _workflow()
 
 
 def _java(folder: Path, *, hail: bool) -> Iterator[Part]:
@@ -120,3 +122,18 @@ def _volume(folder: Path) -> Part:
         return Part(name="Volumes", health="ok", told=told)
     except Exception as error:  # as above
         return Part(name="Volumes", health="mend", told=f"{type(error).__name__}: {error}", mend=mend)
+
+
+def _workflow() -> Part:
+    """The programs of the workflow from reads to variants, which a cohort of reads alone needs."""
+    tools = report()
+    here = [f"{one.name} {one.version or ''}".strip() for one in tools if one.problem is None]
+    wrong = [problem.rstrip(".") for one in tools if one.path is not None and (problem := one.problem)]
+    absent = [one.name for one in tools if one.path is None]
+    told = "; ".join(
+        [", ".join(here) or "no program of it", *wrong, *([f"not here: {', '.join(absent)}"] if absent else [])]
+    )
+    if not absent and not wrong:
+        return Part(name="Reads to variants", health="ok", told=told)
+    mend = "which of them a cohort of reads needs, and what installs them: python -m data_modules.ingest.reads --tools"
+    return Part(name="Reads to variants", health="optional", told=told, mend=mend)

@@ -1,7 +1,8 @@
-"""`python -m data_modules.ingest.reads` on reads whose variants are known, by Debian's bwa, samtools and freebayes."""
+"""`python -m data_modules.ingest.reads` on reads whose variants are known, by Debian's tools, below a space."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from pysam import VariantFile
 
 from tests.helpers.ingest import ingest, over_cohort, write_cohort
-from tests.helpers.reads import Planted, person, plant, write_reads, write_reference
+from tests.helpers.reads import Planted, gene_at, person, plant, write_reads, write_reference
 
 TOOLS = ("bwa", "samtools", "bcftools", "freebayes", "fastp")
 LACKING = [name for name in TOOLS if shutil.which(name) is None]
@@ -34,7 +35,7 @@ reads:
 
 
 class Study:
-    """A1 in two lanes, A2 single-ended, A3 aligned before, P1 a tumour with its normal."""
+    """A1 in two lanes, A2 single-ended, A3 a CRAM, P1 a tumour with its normal."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -69,10 +70,12 @@ class Study:
         cancer = person(self.genome, normal | dict.fromkeys(self.somatic, (0, 1)), 80 * 0.3)  # purity 30 %
         write_reads(fastq, "P1-T", [*person(self.genome, normal, 80 * 0.7), *cancer], seed=16)
         aligned = subprocess.run(
-            ["bwa", "mem", str(root / "ref/genome.fa"), *map(str, sorted((root / "apart").iterdir()))],
+            ["bwa", "mem", str(root / "ref/genome.fa"), *map(str, sorted((root / "apart").glob("*.gz")))],
             capture_output=True, check=True,
         )  # fmt: skip
-        subprocess.run(["samtools", "view", "-b", "-o", str(fastq / "A3.bam"), "-"], input=aligned.stdout, check=True)
+        for path, kind in ((fastq / "A3.cram", "-C"), (root / "apart/A3.bam", "-b")):
+            line = ["samtools", "view", kind, "-T", str(root / "ref/genome.fa"), "-o", str(path), "-"]
+            subprocess.run(line, input=aligned.stdout, check=True)
         self.conf = write_cohort(
             root / "conf", root, name="variants", option="variants_from_reads", modality=READS, patients="A1 A2 A3 P1"
         )
@@ -102,7 +105,7 @@ def planted(genotypes: Genotypes) -> dict[tuple[str, int, str, str], int]:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return Study(tmp_path_factory.mktemp("reads"))
+    return Study(tmp_path_factory.mktemp("reads") / "my study")
 
 
 def test_planted_variants_are_found_with_their_genotypes(study: Study) -> None:
@@ -135,13 +138,29 @@ def test_planted_variants_are_found_with_their_genotypes(study: Study) -> None:
 def test_the_same_command_makes_nothing_again_and_another_caller_calls_anew(study: Study) -> None:
     bam = study.root / "variants/bams/A1.bam"
     before = bam.stat().st_mtime_ns
-    done = study.run("modality.variants.reads.caller=bcftools")
+    snpeff = shutil.which("snpEff") is not None
+    notes = "modality.variants.reads.annotation={tool: snpeff, gtf: ref/genome.gtf}"
+    done = study.run("modality.variants.reads.caller=bcftools", *([notes] if snpeff else []))
     assert done.returncode == 0, done.stderr
     assert bam.stat().st_mtime_ns == before
     out = study.root / "variants"
     truth, made = planted(study.truth["A1"]), calls(out / "germline.vcf.gz", "A1")
     assert sum(made.get(key) == number for key, number in truth.items()) / len(truth) >= 0.95
     assert set(calls(out / "somatic/P1-T.vcf.gz", "P1-T")) == set(planted(dict.fromkeys(study.somatic, (0, 1))))
+    if not snpeff:
+        pytest.skip("snpEff is not installed: the calls are right, the genes are not looked at")
+    with VariantFile(str(out / "germline.vcf.gz")) as file:
+        genes = {(line.contig, line.pos): _hit(line.info["ANN"]) for line in file if len(line.ref) == len(line.alts[0])}
+    lengths = {name: len(text) for name, text in study.genome.items()}
+    wanted = {(name, at): gene_at(name, at, lengths[name]) for name, at in genes}
+    assert len([gene for gene in wanted.values() if gene]) > 10
+    assert genes == wanted
+
+
+def _hit(notes: tuple[str, ...]) -> str | None:
+    """The gene that a variant lies in, by SnpEff."""
+    fields = [note.split("|") for note in notes]
+    return next((one[3] for one in fields if not {"upstream", "downstream", "intergenic"} & {*one[1].split("_")}), None)
 
 
 def test_what_is_wrong_is_told_at_once_and_nothing_runs(study: Study) -> None:
@@ -150,7 +169,11 @@ def test_what_is_wrong_is_told_at_once_and_nothing_runs(study: Study) -> None:
     whole = (wrong / "A2_R1.fastq.gz").read_bytes()
     (wrong / "A2_R1.fastq.gz").write_bytes(whole[: len(whole) // 100])
     (wrong / "P1-N_R2.fastq.gz").write_bytes((wrong / "P1-T_R2.fastq.gz").read_bytes())
-    (wrong / "A3.bam").write_bytes((wrong / "A3.bam").read_bytes()[:-40])
+    (wrong / "A3.cram").write_bytes((wrong / "A3.cram").read_bytes()[:-40])
+    (wrong / "B3.bam").write_bytes((study.root / "apart/A3.bam").read_bytes()[:-40])
+    (wrong / "B1_R1.fastq").write_bytes(gzip.decompress((wrong / "A1_S1_L001_R1.fastq.gz").read_bytes()))
+    genes = (study.root / "ref/genome.gff3").read_text().replace("\nchr", "\n")
+    (study.root / "ref/ensembl.gff3").write_text(genes)
     sites = study.root / "sites.vcf"
     sites.write_text(
         "##fileformat=VCFv4.2\n##contig=<ID=chr17,length=81195210>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -160,10 +183,14 @@ def test_what_is_wrong_is_told_at_once_and_nothing_runs(study: Study) -> None:
     done = study.run(
         "modality.variants.reads.folder=wrong", "modality.variants.reads.output=none",
         "modality.variants.reads.known_sites=[sites.vcf.gz]", "modality.variants.reads.min_free_gb=1000000",
+        "modality.variants.reads.annotation.gff=ref/ensembl.gff3",
     )  # fmt: skip
     assert done.returncode == 2
     for said in (
-        "sample A2: ", "truncated", "mates of different reads", "A3.bam: is no BAM or CRAM, or a truncated one",
+        "sample A2: ", "truncated", "mates of different reads", "A3.cram: is no BAM or CRAM, or a truncated one",
+        "B3.bam: is no BAM or CRAM, or a truncated one",
+        "B1_R1.fastq hold the same reads (of sample A1 and of B1): a file or a sample twice",
+        "its contigs (17, 13) are none of the reference (chr17, chr13)",
         "of another build than",
         "chr17 has 81195210 bases there and 7000 in the reference",
         "GB of disk are free",
@@ -176,8 +203,16 @@ def test_reads_of_something_else_are_told_at_the_step_and_the_rest_is_kept(study
     strange = write_reference(study.root / "strange/genome.fa", contigs={"chr1": 5000}, seed=99)
     write_reads(study.root / "mixed", "B1", [(strange, 10)], seed=1)
     write_reads(study.root / "mixed", "B2", person(study.genome, {}, 10), seed=2)
-    done = study.run("modality.variants.reads.folder=mixed", "modality.variants.reads.output=mixed_out")
+    marks = "sambamba" if shutil.which("sambamba") else "samtools"
+    done = study.run(
+        "modality.variants.reads.folder=mixed", "modality.variants.reads.output=mixed_out",
+        f"modality.variants.reads.duplicates={marks}",
+    )  # fmt: skip
     assert done.returncode == 2
     assert "step check_aligned of B1" in done.stderr
     assert "no reads aligned (0 of " in done.stderr
-    assert (study.root / "mixed_out/bams/B2.bam").is_file()
+    kept = study.root / "mixed_out/bams/B2.bam"
+    assert kept.is_file()
+    if marks != "sambamba":
+        pytest.skip("sambamba is not installed: duplicates were marked by samtools")
+    assert b"sambamba" in subprocess.run(["samtools", "view", "-H", str(kept)], capture_output=True, check=True).stdout

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse, check, run, and say what was made; exit code 2 on what the user can mend."""
+    """Parse, check, run, and say what was made.
+
+    Returns:
+        0; 2 for what the user can mend; 130 interrupted, 143 by SIGTERM.
+    """
     parser = parser_of("python -m data_modules.ingest.reads", __doc__ or "")
     parser.add_argument("--check", action="store_true", help="look at reads, reference and tools, and run nothing")
     parser.add_argument("--tools", action="store_true", help="list the programs that it can call, with their versions")
@@ -39,6 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FusionError as error:
         sys.stderr.write(f"{error}\n")
         return MENDABLE
+    except KeyboardInterrupt as error:
+        by_scheduler = type(error) is not KeyboardInterrupt
+        what = "Ended by SIGTERM" if by_scheduler else "Interrupted"
+        sys.stderr.write(f"\n{what}: all steps have ended. The same command goes on.\n")
+        return 143 if by_scheduler else 130
     return 0
 
 

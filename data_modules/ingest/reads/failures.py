@@ -16,6 +16,7 @@ _LINES = 6
 CAUSES: Mapping[str, str] = {
     r"no space left on device|disk quota exceeded|errno 28": "the disk is full. Free some, or move reads.output",
     r"unexpected end of file|truncated|eof marker is absent|igzip: encountered": "a file is truncated. Fetch it again",
+    r"md5 checksum reference mismatch": "the CRAM was written with another reference. Set reads.reference to that one",
     r"paired reads have different names": "mates are out of step. Fetch both files again",
     r"cannot allocate memory|out of memory|std::bad_alloc|outofmemoryerror": "memory ran out. Set reads.cores lower",
     r"command not found|no such file or directory: '?(?:/\S+/)?(?:gatk|vep)": "a tool is missing. Install it",

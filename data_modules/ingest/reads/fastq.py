@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,12 +36,15 @@ class FastqFacts:
         bases: of them all.
         lowest: quality character, as a code; 127 where there was none.
         highest: the same; 0 where there was none.
+        digest: of bases and qualities of the first `FIRST` records, whatever their names: files that hold the same
+            reads have the same.
     """
 
     records: int
     bases: int
     lowest: int
     highest: int
+    digest: str
 
     @property
     def offset(self) -> int | None:
@@ -54,7 +58,8 @@ def records(path: Path) -> Iterator[Record]:
     """Record after record.
 
     Raises:
-        FastqError: not four lines of a record, lengths that differ, or a file that ends in the middle.
+        FastqError: not four lines of a record, lengths that differ, a file that ends in the middle, or one that is
+            compressed and not named so, or the other way.
     """
     number = 0
     try:
@@ -85,7 +90,15 @@ def records(path: Path) -> Iterator[Record]:
 
 def _opened(path: Path) -> IO[bytes]:
     with path.open("rb") as stream:
-        packed = stream.read(2) == _GZIP
+        begins = stream.read(2)
+    packed, named = begins == _GZIP, path.name.lower().endswith(".gz")
+    if begins and packed != named:
+        what = (
+            "is compressed, and its name does not end in .gz"
+            if packed
+            else "is not compressed, and its name ends in .gz"
+        )
+        raise FastqError(f"{path}: {what}, by which fastp goes. Rename it.")
     return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
 
 
@@ -105,11 +118,14 @@ def look(files: list[Path], *, first: int | None = FIRST) -> list[FastqFacts]:
         Facts of each file.
 
     Raises:
-        FastqError: a damaged file, an empty one, mates out of step, or two encodings of qualities.
+        FastqError: a damaged file, an empty one, mates out of step or one after the other in a single file, or two
+            encodings of qualities.
     """
     counts, bases = [0] * len(files), [0] * len(files)
     lowest, highest = [127] * len(files), [0] * len(files)
+    digests = [hashlib.blake2b(digest_size=16) for _ in files]
     streams = [islice(records(path), first) for path in files]
+    before = None
     for number, together in enumerate(zip_longest(*streams), start=1):
         if None in together:
             short = files[together.index(None)]
@@ -123,13 +139,24 @@ def look(files: list[Path], *, first: int | None = FIRST) -> list[FastqFacts]:
                 f"{files[0]} and {files[1].name}, record {number}: {names} are mates of different reads (mates out of "
                 "step). Fetch both again; both must be filtered and sorted alike."
             )
+        name = together[0][0]
+        if len(files) == 1 and name and name == before:
+            raise FastqError(
+                f"{files[0]}, record {number}: {name} is there twice: mates one after the other (interleaved). Write "
+                "two files of it, e.g. by seqtk seq -1 and seqtk seq -2."
+            )
+        before = name
         for at, (_, sequence, qualities) in enumerate(together):
+            if number <= FIRST:
+                digests[at].update(sequence + b" " + qualities + b"\n")
             counts[at] += 1
             bases[at] += len(sequence)
             if qualities:
                 lowest[at], highest[at] = min(lowest[at], *qualities), max(highest[at], *qualities)
     facts = [
-        FastqFacts(records=counts[at], bases=bases[at], lowest=lowest[at], highest=highest[at])
+        FastqFacts(
+            records=counts[at], bases=bases[at], lowest=lowest[at], highest=highest[at], digest=digests[at].hexdigest()
+        )
         for at in range(len(files))
     ]
     for path, fact in zip(files, facts, strict=True):

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from data_modules.ingest.reads.beside import fingerprint, genes_problems, same_reads
 from data_modules.ingest.reads.fastq import FastqFacts, look, refuse_mixed
 from data_modules.ingest.reads.reference import BWA2, alignment_problems, lengths_of, reference_problems, sites_problems
 from data_modules.ingest.reads.settings import ReadsSettings, within
@@ -137,10 +138,11 @@ class Plan:
             named += [(f"gatk.{key}", value)] if value else []
         for key, name in named:
             problems += sites_problems(within(self.root, name), lengths, key=key)
-        for key in ("gff", "gtf", "folder"):
-            value = getattr(settings.annotation, key)
-            if value and not within(self.root, value).exists():
-                problems.append(f"reads.annotation.{key}: there is no {within(self.root, value)}.")
+        notes = settings.annotation
+        if notes.folder and not within(self.root, notes.folder).exists():
+            problems.append(f"reads.annotation.folder: there is no {within(self.root, notes.folder)}.")
+        for key, value in {"csq": {"gff": notes.gff}, "snpeff": {"gtf": notes.gtf}}.get(notes.tool, {}).items():
+            problems += genes_problems(within(self.root, value), list(lengths), key=key) if value else []
         if settings.regions is not None:
             problems += _region_problems(within(self.root, settings.regions), set(lengths))
         return problems
@@ -150,9 +152,12 @@ class Plan:
         present = [unit for unit in self.units if all(path.is_file() for path in unit.files)]
         lengths = lengths_of(self.reference)
 
+        digests: dict[Path, str] = {}
+
         def one(unit: Unit) -> tuple[Unit, dict[Path, FastqFacts], list[str]]:
             try:
                 if unit.bam is not None:
+                    digests[unit.bam] = fingerprint(unit.bam)
                     found = alignment_problems(unit.bam, lengths, fasta=self.reference) if lengths else []
                     return unit, {}, found
                 return unit, dict(zip(unit.files, look(unit.files), strict=True)), []
@@ -164,6 +169,7 @@ class Plan:
         problems = [problem for _, _, found in looked for problem in found]
         samples: dict[str, dict[Path, FastqFacts]] = {}
         for unit, facts, _ in looked:
+            digests |= {path: fact.digest for path, fact in facts.items()}
             samples.setdefault(unit.sample, {}).update(facts)
         for sample, facts in samples.items():
             try:
@@ -171,7 +177,9 @@ class Plan:
             except FusionError as error:
                 told = f"sample {sample}: {error}"
                 problems += [] if told in problems else [told]
-        return problems
+        files = {path.resolve(): (unit.sample, path, digests[path])
+                 for unit in present for path in unit.files if path in digests}  # fmt: skip
+        return problems + same_reads(list(files.values()))
 
     def _disk(self) -> list[str]:
         size = sum(path.stat().st_size for unit in self.units for path in unit.files if path.is_file())

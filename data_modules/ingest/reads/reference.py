@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from data_modules.errors import some
 from data_modules.ingest.variants.files.vcf import BUILDS, LENGTHS
 
 BWA = (".amb", ".ann", ".bwt", ".pac", ".sa")
+_CRAM, _CRAM_END, _CRAM_TAIL = b"CRAM", b"\xe0EOF", 38
+"""How a CRAM begins, and what its last bytes hold from version 2.1 on (the EOF container)."""
+_HASHED = 50_000_000
+"""Bases of the reference, at most about, that are held against an alignment's checksums; the smallest contigs first."""
 BWA2 = (".0123", ".amb", ".ann", ".bwt.2bit.64", ".pac")
 
 
@@ -103,7 +108,13 @@ def sites_problems(path: Path, lengths: Mapping[str, int], *, key: str) -> list[
 
 
 def alignment_problems(path: Path, lengths: Mapping[str, int], *, fasta: Path) -> list[str]:
-    """Why a BAM or CRAM cannot be taken: truncated, not aligned, or aligned to another reference."""
+    """Why a BAM or CRAM cannot be taken: truncated, not aligned, or aligned to another reference.
+
+    Args:
+        path: BAM or CRAM.
+        lengths: contig → bases, of the reference.
+        fasta: the reference.
+    """
     import pysam
 
     previous = pysam.set_verbosity(0)  # htslib would write to the terminal what is said here
@@ -111,6 +122,9 @@ def alignment_problems(path: Path, lengths: Mapping[str, int], *, fasta: Path) -
         with pysam.AlignmentFile(str(path), check_sq=False, reference_filename=str(fasta)) as file:
             header: Any = file.header
             contigs: dict[str, int | None] = dict(zip(header.references, header.lengths, strict=True))
+            sums = {row["SN"]: row["M5"] for row in header.to_dict().get("SQ", ()) if "M5" in row}
+        if _cut(path):  # which htslib passes over
+            raise ValueError("no EOF container at its end")
     except (OSError, ValueError) as error:
         return [f"{path}: is no BAM or CRAM, or a truncated one ({error}). Fetch it again."]
     finally:
@@ -121,8 +135,38 @@ def alignment_problems(path: Path, lengths: Mapping[str, int], *, fasta: Path) -
     contrary = unlike(lengths, contigs)
     if contrary is None and strange:
         contrary = f"{some(strange, 3)} is not in the reference"
+    if contrary is None and sums and fasta.is_file():
+        contrary = _other_sequence(sums, lengths, fasta)
     if contrary is None:
         return []
     return [
         f"{path}: aligned to another reference: {contrary}. Write FASTQ of it (samtools fastq), or set reads.reference."
     ]
+
+
+def _cut(path: Path) -> bool:
+    """Whether a CRAM lacks its end."""
+    with path.open("rb") as stream:
+        begins = stream.read(6)
+        if not begins.startswith(_CRAM) or tuple(begins[4:]) < (2, 1):
+            return False
+        stream.seek(max(0, path.stat().st_size - _CRAM_TAIL))
+        return _CRAM_END not in stream.read()
+
+
+def _other_sequence(sums: Mapping[str, str], lengths: Mapping[str, int], fasta: Path) -> str | None:
+    """A contig of the same name and length whose bases differ, by the checksums of the SAM specification (M5)."""
+    import pysam
+
+    read = 0
+    with pysam.FastaFile(str(fasta)) as reference:
+        for name in sorted(sums, key=lambda one: lengths[one]):
+            if read and read + lengths[name] > _HASHED:
+                return None
+            read += lengths[name]
+            if (
+                hashlib.md5(reference.fetch(name).upper().encode(), usedforsecurity=False).hexdigest()
+                != sums[name].lower()
+            ):
+                return f"the bases of {name} differ, by its checksum (M5)"
+    return None

@@ -85,9 +85,21 @@ def from_folder(folder: Path, settings: ReadsSettings) -> list[Unit]:
         if "fastq_1" not in files and "fastq_2" in files:
             problems.append(f"{files['fastq_2']}: second mates without a file of first mates. Add it.")
         units.append(_unit(sample, unit, files, settings))
+    problems += _both_kinds(units)
     if problems:
         raise FusionError("\n".join(problems))
     return units
+
+
+def _both_kinds(units: Sequence[Unit]) -> list[str]:
+    """Reads beside their own alignment, which would count twice."""
+    raw = {unit.sample: unit.fastq_1 or unit.fastq_2 for unit in units if unit.bam is None}
+    return [
+        f"{unit.bam} and {raw[unit.sample]} are both of sample {unit.sample}: reads and their alignment, a sample "
+        "twice. Remove one, or write a sheet (reads.sheet), in which both may stand as units of their own."
+        for unit in units
+        if unit.bam is not None and unit.sample in raw
+    ]
 
 
 def _ending(path: Path) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NoReturn
 
 import yaml
 from filelock import FileLock, Timeout
@@ -19,9 +23,17 @@ from data_modules.ingest.reads.failures import failures
 from data_modules.ingest.reads.plan import Plan, names_of
 from data_modules.ingest.reads.sheet import write_sheet
 from fusion.contract import FusionError, Progress
+from fusion.contract.devices import cores
 
 _STEPS = re.compile(r"^(\d+) of (\d+) steps \(")
 _PACKAGE = Path(__file__).resolve().parents[2]
+_OF_THE_MACHINE = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "it may be read alone",
+    errno.EACCES: "it may not be written",
+    errno.EPERM: "it may not be written",
+}
 SAID = "logs/snakemake.log"
 """What Snakemake said, of all runs in the folder."""
 
@@ -54,10 +66,10 @@ def write_inputs(plan: Plan) -> Path:
 
 def command(plan: Plan, config: Path) -> list[str]:
     """The call of Snakemake, without a shell."""
-    cores = plan.settings.cores or len(os.sched_getaffinity(0))
     return [
         sys.executable, "-m", "snakemake", "--snakefile", str(workflow_folder() / "Snakefile"),
-        "--configfile", str(config), "--directory", str(plan.output), "--cores", str(cores), "--keep-going",
+        "--configfile", str(config), "--directory", str(plan.output), "--cores",
+        str(plan.settings.cores or cores()), "--keep-going",
         "--rerun-incomplete", "--nolock", "--printshellcmds", *plan.settings.snakemake,
     ]  # fmt: skip
 
@@ -66,18 +78,43 @@ def run(plan: Plan, progress: Progress) -> None:
     """Make what is not there yet.
 
     Raises:
-        FusionError: another process works in the folder, or steps failed; finished ones are kept.
+        FusionError: another process works in the folder, it cannot be written, or steps failed; finished ones are kept.
+        TerminatedError: SIGTERM; a KeyboardInterrupt, as Ctrl-C is. All steps have ended then.
     """
-    plan.output.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(plan.output / ".lock")
     try:
-        lock.acquire(timeout=0)
+        plan.output.mkdir(parents=True, exist_ok=True)
+        with FileLock(plan.output / ".lock", timeout=0), _ended_by_scheduler():
+            _run(plan, progress)
     except Timeout as error:
         raise FusionError(f"{plan.output}: another process is working there. Wait for it.") from error
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        raise FusionError(
+            f"{plan.output} cannot be written: {_OF_THE_MACHINE[error.errno]} ({error}). Finished steps are kept, "
+            "the same command goes on; another disk: reads.output."
+        ) from error
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM: a scheduler, or a person, wants the command to end."""
+
+
+@contextmanager
+def _ended_by_scheduler() -> Iterator[None]:
+    """SIGTERM ends the workflow as Ctrl-C does: by itself it would leave Snakemake running, and the folder unlocked."""
+
+    def end(number: int, frame: Any) -> NoReturn:
+        raise TerminatedError
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # the only one that may
+        return
+    before = signal.signal(signal.SIGTERM, end)
     try:
-        _run(plan, progress)
+        yield
     finally:
-        lock.release()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(plan: Plan, progress: Progress) -> None:
@@ -87,7 +124,7 @@ def _run(plan: Plan, progress: Progress) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([path, *filter(None, [os.environ.get("PYTHONPATH")])])}
     lines: list[str] = []
     with (
-        (plan.output / SAID).open("a", encoding="utf-8") as log,
+        (plan.output / SAID).open("a", buffering=1, encoding="utf-8") as log,
         subprocess.Popen(
             command(plan, config), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", env=environment, start_new_session=True,

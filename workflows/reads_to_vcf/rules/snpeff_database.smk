@@ -16,5 +16,5 @@ if TOOL == "snpeff" and config["annotation"]["gtf"]:
             "../envs/tools.yaml"
         shell:
             "mkdir -p work/snpeff/data/own && printf 'data.dir = ./data/\\nown.genome : own\\n' > {output.config:q}"
-            " && cp {input.gtf:q} work/snpeff/data/own/genes.gtf && cp {input.reference:q} work/snpeff/data/own/sequences.fa"
+            " && gzip -cdf {input.gtf:q} > work/snpeff/data/own/genes.gtf && cp {input.reference:q} work/snpeff/data/own/sequences.fa"
             " && {params.program:q} build -Xmx2g -gtf22 -noCheckCds -noCheckProtein -c {output.config:q} own > {log:q} 2>&1"

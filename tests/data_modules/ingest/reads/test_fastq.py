@@ -48,6 +48,7 @@ def test_mates_out_of_step(tmp_path: Path, names: list[str], said: str) -> None:
         ("@r1\nAC!T\n+\nIIII\n", "record 1: bases that are none"),
         ("@r1\nACGT\n+\nI\x1fII\n", "outside"),
         ("", "holds no read"),
+        ("@r1/1\nACGT\n+\nIIII\n@r1/2\nACGT\n+\nIIII\n", r"record 2: r1 is there twice: mates .*\(interleaved\)"),
     ],
 )
 def test_what_is_no_fastq(tmp_path: Path, content: str, said: str) -> None:
@@ -66,6 +67,16 @@ def test_a_truncated_gzip_passes_the_first_look_and_not_the_whole_one(
     assert main([str(tmp_path / "out.json"), str(path)]) == 2
     assert "a.fastq.gz: truncated or damaged after record" in capsys.readouterr().err
     assert not (tmp_path / "out.json").exists()
+
+
+def test_a_name_that_says_compressed_and_a_file_that_is_not(tmp_path: Path) -> None:
+    """fastp goes by the name."""
+    plain, packed = fastq(tmp_path / "a.fastq.gz", ["r1"]), tmp_path / "b.fastq"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    with pytest.raises(FastqError, match="is not compressed, and its name ends in"):
+        look([plain])
+    with pytest.raises(FastqError, match="is compressed, and its name does not end in"):
+        look([packed])
 
 
 def test_two_encodings(tmp_path: Path) -> None:

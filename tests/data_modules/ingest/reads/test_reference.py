@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pysam
@@ -48,6 +49,23 @@ def test_an_alignment_to_another_reference(fasta: Path) -> None:
         path = fasta.with_name(f"{name}.bam")
         header = pysam.AlignmentHeader.from_dict({"HD": {"VN": "1.6"}, "SQ": [{"SN": contig, "LN": length}]})
         pysam.AlignmentFile(str(path), "wb", header=header).close()
+        told = "\n".join(alignment_problems(path, lengths_of(fasta), fasta=fasta))
+        assert said in told
+        assert bool(said) is bool(told)
+
+
+def test_an_alignment_to_other_bases_of_the_same_names_and_lengths(tmp_path: Path) -> None:
+    fasta = tmp_path / "genome.fa"
+    fasta.write_text(">chrA\nACGTACGTAC\n>chrB\nacgt\n")
+    pysam.faidx(str(fasta))
+    for name, bases, said in (("same", b"ACGT", ""), ("other", b"ACGA", "the bases of chrB differ, by its checksum")):
+        path = tmp_path / f"{name}.bam"
+        row = {
+            "SN": "chrB",
+            "LN": 4,
+            "M5": hashlib.md5(bases).hexdigest(),
+        }  # of capitals, as the SAM specification says
+        pysam.AlignmentFile(str(path), "wb", header=pysam.AlignmentHeader.from_dict({"SQ": [row]})).close()
         told = "\n".join(alignment_problems(path, lengths_of(fasta), fasta=fasta))
         assert said in told
         assert bool(said) is bool(told)

@@ -43,6 +43,10 @@ def test_names_tell_sample_lane_mate_and_pair(tmp_path: Path) -> None:
 def test_files_that_are_one_thing_twice(tmp_path: Path) -> None:
     with pytest.raises(FusionError, match="both fastq_1 of sample A, unit 1: a sample twice"):
         from_folder(folder(tmp_path / "a", "A_R1.fastq.gz", "old/A_R1.fastq.gz"), SETTINGS)
+    with pytest.raises(
+        FusionError, match=r"A\.bam and .*A_R1\.fastq\.gz are both of sample A: reads and their alignment"
+    ):
+        from_folder(folder(tmp_path / "d", "A_R1.fastq.gz", "A.bam", "B.bam"), SETTINGS)
     with pytest.raises(FusionError, match="second mates without"):
         from_folder(folder(tmp_path / "b", "A_R2.fastq.gz"), SETTINGS)
     with pytest.raises(FusionError, match="holds no reads"):

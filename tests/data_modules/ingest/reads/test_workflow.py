@@ -1,0 +1,79 @@
+"""What ends the workflow from outside: a scheduler, a full disk, another process in its folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from data_modules.ingest.reads import workflow
+from data_modules.ingest.reads.plan import Plan
+from data_modules.ingest.reads.settings import ReadsSettings
+from fusion.contract import FusionError
+from fusion.contract.devices import cores
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """Of one sample, with a program that lasts in the place of Snakemake."""
+    (tmp_path / "fastq").mkdir()
+    (tmp_path / "fastq/A.fastq").write_text("@r1\nACGT\n+\nIIII\n")
+    return Plan(ReadsSettings(reference="genome.fa", folder="fastq"), tmp_path, None)
+
+
+def lasting(monkeypatch: pytest.MonkeyPatch, pid: Path) -> None:
+    program = (
+        f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); "
+        "print('1 of 2 steps (50%) done', flush=True); time.sleep(60)"
+    )
+    monkeypatch.setattr(workflow, "command", lambda plan, config: [sys.executable, "-c", program])
+
+
+def ended(pid: Path) -> bool:
+    try:
+        os.kill(int(pid.read_text()), 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_scheduler_ends_the_steps_too(plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lasting(monkeypatch, tmp_path / "pid")
+    begin, before = time.monotonic(), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(workflow.TerminatedError):
+        workflow.run(plan, lambda step, done, total: signal.raise_signal(signal.SIGTERM))
+    assert time.monotonic() - begin < 30
+    assert ended(tmp_path / "pid")
+    assert signal.getsignal(signal.SIGTERM) is before
+    with FileLock(plan.output / ".lock", timeout=0):
+        pass
+
+
+def test_a_full_disk_is_told_and_the_steps_end(plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    lasting(monkeypatch, tmp_path / "pid")
+    (plan.output / "logs").mkdir(parents=True)
+    (plan.output / workflow.SAID).symlink_to("/dev/full")
+    with pytest.raises(FusionError, match=r"variants cannot be written: the disk is full .*reads\.output"):
+        workflow.run(plan, lambda step, done, total: None)
+    assert ended(tmp_path / "pid")
+
+
+def test_two_in_one_folder(plan: Plan) -> None:
+    plan.output.mkdir()
+    with (
+        FileLock(plan.output / ".lock", is_singleton=False),
+        pytest.raises(FusionError, match="another process is working there"),
+    ):
+        workflow.run(plan, lambda step, done, total: None)
+
+
+def test_cores_are_those_that_the_process_may_use(plan: Plan, tmp_path: Path) -> None:
+    line = workflow.command(plan, tmp_path / "config.yaml")
+    assert line[line.index("--cores") + 1] == str(cores())
