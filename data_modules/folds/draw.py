@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -28,7 +29,7 @@ DRAWS = 20
 def make_folds(
     cohort: Cohort,
     *,
-    outer: int = 5,
+    outer: int | Literal["sites"] = 5,
     inner: int = 3,
     repeats: int = 1,
     seed: int,
@@ -42,7 +43,7 @@ def make_folds(
 
     Args:
         cohort: labelled patients.
-        outer: folds that score.
+        outer: folds that score; ``sites``: one a site, each left out in turn (with `site` ``group``).
         inner: splits of each training part.
         repeats: of the whole, with other draws.
         seed: of the draws.
@@ -54,13 +55,16 @@ def make_folds(
     Raises:
         CohortError: too few patients, classes or groups for so many folds.
     """
-    _check_keys(cohort, outer=outer, inner=inner, repeats=repeats)
-    _check_counts(cohort, outer=outer, inner=inner)
     dealer = _Dealer(cohort=cohort, whole=kept_whole(cohort, site, group=group), site=site, seed=seed)
     patients = sorted(dealer.labels)
+    alone = _site_by_site(dealer, patients) if outer == "sites" else None
+    number = outer if isinstance(outer, int) else len(alone or ())
+    _check_keys(cohort, outer=number, inner=inner, repeats=repeats)
+    if alone is None:
+        _check_counts(cohort, outer=number, inner=inner)
     folds = []
     for repeat in range(repeats):
-        tests = dealer.parts(patients, outer, "outer", repeat)
+        tests = dealer.parts(patients, number, "outer", repeat) if alone is None else alone
         folds += [dealer.fold(repeat, index, test, patients, inner) for index, test in enumerate(tests)]
     checked = check_folds(folds, cohort, whole=dealer.whole)
     if checked.problems:
@@ -74,7 +78,7 @@ def open_folds(
     path: Path | None,
     seed: int,
     file: str | None = None,
-    outer: int = 5,
+    outer: int | Literal["sites"] = 5,
     inner: int = 3,
     repeats: int = 1,
     site: Site = "stratify",
@@ -217,6 +221,19 @@ class _Dealer:
         kept = " and ".join(self.whole)
         what = f"no draw of {DRAWS} gives all {number} {key} folds every class, because {kept} stay whole"
         raise CohortError(self.cohort.spec.name, [Problem(what=what, remedy=remedy)])
+
+
+def _site_by_site(dealer: _Dealer, patients: Sequence[str]) -> list[tuple[str, ...]]:
+    """Test parts of one site each (sites that share a group together); a site may lack a class."""
+    if dealer.site != "group":
+        what = f"folds.outer is sites, which leaves whole sites out, but folds.site is {dealer.site}"
+        raise CohortError(dealer.cohort.spec.name, [Problem(what=what, remedy="Set folds.site=group too")])
+    units = joined(patients, dealer.whole)
+    sites = sites_of(dealer.cohort)
+    named: dict[str, list[str]] = {}
+    for patient in patients:
+        named.setdefault(units[patient], []).append(patient)
+    return sorted((tuple(part) for part in named.values()), key=lambda part: (sites.get(part[0], ""), part))
 
 
 def _needed(cohort: Cohort) -> list[tuple[int, str]]:

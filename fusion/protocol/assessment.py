@@ -80,7 +80,7 @@ def _wanted(config: Any) -> list[str]:
 def assessed(
     config: Any, setup: Setup, folder: RunFolder, predictions: pd.DataFrame, outcome: Outcome
 ) -> dict[str, Any]:
-    """Parts of metrics.json: described, sample_size, operating, missing, uncertainty and subgroups.
+    """Parts of metrics.json: described, gaps, sites, sample_size, operating, missing, uncertainty and subgroups.
 
     Args:
         config: of the run, resolved.
@@ -95,12 +95,15 @@ def assessed(
     from fusion.evaluation.operating.cuts import operating_points
     from fusion.evaluation.operating.points import operating
     from fusion.evaluation.subgroups.evaluate import subgroups, vectors_of
+    from fusion.protocol.beside import beside
 
     endpoint, labels = outcome.endpoint, setup.cohort.labels
     found = described(setup)
     folder.write_described(found.table)
     classes = endpoint.classes or ("0", "1")
     parts: dict[str, Any] = {"described": table_one(found.table, found.facts, labels, classes)}
+    shown = [row["column"] for row in parts["described"]["rows"] if not row["column"].startswith(HAS)]
+    parts |= beside(config, setup, folder, predictions, outcome, found.table[shown])
     if outcome.can("subgroups"):
         fused = predictions[predictions["arm"] == REFERENCE]
         missing = missing_curve(

@@ -291,3 +291,21 @@ def test_folds_of_a_run_that_divide_groups_are_refused_or_flagged(cohort, tmp_pa
     assert open_folds(grouped, path=tmp_path / "new.json", seed=7, allow=["groups"])  # resumed
     with pytest.raises(FusionError, match="groups"):
         open_folds(grouped, path=tmp_path / "new.json", seed=7)
+
+
+def test_each_site_is_left_out_in_turn_also_one_that_lacks_a_class():
+    labels = [0, 1] * 10 + [0, 1] * 8 + [0] * 5 + [0, 1] * 6
+    cohort = make_cohort(labels, ["B"] * 20 + ["A"] * 16 + ["C"] * 5 + ["D"] * 12)
+    folds = make_folds(cohort, outer="sites", inner=2, repeats=2, seed=7, site="group", group={})
+    assert [(fold.name, sorted(set(cohort.sites[list(fold.test)]))) for fold in folds[:4]] == [
+        ("repeat0_fold0", ["A"]), ("repeat0_fold1", ["B"]), ("repeat0_fold2", ["C"]), ("repeat0_fold3", ["D"]),
+    ]  # fmt: skip
+    assert [len(fold.test) for fold in folds] == [16, 20, 5, 12] * 2
+    for fold in folds:
+        for inner in fold.inner:
+            assert set(cohort.sites[list(inner.val)]).isdisjoint(cohort.sites[list(inner.train)])
+
+
+def test_sites_are_left_out_only_where_they_are_kept_whole(cohort):
+    with pytest.raises(CohortError, match=r"folds.outer is sites.*folds.site is stratify.*Set folds.site=group too"):
+        make_folds(cohort, outer="sites", seed=7)

@@ -75,6 +75,10 @@ def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
     assert {(row["rule"], row["target"]) for row in parts["operating"]["rows"] if row["arm"] == "fusion"} == {
         ("sensitivity", 0.8), ("sensitivity", 0.95), ("net_benefit", 0.3)
     }  # fmt: skip
+    assert 'id="gaps"' in html and "Patients with every modality" in html  # every second one lacks slides
+    assert 'id="sites"' in html and "Folds divide sites" in html
+    assert [(row["what"], row["patients"]) for row in parts["gaps"]["lacking"]] == [("slides", len(labels) // 2)]
+    assert [row["site"] for row in parts["sites"]["rows"]] == ["here", "there"]
     assert set(run.uncertainty()["patient_id"]) == set(labels.index)
     assert "At baseline, by outcome" in html
     assert "&lt;b&gt;odd" in html

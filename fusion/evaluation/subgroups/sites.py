@@ -1,0 +1,140 @@
+"""How a model does at each site, and what that says of a site that nobody has seen.
+
+Where folds leave whole sites out, these are hospitals that the model never saw (internal-external cross-validation,
+Steyerberg & Harrell, J Clin Epidemiol 69:245-247, 2016); else its own patients' hospitals were in training too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from fusion.evaluation.intervals import resample
+from fusion.evaluation.judgement import finite
+
+if TYPE_CHECKING:
+    from fusion.evaluation.outcome import Outcome
+
+Floats = NDArray[np.float64]
+SMALLEST = 20
+"""Patients below which a site is named and not judged."""
+FEWEST = 5
+"""Of every class (of survival: events), likewise."""
+DRAWS = 400
+"""Of the bootstrap of each site at most."""
+JUDGED = 3
+"""Sites below which nothing is said of another one."""
+Parts = Mapping[tuple[int, int], Sequence[str]]
+
+
+def how_held_out(sites: pd.Series[str], tests: Parts, trains: Parts) -> str:
+    """``each``: every fold tests one whole site; ``groups``: whole sites, several a fold; ``seen``: sites are divided.
+
+    Args:
+        sites: index patient_id.
+        tests: patients whom a fold tests, by repeat and number.
+        trains: whom it trains on.
+    """
+    several = False
+    for place, test in tests.items():
+        held, seen = set(sites.loc[list(test)]), set(sites.loc[list(trains[place])])
+        if held & seen:
+            return "seen"
+        several |= len(held) > 1
+    return "groups" if several else "each"
+
+
+def by_site(
+    rows: pd.DataFrame, sites: pd.Series[str], outcome: Outcome, *, held_out: str, draws: int = DRAWS, seed: int = 0
+) -> dict[str, Any]:
+    """The part ``sites`` of metrics.json.
+
+    Args:
+        rows: out-of-fold rows of one arm.
+        sites: index patient_id.
+        outcome: of the endpoint.
+        held_out: of `how_held_out`.
+        draws: of the bootstrap, of each site's patients.
+        seed: of it.
+
+    Returns:
+        ``held_out``, ``metric``, ``rows`` (``site``, ``patients``, ``classes``, ``value`` and, of probabilities of
+        classes, ``calibration``: observed minus expected; or ``why`` not) and ``elsewhere`` (of `new_site`).
+    """
+    named = sites.astype(str)
+    patients = [str(one) for one in rows["patient_id"].unique()]
+    where = named.reindex(patients)
+    found = [
+        _site(site, rows[rows["patient_id"].isin(part.index)], outcome, draws=min(draws, DRAWS), seed=seed)
+        for site, part in sorted(where.groupby(where), key=lambda one: str(one[0]))
+    ]
+    judged = [row for row in found if row["value"] is not None and row["error"] > 0]
+    return {
+        "held_out": held_out, "metric": outcome.chosen, "smallest": SMALLEST, "fewest": FEWEST, "rows": found,
+        "elsewhere": new_site([row["value"]["value"] for row in judged], [row["error"] for row in judged]),
+    }  # fmt: skip
+
+
+def _site(site: str, rows: pd.DataFrame, outcome: Outcome, *, draws: int, seed: int) -> dict[str, Any]:
+    parts = [part.sort_values("patient_id") for _, part in rows.groupby("repeat")]
+    truth = outcome.truth_of(parts[0])
+    counts = np.bincount(truth.label, minlength=max(len(outcome.endpoint.classes), 2))
+    made: dict[str, Any] = {
+        "site": str(site), "patients": len(truth), "classes": counts.tolist(), "value": None, "calibration": None,
+        "error": 0.0, "why": "",
+    }  # fmt: skip
+    if len(truth) < SMALLEST or min(counts[one] for one in outcome.endpoint.needed) < FEWEST:
+        return made | {"why": f"fewer than {SMALLEST} patients, or than {FEWEST} of a class"}
+    plan = resample(np.arange(len(truth)), draws, seed=seed)
+    scores = [outcome.of_columns(part) for part in parts]
+    value = np.mean(
+        [outcome.drawn(outcome.truth_of(part), one, plan.counts) for part, one in zip(parts, scores, strict=True)],
+        axis=0,
+    )
+    drawn = plan.bootstrap(value)
+    made |= {"value": finite(asdict(plan.value(value))), "error": float(np.nanstd(drawn, ddof=1))}
+    if truth.time is None:
+        residual = np.mean([_residual(truth.label, one) for one in scores], axis=0)
+        made["calibration"] = finite(asdict(plan.value(plan.counts @ residual / plan.counts.sum(axis=1))))
+    return made
+
+
+def _residual(labels: NDArray[np.int64], scores: Floats) -> Floats:
+    """Observed minus expected: the label minus its probability; right or not minus confidence."""
+    if scores.ndim == 1:
+        return np.asarray(labels - scores, dtype=np.float64)
+    return np.asarray((scores.argmax(axis=1) == labels) - scores.max(axis=1), dtype=np.float64)
+
+
+def new_site(values: Sequence[float], errors: Sequence[float]) -> dict[str, float] | None:
+    r"""Mean over sites and what a site like them would show; None below `JUDGED` sites.
+
+    Random effects: :math:`\hat\tau^2` of DerSimonian & Laird (1986), the mean weighted by
+    :math:`1/(s_i^2+\hat\tau^2)`, and the prediction interval of Higgins, Thompson & Spiegelhalter (JRSS A 172:137-159,
+    2009), :math:`\hat\mu \pm t_{k-2}\sqrt{\hat\tau^2 + \mathrm{SE}(\hat\mu)^2}`.
+
+    Args:
+        values: of each site.
+        errors: their standard errors, above 0.
+    """
+    if len(values) < JUDGED:
+        return None
+    value, variance = np.asarray(values), np.asarray(errors) ** 2
+    weight = 1 / variance
+    centre = (weight * value).sum() / weight.sum()
+    spread = (weight * (value - centre) ** 2).sum()
+    scale = weight.sum() - (weight**2).sum() / weight.sum()
+    tau2 = max(0.0, float((spread - (len(value) - 1)) / scale))
+    weight = 1 / (variance + tau2)
+    mean, error2 = float((weight * value).sum() / weight.sum()), float(1 / weight.sum())
+    half, wide = float(student.ppf(0.975, len(value) - 2)) * np.sqrt(tau2 + error2), 1.959964 * np.sqrt(error2)
+    return {
+        "sites": len(value), "mean": mean, "mean_low": mean - wide, "mean_high": mean + wide, "tau": float(tau2**0.5),
+        "low": mean - half, "high": mean + half,
+    }  # fmt: skip
