@@ -53,7 +53,7 @@ def beside(
             ) if REFERENCE in arms else [],
         }
     }  # fmt: skip
-    if cohort.sites is not None and cohort.sites.nunique() > 1 and REFERENCE in arms:
+    if cohort.sites is not None and len(set(cohort.sites)) > 1 and REFERENCE in arms:
         folds = {(one["repeat"], one["index"]): one for one in folder.folds()["folds"]}
         held = how_held_out(
             cohort.sites.astype(str),
@@ -66,7 +66,7 @@ def beside(
 
 
 def _present(setup: Setup) -> pd.DataFrame:
-    """Index patient_id, of each modality whether the patient has it; one that cohort.csv does not name everybody has."""
+    """Index patient_id, of each modality whether the patient has it; everybody has one that cohort.csv does not name."""
     import pandas as pd
 
     cohort = setup.cohort
