@@ -66,7 +66,7 @@ def beside(
 
 
 def _present(setup: Setup) -> pd.DataFrame:
-    """Index patient_id, of each modality whether the patient has it; everybody has one that cohort.csv does not name."""
+    """Index patient_id, of each modality whether the patient has it; all have one that cohort.csv does not name."""
     import pandas as pd
 
     cohort = setup.cohort
