@@ -60,10 +60,12 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from fusion.evaluation.start import with_start
     from fusion.protocol.assessment import assessed
     from fusion.protocol.audit import audited
+    from fusion.protocol.beside import digest
     from fusion.protocol.crossval import units
     from fusion.protocol.pruning import InnerWatch
     from fusion.protocol.ready import open_checked
     from fusion.protocol.workers import run_folds
+    from fusion.run.canaries import take
 
     # Patients: those with a label and at least one modality. Everyone else is listed with the reason.
     with progress.timed("cohort"):
@@ -82,6 +84,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
         setup = setup.prepare(progress)
         cohort = setup.cohort
         folder.write_spec(cohort.spec)
+        take(folder, Path(config.cache), digest(config, setup))
         folder.write_cohort(cohort.reconciliation)
         # Folds are drawn before anything is learned; every arm uses the same.
         folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,6 +64,25 @@ def beside(
         fused = predictions[predictions["arm"] == REFERENCE]
         parts["sites"] = by_site(fused, cohort.sites, outcome, held_out=held, **settings)
     return parts
+
+
+def digest(config: Any, setup: Setup) -> str:
+    """Of the data: what the cohort declares, what its files hold, and who is in it.
+
+    Args:
+        config: with `cohort`, plain or of OmegaConf.
+        setup: after ingest.
+    """
+    from omegaconf import OmegaConf
+
+    from fusion.run.canaries import data_digest
+
+    cohort: Any = (
+        config.cohort if isinstance(config.cohort, dict) else OmegaConf.to_container(config.cohort, resolve=True)
+    )
+    files = replace(setup, beside=()).inputs(lambda *_: None, verify="changed")
+    spec = setup.cohort.spec
+    return data_digest(cohort, spec.endpoint.name, files, tuple(setup.cohort.patient_ids))
 
 
 def _present(setup: Setup) -> pd.DataFrame:

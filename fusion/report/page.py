@@ -14,6 +14,7 @@ from fusion.report.kinds import Kind, kind_of
 from fusion.report.provenance import provenance
 from fusion.report.quality import quality
 from fusion.report.theme import save_figure, stamp, style
+from fusion.run.canaries import canaries_of
 from fusion.run.files import replace_file
 from fusion.run.folder import RunFolder
 
@@ -126,6 +127,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "audit": parts.audit(metrics),
         "subgroups_said": subgroups.said(metrics),
         "missing_said": missing.said(metrics, label=named.get(metrics.get("missing", {}).get("metric"), "")),
+        "canaries": canaries_of(run),
         "sampling": asked.sampling(run),
         "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),

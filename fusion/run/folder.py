@@ -5,7 +5,7 @@
     config.yaml  run.json  inputs.json  folds.json  cohort.csv  quality.json  predictions.parquet  metrics.json
     examples.json  selected.parquet  curves.parquet  inner.parquet  inner_predictions.parquet  choices.parquet
     audit.parquet  described.parquet  uncertainty.parquet  withheld.parquet  models/<fold>/…  figures/  report.html
-    model_card.md  tripod_ai.md
+    model_card.md  tripod_ai.md  canary.json
 
 Files are replaced whole (`replace_file`). A finished fold is a folder ``models/<fold>`` with a ``result.json``, so an
 interrupted run resumes. ``run.json`` carries the format's number and, once complete, a hash of every file that
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 _OWN = (
     "config.yaml", "inputs.json", "folds.json", "cohort.csv", "quality.json", "metrics.json", "examples.json",
-    "report.html", "model_card.md", "tripod_ai.md", "described.parquet", "uncertainty.parquet",
+    "report.html", "model_card.md", "tripod_ai.md", "canary.json", "described.parquet", "uncertainty.parquet",
     *(f"{table}.parquet" for table in TABLES), "models", "figures", "run.json",
 )  # fmt: skip
 """What a run writes; run.json last, so that what is half removed is still known for a run."""
-_REGENERATED = ("run.json", "metrics.json", "report.html", "model_card.md", "tripod_ai.md", "figures")
+_REGENERATED = ("run.json", "metrics.json", "report.html", "model_card.md", "tripod_ai.md", "canary.json", "figures")
 _HASHED = tuple(name for name in _OWN if name not in _REGENERATED)
 _BESIDE = ("id_salt", "logs", "explanations", "predictions")
 """What later commands write into a run's folder unless told otherwise."""

@@ -37,7 +37,7 @@ def rates() -> Any:
     [("clean", None), ("leak", "columns that tell the outcome"), ("twice", "patients under two ids")],
 )
 def test_each_kind_of_cohort_is_judged_for_what_is_wrong_with_it(
-    rates: Any, tmp_path: Path, kind: str, culprit: str | None
+    rates: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, culprit: str | None
 ) -> None:
     folder = rates.write_cohort(tmp_path / "cohort", 0, kind)
     config = composed("canary", ["cohort=planted", f"output={tmp_path}", f"cache={tmp_path / 'cache'}", *FEW], folder)
@@ -48,6 +48,7 @@ def test_each_kind_of_cohort_is_judged_for_what_is_wrong_with_it(
             canary(config)
         assert ended.value.code == FAILED == 3
     found = json.loads((tmp_path / "canary.json").read_text())
+    assert json.loads((tmp_path / "cache" / "canaries" / f"{found['data']}.json").read_text()) == found
     failed = [one["name"] for one in found["checks"] if one["status"] == "fail"]
     assert failed == ([culprit] if culprit else [])
     assert found["verdict"] == ("fail" if culprit else "pass")
@@ -57,6 +58,7 @@ def test_each_kind_of_cohort_is_judged_for_what_is_wrong_with_it(
     if kind == "twice":
         told = next(one for one in found["checks"] if one["name"] == culprit)
         assert told["figures"]["pairs"] == [["P003", "P999"]]
+        assert "P003 = P999" in capsys.readouterr().out and "P003" not in told["said"]
 
 
 def check(name: str, p: float | None, *, decides: bool = True, **more: Any) -> Check:
