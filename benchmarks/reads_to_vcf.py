@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -120,22 +121,39 @@ def calls(path: Path, sample: str) -> Calls:
 
 
 def score(out: Path, truth: dict[str, Genotypes]) -> dict[str, dict[str, float]]:
-    """Over all samples of a kind: planted, called, both, and of those both with the right genotype."""
+    """Over all samples, germline and somatic, all and by kind: planted, called, both, of those with the right genotype."""
     totals: dict[str, dict[str, float]] = {}
     for sample, genotypes in truth.items():
         kind = "somatic" if sample.endswith("-T") else "germline"
         path = out / (f"somatic/{sample}.vcf.gz" if kind == "somatic" else "germline.vcf.gz")
         wanted = {(one.contig, one.position, one.ref, one.alt): sum(sides) for one, sides in genotypes.items()}
         made = calls(path, sample)
-        both = set(wanted) & set(made)
-        part = totals.setdefault(kind, dict.fromkeys(("planted", "called", "both", "genotype"), 0))
-        for key, value in (("planted", len(wanted)), ("called", len(made)), ("both", len(both)),
-                           ("genotype", sum(wanted[key] == made[key] for key in both))):  # fmt: skip
-            part[key] += value
+        kinds = kinds_of({*wanted, *made})
+        for name in (kind, *(f"{kind}, {one}" for one in ("SNV", "indel", "multi-allelic"))):
+            mine = {key for key in kinds if name in (kind, f"{kind}, {kinds[key]}")}
+            both = set(wanted) & set(made) & mine
+            part = totals.setdefault(name, dict.fromkeys(("planted", "called", "both", "genotype"), 0))
+            counts = {"planted": len(mine & set(wanted)), "called": len(mine & set(made)), "both": len(both)}
+            for key, value in (counts | {"genotype": sum(wanted[one] == made[one] for one in both)}).items():
+                part[key] += value
+    totals = {name: part for name, part in totals.items() if part["planted"] or part["called"]}
     for part in totals.values():
-        part |= {"recall": part["both"] / part["planted"], "precision": part["both"] / part["called"],
-                 "genotypes_right": part["genotype"] / part["both"]}  # fmt: skip
+        part |= {"recall": _share(part["both"], part["planted"]), "precision": _share(part["both"], part["called"]),
+                 "genotypes_right": _share(part["genotype"], part["both"])}  # fmt: skip
     return totals
+
+
+def _share(part: float, of: float) -> float:
+    return part / of if of else float("nan")
+
+
+def kinds_of(alleles: set[tuple[str, int, str, str]]) -> dict[tuple[str, int, str, str], str]:
+    """Of a sample's alleles, planted or called: two at one place are multi-allelic."""
+    places = Counter((contig, at) for contig, at, _, _ in alleles)
+    return {
+        one: "multi-allelic" if places[one[:2]] > 1 else "SNV" if len(one[2]) == len(one[3]) else "indel"
+        for one in alleles
+    }
 
 
 def without_lengths(out: Path, target: Path) -> None:
@@ -191,6 +209,8 @@ def main() -> int:
     parser.add_argument("--kb", type=int, default=200)
     parser.add_argument("--caller", default="freebayes", choices=["freebayes", "bcftools"])
     parser.add_argument("--annotation", default="snpeff", choices=["csq", "snpeff"])
+    parser.add_argument("--cores", type=int, default=2, help="of the workflow; 1 runs one JVM at a time")
+    parser.add_argument("--duplicates", default="samtools", choices=["samtools", "sambamba"])
     given = parser.parse_args()
     root = given.work.absolute()
     genome, truth = simulate(root, given.kb)
@@ -203,7 +223,8 @@ def main() -> int:
     - {{path: 'read/somatic/*.vcf.gz', origin: somatic}}
     sample_sheet: {{file: variants/patients.tsv, key: sample, patient: patient}}
     reads:
-      {{folder: fastq, reference: ref/genome.fa, caller: {given.caller}, interval_size: 40000, annotation: {notes}}}
+      {{folder: fastq, reference: ref/genome.fa, caller: {given.caller}, interval_size: 40000, annotation: {notes},
+       duplicates: {given.duplicates}, cores: {given.cores}}}
 """,
     )
     begin = time.monotonic()

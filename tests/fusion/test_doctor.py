@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
+from data_modules.ingest.reads.tools import TOOLS
 from fusion.config.compose import composed
 from fusion.contract import FusionError
 from fusion.doctor import doctor
@@ -18,6 +20,9 @@ def test_every_part_is_ok_or_says_how_to_mend_it(capsys: pytest.CaptureFixture[s
     assert found["ok"] is True
     parts = {part["name"]: part for part in found["parts"]}
     assert {"Python", "Packages", "Memory", "GPU", "Java", "Hail", "OpenSlide", "Volumes", "W&B"} <= set(parts)
+    told = parts["Reads to variants"]["told"]
+    assert all(name in told for name in TOOLS)
+    assert shutil.which("samtools") is None or "samtools 1." in told.partition("not here")[0]
     assert parts["OpenSlide"]["told"].endswith("opened a slide of 2 levels")
     assert [part for part in parts.values() if part["health"] != "ok" and not part["mend"]] == []
 
