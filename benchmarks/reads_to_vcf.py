@@ -121,7 +121,7 @@ def calls(path: Path, sample: str) -> Calls:
 
 
 def score(out: Path, truth: dict[str, Genotypes]) -> dict[str, dict[str, float]]:
-    """Over all samples, germline and somatic, all and by kind: planted, called, both, of those with the right genotype."""
+    """Over all samples, germline and somatic, all and by kind: planted, called, both, right genotypes."""
     totals: dict[str, dict[str, float]] = {}
     for sample, genotypes in truth.items():
         kind = "somatic" if sample.endswith("-T") else "germline"

@@ -44,10 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return MENDABLE
     except KeyboardInterrupt as error:
-        by_scheduler = type(error) is not KeyboardInterrupt
-        what = "Ended by SIGTERM" if by_scheduler else "Interrupted"
+        ended = type(error) is not KeyboardInterrupt
+        what = "Ended from outside" if ended else "Interrupted"
         sys.stderr.write(f"\n{what}: all steps have ended. The same command goes on.\n")
-        return 143 if by_scheduler else 130
+        return 143 if ended else 130
     return 0
 
 

@@ -6,14 +6,9 @@ import errno
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
 import yaml
 from filelock import FileLock, Timeout
@@ -21,6 +16,7 @@ from filelock import FileLock, Timeout
 from data_modules.hashes import write_text_atomic
 from data_modules.ingest.reads.failures import failures
 from data_modules.ingest.reads.plan import Plan, names_of
+from data_modules.ingest.reads.process import run_heard
 from data_modules.ingest.reads.sheet import write_sheet
 from fusion.contract import FusionError, Progress
 from fusion.contract.devices import cores
@@ -83,7 +79,7 @@ def run(plan: Plan, progress: Progress) -> None:
     """
     try:
         plan.output.mkdir(parents=True, exist_ok=True)
-        with FileLock(plan.output / ".lock", timeout=0), _ended_by_scheduler():
+        with FileLock(plan.output / ".lock", timeout=0):
             _run(plan, progress)
     except Timeout as error:
         raise FusionError(f"{plan.output}: another process is working there. Wait for it.") from error
@@ -96,53 +92,23 @@ def run(plan: Plan, progress: Progress) -> None:
         ) from error
 
 
-class TerminatedError(KeyboardInterrupt):
-    """SIGTERM: a scheduler, or a person, wants the command to end."""
-
-
-@contextmanager
-def _ended_by_scheduler() -> Iterator[None]:
-    """SIGTERM ends the workflow as Ctrl-C does: by itself it would leave Snakemake running, and the folder unlocked."""
-
-    def end(number: int, frame: Any) -> NoReturn:
-        raise TerminatedError
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # the only one that may
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _run(plan: Plan, progress: Progress) -> None:
     config = write_inputs(plan)
     (plan.output / "logs").mkdir(exist_ok=True)
     path = str(_PACKAGE.parent)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([path, *filter(None, [os.environ.get("PYTHONPATH")])])}
     lines: list[str] = []
-    with (
-        (plan.output / SAID).open("a", buffering=1, encoding="utf-8") as log,
-        subprocess.Popen(
-            command(plan, config), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", env=environment, start_new_session=True,
-        ) as process,
-    ):  # fmt: skip
-        try:
-            for line in process.stdout or ():
-                log.write(line)
-                lines.append(line)
-                told = _STEPS.match(line)
-                if told:
-                    progress("reads", int(told[1]), int(told[2]))
-        except BaseException:
-            # Ctrl-C reaches this process alone: Snakemake ends its jobs and removes what they had half written.
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait()
-            raise
-    if process.returncode:
+    with (plan.output / SAID).open("a", buffering=1, encoding="utf-8") as log:
+
+        def heard(line: str) -> None:
+            log.write(line)
+            lines.append(line)
+            told = _STEPS.match(line)
+            if told:
+                progress("reads", int(told[1]), int(told[2]))
+
+        code = run_heard(command(plan, config), environment, heard)
+    if code:
         raise FusionError(_failed("".join(lines), plan))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from data_modules.ingest.reads import workflow
+from data_modules.ingest.reads import process, workflow
 from data_modules.ingest.reads.plan import Plan
 from data_modules.ingest.reads.settings import ReadsSettings
 from fusion.contract import FusionError
@@ -26,9 +26,10 @@ def plan(tmp_path: Path) -> Plan:
     return Plan(ReadsSettings(reference="genome.fa", folder="fastq"), tmp_path, None)
 
 
-def lasting(monkeypatch: pytest.MonkeyPatch, pid: Path) -> None:
+def lasting(monkeypatch: pytest.MonkeyPatch, pid: Path, *, deaf: bool = False) -> None:
     program = (
-        f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); "
+        f"import os, pathlib, signal, time; {'signal.signal(signal.SIGINT, signal.SIG_IGN);' if deaf else ''}"
+        f"pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); "
         "print('1 of 2 steps (50%) done', flush=True); time.sleep(60)"
     )
     monkeypatch.setattr(workflow, "command", lambda plan, config: [sys.executable, "-c", program])
@@ -42,11 +43,16 @@ def ended(pid: Path) -> bool:
     return False
 
 
-def test_a_scheduler_ends_the_steps_too(plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    lasting(monkeypatch, tmp_path / "pid")
+@pytest.mark.parametrize(("number", "deaf"), [(signal.SIGTERM, False), (signal.SIGHUP, True)])
+def test_a_scheduler_ends_the_steps_too(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: signal.Signals, deaf: bool
+) -> None:
+    """Those too that have Ctrl-C ignored, as what a script starts in the background has."""
+    lasting(monkeypatch, tmp_path / "pid", deaf=deaf)
+    monkeypatch.setattr(process, "PATIENCE", 0.3 if deaf else 25.0)
     begin, before = time.monotonic(), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(workflow.TerminatedError):
-        workflow.run(plan, lambda step, done, total: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(process.TerminatedError):
+        workflow.run(plan, lambda step, done, total: signal.raise_signal(number))
     assert time.monotonic() - begin < 30
     assert ended(tmp_path / "pid")
     assert signal.getsignal(signal.SIGTERM) is before
