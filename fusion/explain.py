@@ -3,14 +3,16 @@
 Every patient is explained by the models of the fold that left them out. Written are attributions.parquet and
 attribution_report.html with a page a patient; an interrupted command goes on where it stopped.
 
-  attributions.parquet       patient, arm, endpoint, modality, feature, value, baseline, attribution (signed log-odds),
-                             method, delta (what the attributions of a patient miss of the change they explain), …
+  attributions.parquet       patient, arm, endpoint, modality, feature, value, baseline, attribution (signed; log-odds,
+                             log-risk, or what is explained), method, delta (what the attributions of a patient miss of
+                             the change they explain), …
   attribution_report.html    cohort: what counts overall, how far it can be believed; links to patients/<patient>.html
   faithfulness.json          completeness, deletion against chance and, of simulated patients, AUROC against the truth
 
 Examples:
   python -m fusion.explain run=<run folder>
   python -m fusion.explain run=<run folder> patients=[SIM-BR-0001,SIM-BR-0002] steps=64
+  python -m fusion.explain run=<run folder> horizon=24      # of times: the probability to be free of the event then
   python -m fusion.explain run=<run folder> arm=only_variants output=<folder> anonymise=true
 """
 
@@ -50,7 +52,9 @@ def explain(config: DictConfig) -> None:
     check_truth(config.truth)
     folder = RunFolder.open(config.run, trust=config.trust)
     patients = plan_patients(folder, config)
-    settings = Settings(arm=config.arm, method=config.method, steps=config.steps, tiles=config.tiles)
+    settings = Settings(
+        arm=config.arm, method=config.method, steps=config.steps, tiles=config.tiles, horizon=config.horizon
+    )
     key = settings_key(settings, folder.record()["files"], repeat=config.repeat, anonymise=config.anonymise)
     with locked(Path(config.output)), JobProgress() as progress:
         remove_partial(Path(config.output), ["parts", "patients"])

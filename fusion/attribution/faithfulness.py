@@ -2,14 +2,14 @@
 
 The deletion test of Petsiuk, Das and Saenko, "RISE" (BMVC 2018), in the model's own terms: a deleted tile leaves the
 bag (its mask becomes False), a deleted gene goes to the training patients' mean. What supports the score most goes
-first, so the log-odds should fall. The *area* of a patient is the mean, over how much is deleted, of the log-odds after
-random deletion minus those after deletion by attribution: above 0 is faithful.
+first, so what is explained, such as the log-odds, should fall. The *area* of a patient is the mean, over how much is
+deleted, of what is left after random deletion minus what is left after deletion by attribution: above 0 is faithful.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,18 @@ GENES = (1, 2, 3, 4, 5)
 """Number of genes deleted."""
 
 
+Value = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Mean outputs of members → what is explained."""
+
+
+def same(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Outputs themselves are explained."""
+    return outputs
+
+
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """Mean log-odds of the members after deletion.
+    """What is explained, by the mean of the members after deletion.
 
     Attributes:
         top: ``(point,)`` deleting by attribution.
@@ -43,7 +52,7 @@ class Curve:
 
     @property
     def area(self) -> float:
-        """Mean over the curve of how much less is left than after deleting at random, in log-odds."""
+        """Mean over the curve of how much less is left than after deleting at random."""
         return float((self.chance - self.top).mean())
 
 
@@ -54,8 +63,9 @@ def delete_tiles(
     attribution: NDArray[np.float64],
     *,
     seed: int,
+    value: Value = same,
 ) -> Curve | None:
-    """Delete tiles of one slide modality; None with fewer than two tiles."""
+    """Delete tiles of one modality, of which the plain model keeps what it read; None with fewer than two tiles."""
     mask = inputs[0].masks[name][0].numpy()
     tiles = np.flatnonzero(mask)
     if len(tiles) < 2:
@@ -69,9 +79,9 @@ def delete_tiles(
     found = []
     with torch.no_grad():
         for member, one in zip(members, inputs, strict=True):
-            parts = [member.log_odds(one.tokens, {**one.masks, name: part}) for part in stacked]
+            parts = [member.log_odds(one.tokens, {**one.masks, name: part}, one.plain) for part in stacked]
             found.append(torch.cat(parts).double().numpy())
-    return _curve(np.mean(found, axis=0), len(orders), len(counts))
+    return _curve(value(np.mean(found, axis=0)), len(orders), len(counts))
 
 
 def delete_genes(
@@ -82,6 +92,7 @@ def delete_genes(
     *,
     seed: int,
     plain: ExplainedPlain | None = None,
+    value: Value = same,
 ) -> Curve | None:
     """Take from every member's numbers, and from the plain model's, what a gene adds to them over its baseline.
 
@@ -96,7 +107,7 @@ def delete_genes(
     tiles = max(mask.shape[1] for mask in inputs[0].masks.values())  # which all stay, and are pooled again
     gone = [{genes[place] for place in order[:count]} for order in orders for count in counts]
     found = []
-    start = np.zeros(len(gone))
+    start = np.full(len(gone), inputs[0].plain)
     if plain is not None and name in plain.specs:
         patient = inputs[0].patient
         start = plain.moved(patient, name, _taken(plain, plain.load(patient), name, gone))
@@ -108,7 +119,7 @@ def delete_genes(
                 member.log_odds({**one.tokens, name: part}, one.masks) for part in torch.split(values, at_once(tiles))
             ]
             found.append(torch.cat(parts).double().numpy() + member.slope * start)
-    return _curve(np.mean(found, axis=0), len(orders), len(counts))
+    return _curve(value(np.mean(found, axis=0)), len(orders), len(counts))
 
 
 def _taken(member: Numbers, inputs: Inputs, name: str, gone: Sequence[set[str]]) -> NDArray[np.float64]:

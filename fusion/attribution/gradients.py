@@ -8,7 +8,7 @@ is the delta.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ _PIXELS = 1 << 19
 
 @dataclass(frozen=True, kw_only=True)
 class Attributed:
-    """What one member says of one patient, log-odds.
+    """What one member says of one patient, on its scale.
 
     Attributes:
         scores: modality → ``(token,)`` signed attribution, of modalities that the patient has.
@@ -46,6 +46,11 @@ class Attributed:
     output: float
     reference: float
 
+    def times(self, factor: float) -> Attributed:
+        """Contributions to something else, whose change is `factor` times that of the output."""
+        scores = {name: factor * part for name, part in self.scores.items()}
+        return replace(self, scores=scores, delta=factor * self.delta)
+
 
 def check_method(method: str) -> None:
     """Raises: FusionError: there is no such method."""
@@ -54,7 +59,7 @@ def check_method(method: str) -> None:
 
 
 def attribute(member: ExplainedMember, inputs: Inputs, *, method: str, steps: int) -> Attributed:
-    """Attribute the member's log-odds to every number and every tile of a patient.
+    """Attribute the member's output to every number and every tile of a patient.
 
     All present modalities move together from their baselines, so that the values of one patient add up over
     modalities. A tile's value is the sum over its token; what attention does to it is part of the path.
@@ -101,7 +106,7 @@ class PixelAttribution:
     """Attribution to pixels of chosen tiles, or to voxels of chosen patches.
 
     Attributes:
-        scores: ``(tile, H, W)`` summed over colour channels, or ``(patch, X, Y, Z)``; signed, log-odds.
+        scores: ``(tile, H, W)`` summed over colour channels, or ``(patch, X, Y, Z)``; signed, on the member's scale.
         delta: sum minus ``f(x) - f(x with these tiles or patches blank)``.
     """
 

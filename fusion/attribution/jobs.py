@@ -11,6 +11,7 @@ from fusion.apply.trained import load_members
 from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import Settings, explain_patient
 from fusion.attribution.plain import ExplainedPlain
+from fusion.attribution.scale import scale_of
 from fusion.attribution.store import Store
 from fusion.contract import FusionError
 from fusion.contract.devices import cores, device_of
@@ -90,8 +91,9 @@ class Worker:
                 endpoint=self._job.endpoint,
                 modalities=self._setup.modalities,
             )
+            scale = scale_of(self._job.endpoint, self._job.settings.horizon)
             self._members = [
-                ExplainedMember(member, task.train[member.index], device=self._device) for member in loaded
+                ExplainedMember(member, task.train[member.index], device=self._device, scale=scale) for member in loaded
             ]
             first = self._members[0].member
             self._plain = None if first.base is None else ExplainedPlain(first, everybody)

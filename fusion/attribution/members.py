@@ -1,7 +1,8 @@
 """One fold's members as functions of what is attributed: numbers of a patient, tokens of tiles, presence of modalities.
 
-Everything is explained on one scale: the mean over the fold's members of the calibrated log-odds, ``slope · logit +
-intercept`` (Platt), so that patients of different folds can be laid side by side.
+Everything is explained on one scale: the mean over the fold's members of what calibration makes of their logits,
+``slope · logit + intercept`` (`fusion.attribution.scale`), so that patients of different folds can be laid side by
+side. Where names here say log-odds, it is those of two classes, a log-risk of times, and so on.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from torch import Tensor
 from fusion.apply.trained import Member
 from fusion.attribution.baselines import Baseline, numbers_baseline, of_sequences
 from fusion.attribution.genes import GeneSum, gene_sums
+from fusion.attribution.scale import Scale, scale_of
 from fusion.contract import TABULATED, FittedModality, FusionError, Item, ModalityBatch, ModalitySpec, Tokens
 from fusion.contract.devices import CPU, Device
-from fusion.evaluation.calibration import Platt
 from fusion.layers import in_float32
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Inputs:
         masks: modality → ``(1, token)`` bool; no True where the patient lacks the modality.
         items: modality → what was loaded, None where lacking.
         patient: the id.
-        plain: the plain model's log-odds before calibration, to which the network adds; 0 where there is none.
+        plain: the plain model's logit before calibration, to which the network adds; 0 where there is none.
     """
 
     tokens: dict[str, Tensor]
@@ -93,13 +94,19 @@ class ExplainedMember:
         member: restored; its weights are frozen here.
         train_ids: whom it was trained on.
         device: where its network computes, in its precision.
+        scale: on which it is explained; None: that of its endpoint.
 
     Raises:
         FusionError: a modality of a kind that has no attribution.
     """
 
-    def __init__(self, member: Member, train_ids: Sequence[str], *, device: Device = CPU) -> None:
+    def __init__(
+        self, member: Member, train_ids: Sequence[str], *, device: Device = CPU, scale: Scale | None = None
+    ) -> None:
         self.member = member
+        self.scale = scale_of(member.model.head.endpoint) if scale is None else scale
+        self.slope, self._intercept = self.scale.line(member.calibrator)
+        """Of the calibration: what a difference before it is multiplied by; and what comes on top."""
         self.device = device
         self.model = member.model.eval().requires_grad_(False).to(device.name)
         self.specs: dict[str, ModalitySpec] = {name: part.spec for name, part in member.fitted.items()}
@@ -132,7 +139,7 @@ class ExplainedMember:
     def log_odds(
         self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor], plain: Tensor | float = 0.0
     ) -> Tensor:
-        """Calibrated log-odds ``(batch,)`` of numbers and encoded tokens; masks may be a batch of one.
+        """Calibrated outputs ``(batch,)`` of numbers and encoded tokens; masks may be a batch of one.
 
         Args:
             values: modality → ``(batch, feature)`` or ``(batch, token, width)``.
@@ -141,17 +148,9 @@ class ExplainedMember:
         """
         tokens = self.fused_tokens(values, masks)
         with self.device.autocast():
-            logit = in_float32(self.model.head, self.model.fuser(tokens).values).cpu()
-        platt = self.member.calibrator
-        assert isinstance(platt, Platt), "explain refuses other endpoints than binary ones"
-        return platt.slope * (plain + self.member.gate * logit) + platt.intercept
-
-    @property
-    def slope(self) -> float:
-        """Of the calibration: what a difference before it is multiplied by."""
-        platt = self.member.calibrator
-        assert isinstance(platt, Platt), "explain refuses other endpoints than binary ones"
-        return platt.slope
+            output = in_float32(self.model.head, self.model.fuser(tokens).values)
+        logit = self.model.head.logit(output).cpu()
+        return self.slope * (plain + self.member.gate * logit) + self._intercept
 
     def fused_tokens(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tokens]:
         """What the fuser is given of numbers and encoded tokens, shapes as of `log_odds`; on the device."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from fusion.attribution.faithfulness import delete_genes, delete_tiles, patient_seed
+from fusion.attribution.faithfulness import Value, delete_genes, delete_tiles, patient_seed
 from fusion.attribution.gradients import attribute
 from fusion.attribution.looked import looked
 from fusion.attribution.members import NUMBERS, ExplainedMember, Inputs
@@ -37,12 +36,14 @@ class Settings:
         method: see `fusion.attribution.gradients.METHODS`.
         steps: of integration.
         tiles: how many tiles of a patient are explained to their pixels, and patches of a volume to their voxels.
+        horizon: of survival, whose probability is explained; None: the endpoint's own scale.
     """
 
     arm: str
     method: str
     steps: int
     tiles: int
+    horizon: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +52,9 @@ class Explanation:
 
     Attributes:
         rows: of attributions.parquet, without the columns patient, arm and endpoint.
-        facts: score, log-odds, Shapley values, deletion, tiles; JSON.
+        facts: score, what is explained, Shapley values, deletion, tiles; JSON.
         pictures: ``overview_<modality>_<slide>`` uint8 RGB, ``tile_<modality>_<n>`` uint8 RGB,
-            ``pixels_<modality>_<n>`` float32 log-odds; of volumes see `fusion.attribution.volumes`.
+            ``pixels_<modality>_<n>`` float32 contributions; of volumes see `fusion.attribution.volumes`.
     """
 
     rows: pd.DataFrame
@@ -64,7 +65,7 @@ class Explanation:
 def explain_patient(
     members: Sequence[ExplainedMember], patient: str, settings: Settings, *, plain: ExplainedPlain | None = None
 ) -> Explanation:
-    """Attribute the mean calibrated log-odds of `members` for `patient`, who is in the training set of none of them.
+    """Attribute the mean calibrated output of `members` for `patient`, who is in the training set of none of them.
 
     Args:
         members: of the fold.
@@ -78,17 +79,30 @@ def explain_patient(
         for member, one in zip(members, inputs, strict=True)
     ]
     terms = None if plain is None else plain_terms(plain, members[0], patient)
+    scale, calibrator = members[0].scale, members[0].member.calibrator
+
+    def value(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return scale.value(outputs, calibrator)
+
     game = average([play(member, one, plain) for member, one in zip(members, inputs, strict=True)])
+    game = dict(zip(game, value(np.array(list(game.values()))).tolist(), strict=True))
     values = shapley(game, inputs[0].present)
     outputs = np.array([part.output for part in found]) + (0.0 if terms is None else terms.output)
     reference = float(np.mean([part.reference for part in found])) + (0.0 if terms is None else terms.reference)
+    factor = scale.factor(float(outputs.mean()), reference, calibrator)
+    found = [part.times(factor) for part in found]
+    terms = None if terms is None else replace(terms, terms=terms.terms.assign(term=factor * terms.terms["term"]))
     # Without signs: what one member misses does not make up for another's.
     delta = float(np.mean([abs(part.delta) for part in found]))
+    predicted = scale.predicted(
+        outputs.mean(keepdims=True) if members[0].member.averages_logits else outputs, calibrator
+    )
     facts: dict[str, Any] = {
-        "score": float(expit(outputs.mean()) if members[0].member.averages_logits else expit(outputs).mean()),
+        "score": scale.score(outputs, predicted),
+        "predicted": predicted,
         "members": outputs.tolist(),
-        "log_odds": float(outputs.mean()),
-        "reference": reference,
+        "log_odds": float(value(outputs.mean())),
+        "reference": float(value(np.array(reference))),
         "delta": delta,
         "none": game[frozenset()],
         "shapley": values,
@@ -102,14 +116,16 @@ def explain_patient(
         if members[0].specs[name].kind in NUMBERS:
             table = number_rows(members, inputs, found, name, terms)
             rows.append(table.assign(method=settings.method, delta=delta))
-            _delete_genes(facts, members, inputs, name, table, patient, plain)
+            _delete_genes(facts, members, inputs, name, table, patient, plain, value)
         else:
             unit = "patches" if members[0].specs[name].kind == "volume" else "tiles"
             table = token_rows(members, inputs, found, name)
             rows.append(table[inputs[0].masks[name][0].numpy()].assign(method=settings.method, delta=delta))
             if terms is not None:
                 rows.append(pooled_rows(terms, name).assign(method=settings.method, delta=0.0))
-            curve = delete_tiles(members, inputs, name, table["attribution"].to_numpy(), seed=patient_seed(patient))
+            curve = delete_tiles(
+                members, inputs, name, table["attribution"].to_numpy(), seed=patient_seed(patient), value=value
+            )
             if curve is not None:
                 facts["deletion"][f"{name}: {unit}"] = curve.area
             if unit == "patches":
@@ -120,11 +136,22 @@ def explain_patient(
                 facts.setdefault("slides", {})[name] = slide_pictures(
                     members, inputs, name, table, pictures, tiles=settings.tiles, steps=settings.steps
                 )
+    _by_factor(pictures, facts, factor)
     if terms is not None:
         rows.append(_lack_rows(terms, inputs[0], settings, len(members)))
     return Explanation(
         rows=pd.concat([part for part in rows if len(part)], ignore_index=True), facts=facts, pictures=pictures
     )
+
+
+def _by_factor(pictures: dict[str, NDArray[Any]], facts: dict[str, Any], factor: float) -> None:
+    """Pixels and voxels are explained by outputs, like tiles before; here they follow to what is explained."""
+    for key in [one for one in pictures if one.startswith(("pixels_", "voxels_"))]:
+        pictures[key] = (factor * pictures[key]).astype(pictures[key].dtype)
+    for kind, missed in (("slides", "pixel_delta"), ("volumes", "voxel_delta")):
+        for content in facts.get(kind, {}).values():
+            if content[missed] is not None:
+                content[missed] *= abs(factor)
 
 
 def _modality_rows(game: Any, values: dict[str, float], members: int) -> pd.DataFrame:
@@ -173,9 +200,14 @@ def _delete_genes(
     table: pd.DataFrame,
     patient: str,
     plain: ExplainedPlain | None,
+    value: Value,
 ) -> None:
     sums = table.dropna(subset=["gene"]).groupby("gene")["attribution"].sum()
     genes = {str(gene): float(value) for gene, value in sums.items()}
-    curve = delete_genes(members, inputs, name, genes, seed=patient_seed(patient), plain=plain) if genes else None
+    curve = (
+        delete_genes(members, inputs, name, genes, seed=patient_seed(patient), plain=plain, value=value)
+        if genes
+        else None
+    )
     if curve is not None:
         facts["deletion"][f"{name}: genes"] = curve.area

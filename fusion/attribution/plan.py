@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from fusion.apply.settings import on_device
 from fusion.attribution.jobs import Task, chunks
+from fusion.attribution.scale import scale_of
 from fusion.contract import FusionError
-from fusion.evaluation.outcome import kinds_that, outcome_of
 
 if TYPE_CHECKING:
     from fusion.contract import Progress
@@ -31,8 +31,9 @@ class Patient:
         id: in the cohort.
         name: in the output; the id, or its hash.
         fold: the place, in folds.json, of the fold that left them out.
-        label: 0/1, -1 unknown.
+        label: position in the endpoint's classes, -1 unknown.
         score: of the run, out of fold.
+        time: until the event or the last visit, of endpoints that have times.
     """
 
     id: str
@@ -40,21 +41,16 @@ class Patient:
     fold: int
     label: int
     score: float
+    time: float | None = None
 
 
 def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
     """The patients that `config` asks for, each with the fold in which they were tested.
 
     Raises:
-        FusionError: an arm, repeat or patient that the run does not have.
+        FusionError: an arm, repeat, horizon or patient that the run does not have, or an endpoint not explained.
     """
-    endpoint = folder.cohort_spec().endpoint
-    if not outcome_of(endpoint).can("explained"):
-        raise FusionError(
-            f"{folder.path}: explains {kinds_that('explained')} endpoints so far; {endpoint.name!r} is "
-            f"{endpoint.kind}. Train with two classes (cohort.label_map for image folders) to "
-            "explain one against the rest."
-        )
+    scale_of(folder.cohort_spec().endpoint, config.horizon)
     predictions = folder.predictions()
     arms = list(predictions["arm"].unique())
     kept = sorted({path.parent.name for path in folder.path.glob("models/*/*/member0.safetensors")})
@@ -86,9 +82,10 @@ def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
     }
     naming = _naming(folder, anonymise=config.anonymise)
     rows = scored.loc[asked]
+    times: list[float | None] = rows["time"].tolist() if "time" in rows else [None] * len(rows)
     return [
-        Patient(id=patient, name=naming(patient), fold=tested[patient], label=int(label), score=float(score))
-        for patient, label, score in zip(asked, rows["label"], rows["score"], strict=True)
+        Patient(id=patient, name=naming(patient), fold=tested[patient], label=int(label), score=float(score), time=time)
+        for patient, label, score, time in zip(asked, rows["label"], rows["score"], times, strict=True)
     ]
 
 

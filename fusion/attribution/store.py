@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from fusion.attribution.patient import Explanation, Settings
 
-VERSION = 3
+VERSION = 4
 """Rises with every change of what a part holds or means."""
 STATE = "explain.json"
 TABLE = "attributions.parquet"

@@ -13,6 +13,7 @@ import pandas as pd
 
 from fusion.attribution import truth as against
 from fusion.attribution.faithfulness import interval
+from fusion.attribution.scale import Scale, scale_of
 
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
@@ -39,10 +40,12 @@ class Summary:
     Attributes:
         facts: patient's name → what was noted of the patient beside it.
         checks: the content of faithfulness.json.
+        scale: on which scores are explained.
     """
 
     facts: dict[str, dict[str, Any]]
     checks: dict[str, Any]
+    scale: Scale
 
 
 def summarise(folder: RunFolder, store: Store, setup: Setup, patients: Sequence[Patient], *, config: Any) -> Summary:
@@ -56,7 +59,7 @@ def summarise(folder: RunFolder, store: Store, setup: Setup, patients: Sequence[
     if truth is not None:
         checks["truth"] = check_against(truth, store, facts, patients, _candidates(folder), config=config)
     store.write_text("faithfulness.json", json.dumps(checks | {"simulated": spec.simulated}, indent=1) + "\n")
-    return Summary(facts=facts, checks=checks)
+    return Summary(facts=facts, checks=checks, scale=scale_of(spec.endpoint, config.horizon))
 
 
 def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> None:
@@ -69,12 +72,13 @@ def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> N
             "arm": config.arm,
             "method": config.method,
             "steps": config.steps,
+            "horizon": config.horizon,
             "repeat": config.repeat,
             "patients": len(summary.facts),
             "anonymised": bool(config.anonymise),
         }
     )
-    _say(store.path, summary.checks, len(summary.facts), simulated=simulated)
+    _say(store.path, summary.checks, len(summary.facts), unit=summary.scale.unit, simulated=simulated)
 
 
 def rows_of(store: Store, patient: Patient, *, arm: str, endpoint: str) -> pd.DataFrame:
@@ -160,7 +164,7 @@ def _root(setup: Setup) -> Path | None:
     return None
 
 
-def _say(path: Path, checks: Mapping[str, Any], patients: int, *, simulated: bool) -> None:
+def _say(path: Path, checks: Mapping[str, Any], patients: int, *, unit: str, simulated: bool) -> None:
     from fusion.attribution.store import PAGE
 
     def figure(entry: Mapping[str, Any]) -> str:
@@ -169,7 +173,7 @@ def _say(path: Path, checks: Mapping[str, Any], patients: int, *, simulated: boo
         return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f}; {entry['patients']} patients)"
 
     lines = [f"{'SIMULATED ' if simulated else ''}{patients} patients explained out of fold: {path / PAGE}"]
-    lines += [f"Deletion over chance, {name}: {figure(entry)} log-odds" for name, entry in checks["deletion"].items()]
+    lines += [f"Deletion over chance, {name}: {figure(entry)} {unit}" for name, entry in checks["deletion"].items()]
     if checks["truth"] is not None:
         lines += [f"AUROC against the truth, {name}: {figure(checks['truth'][name])}" for name in ("variants", "tiles")]
     print("\n".join(lines))  # noqa: T201 — the command's answer

@@ -16,6 +16,7 @@ from fusion.evaluation.outcomes.binary import BinaryOutcome
 from fusion.evaluation.outcomes.multiclass import MulticlassOutcome
 from fusion.evaluation.outcomes.ordinal import OrdinalOutcome
 from fusion.evaluation.outcomes.survival import SurvivalOutcome
+from fusion.evaluation.verdict import listed
 
 __all__ = [
     "BinaryOutcome",
@@ -43,4 +44,4 @@ def outcome_of(endpoint: EndpointSpec) -> Outcome:
 
 def kinds_that(what: Ability) -> str:
     """Kinds of endpoint for which that is made, in words."""
-    return " and ".join(kind for kind, outcome in _OUTCOMES.items() if what in outcome.abilities)
+    return listed([kind for kind, outcome in _OUTCOMES.items() if what in outcome.abilities])

@@ -13,6 +13,7 @@ from fusion.report.words import amount, percent, signed
 
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
+    from fusion.attribution.scale import Scale
     from fusion.attribution.store import Store
     from fusion.attribution.summary import Summary
     from fusion.run.folder import RunFolder
@@ -34,7 +35,7 @@ def write_pages(
     seconds: float,
 ) -> None:
     """Write a page for each patient, one at a time, then the cohort's page that links them."""
-    facts, checks = found.facts, found.checks
+    facts, checks, scale = found.facts, found.checks, found.scale
     templates = environment()
     templates.filters |= {"signed": signed, "amount": amount, "percent": percent}
     spec = folder.cohort_spec()
@@ -42,6 +43,7 @@ def write_pages(
         "simulated": spec.simulated,
         "cohort": spec,
         "endpoint": spec.endpoint,
+        "scale": scale,
         "method": METHOD_NAMES[config.method],
         "steps": config.steps,
         "arm": config.arm,
@@ -56,7 +58,7 @@ def write_pages(
     for place, patient in enumerate(patients):
         rows = rows_of(store, patient, arm=config.arm, endpoint=spec.endpoint.name)
         sizes.add(rows)
-        view = patient_view(patient, rows, facts[patient.name], store.pictures(patient.name))
+        view = patient_view(patient, rows, facts[patient.name], store.pictures(patient.name), scale)
         view["hide_files"] = bool(config.anonymise)
         before = store.page(patients[place - 1].name) if place else None
         after = store.page(patients[place + 1].name) if place + 1 < len(patients) else None
@@ -75,15 +77,15 @@ def write_pages(
             if tile["pixels"]
         ]
         gallery = extremes(gallery)
-    by_patient, named = shares(patients, facts), features(sizes, store.chosen)
+    by_patient, named = shares(patients, facts, scale), features(sizes, store.chosen)
     html = templates.get_template("attribution_report.html.j2").render(
         title=f"{spec.name}: {spec.endpoint.name}, attribution",
         checks=checks,
-        headline=headline(by_patient, named, checks, positive=spec.endpoint.classes[1]),
+        headline=headline(by_patient, named, checks, subject=scale.subject),
         shares=by_patient,
         features=named,
         gallery=gallery,
-        patients=[_line(patient, facts[patient.name], store) for patient in patients],
+        patients=[_line(patient, facts[patient.name], store, scale) for patient in patients],
         shapley_limit=max([1e-9, *(abs(v) for one in facts.values() for v in one["shapley"].values())]),
         seconds=seconds,
         **common,
@@ -91,12 +93,12 @@ def write_pages(
     store.write_text("attribution_report.html", html)
 
 
-def _line(patient: Patient, facts: Mapping[str, Any], store: Store) -> dict[str, Any]:
+def _line(patient: Patient, facts: Mapping[str, Any], store: Store, scale: Scale) -> dict[str, Any]:
     return {
         "name": patient.name,
         "page": store.page(patient.name),
-        "score": facts["score"],
-        "label": patient.label,
+        "told": scale.told(facts),
+        "observed": scale.observed(patient),
         "shapley": facts["shapley"],
         "missing": facts["missing"],
         "delta": facts["delta"],

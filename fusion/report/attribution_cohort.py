@@ -13,6 +13,7 @@ from fusion.report.words import percent, text
 
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
+    from fusion.attribution.scale import Scale
 
 SHOWN = 18
 """Features drawn on the cohort page."""
@@ -24,7 +25,7 @@ _READ = ("modality", "feature", "label", "gene", "value", "attribution")
 
 
 def headline(
-    shares: Sequence[Mapping[str, Any]], named: Sequence[Mapping[str, Any]], checks: Mapping[str, Any], *, positive: str
+    shares: Sequence[Mapping[str, Any]], named: Sequence[Mapping[str, Any]], checks: Mapping[str, Any], *, subject: str
 ) -> str:
     """What counts most, and whether deleting it shows: the first thing a reader sees.
 
@@ -32,10 +33,10 @@ def headline(
         shares: of `shares`.
         named: of `features`.
         checks: the content of faithfulness.json.
-        positive: the positive class.
+        subject: what is predicted.
     """
     parts = [f"{row['name'].replace('_', ' ')} {percent(row['share'])}" for row in shares]
-    told = f"What predictions of {positive} rest on, by size of contribution: {', '.join(parts)}."
+    told = f"What predictions of {subject} rest on, by size of contribution: {', '.join(parts)}."
     if named:
         told += f" Of what has a name, {' and '.join(row['label'] for row in named[:2])} count most."
     shown = [name for name, entry in checks["deletion"].items() if entry["value"] is not None]
@@ -48,14 +49,14 @@ def headline(
     return told
 
 
-def shares(patients: Sequence[Patient], facts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Modalities with their share of all Shapley values' size, and their mean value in either class."""
+def shares(patients: Sequence[Patient], facts: Mapping[str, Mapping[str, Any]], scale: Scale) -> list[dict[str, Any]]:
+    """Modalities with their share of all Shapley values' size, and their mean value in either group of the scale."""
     names = dict.fromkeys(name for one in facts.values() for name in one["shapley"])
     total = sum(abs(value) for one in facts.values() for value in one["shapley"].values()) or 1.0
     rows = []
     for name in names:
         has = [
-            (patient.label, facts[patient.name]["shapley"][name])
+            (scale.side(patient), facts[patient.name]["shapley"][name])
             for patient in patients
             if name in facts[patient.name]["shapley"]
         ]
@@ -65,8 +66,8 @@ def shares(patients: Sequence[Patient], facts: Mapping[str, Mapping[str, Any]]) 
                 "patients": len(has),
                 "share": sum(abs(value) for _, value in has) / total,
                 "size": float(np.mean([abs(value) for _, value in has])),
-                "positive": _mean(value for label, value in has if label == 1),
-                "negative": _mean(value for label, value in has if label == 0),
+                "positive": _mean(value for side, value in has if side == 1),
+                "negative": _mean(value for side, value in has if side == 0),
             }
         )
     return sorted(rows, key=lambda row: -row["share"])

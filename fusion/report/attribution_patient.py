@@ -14,6 +14,7 @@ from fusion.report.words import shown, signed, text
 
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
+    from fusion.attribution.scale import Scale
 
 WHOLE = "(modality)"
 DRAWN = 1000
@@ -27,15 +28,18 @@ NAMED = 3
 
 
 def patient_view(
-    patient: Patient, rows: pd.DataFrame, facts: Mapping[str, Any], pictures: Mapping[str, Any]
+    patient: Patient, rows: pd.DataFrame, facts: Mapping[str, Any], pictures: Mapping[str, Any], scale: Scale
 ) -> dict[str, Any]:
     """What the template of a patient's page shows."""
     numbers = rows[(rows["feature"] != WHOLE) & ~rows["feature"].str.startswith("tile:")]
     return {
         "name": patient.name,
         "label": patient.label,
+        "told": scale.told(facts),
+        "predicted": scale.sentence(facts),
+        "observed": scale.observed(patient),
         "facts": facts,
-        "sentence": sentence(facts["shapley"], numbers),
+        "sentence": sentence(facts["shapley"], numbers, towards=scale.towards),
         "modalities": _bars(
             [
                 {"label": name, "value": value}
@@ -66,19 +70,20 @@ def patient_view(
     }
 
 
-def sentence(shapley: Mapping[str, float], numbers: pd.DataFrame) -> str:
+def sentence(shapley: Mapping[str, float], numbers: pd.DataFrame, *, towards: str = "it") -> str:
     """What speaks for and against in words: modalities by size, then the strongest named features.
 
     Args:
-        shapley: modality → log-odds.
+        shapley: modality → contribution.
         numbers: rows of named features.
+        towards: what a contribution above 0 speaks for.
     """
     order = sorted(shapley.items(), key=lambda item: -abs(item[1]))
     for_it = [f"{name} ({signed(value)})" for name, value in order if value >= 0]
     against = [f"{name} ({signed(value)})" for name, value in order if value < 0]
     parts = []
     if for_it:
-        parts.append(f"{_and(for_it)} {'speaks' if len(for_it) == 1 else 'speak'} for it")
+        parts.append(f"{_and(for_it)} {'speaks' if len(for_it) == 1 else 'speak'} for {towards}")
     if against:
         parts.append(f"{_and(against)} against")
     told = f"{', '.join(parts)}.".replace("_", " ")

@@ -14,6 +14,7 @@ import pytest
 from fusion.config.command import run
 from fusion.contract import Truth
 from fusion.evaluation.outcomes.survival import harrell
+from fusion.explain import explain
 from fusion.predict import predict
 from fusion.train import train
 
@@ -101,6 +102,20 @@ def test_from_files_to_a_report_and_new_patients(tmp_path, monkeypatch):
     assert set(metrics["audit"]["modalities"]) == {"clinical", "expression"}
     assert metrics["audit"]["modalities"]["clinical"]["permuted"]["fall"]["value"] > 0
     assert "Harrell" in (output / "report.html").read_text()
+
+    # What a horizon's probability rests on adds up to it, out of fold.
+    why = ("patients=[P000,P001]", "horizon=6", "steps=4", "workers=1", "evaluation.draws=20", "device=cpu")
+    command(monkeypatch, explain, "explain", f"run={output}", f"output={tmp_path / 'why'}", *why)
+    facts = json.loads((tmp_path / "why" / "parts" / "P001.json").read_text())
+    assert facts["log_odds"] == pytest.approx(one.loc["P001", "survival@6"], abs=1e-6)
+    rows = pd.read_parquet(tmp_path / "why" / "attributions.parquet").set_index(["patient", "feature"])["attribution"]
+    assert rows.loc["P001"].drop("(modality)").sum() == pytest.approx(facts["log_odds"] - facts["reference"], abs=1e-6)
+    checks = json.loads((tmp_path / "why" / "faithfulness.json").read_text())
+    assert checks["score_difference"] < 1e-6
+    page = (tmp_path / "why" / "patients" / "P001.html").read_text()
+    assert "Predicted probability of being free of os at 6 months" in page
+    status = "event at" if one.loc["P001", "label"] else "no event until"
+    assert f"observed: {status} {one.loc['P001', 'time']:.3g} months" in page
 
     # A fold that was not finished is trained again, and says the same.
     shutil.rmtree(output / "models" / "repeat0_fold1")

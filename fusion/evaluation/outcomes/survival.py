@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from fusion.contract import Truth
-from fusion.evaluation.outcomes.base import Calibrator, Outcome, mean_over_folds
+from fusion.evaluation.outcomes.base import Ability, Calibrator, Outcome, mean_over_folds
 from fusion.evaluation.outcomes.partial import RiskSets, breslow
 
 Floats = NDArray[np.float64]
@@ -141,6 +141,7 @@ class SurvivalOutcome(Outcome):
 
     chosen = "c_harrell"
     label = "Harrell's C"
+    abilities: ClassVar[frozenset[Ability]] = frozenset(("explained",))
     stands_in: ClassVar[Mapping[str, str | None]] = {
         "classical_lr": "classical_cox",
         "classical_elastic": "classical_cox",

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from fusion.attribution.plan import Patient
+from fusion.attribution.scale import scale_of
+from fusion.contract import EndpointSpec
 from fusion.report import attribution_patient
 from fusion.report.attribution_patient import sentence
 
@@ -84,7 +86,9 @@ def test_of_many_features_the_largest_are_listed(monkeypatch: pytest.MonkeyPatch
     names = {"feature": ["a", "b", "c"], "label": ["a", "b", "c"], "attribution": [0.1, -0.4, 0.2], "baseline": 0.0}
     rows = pd.DataFrame(names | columns)
     patient = Patient(id="p", name="p", fold=0, label=1, score=0.5)
-    (table,) = attribution_patient.patient_view(patient, rows, {"shapley": {"rna": -0.1}}, {})["tables"]
+    scale = scale_of(EndpointSpec(name="response", kind="binary", classes=("no", "yes")))
+    facts = {"shapley": {"rna": -0.1}, "score": 0.5}
+    (table,) = attribution_patient.patient_view(patient, rows, facts, {}, scale)["tables"]
     assert [row["label"] for row in table["rows"]] == ["b", "c"]
     assert table["left"] == 1
 
