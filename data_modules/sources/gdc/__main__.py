@@ -66,31 +66,16 @@ def settings(arguments: Sequence[str]) -> dict[str, Any]:
     Raises:
         FusionError: an unknown key, or a value of the wrong kind.
     """
-    import yaml
-
+    from data_modules.sources.asked import asked_keys, is_true, whole_number, words
     from data_modules.sources.gdc.query import KINDS
 
-    asked = dict(_DEFAULTS)
-    for text in arguments:
-        key, equals, value = text.partition("=")
-        if not equals or key not in asked:
-            raise FusionError(f"{text!r}: the keys are {', '.join(asked)}, each as key=value.")
-        try:
-            asked[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise FusionError(f"{text!r} cannot be read; lists are written data=[clinical,maf].") from error
-    kinds = [asked["data"]] if isinstance(asked["data"], str) else asked["data"]
-    if not isinstance(asked["project"], str) or not isinstance(kinds, list) or not kinds:
+    asked = asked_keys(arguments, _DEFAULTS)
+    if not isinstance(asked["project"], str) or not asked["data"]:
         raise FusionError("Give project=<id> and data=[…], e.g. project=TCGA-BRCA data=[clinical,maf].")
-    unknown = [one for one in kinds if one not in KINDS]
-    if unknown:
-        raise FusionError(f"data: {unknown[0]} is none of {', '.join(KINDS)}.")
-    limit = asked["limit"]
-    if limit is not None and (type(limit) is not int or limit < 1):
-        raise FusionError(f"limit={limit}: give a number of patients, 1 or more.")
-    if type(asked["dry"]) is not bool:
-        raise FusionError(f"dry={asked['dry']}: give true or false.")
-    return {**asked, "data": list(dict.fromkeys(kinds))}
+    if asked["limit"] is not None:
+        whole_number(asked, "limit", "a number of patients", least=1)
+    is_true(asked, "dry")
+    return {**asked, "data": words(asked, "data", list(KINDS))}
 
 
 def _run(asked: dict[str, Any]) -> int:

@@ -1,0 +1,66 @@
+"""Command lines of ``key=value``, as the commands of this room take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fusion.contract import FusionError
+
+
+def asked_keys(arguments: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Each key with what the command line gives it, read as YAML, or its default.
+
+    Raises:
+        FusionError: an unknown key, one without a value, or a value that is no YAML.
+    """
+    import yaml
+
+    asked = dict(defaults)
+    for text in arguments:
+        key, equals, value = text.partition("=")
+        if not equals or key not in asked:
+            raise FusionError(f"{text!r}: the keys are {', '.join(asked)}, each as key=value.")
+        try:
+            asked[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise FusionError(f"{text!r} cannot be read; lists are written data=[clinical,maf].") from error
+    return asked
+
+
+def whole_number(asked: Mapping[str, Any], key: str, what: str, *, least: int) -> int:
+    """A key's number.
+
+    Raises:
+        FusionError: it is none, or less than `least`.
+    """
+    value = asked[key]
+    if type(value) is not int or value < least:
+        raise FusionError(f"{key}={value}: give {what}, {least} or more.")
+    return value
+
+
+def is_true(asked: Mapping[str, Any], key: str) -> bool:
+    """A key's yes or no.
+
+    Raises:
+        FusionError: it is neither.
+    """
+    if type(asked[key]) is not bool:
+        raise FusionError(f"{key}={asked[key]}: give true or false.")
+    return bool(asked[key])
+
+
+def words(asked: Mapping[str, Any], key: str, known: Sequence[str]) -> list[str]:
+    """A key's word, or list of words, each once and in order.
+
+    Raises:
+        FusionError: there is none, or one is not of `known`.
+    """
+    given = [asked[key]] if isinstance(asked[key], str) else asked[key]
+    if not isinstance(given, list) or not given:
+        raise FusionError(f"{key}: give one of {', '.join(known)}, or several: {key}=[{','.join(known[:2])}].")
+    unknown = [one for one in given if one not in known]
+    if unknown:
+        raise FusionError(f"{key}: {unknown[0]} is none of {', '.join(known)}.")
+    return list(dict.fromkeys(given))
