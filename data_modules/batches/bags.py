@@ -28,10 +28,12 @@ class Part:
         rows: how many.
         read: takes ascending row numbers, returns these rows ``(row, *shape)``. It opens and closes its file, so that
             a cohort of thousands of slides holds no thousand files open.
+        will_need: takes the same, and has the system read them meanwhile; None where it cannot.
     """
 
     rows: int
     read: Callable[[NDArray[np.int64]], NDArray[Any]]
+    will_need: Callable[[NDArray[np.int64]], None] | None = None
 
 
 class Bag:
@@ -81,6 +83,17 @@ class Bag:
                 out[order[chosen]] = part.read(local)[back]
             start = int(end)
         return out
+
+    def will_need(self, rows: NDArray[np.int64] | None = None) -> None:
+        """Announce that these rows, ascending, will be read; None: all. Nothing is waited for."""
+        start = 0
+        for part, end in zip(self._parts, map(int, self._ends), strict=True):
+            if part.will_need is not None:
+                if rows is None:
+                    part.will_need(np.arange(part.rows, dtype=np.int64))
+                else:
+                    part.will_need(rows[np.searchsorted(rows, start) : np.searchsorted(rows, end)] - start)
+            start = end
 
     def copy_to(self, out: NDArray[Any]) -> None:
         """Write all rows into `out`, a few thousand at a time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from data_modules.batches.dataset import FIXED, Draw, ItemCache, PatientDataset
+from data_modules.batches.loader import Loader
 from data_modules.batches.sampling import Tiles, check_tiles
 from fusion.contract import Batch, FittedModality
 
@@ -110,7 +111,8 @@ class FusionDataModule(pl.LightningDataModule):
         stratified: give training batches equal shares of each class.
         cache_bytes: of items kept in memory between epochs.
         seed: of order and draws.
-        num_workers: processes that load batches; 0 loads in this one, which is fastest for cached items.
+        num_workers: threads that load batches ahead, out of the one cache; 0 loads in turn with the network, which is
+            fastest for items that are cached. Rows on disk are announced to the system a batch ahead in either case.
         offsets: index patient_id: logits of the plain model, for training and validation patients; None: none.
         times: index patient_id, until the event (label 1) or the last visit (label 0); None: the endpoint has no times.
             With times a training batch is a risk set: it is stratified, and large enough for `EVENTS` events.
@@ -187,9 +189,7 @@ class FusionDataModule(pl.LightningDataModule):
         return self._loader(patients, InOrder(sizes, batch_size=self._batch_size, epoch=epoch))
 
     def _loader(self, patients: PatientDataset, batches: Sampler[list[Draw]]) -> DataLoader[Batch]:
-        # The sampler yields whole batches, so the loader neither batches nor collates.
-        settings: dict[str, Any] = {"sampler": batches, "batch_size": None, "collate_fn": _as_is}
-        return DataLoader(patients, num_workers=self._workers, **settings)
+        return Loader(patients, batches, threads=self._workers)
 
 
 EVENTS = 16
@@ -206,7 +206,3 @@ def risk_set(labels: NDArray[np.int64], *, batch_size: int) -> int:
     """
     events = int((labels == 1).sum())
     return min(max(batch_size, -(-EVENTS * len(labels) // max(events, 1))), max(len(labels), 1))
-
-
-def _as_is(batch: Batch) -> Batch:
-    return batch

@@ -6,6 +6,7 @@ the batch. What is drawn depends on (seed, epoch, patient) alone: batch size, or
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,6 +60,7 @@ class ItemCache:
     """Items kept in memory up to a bound, first come, first kept.
 
     Epochs visit everyone in turn; a cache that forgot the oldest would then forget each item just before its use.
+    Threads share it: an item that two of them load at once is kept once.
 
     Args:
         limit: bytes of arrays kept.
@@ -67,7 +69,12 @@ class ItemCache:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: dict[tuple[str, str], Item | None] = {}
+        self._lock = threading.Lock()
         self.bytes = 0
+
+    def holds(self, modality: str, patient: str) -> bool:
+        """Whether the item is kept."""
+        return (modality, patient) in self._kept
 
     def get(self, modality: str, patient: str, load: Callable[[str], Item | None]) -> Item | None:
         """The item, loaded on first use."""
@@ -80,9 +87,10 @@ class ItemCache:
             # Read whole only where it stays: else every epoch would read megabytes for a few dozen tiles.
             item = replace(item, values=values.kept(self._limit - self.bytes))
         size = 0 if item is None else resident(item.values) + item.mask.nbytes
-        if self.bytes + size <= self._limit:
-            self._kept[key] = item
-            self.bytes += size
+        with self._lock:
+            if key not in self._kept and self.bytes + size <= self._limit:
+                self._kept[key] = item
+                self.bytes += size
         return item
 
 
@@ -171,25 +179,49 @@ class PatientDataset(Dataset[Batch]):
         label = int(self.labels[draw.position])
         return Sample(items=items, label=label, index=draw.position, offset=offset, time=time)
 
+    def will_need(self, draws: Sequence[Draw]) -> None:
+        """Announce bags on disk that will be asked for, so that the disk works while the network does."""
+        for draw in draws:
+            patient = self.patient_ids[draw.position]
+            for name, spec in self.specs.items():
+                item = self._cache.get(name, patient, self.fitted[name].load) if spec.kind in BAG_KINDS else None
+                tokens: Any = None if item is None else item.values  # noqa: PD011
+                if item is None or not isinstance(tokens, Bag):
+                    continue
+                tiles = None if draw.epoch is None else self._tiles
+                number = drawn(len(item.mask), tiles, kind=spec.kind)
+                if number == len(item.mask):
+                    tokens.will_need()
+                elif draw.epoch is not None and not self._cache.holds(_sample_of(name, number), patient):
+                    tokens.will_need(self._chosen(patient, item, number, draw.epoch))
+
     def _drawn(self, name: str, patient: str, item: Item, number: int, epoch: int) -> Item:
         """Some of an item's tokens; a fixed sample of a bag on disk is read once, where the cache has room."""
 
         def take(_: str) -> Item:
-            # Of the patient's id, not of the position: other patients in the list change no draw.
-            stream = [self._seed, epoch, zlib.crc32(patient.encode())]
-            return _take(item, np.random.default_rng(stream), number)
+            return _take(item, self._chosen(patient, item, number, epoch))
 
         tokens: Any = item.values  # noqa: PD011
         if epoch != FIXED or not isinstance(tokens, Bag):
             return take(patient)
-        kept = self._cache.get(f"{name}, {number} tiles", patient, take)
+        kept = self._cache.get(_sample_of(name, number), patient, take)
         assert kept is not None
         return kept
 
+    def _chosen(self, patient: str, item: Item, number: int, epoch: int) -> NDArray[np.int64]:
+        """The places of a random `number` of an item's tokens, ascending."""
+        # Of the patient's id, not of the position: other patients in the list change no draw.
+        generator = np.random.default_rng([self._seed, epoch, zlib.crc32(patient.encode())])
+        return np.sort(generator.choice(len(item.mask), number, replace=False))
 
-def _take(item: Item, generator: np.random.Generator, number: int) -> Item:
-    """A random `number` of an item's tokens, in their order."""
-    chosen = np.sort(generator.choice(len(item.mask), number, replace=False))
+
+def _sample_of(name: str, number: int) -> str:
+    """What a fixed sample of a modality is called in the cache."""
+    return f"{name}, {number} tiles"
+
+
+def _take(item: Item, chosen: NDArray[np.int64]) -> Item:
+    """An item's tokens at some places."""
     return replace(
         item,
         values=item.values[chosen],  # noqa: PD011

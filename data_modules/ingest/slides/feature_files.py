@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_modules.batches.bags import Part
+from data_modules.batches.stored_rows import StoredRows
+from data_modules.ingest.slides.feature_layout import in_pieces, offset, places
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -53,8 +56,8 @@ class FeatureFile:
             (10 microns a pixel at 1×); None where pixels alone are said.
         encoder: what the file says made its features; None where it does not.
         dtype: of its features as they are given: float16 where the file holds that, else float32.
-        offset: the byte at which they begin, row after row, so that the file can be mapped into memory; None where they
-            lie in pieces, or packed.
+        offset: the byte at which they begin, row after row; None where they lie in pieces, or packed.
+        pieces: whether they lie in pieces of whole rows, unpacked, as CLAM and TRIDENT write them: a row a piece.
     """
 
     path: Path
@@ -69,23 +72,37 @@ class FeatureFile:
     encoder: str | None
     dtype: Any = np.float32
     offset: int | None = None
+    pieces: bool = False
 
     def part(self) -> Part:
         """Its rows, for a `data_modules.batches.bags.Bag`."""
-        return Part(rows=self.rows, read=self.read)
+        return Part(rows=self.rows, read=self.read, will_need=self.will_need)
+
+    def will_need(self, rows: NDArray[np.int64]) -> None:
+        """Have the system read these rows, ascending, while something else is done."""
+        if self._stored:
+            self._stored.will_need(rows)
+
+    @cached_property
+    def _stored(self) -> StoredRows | None:
+        """Where the rows lie; looked up when they are first asked for, a twentieth of a second a slide of pieces."""
+        if self.offset is None and not self.pieces:
+            return None
+        starts, offsets = [0], [self.offset or 0]
+        if self.pieces:
+            with _open(self.path) as file:
+                starts, offsets = places(file[self.key], axis=int(self.leading))
+        return StoredRows.of_chunks(self.path, dtype=self.dtype, shape=(self.width,), starts=starts, offsets=offsets)
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """These rows, ascending, ``(row, feature)`` of `dtype`."""
-        # A range is read in one go.
-        wanted: Any = slice(rows[0], rows[-1] + 1) if len(rows) and rows[-1] - rows[0] + 1 == len(rows) else rows
-        if self.offset is not None:
+        if self._stored is not None:
             try:
-                shape = (self.rows, self.width)
-                return np.array(
-                    np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=shape)[wanted]
-                )
+                return self._stored.read(rows)
             except (OSError, ValueError) as error:
                 raise FeatureFileError(f"{self.path.name} is not what it was, or breaks off ({error})") from error
+        # A range is read in one go.
+        wanted: Any = slice(rows[0], rows[-1] + 1) if len(rows) and rows[-1] - rows[0] + 1 == len(rows) else rows
         with _open(self.path) as file:
             dataset = file[self.key]
             found = dataset[0, wanted] if self.leading else dataset[wanted]
@@ -176,17 +193,9 @@ def read_header(path: Path) -> FeatureFile:
             microns=_microns(attributes),
             encoder=None if encoder is None else _text(encoder),
             dtype=np.float16 if file[key].dtype == np.float16 else np.float32,
-            offset=_offset(file[key], path),
+            offset=offset(file[key], path),
+            pieces=in_pieces(file[key], width),
         )
-
-
-def _offset(dataset: h5py.Dataset, path: Path) -> int | None:
-    """Where values of the type that is given lie in one piece, within the file."""
-    offset = dataset.id.get_offset()
-    plain = dataset.dtype in (np.dtype("<f2"), np.dtype("<f4")) and dataset.chunks is None
-    if offset is None or not plain or offset + dataset.size * dataset.dtype.itemsize > path.stat().st_size:
-        return None
-    return int(offset)
 
 
 def _refuse_elsewhere(file: h5py.File, name: str) -> None:
@@ -211,12 +220,8 @@ def _refuse_elsewhere(file: h5py.File, name: str) -> None:
 
 
 _SIDES = ("tile_size_um", "patch_size_level0", "tile_size", "patch_size")
-
-
-_PACKED = 200
-"""Times that numbers may be packed; features of tiles are packed twice or thrice."""
-_SMALL = 64 << 20
-"""Bytes that are read whatever they are packed to."""
+_PACKED = 200  # times that numbers may be packed; features of tiles are packed twice or thrice
+_SMALL = 64 << 20  # bytes that are read whatever they are packed to
 
 
 def _microns(attributes: Mapping[str, Any]) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from data_modules.batches.bags import Bag, Part
+from data_modules.batches.stored_rows import StoredRows
 from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail
 from data_modules.ingest.slides.stain import StainFit, normalise
 from data_modules.modalities.base import BaseFitted
@@ -117,7 +118,7 @@ class FittedSlides(BaseFitted):
             return None
         entries = [self._slides.ingested.entries[self._slides.names[path]] for path in files]
         coords = [entry.coords() for entry in entries]
-        parts = [Part(rows=len(place), read=self._reader(entry)) for place, entry in zip(coords, entries, strict=True)]
+        parts = [self._part(entry, len(place)) for place, entry in zip(coords, entries, strict=True)]
         bag = Bag(parts, shape=self.spec.token_shape, dtype=np.uint8 if self.spec.kind == "tiles" else np.float32)
         return Item(
             values=cast("NDArray[Any]", bag.settled()),
@@ -127,18 +128,19 @@ class FittedSlides(BaseFitted):
             files=tuple(self._slides.names[path] for path in files),
         )
 
-    def _reader(self, entry: SlideEntry) -> Callable[[NDArray[np.int64]], NDArray[Any]]:
-        """Reads rows of one slide from its memory-mapped file, which is closed again."""
+    def _part(self, entry: SlideEntry, rows: int) -> Part:
+        """Rows of one slide; its file is opened for each reading."""
         reference, embedded = self._reference, self._slides.embedding is not None
 
-        def read(rows: NDArray[np.int64]) -> NDArray[Any]:
-            if embedded:
-                return entry.embeddings()[rows]
-            tiles = entry.tiles()[rows]
-            stains = None if reference is None else entry.stains()
-            return tiles if stains is None else normalise(tiles, stains, reference=reference)
+        def stored() -> StoredRows:
+            return StoredRows.of_map(entry.embeddings() if embedded else entry.tiles())
 
-        return read
+        def read(rows: NDArray[np.int64]) -> NDArray[Any]:
+            found = stored().read(rows)
+            stains = None if reference is None or embedded else entry.stains()
+            return found if stains is None or reference is None else normalise(found, stains, reference=reference)
+
+        return Part(rows=rows, read=read, will_need=lambda rows: stored().will_need(rows))
 
     def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
         """Hand-crafted features pooled over the patient's tiles (`data_modules.ingest.slides.handcrafted`)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import pandas as pd
 import pytest
 import torch
 
+from data_modules.batches import bags
 from data_modules.batches.bags import Bag, Part, resident
+from data_modules.batches.datamodule import FusionDataModule
 from data_modules.batches.dataset import FIXED, Draw, ItemCache, PatientDataset
-from fusion.contract import Batch, Item, ModalitySpec
+from data_modules.modalities.base import BaseFitted
+from fusion.contract import Batch, Item, ModalitySpec, State
 
 
 @pytest.fixture
@@ -54,6 +59,55 @@ def test_rows_are_those_of_the_array(pieces: list[np.ndarray], rows: object) -> 
     np.testing.assert_array_equal(bag[rows], whole[rows])  # type: ignore[index]
     np.testing.assert_array_equal(np.asarray(bag), whole)
     assert bag.shape == whole.shape and len(bag) == 13 and bag.nbytes == whole.nbytes and bag.ndim == 2
+
+
+def test_what_will_be_drawn_is_announced_a_batch_ahead_and_drawn_then(
+    pieces: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three patients with a bag of 13 rows each, one a batch: announced are the very rows that are read."""
+    monkeypatch.setattr(bags, "IN_MEMORY", 0)  # they stay on disk, small as they are
+    told: list[tuple[str, int, list[int]]] = []
+
+    class Bags(BaseFitted):
+        def load(self, patient_id: str) -> Item:
+            def part(number: int, piece: np.ndarray) -> Part:
+                def note(what: str, rows: np.ndarray) -> np.ndarray:
+                    told.append((f"{what} {patient_id}", number, rows.tolist()))
+                    return piece[rows]
+
+                return Part(rows=len(piece), read=partial(note, "read"), will_need=partial(note, "need"))
+
+            bag = Bag([part(*one) for one in enumerate(pieces)], shape=(3,), dtype=np.float32)
+            return Item(values=bag, mask=np.ones(13, dtype=bool))
+
+        def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
+            raise NotImplementedError
+
+        def state(self) -> State:
+            raise NotImplementedError
+
+    fitted = {"slides": Bags(ModalitySpec(name="slides", kind="embeddings", token_shape=(3,)))}
+    labels = pd.Series([0, 1, 0], index=list("abc"))
+    data = FusionDataModule(
+        fitted=fitted, train_ids=list("abc"), val_ids=list("abc"), labels=labels, batch_size=1,
+        tiles_per_patient=4, validation_tiles=4, cache_bytes=300, seed=1,
+    )  # fmt: skip
+    list(data.train_dataloader())
+    needed = [(what[5:], part, rows) for what, part, rows in told if what.startswith("need") and rows]
+    assert needed == [(what[5:], part, rows) for what, part, rows in told if what.startswith("read")]
+    order = list(dict.fromkeys(what for what, _, _ in told))
+    a, b, c = (what[5:] for what in order if what.startswith("need"))
+    assert order == [f"need {a}", f"need {b}", f"read {a}", f"need {c}", f"read {b}", f"read {c}"]
+    told.clear()
+    whole = data.predict_loader(["b"])
+    told.clear()
+    next(iter(whole))
+    assert [rows for what, _, rows in told if what == "need b"] == [list(range(5)), [0], list(range(7))]
+    validation = data.val_dataloader()
+    list(validation)
+    told.clear()
+    list(validation)  # 300 bytes hold the masks of three bags, 39, and the samples of all, 3 × (48 + 4)
+    assert told == [], "a sample that is kept is neither announced nor read again"
 
 
 def test_only_what_is_drawn_is_read(pieces: list[np.ndarray]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 
@@ -202,12 +203,54 @@ def test_labels_of_the_training_patients(fitted):
     assert module(fitted).train_labels.tolist() == LABELS.iloc[:17].to_list()
 
 
-def test_worker_processes_change_nothing(fitted):
+def test_threads_change_nothing_and_share_the_cache(fitted):
     for make in (lambda data: data.train_dataloader(), lambda data: data.predict_loader(IDS)):
         same(
             by_patient(make(module(fitted, tiles_per_patient=3))),
-            by_patient(make(module(fitted, tiles_per_patient=3, num_workers=1))),
+            by_patient(make(module(fitted, tiles_per_patient=3, num_workers=3))),
         )
+    alone, together = (module({"slides": Tiles()}, num_workers=number) for number in (0, 3))
+    for data in (alone, together):
+        for _ in range(2):
+            order = [batch.index.tolist() for batch in data.train_dataloader()]
+            assert order == [batch.index.tolist() for batch in module(fitted).train_dataloader()]
+    assert together._cache.bytes == alone._cache.bytes
+    assert together._fitted["slides"].loads == 17, "loaded in the first epoch alone"
+
+
+def test_threads_stay_no_more_than_their_number_ahead_and_stop_with_the_epoch(fitted):
+    before = threading.active_count()
+    data = module(fitted, num_workers=2, batch_size=2)
+    asked = []
+    patients = data.train_dataloader()._patients
+    patients.will_need = lambda draws: asked.append(len(draws))
+    batches = iter(data.train_dataloader().__class__(patients, data.train_dataloader().sampler, threads=2))
+    next(batches)
+    assert len(asked) <= 3
+    batches.close()
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_the_stream_of_random_numbers_moves_as_torchs_loader_moves_it(fitted, threads):
+    """Dropout follows on from it: runs of before would otherwise not be repeated."""
+    data = module(fitted, num_workers=threads)
+    found = []
+    for loader in (data.train_dataloader(), torch.utils.data.DataLoader(list(range(5)))):
+        torch.manual_seed(7)
+        list(loader)
+        found.append(torch.rand(1).item())
+    assert found[0] == found[1]
+
+
+def test_an_error_in_a_thread_is_raised_where_its_batch_would_be(fitted):
+    def load(patient):
+        raise OSError(f"{patient}: no such slide")
+
+    data = module(fitted, num_workers=2, train_ids=IDS[:4], batch_size=2)
+    fitted["slides"].load = load
+    with pytest.raises(OSError, match="no such slide"):
+        list(data.train_dataloader())
 
 
 class Recorder(pl.LightningModule):
