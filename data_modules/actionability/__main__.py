@@ -3,7 +3,8 @@
   python -m data_modules.actionability --civic civic_2024 --variants somatic.maf --build GRCh37 \
       --disease "Breast Cancer" --out actionability
 
-The table has a row a variant: a MAF, or any CSV or TSV with a patient, a gene and what is known of the change (protein,
+A VCF (.vcf, .vcf.gz) is read as it is, with what VEP, SnpEff or ANNOVAR say. A table has a row a variant: a MAF, or any
+CSV or TSV with a patient, a gene and what is known of the change (protein,
 coding or genomic HGVS, coordinates, consequence; alteration: amplification, deletion, fusion or A::B).
 """
 
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--civic", type=Path, required=True, help="folder of one release's TSV files")
-    parser.add_argument("--variants", type=Path, required=True, help="a MAF or table, one variant a row")
+    parser.add_argument("--variants", type=Path, required=True, help="a VCF, a MAF, or a table, one variant a row")
     parser.add_argument("--out", type=Path, required=True, help="folder for actionability.json and .html")
     parser.add_argument("--build", help="of the coordinates, where no column says it: GRCh37 or GRCh38")
     parser.add_argument("--disease", action="append", default=[], help="tumour type as CIViC names it; may be repeated")
@@ -49,6 +50,7 @@ def _run(given: argparse.Namespace) -> None:
     from data_modules.actionability.listing import Wanted, listing
     from data_modules.actionability.page import page
     from data_modules.actionability.release import read_release
+    from data_modules.actionability.vcf import is_vcf, read_vcf
     from data_modules.hashes import file_hash, write_text_atomic
     from data_modules.readers.unreadable import UnreadableError
 
@@ -61,7 +63,10 @@ def _run(given: argparse.Namespace) -> None:
     if not given.variants.is_file():
         raise FusionError(f"--variants {given.variants}: there is no such file.")
     try:
-        changes = read_changes(given.variants, build=given.build, columns=columns)
+        if is_vcf(given.variants):
+            changes = read_vcf(given.variants, build=given.build)
+        else:
+            changes = read_changes(given.variants, build=given.build, columns=columns)
     except UnreadableError as error:
         raise FusionError(str(error)) from error
     listed = listing(changes, release, wanted)

@@ -49,6 +49,7 @@ class Change:
         allele: its place and bases, where the table says them.
         protein: in single letters; empty where it is not said.
         hgvs: transcript and coding change, without version.
+        also: the same of other transcripts.
         kind: class of its consequence, from the column or else from the protein; empty where neither says it.
         event: ``amplification``, ``deletion``, ``fusion`` or empty.
         fusion: ``A::B``, where both genes are said.
@@ -69,6 +70,7 @@ class Change:
     exon: str
     diseases: tuple[str, ...]
     told: str
+    also: tuple[str, ...] = ()
 
 
 def read_changes(path: Path, *, build: str | None = None, columns: Mapping[str, str] | None = None) -> list[Change]:

@@ -70,8 +70,8 @@ def listing(changes: Sequence[Change], release: Release, wanted: Wanted) -> dict
         "account": {
             "patients": len(patients),
             "patients_with_evidence": sum(bool(one["profiles"]) for one in shown.values()),
-            "variants": len(changes),
-            "variants_matched": len({match.change.line for match in found}),
+            "variants": len({_key(change) for change in changes}),
+            "variants_matched": len({_key(match.change) for match in found}),
             "civic_variants": len(release.variants),
             "civic_variants_that_no_list_of_variants_can_tell": undecided,
             "civic_profiles_not_read": unreadable,
@@ -124,12 +124,12 @@ def _patient(
             profiles.append(entry)
         else:
             partial.append(entry | {"needs": asked.needs})
-    matched = {match.change.line for match in found}
+    matched = {_key(match.change) for match in found}
     return {
         "profiles": sorted(profiles, key=_order),
         "partial": sorted(partial, key=_order),
         "matched": [_match(match) for match in found],
-        "no_match": [{"line": one.line, "variant": one.told} for one in own if one.line not in matched],
+        "no_match": [{"line": one.line, "variant": one.told} for one in own if _key(one) not in matched],
     }
 
 
@@ -148,9 +148,14 @@ def _profile(
     }
 
 
+def _key(change: Change) -> tuple[Any, ...]:
+    """One variant of a patient, though it may lie in several genes."""
+    return change.patient, change.line, change.allele
+
+
 def _match(match: Match) -> dict[str, Any]:
     return {
-        "variant": match.change.told, "line": match.change.line,
+        "variant": match.change.told, "line": match.change.line, "gene": match.variant.gene,
         "civic": f"{match.variant.gene} {match.variant.name}", "url": match.variant.url,
         "nearness": match.level, "by": match.by,
     }  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from data_modules.actionability.changes import Change, kind_of
 from data_modules.actionability.criteria import Criterion, Level, criterion
 from data_modules.actionability.release import CivicVariant
+from data_modules.actionability.spelling import Allele
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +30,17 @@ class Match:
 def matches(changes: Iterable[Change], variants: Iterable[CivicVariant]) -> list[Match]:
     """Every pair that fits, in the order of the patient's variants."""
     by_gene: dict[str, list[tuple[CivicVariant, Criterion]]] = {}
+    by_place: dict[Allele, str] = {}
     for variant in variants:
         wanted = criterion(variant)
         if wanted is not None:
+            by_place |= dict.fromkeys(wanted.alleles, variant.gene)
             for gene in {variant.gene, *(wanted.fusion.split("::") if wanted.fusion else ())}:
                 by_gene.setdefault(gene.upper(), []).append((variant, wanted))
     found = []
     for change in changes:
+        if not change.gene and change.allele in by_place:  # nothing is annotated: the release says whose place it is
+            change = replace(change, gene=by_place[change.allele])
         genes = dict.fromkeys((change.gene.upper(), *change.fusion.upper().split("::")))
         near = {variant.id: (variant, wanted) for gene in genes for variant, wanted in by_gene.get(gene, [])}
         found += _of_one(change, list(near.values()))
@@ -73,8 +78,9 @@ def _exact(change: Change, wanted: Criterion) -> str:
     place = change.allele
     if place is not None and place in wanted.alleles and not _contradicts(change.reference, wanted.reference):
         return f"coordinates, {place.build}"
-    if change.hgvs and change.hgvs in wanted.hgvs:
-        return f"coding HGVS {change.hgvs}"
+    stated = next((one for one in (change.hgvs, *change.also) if one and one in wanted.hgvs), "")
+    if stated:
+        return f"coding HGVS {stated}"
     if not change.protein or change.protein not in wanted.proteins:
         return ""
     if not change.protein.endswith("fs"):

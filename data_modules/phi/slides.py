@@ -84,7 +84,8 @@ def _facts(path: Path) -> tuple[list[str], dict[str, str]]:
 def _of_tiff(path: Path) -> tuple[list[str], dict[str, str]]:
     import tifffile
 
-    pictures, notes = [], {}
+    pictures: list[str] = []
+    notes: dict[str, str] = {}
     with tifffile.TiffFile(path) as file:
         if not len(file.pages):
             raise ValueError("no page")

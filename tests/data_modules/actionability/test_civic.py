@@ -12,6 +12,7 @@ import pytest
 from data_modules.actionability.changes import read_changes
 from data_modules.actionability.listing import Wanted, listing
 from data_modules.actionability.release import Release, read_release
+from data_modules.actionability.vcf import read_vcf
 
 CIVIC = Path(__file__).parents[4] / "shared" / "data" / "civic"
 pytestmark = pytest.mark.skipif(not CIVIC.is_dir(), reason=f"{CIVIC} is not here: CIViC's tables of 01-Aug-2024")
@@ -82,6 +83,46 @@ def test_twelve_variants_find_the_evidence_that_the_files_hold(
     assert "NOT KIT D816V" not in {one["profile"] for one in found["KIT D816V"]["profiles"]}
     for silent in ("silent", "silent too"):
         assert found[silent]["profiles"] == found[silent]["partial"] == found[silent]["matched"] == []
+
+
+CODING = {
+    "BRAF V600E": "ENST00000288602.10:c.1799T>A", "PIK3CA H1047R": "ENST00000263967.3:c.3140A>G",
+    "PIK3CA E545K": "NM_006218.4:c.1633G>A", "ESR1 D538G": "ENST00000206249.8:c.1613A>G",
+    "EGFR L858R": "NM_005228.5:c.2573T>G", "EGFR T790M": "ENST00000275493.7:c.2369C>T",
+    "KIT D816V": "ENST00000288135.6:c.2447A>T", "KRAS G12C": "ENST00000256078.10:c.34G>T",
+    "AKT1 E17K": "NM_001014432.2:c.49G>A",
+}  # fmt: skip
+"""As an annotator of GRCh38 writes them, with versions of today; of other transcripts beside them."""
+
+
+@pytest.mark.parametrize("build", ["GRCh37", "GRCh38"])
+def test_the_same_from_a_vcf_by_coordinates_alone_or_through_the_stated_hgvs(
+    tmp_path: Path, release: Release, build: str
+) -> None:
+    """GRCh37, in which the release states places, without any annotation; GRCh38 with VEP's coding HGVS alone."""
+    lines = [f"##reference={build}", '##INFO=<ID=CSQ,Number=.,Type=String,Description="Format: Allele|SYMBOL|HGVSc">']
+    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *PLACES]))
+    for at, (name, (contig, old, new, reference, alternate)) in enumerate(PLACES.items()):
+        info = f"CSQ={alternate}|{name.split()[0]}|ENST1:c.1A>C,{alternate}|{name.split()[0]}|{CODING[name]}"
+        calls = ["0/1" if place == at else "0/0" for place in range(len(PLACES))]
+        place, told = (old, ".") if build == "GRCh37" else (new, info)
+        lines.append(
+            "\t".join([f"chr{contig}", str(place), ".", reference, alternate, ".", "PASS", told, "GT", *calls])
+        )
+    # A synonymous neighbour of everybody's: no allele, coding change or protein of the release.
+    lines.append("\t".join(["7", "140453138", ".", "T", "C", ".", "PASS", ".", "GT", *["1|0"] * len(PLACES)]))
+    path = tmp_path / f"{build}.vcf"
+    path.write_text("\n".join(lines) + "\n")
+    found = listing(read_vcf(path), release, Wanted())
+    for name in PLACES:
+        one = found["patients"][name]
+        profiles = {profile["profile"]: profile for profile in one["profiles"]}
+        assert len(profiles[name]["evidence"]) == ROWS[name], name
+        assert [row["line"] for row in one["no_match"]] == [len(lines)]
+        assert {row["by"].partition(" ")[0] for row in profiles[name]["matches"]} <= {"coordinates,", "coding"}
+    assert {"PIK3CA H1047X", "PIK3CA Mutation"} <= {
+        one["profile"] for one in found["patients"]["PIK3CA H1047R"]["profiles"]
+    }
 
 
 def test_every_variant_with_an_allele_finds_itself_by_its_own_coordinates(tmp_path: Path, release: Release) -> None:
