@@ -34,6 +34,10 @@ def table(values: NDArray[np.float64], patient_ids: Sequence[str]) -> Table:
     return pd.Series(values, index=index, dtype=float) if values.ndim == 1 else pd.DataFrame(values, index=index)
 
 
+_APART = 1_000_003
+"""Between the seeds of a member's networks: further than folds' seeds lie."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FoldData:
     """One outer fold with its modalities fitted.
@@ -82,6 +86,10 @@ class FoldData:
     def whole_truth(self, patients: Sequence[str] | pd.Index[str]) -> Truth:
         """The same of patients on whom one model is fitted."""
         return replace(self.truth(patients), part=None)
+
+    def member_seed(self, member: int, again: int = 0) -> int:
+        """A seed of its own for each network of a member; libraries take 32 bits."""
+        return (self.seed * 1000 + member + again * _APART) % 2**32
 
     @cached_property
     def _held_out(self) -> dict[str, int]:

@@ -28,9 +28,6 @@ from fusion.network.model import FusionModel, build_model
 from fusion.plain.base import save_base
 from fusion.run.state import save_json
 
-_APART = 1_000_003
-"""Between the seeds of a member's networks: further than folds' seeds lie."""
-
 
 class NetworkArm:
     """Encoders → fuser → head over the modalities named.
@@ -70,7 +67,7 @@ class NetworkArm:
             specs = {name: part.spec for name, part in fitted.items()}
             networks: list[Trained] = []
             for again in range(self._seeds):
-                seed = data.seed * 1000 + member + again * _APART
+                seed = data.member_seed(member, again)
                 model = build_model(self._model, specs, data.endpoint, seed=seed, adds=start is not None)
                 make = partial(
                     self._make_data,

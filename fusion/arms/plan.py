@@ -50,17 +50,6 @@ def check_arms(names: Iterable[str]) -> None:
             raise FusionError(f"arms: {name!r} is {what} of the single-modality arms; list 'singles' too.")
 
 
-def check_seeds(trainer: Mapping[str, Any]) -> None:
-    """Refuse a number of networks a member that is none.
-
-    Raises:
-        FusionError: naming `trainer.seeds`.
-    """
-    seeds = trainer.get("seeds", 1)
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise FusionError(f"trainer.seeds={seeds}: a member is the mean of one network or more; give 1, 2, 3 …")
-
-
 def image_modalities(modalities: Mapping[str, Any]) -> list[str]:
     """Those whose table holds hand-crafted features of images."""
     return [name for name, modality in modalities.items() if getattr(modality, "handcrafted", False)]

@@ -99,7 +99,7 @@ def plain_models(
 
     train, offsets, by_member = list(data.fold.train), [], []
     for member, (fitted, inner) in enumerate(zip(data.members, data.fold.inner, strict=True)):
-        base = fit(fitted, inner.train, data.seed * 1000 + member)
+        base = fit(fitted, inner.train, data.member_seed(member))
         logits = table(base.model.logits(_rows(fitted, modalities, train)), train)
         by_member.append(logits.to_numpy())
         offsets.append(pd.concat([table(base.held_out, inner.train), logits.loc[list(inner.val)]]))

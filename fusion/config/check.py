@@ -16,6 +16,7 @@ from fusion.config.compose import composed
 from fusion.config.files import ConfigError, broken_files, find, read
 from fusion.config.help import experiments_text, groups, options
 from fusion.config.overrides import configured_sweeps, fold_file, jobs_of, parse, singles
+from fusion.config.ranges import out_of_range
 from fusion.config.schema import problems, schema
 from fusion.config.spelling import dotted, suggest
 from fusion.config.unfilled import unfilled
@@ -73,7 +74,7 @@ def check_config(config: DictConfig, config_name: str, user_dir: Path | None) ->
     """
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     plain = OmegaConf.to_container(own)
-    found = problems(plain, schema(config_name, user_dir))
+    found = [*problems(plain, schema(config_name, user_dir)), *out_of_range(plain)]
     if found:
         raise ConfigError("\n".join(found))
     missing = [key for key, value in dotted(plain) if value == "???"]

@@ -109,7 +109,7 @@ def _target_problems(path: str, node: Mapping[str, Any]) -> Iterable[str]:
             told[key] = value
         elif key in signature.parameters:
             parameter = signature.parameters[key]
-            found += _kind_problems(place, value, parameter.types, parameter.choices)
+            found += _kind_problems(place, value, parameter.types, parameter.choices, parameter.free)
         elif not signature.open:
             found.append(f"Unknown key {place!r}.{suggest(key, signature.parameters, path)} ({target} takes no {key}.)")
         if isinstance(value, Mapping):
@@ -137,7 +137,13 @@ def _types_like(example: Any) -> frozenset[type | None]:
     return frozenset({float, int} if type(example) is float else {type(example)})
 
 
-def _kind_problems(path: str, value: Any, types: frozenset[type | None], choices: tuple[object, ...]) -> list[str]:
+def _kind_problems(
+    path: str,
+    value: Any,
+    types: frozenset[type | None],
+    choices: tuple[object, ...],
+    free: frozenset[type | None] = frozenset(),
+) -> list[str]:
     if not types or (isinstance(value, str) and ("${" in value or value == "???")):
         return []
     kind = None if value is None else dict if isinstance(value, Mapping) else type(value)
@@ -149,6 +155,9 @@ def _kind_problems(path: str, value: Any, types: frozenset[type | None], choices
             )
         )
         return [f"{path} must be {wanted}, not {value!r}."]
-    if choices and value not in choices:
-        return [f"{path} {not_one_of(value, choices)}"]
+    if choices and kind not in free | {None} and value not in choices:
+        if not free:
+            return [f"{path} {not_one_of(value, choices)}"]
+        wanted = " or ".join([*sorted(KINDS.get(item, "null") for item in free if item), *map(str, choices)])
+        return [f"{path} must be {wanted}, not {value!r}."]
     return []

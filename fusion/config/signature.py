@@ -25,11 +25,13 @@ class Parameter:
     Attributes:
         types: allowed types of a YAML value; empty: anything goes.
         choices: allowed values, where annotated as ``Literal``.
+        free: types of which any value is allowed, beside `choices`; null is none of them.
     """
 
     name: str
     types: frozenset[type | None] = frozenset()
     choices: tuple[object, ...] = ()
+    free: frozenset[type | None] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +222,7 @@ _NAMED_TYPES: dict[str, frozenset[type | None]] = {
 def _parameter(source: _Source, name: str, annotation: ast.expr | None) -> Parameter:
     if annotation is None:
         return Parameter(name=name)
-    types: set[type | None] = set()
+    free: set[type | None] = set()
     choices: list[object] = []
     for part in _union(source, annotation):
         kind = ast.unparse(part.value if isinstance(part, ast.Subscript) else part)
@@ -228,13 +230,12 @@ def _parameter(source: _Source, name: str, annotation: ast.expr | None) -> Param
             elements = part.slice.elts if isinstance(part.slice, ast.Tuple) else [part.slice]
             values = [element.value for element in elements if isinstance(element, ast.Constant)]
             choices += values
-            types |= {None if value is None else type(value) for value in values}
         elif kind in _NAMED_TYPES:
-            types |= _NAMED_TYPES[kind]
+            free |= _NAMED_TYPES[kind]
         else:
             return Parameter(name=name)
-    only_literal = choices and types <= {None, *map(type, choices)}
-    return Parameter(name=name, types=frozenset(types), choices=tuple(choices) if only_literal else ())
+    types = free | {None if value is None else type(value) for value in choices}
+    return Parameter(name=name, types=frozenset(types), choices=tuple(choices), free=frozenset(free - {None}))
 
 
 def _union(source: _Source, annotation: ast.expr) -> list[ast.expr]:

@@ -78,7 +78,7 @@ class Range:
 
     def _text(self) -> str:
         ends = (("at least", self.low), ("above", self.above), ("at most", self.high), ("below", self.below))
-        return " and ".join(f"{word} {end:g}" for word, end in ends if end is not None)
+        return " and ".join(f"{word} {end:.15g}" for word, end in ends if end is not None)
 
 
 @dataclass(frozen=True)

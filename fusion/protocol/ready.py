@@ -27,8 +27,7 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
             point that is none, a cluster's package that is not
             installed, a device that is not there, too little space.
     """
-    from fusion.arms.plan import check_arms, check_seeds
-    from fusion.config.candidates import every
+    from fusion.arms.plan import check_arms
     from fusion.contract.devices import check_device
     from fusion.encoders.variants.gene_files import check_gene_files
     from fusion.evaluation.operating.cuts import operating_points
@@ -41,8 +40,6 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
     if said is not None:
         say(said)
     check_arms(config.arms)
-    for candidate in every(config):
-        check_seeds(candidate.trainer)
     check_margin(config.evaluation.get("margin"))
     check_draws(config.evaluation.draws)
     operating_points(config.evaluation.get("operating"))

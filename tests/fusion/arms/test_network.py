@@ -132,6 +132,18 @@ def test_networks_of_several_seeds_are_one_member(
     assert {row["member"] for row in two.curves} == set(range(6))
 
 
+def test_a_seed_of_any_size_trains(raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]) -> None:
+    """Folds' seeds go up to 2³¹; scikit-learn, which deals out the plain model's parts, takes 32 bits."""
+    data = fold_of(raw, labels)
+    assert (data.member_seed(2), data.member_seed(1, 1)) == (data.seed * 1000 + 2, data.seed * 1000 + 1_000_004)
+    large = replace(data, seed=2**31 - 1)
+    seeds = {large.member_seed(member, again) for member in range(5) for again in range(3)}
+    assert len(seeds) == 15 and max(seeds) < 2**32
+    model = OmegaConf.merge(MODEL, {"base": "linear"})
+    found = arm(model=model, max_epochs=1, min_epochs=1).fit(large, None, lambda: None)
+    assert found.test.notna().all()
+
+
 def test_inner_scores_are_of_the_member_that_did_not_train_on_the_patient(
     raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion.arms.plan import check_arms, check_images, check_seeds, trained_arms
+from fusion.arms.plan import check_arms, check_images, trained_arms
 from fusion.contract import EndpointSpec, FusionError
 
 
@@ -44,11 +44,3 @@ def test_arms_of_another_kind_of_endpoint_are_refused_and_arms_of_classes_give_w
     assert trained_arms(listed, grades) == ["fusion", "classical_ordinal", "classical_boosting"]
     with pytest.raises(FusionError, match="classical_cox predicts survival endpoints, and 'response' is binary"):
         trained_arms([*listed, "classical_cox"], binary)
-
-
-@pytest.mark.parametrize("seeds", [0, -1, 1.5, True, "two"])
-def test_a_number_of_networks_that_is_none_is_refused(seeds: object) -> None:
-    with pytest.raises(FusionError, match=rf"trainer\.seeds={seeds}: .* give 1, 2"):
-        check_seeds({"seeds": seeds})
-    check_seeds({})
-    check_seeds({"seeds": 3})

@@ -104,7 +104,7 @@ def test_experiment_without_plus() -> None:
         ("model/fuser=cros_attention", "Did you mean cross_attention or"),
         ("model/fusr=concat", "Did you mean model/fuser"),
         ("+model.fuser.blocs=2", "Unknown key 'model.fuser.blocs'. Did you mean model.fuser.blocks?"),
-        ("folds.outer=three", "folds.outer must be a whole number, not 'three'"),
+        ("folds.outer=three", "folds.outer must be a whole number or sites, not 'three'"),
         ("model.fuser.blocks=many", "model.fuser.blocks must be a whole number, not 'many'"),
         ("seed=null", "seed must be a whole number, not None"),
         ("folds=[1,2]", "folds"),

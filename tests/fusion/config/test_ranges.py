@@ -1,0 +1,80 @@
+"""Numbers that a key cannot hold are told when the configuration is composed, before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fusion.config.check import check_command
+from fusion.config.files import ConfigError
+from fusion.config.ranges import OF_PARTS, RANGES, WORDS, out_of_range
+
+CONF = Path(__file__).parents[3] / "conf"
+ENDS = [(key, end, value) for key, mark in RANGES.items() for end, value in vars(mark).items() if value is not None]
+
+
+def config(key: str, value: Any) -> Any:
+    return nested(key.split("."), value)
+
+
+def nested(parts: list[str], value: Any) -> dict[str, Any]:
+    return {parts[0]: nested(parts[1:], value) if len(parts) > 1 else value}
+
+
+@pytest.mark.parametrize(("key", "end", "value"), ENDS)
+def test_ends_of_ranges(key: str, end: str, value: float) -> None:
+    """A number at `low` or `high` is inside, one at `above` or `below` outside; a step further out all are."""
+    outwards = value - 1 if end in ("low", "above") else value + 1
+    assert out_of_range(config(key, outwards))[0].startswith(f"{key} must be ")
+    assert bool(out_of_range(config(key, value))) == (end in ("above", "below"))
+
+
+def test_what_is_no_number_is_no_matter_of_ranges() -> None:
+    assert out_of_range({"workers": None, "datamodule": {"tiles_per_patient": "auto"}, "seed": True}) == []
+
+
+def test_parts_of_the_model_by_their_last_name_there_alone() -> None:
+    found = out_of_range({"model": {"encoders": {"a": {"dropout": 1.5, "heads": 0}}}, "modality": {"dropout": 7}})
+    assert found == [
+        "model.encoders.a.dropout must be at least 0 and below 1, not 1.5.",
+        "model.encoders.a.heads must be at least 1, not 0.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("seed=-1", "seed must be at least 0 and at most 4294967295, not -1"),
+        ("trainer.learning_rate=-0.1", "trainer.learning_rate must be above 0, not -0.1"),
+        ("trainer.optimiser=sgd", "trainer.optimiser is 'sgd'; choose adam or adamw"),
+        ("trainer.seeds=1.5", "trainer.seeds must be a whole number, not 1.5"),
+        ("model.modality_dropout=1.5", "model.modality_dropout must be at least 0 and below 1, not 1.5"),
+        ("model.fuser.dropout=2", "model.fuser.dropout must be at least 0 and below 1, not 2"),
+        ("workers=0", "workers must be at least 1, not 0"),
+    ],
+)
+def test_a_command_refuses_them(override: str, words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        check_command(["+experiment=breast_tcga", override], "train", None, multirun=False)
+    assert words in str(error.value)
+
+
+def test_every_key_is_one_that_a_command_has() -> None:
+    known: set[str] = set()
+    for file in CONF.rglob("*.yaml"):
+        content = yaml.safe_load(file.read_text()) or {}
+        group = "" if file.parent == CONF else f"{file.relative_to(CONF).parts[0]}."
+        known |= {f"{group}{key}" for key in keys(content)}
+    assert set(RANGES) <= known and set(WORDS) <= known
+    assert set(OF_PARTS) <= {key.rpartition(".")[2] for key in known}
+
+
+def keys(content: Any, at: str = "") -> set[str]:
+    if not isinstance(content, dict):
+        return set()
+    return {f"{at}{key}" for key in content} | {
+        one for key, value in content.items() for one in keys(value, f"{at}{key}.")
+    }
