@@ -72,7 +72,19 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 
 def out_of_range(config: Any) -> list[str]:
     """Every number outside its range and every word that is no choice, one sentence each."""
-    return list(_problems(config, ""))
+    return [*_problems(config, ""), *_undivided(config.get("model"))]
+
+
+def _undivided(model: Any) -> Iterable[str]:
+    """Heads of attention share the width of a token."""
+    if not isinstance(model, Mapping) or not isinstance(width := model.get("width"), int):
+        return
+    encoders = model.get("encoders") or {}
+    parts = {"fuser": model.get("fuser"), **{f"encoders.{name}": part for name, part in encoders.items()}}
+    for name, part in parts.items():
+        heads = part.get("heads") if isinstance(part, Mapping) and part.get("conv") in (None, "gatv2") else None
+        if isinstance(heads, int) and heads > 0 and width % heads:
+            yield f"model.{name}.heads is {heads}; model.width={width} must be a multiple of it."
 
 
 def _problems(node: Mapping[str, Any], at: str) -> Iterable[str]:

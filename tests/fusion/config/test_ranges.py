@@ -53,6 +53,7 @@ def test_parts_of_the_model_by_their_last_name_there_alone() -> None:
         ("trainer.seeds=1.5", "trainer.seeds must be a whole number, not 1.5"),
         ("model.modality_dropout=1.5", "model.modality_dropout must be at least 0 and below 1, not 1.5"),
         ("model.fuser.dropout=2", "model.fuser.dropout must be at least 0 and below 1, not 2"),
+        ("model.width=30", "model.fuser.heads is 4; model.width=30 must be a multiple of it"),
         ("workers=0", "workers must be at least 1, not 0"),
     ],
 )
@@ -60,6 +61,13 @@ def test_a_command_refuses_them(override: str, words: str) -> None:
     with pytest.raises(ConfigError) as error:
         check_command(["+experiment=breast_tcga", override], "train", None, multirun=False)
     assert words in str(error.value)
+
+
+def test_heads_that_nothing_reads_may_be_any_number() -> None:
+    graph = {"heads": 4, "conv": "sage"}
+    assert out_of_range({"model": {"width": 30, "encoders": {"variants": graph}}}) == []
+    found = out_of_range({"model": {"width": 30, "encoders": {"variants": {**graph, "conv": "gatv2"}}}})
+    assert found == ["model.encoders.variants.heads is 4; model.width=30 must be a multiple of it."]
 
 
 def test_every_key_is_one_that_a_command_has() -> None:
