@@ -13,6 +13,7 @@ import pandas as pd
 from data_modules.cohort.endpoint import outcome_columns, read_endpoint
 from data_modules.cohort.generated import SETTINGS, complete
 from data_modules.cohort.tables import ReadTable, read_table
+from data_modules.cohort.therapy import TherapySpec, read_therapy
 from data_modules.columns import Column, Time, plain, table_spec
 from data_modules.errors import CohortError, Problem, some
 from data_modules.hashes import file_hash, file_hashes
@@ -65,6 +66,8 @@ class CohortFiles:
         absent_is: what a site absent from a patient's variants means: ``reference`` or ``unknown``.
         fetch: what to fetch from where when the root is missing, for the error message.
         require: modalities without which a patient is left out of training; prediction takes any subset.
+        therapy: ``{table, columns, strata, control, min_patients}``: which columns name the regimen, and within what
+            regimens were dealt out; see `data_modules.cohort.therapy`.
         cancer: which of several cohorts of one layout; for paths that name it (``${cohort.cancer}/clinical.csv``), and
             for modalities that only some have (``only: {cancer: […]}``).
 
@@ -95,6 +98,7 @@ class CohortFiles:
         fetch: str | None = None,
         require: Sequence[str] = (),
         cancer: str | None = None,
+        therapy: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.cache = Path(cache).expanduser()
@@ -125,6 +129,7 @@ class CohortFiles:
         self.root = Path("data", name + own) if root is None else Path(root).expanduser()
         self.endpoint = read_endpoint(name, endpoint, plain(endpoints))
         self.outcomes: dict[str, Any] = plain(endpoints)
+        self.regimens: TherapySpec | None = read_therapy(name, plain(therapy), self.specs)
         self._check_declarations()
 
     def _check_declarations(self) -> None:

@@ -13,7 +13,8 @@ from data_modules.cohort.declared import CohortFiles
 from data_modules.cohort.described import described
 from data_modules.cohort.examine import Remark, examine
 from data_modules.cohort.reconcile import ReconciledCohort, reconcile
-from fusion.contract import Described, Modality
+from data_modules.cohort.therapy import therapy_of
+from fusion.contract import Described, Modality, Therapy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,10 @@ class CohortSource(CohortFiles):
     def described(self, patient_ids: Sequence[str]) -> Described:
         """What was declared of patients at baseline, for tables of who they are and for subgroups."""
         return described(self, self.outcomes, patient_ids)
+
+    def therapy(self, patient_ids: Sequence[str]) -> Therapy | None:
+        """Regimen and stratum of patients; None where the cohort declares no therapy."""
+        return None if self.regimens is None else therapy_of(self.name, self.table, self.regimens, patient_ids)
 
     def examine(self, labels: pd.Series[int]) -> list[Remark]:
         """What is no error in the tables and yet to be looked at, of kept patients (index patient_id)."""

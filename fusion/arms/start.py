@@ -128,7 +128,13 @@ def base_arm(
     members = Members(train=start.train, unseen=unseen, test=np.stack([start.test] * len(start.train)))
     calibration = calibrate_ensemble(members, data)
     test = table(calibration.calibrator(start.test), data.fold.test)
-    scores = ArmScores(arm=name, inner=calibration.inner, test=test, threshold=calibration.threshold)
+
+    def again(change: Change) -> Table:
+        return table(calibration.calibrator(plain_again(start, data, change)), data.fold.test)
+
+    scores = ArmScores(
+        arm=name, inner=calibration.inner, test=test, threshold=calibration.threshold, again=again
+    )  # fmt: skip
     return scores, {"modalities": start.whole.modalities, "calibration": calibration.state()}
 
 

@@ -44,6 +44,7 @@ from fusion.contract.specs import (
     ModalityKind,
     ModalitySpec,
 )
+from fusion.contract.therapy import Therapy
 from fusion.contract.truth import Truth
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "SettingsError",
     "Share",
     "State",
+    "Therapy",
     "Tokens",
     "Truth",
     "Whole",

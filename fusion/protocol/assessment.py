@@ -80,7 +80,7 @@ def _wanted(config: Any) -> list[str]:
 def assessed(
     config: Any, setup: Setup, folder: RunFolder, predictions: pd.DataFrame, outcome: Outcome
 ) -> dict[str, Any]:
-    """Parts of metrics.json: described, gaps, sites, sample_size, operating, missing, uncertainty and subgroups.
+    """Parts of metrics.json: described, gaps, sites, sample_size, policy, operating, missing, uncertainty, subgroups.
 
     Args:
         config: of the run, resolved.
@@ -96,6 +96,7 @@ def assessed(
     from fusion.evaluation.operating.points import operating
     from fusion.evaluation.subgroups.evaluate import subgroups, vectors_of
     from fusion.protocol.beside import beside
+    from fusion.protocol.therapy import valued
 
     endpoint, labels = outcome.endpoint, setup.cohort.labels
     found = described(setup)
@@ -104,8 +105,11 @@ def assessed(
     parts: dict[str, Any] = {"described": table_one(found.table, found.facts, labels, classes)}
     shown = [row["column"] for row in parts["described"]["rows"] if not row["column"].startswith(HAS)]
     parts |= beside(config, setup, folder, predictions, outcome, found.table[shown])
+    fused = predictions[predictions["arm"] == REFERENCE]
+    parts |= valued(
+        setup, folder.policy(), fused, outcome, draws=int(config.evaluation.draws), seed=int(config.seed)
+    )  # fmt: skip
     if outcome.can("subgroups"):
-        fused = predictions[predictions["arm"] == REFERENCE]
         missing = missing_curve(
             fused, folder.withheld(), outcome, list(setup.modalities), draws=config.evaluation.draws, seed=config.seed
         )

@@ -59,6 +59,7 @@ def fit_fold(
     from fusion.arms.floors import floors
     from fusion.arms.plan import make_arms
     from fusion.arms.withheld import withheld
+    from fusion.protocol.therapy import under_regimens
 
     entering("fitting the modalities")
     data = replace(fold_data(config, setup, fold), unfinished=unfinished, epoch=epoch)
@@ -83,6 +84,9 @@ def fit_fold(
         entering("withholding modalities from the fused arm")
         kept = {one.arm: one for one in withheld(scores[FUSION], data, seed=int(config.seed))}
 
+    entering("scoring under other regimens")
+    regimens = under_regimens(setup, scores, data)
+
     where = {"repeat": fold.repeat, "fold": fold.index}
     return FoldResult(
         predictions=_predictions(config, setup.cohort, data, scores),
@@ -93,6 +97,7 @@ def fit_fold(
         inner_predictions=_inner_predictions(data, scores),
         audit=_predictions(config, setup.cohort, data, altered) if altered else pd.DataFrame(),
         withheld=_predictions(config, setup.cohort, data, kept) if kept else pd.DataFrame(),
+        policy=regimens,
     )
 
 

@@ -105,7 +105,7 @@ def figures(
 
 def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:
     from fusion.report.parts import audit as parts
-    from fusion.report.parts import missing, subgroups
+    from fusion.report.parts import missing, policy, subgroups
 
     cohort, folds, config = run.cohort(), run.folds(), run.config()
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
@@ -125,6 +125,8 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "preset": asked.preset(run),
         "choices": asked.choices(run, metrics),
         "audit": parts.audit(metrics),
+        "policy_said": policy.said(metrics),
+        "policy_label": policy.label,
         "subgroups_said": subgroups.said(metrics),
         "missing_said": missing.said(metrics, label=named.get(metrics.get("missing", {}).get("metric"), "")),
         "canaries": canaries_of(run),

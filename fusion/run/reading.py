@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of the folder's layout; raised when an older program could misread a newer folder."""
 
-LATER = ("choices", "inner_predictions", "audit", "described", "withheld", "uncertainty")
+LATER = ("choices", "inner_predictions", "audit", "described", "withheld", "uncertainty", "policy")
 """Tables that runs of older versions lack."""
 
-TABLES = ("predictions", "inner", "selected", "curves", "choices", "inner_predictions", "audit", "withheld")
+TABLES = ("predictions", "inner", "selected", "curves", "choices", "inner_predictions", "audit", "withheld", "policy")
 """The tables of a `FoldResult`; gathered over folds at the top of the folder."""
 
 
@@ -189,6 +189,10 @@ class RunReading:
     def withheld(self) -> pd.DataFrame:
         """withheld.parquet: out-of-fold scores of the fused arm with some modalities alone."""
         return self._table("withheld.parquet")
+
+    def policy(self) -> pd.DataFrame:
+        """policy.parquet: out-of-fold scores of each patient under each regimen that was a candidate for them."""
+        return self._table("policy.parquet")
 
     def uncertainty(self) -> pd.DataFrame:
         """uncertainty.parquet: each patient's conformal set, and bounds and spread of their score."""

@@ -33,6 +33,8 @@ class FoldResult:
             empty where the arm cannot score again.
         withheld: as `predictions`, of the fused arm with those modalities alone that `arm` names
             (`fusion.arms.withheld`); empty where nobody asked.
+        policy: patient_id, arm, repeat, fold, stratum, given, regimen, score, propensity, best, label, why: of test
+            patients under each candidate regimen (`fusion.arms.policy`); empty where the cohort declares no therapy.
         made: when it was begun, the seconds it took, and the accelerator.
     """
 
@@ -44,4 +46,5 @@ class FoldResult:
     inner_predictions: pd.DataFrame
     audit: pd.DataFrame
     withheld: pd.DataFrame = field(default_factory=_nothing)
+    policy: pd.DataFrame = field(default_factory=_nothing)
     made: Mapping[str, Any] = field(default_factory=dict)

@@ -84,9 +84,8 @@ def policy(
     Returns:
         With 95 % intervals over patients given the models; gains are paired.
     """
-    told = {
-        "promise": PROMISE, "drift": DRIFT, "by": list(by), "least": least, "patients": 0, "left_out": left_out(table)
-    }  # fmt: skip
+    told = unsaid("no stratum has two regimens with enough patients", by=by, least=least)
+    told["left_out"] = left_out(table)
     scored = table[table["arm"] != ""]
     if scored.empty:
         return told
@@ -96,6 +95,7 @@ def policy(
     first = next(iter(arms.values()))
     given = _mean([average(one.response, plan.counts[:, one.places]) for one in first])
     return told | {
+        "why": "",
         "patients": len(patients),
         "draws": draws,
         "strata": _strata(scored),
@@ -104,6 +104,13 @@ def policy(
         "arms": {name: _arm(several, given, plan) for name, several in arms.items()},
         "contrasts": contrasts(arms, plan, control),
     }
+
+
+def unsaid(why: str, *, by: Sequence[str], least: int) -> dict[str, Any]:
+    """The part where nothing can be said, with the reason."""
+    return {
+        "promise": PROMISE, "drift": DRIFT, "by": list(by), "least": least, "patients": 0, "left_out": [], "why": why
+    }  # fmt: skip
 
 
 def by_repeat(rows: pd.DataFrame, patients: Sequence[str]) -> list[Scored]:

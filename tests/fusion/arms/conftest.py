@@ -82,6 +82,6 @@ def labels(raw: dict[str, pd.DataFrame]) -> pd.Series[int]:
     return (score > 0).astype(int)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fold_of() -> Callable[..., FoldData]:
     return make_fold

@@ -1,0 +1,1 @@
+"""Test patients scored under each regimen that patients like them were given."""

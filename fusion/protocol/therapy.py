@@ -1,0 +1,94 @@
+"""A cohort's therapy in a run: which modalities read the regimen, and the part ``policy`` of metrics.json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fusion.contract import FusionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fusion.arms.base import ArmScores, FoldData
+    from fusion.contract import Therapy
+    from fusion.evaluation.outcome import Outcome
+    from fusion.protocol.setup import Setup
+
+KIND = "binary"
+"""Of endpoints for which regimens are compared."""
+
+
+def therapy_of(setup: Setup) -> Therapy | None:
+    """What the cohort declares of its patients' therapy; None where it declares none."""
+    tell = getattr(setup.source, "therapy", None)
+    found: Therapy | None = None if tell is None else tell(list(setup.cohort.patient_ids))
+    return found
+
+
+def treatments(setup: Setup, therapy: Therapy) -> list[str]:
+    """The modalities that read the regimen's columns."""
+    return [
+        name
+        for name, modality in setup.modalities.items()
+        if getattr(modality, "of_table", None) == therapy.table and set(modality.frame.columns) & set(therapy.columns)  # type: ignore[attr-defined]
+    ]
+
+
+def check_therapy(setup: Setup) -> None:
+    """Refuse a therapy of which it is not certain what a model reads under it, before the long work.
+
+    Raises:
+        FusionError: a modality reads, beside the regimen, columns in which patients of one regimen differ.
+    """
+    therapy = therapy_of(setup)
+    if therapy is None:
+        return
+    for name in treatments(setup, therapy):
+        frame: pd.DataFrame = setup.modalities[name].frame  # type: ignore[attr-defined]
+        known = frame.assign(regimen=therapy.regimens).dropna(subset=["regimen"])
+        for column in frame.columns:
+            kinds = known[["regimen", column]].drop_duplicates()["regimen"].value_counts()
+            if not (kinds > 1).any():
+                continue
+            regimen = min(kinds.index[kinds > 1])
+            raise FusionError(
+                f"cohort.therapy: modality.{name} reads {therapy.table}.{column}, in which patients given {regimen} "
+                f"differ, so that it is not certain what a model would read of someone given it. Give the columns of "
+                f"the regimen a modality of their own (modality.<name>.columns), or add {column} to "
+                "cohort.therapy.columns."
+            )
+
+
+def under_regimens(setup: Setup, scores: dict[str, ArmScores], data: FoldData) -> pd.DataFrame:
+    """One fold's rows of policy.parquet; empty where the cohort declares no therapy or the endpoint is not binary."""
+    import pandas as pd
+
+    therapy = therapy_of(setup)
+    if therapy is None or data.endpoint.kind != KIND:
+        return pd.DataFrame()
+    from fusion.arms.policy.counterfactual import counterfactual
+
+    return counterfactual(scores, data, therapy, treatments(setup, therapy), labels=setup.cohort.labels)
+
+
+def valued(setup: Setup, table: pd.DataFrame, fused: pd.DataFrame, outcome: Outcome, **drawn: Any) -> dict[str, Any]:
+    """The key ``policy`` of metrics.json; nothing where the cohort declares no therapy.
+
+    Args:
+        setup: of the run.
+        table: policy.parquet.
+        fused: predictions of the fused arm, which say who is held together.
+        outcome: of the endpoint.
+        drawn: draws and seed of the bootstrap.
+    """
+    therapy = therapy_of(setup)
+    if therapy is None:
+        return {}
+    from fusion.evaluation.policy.evaluate import policy, unsaid
+
+    told: dict[str, Any] = {"by": therapy.by, "least": therapy.min_patients}
+    if outcome.endpoint.kind != KIND:
+        return {"policy": unsaid(f"not for {outcome.endpoint.kind} endpoints, only for {KIND} ones", **told)}
+    if table.empty:
+        return {"policy": unsaid("the run's folds were not scored under regimens", **told)}
+    return {"policy": policy(table, fused, control=therapy.control, **told, **drawn)}
