@@ -47,6 +47,10 @@ class TileCNN(TileEncoder):
         mean: Sequence[float] = (0.75, 0.6, 0.72),
         std: Sequence[float] = (0.2, 0.2, 0.2),
     ) -> None:
+        if len(channels) != 5:
+            raise ModelError(
+                f"model.encoders.{spec.name}.channels lists {len(channels)} numbers; the CNN has 5 layers."
+            )
         super().__init__(
             spec,
             width=width,
@@ -61,10 +65,6 @@ class TileCNN(TileEncoder):
             mean=mean,
             std=std,
         )
-        if len(channels) != 5:
-            raise ModelError(
-                f"model.encoders.{spec.name}.channels lists {len(channels)} numbers; the CNN has 5 layers."
-            )
         inputs = (3, *channels[:-1])
         convolutions = [
             nn.Conv2d(i, o, kernel_size=3, padding=1, bias=norm != "batch")

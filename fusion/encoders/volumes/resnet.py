@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec
-from fusion.encoders.images.resnet import STAGES
+from fusion.encoders.frozen import PartlyFrozen, check_stages, first_stages
 from fusion.encoders.images.weights import load_backbone
 from fusion.encoders.volumes.patches import VolumeEncoder
 from fusion.layers import ModelError
@@ -18,7 +18,7 @@ CHANNELS = {10: 512, 18: 512, 34: 512, 50: 2048}
 SHORTCUTS = ("A", "B")
 
 
-class VolumeResNet(VolumeEncoder):
+class VolumeResNet(PartlyFrozen, VolumeEncoder):
     """3D ResNet (He et al. 2016; Chen, Ma and Zheng, "Med3D", 2019) as MONAI builds it, over patches.
 
     Its keys and, unless told otherwise, its shortcuts are those of MedicalNet's published weights as MONAI reads them,
@@ -55,8 +55,7 @@ class VolumeResNet(VolumeEncoder):
             raise ModelError(f"{where}.depth is {depth}; choose {' or '.join(map(str, CHANNELS))}.")
         if shortcut not in (None, *SHORTCUTS):
             raise ModelError(f"{where}.shortcut is {shortcut!r}; choose {' or '.join(SHORTCUTS)}, or null.")
-        if not 0 <= trainable_from <= len(STAGES):
-            raise ModelError(f"{where}.trainable_from is {trainable_from}; it counts stages, 0 to {len(STAGES)}.")
+        check_stages(trainable_from, where=where)
         super().__init__(
             spec,
             width=width,
@@ -70,17 +69,7 @@ class VolumeResNet(VolumeEncoder):
         self.backbone = _backbone(depth, shortcut)
         if weights is not None:
             load_backbone(self.backbone, Path(weights), where=where)
-        frozen = STAGES[:trainable_from]
-        self.frozen = tuple(getattr(self.backbone, name) for name in (*frozen, *(("bn1",) if frozen else ())))
-        for stage in self.frozen:
-            stage.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> VolumeResNet:
-        """Frozen stages stay in evaluation, or their batch statistics would drift."""
-        super().train(mode)
-        for stage in self.frozen:
-            stage.eval()
-        return self
+        self.freeze(first_stages(self.backbone, trainable_from))
 
     def features(self, patches: Tensor) -> Tensor:
         """``(patch, 1, X, Y, Z)`` → ``(patch, 512)``; ``(patch, 2048)`` at depth 50."""

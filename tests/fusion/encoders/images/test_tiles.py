@@ -9,9 +9,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fusion.contract import ModalityBatch, ModalitySpec
+from fusion.encoders.frozen import STAGES
 from fusion.encoders.images.cnn import TileCNN
 from fusion.encoders.images.mil import EmbeddingMIL
-from fusion.encoders.images.resnet import STAGES, TileResNet
+from fusion.encoders.images.resnet import TileResNet
 from fusion.encoders.images.tiles import TileEncoder, colour_moments, shift_colours, turn, vary_stains
 from fusion.layers import ModelError
 
@@ -236,6 +237,9 @@ def test_resnet_wrong_weights(tmp_path: Path) -> None:
         TileResNet(TILES, width=8, depth=101)
     with pytest.raises(ModelError, match=f"0 to {len(STAGES)}"):
         TileResNet(TILES, width=8, trainable_from=6)
+    for channels in ([], [8, 8]):
+        with pytest.raises(ModelError, match=rf"channels lists {len(channels)} numbers; the CNN has 5 layers"):
+            TileCNN(TILES, width=8, channels=channels)
 
 
 def test_every_image_encoder_names_no_tokens() -> None:
