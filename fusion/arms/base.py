@@ -159,6 +159,7 @@ class GateRecord:
         error: its standard error.
         members: how many networks there are.
         plain: how many of them add nothing: all where the gate is 0.
+        products: of two columns each that the plain model has, as a JSON list.
     """
 
     value: float
@@ -166,6 +167,7 @@ class GateRecord:
     error: float
     members: int
     plain: int
+    products: str = "[]"
 
 
 class Arm(Protocol):

@@ -97,7 +97,7 @@ class NetworkArm:
         state: dict[str, Any] = {"modalities": self.modalities, "sampling": seen}
         base = gate = None
         if start is not None:
-            gate = gate_record(gate_of(start, logits, data, self._model), best_epochs)
+            gate = gate_record(gate_of(start, logits, data, self._model), best_epochs, start.whole)
             base, state[BASE] = base_arm(start, logits.unseen, data)
             logits = start.with_added(logits, gate.value)
             state["gate"] = asdict(gate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -152,10 +153,13 @@ def gate_of(start: Start, added: Members, data: FoldData, model: Any) -> Gate:
     )
 
 
-def gate_record(gate: Gate, best_epochs: Sequence[int]) -> GateRecord:
+def gate_record(gate: Gate, best_epochs: Sequence[int], plain: Plain) -> GateRecord:
     """For the run folder; a member whose best epoch is before the first adds nothing."""
+    products = json.dumps(list(getattr(plain, "products", ())))
     still = len(best_epochs) if gate.value == 0 else sum(epoch < 0 for epoch in best_epochs)
-    return GateRecord(value=gate.value, raw=gate.raw, error=gate.error, members=len(best_epochs), plain=still)
+    return GateRecord(
+        value=gate.value, raw=gate.raw, error=gate.error, members=len(best_epochs), plain=still, products=products
+    )
 
 
 def unseen_of(fold: Fold) -> NDArray[np.bool_]:

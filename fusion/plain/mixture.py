@@ -52,6 +52,11 @@ class Mixture:
         """Whose columns are read."""
         return tuple(dict.fromkeys((*self.linear.modalities, *self.boosted.modalities)))
 
+    @property
+    def products(self) -> list[str]:
+        """Of two columns each, in the linear model."""
+        return self.linear.products if isinstance(self.linear, Crossed) else []
+
     def state(self) -> tuple[dict[str, Any], dict[str, Floats]]:
         """Both models' JSON and arrays."""
         (one, first), (other, second) = self.linear.state(), self.boosted.state()

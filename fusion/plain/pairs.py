@@ -23,9 +23,10 @@ from fusion.plain.linear import Linear, Split
 Floats = NDArray[np.float64]
 
 NUMBER = 3
-"""Pairs that are taken, and
-PRECISION of the prior on their coefficients; chosen on ``benchmarks/generated_cohorts.py`` at seeds 0 to 3."""
+"""Pairs that are taken; chosen, like `PRECISION`, on ``benchmarks/generated_cohorts.py`` at seeds 0 to 3."""
+
 PRECISION = 5.0
+"""Of the prior on their coefficients."""
 
 MOST = 600
 """Columns among which pairs are sought: those of the largest score alone, where there are more."""
@@ -102,6 +103,11 @@ class Crossed:
         """The columns of each pair."""
         names = self.linear.columns.sources
         return [(names[one], names[other]) for one, other in zip(self.pairs.first, self.pairs.second, strict=True)]
+
+    @property
+    def products(self) -> list[str]:
+        """The same as one reads it."""
+        return [" × ".join(pair) for pair in self.named]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Floats]]:
         """The linear model's JSON and arrays, and the pairs'; their names are for readers."""

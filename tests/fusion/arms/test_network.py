@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -287,5 +288,7 @@ def test_families_stay_together_in_cross_fitting(raw: Raw, labels: pd.Series, fo
 
 def test_networks_that_the_gate_shuts_out_stayed_at_the_plain_model() -> None:
     """As did those whose best epoch is before the first."""
-    shut, open_ = (gate_record(Gate(value=value, raw=0.2, error=0.3), [3, -1, 4]) for value in (0.0, 0.5))
+    plain: Any = SimpleNamespace(products=["a:x × b:y"])
+    shut, open_ = (gate_record(Gate(value=value, raw=0.2, error=0.3), [3, -1, 4], plain) for value in (0.0, 0.5))
+    assert json.loads(open_.products) == ["a:x × b:y"]
     assert (shut.plain, open_.plain, shut.members) == (3, 1, 3)

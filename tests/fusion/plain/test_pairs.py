@@ -112,11 +112,12 @@ def test_terms_add_up_and_a_product_is_shared_by_its_columns(tmp_path: Path) -> 
     rows.loc[:30, "genes:7"] = np.nan
     model = fit_base("choose", rows, labels, classes=2).model
     crossed = model.linear if isinstance(model, Mixture) else model
-    assert isinstance(crossed, Crossed)
+    assert isinstance(crossed, Crossed) and isinstance(model, Crossed | Mixture)
     terms = crossed.terms(rows)
     assert terms.sum(axis=1).to_numpy() + crossed.reference == pytest.approx(crossed.logits(rows))
     more = terms - crossed.linear.terms(rows)
     first, second = crossed.named[0]
+    assert model.products == crossed.products and model.products[0] == f"{first} × {second}"
     if len({name for pair in crossed.named for name in pair}) == 2 * NUMBER:
         assert more[first].to_numpy() == pytest.approx(more[second].to_numpy())
     save_base(tmp_path, model)

@@ -166,6 +166,8 @@ def test_groups_and_undefined_draws_are_told(tmp_path: Path, make_run: Callable[
     for size, told in ((2, "30 groups that folds keep whole"), (10, "cases, conditional on these 6 groups")):
         metrics = evaluate(predictions.assign(group=(place // size).astype(str)), draws=100, margin=0.04)
         metrics["arms"]["late"]["auroc"]["undefined"] = 7
+        start = {"gate": 0.25, "gates": [0.0, 0.5], "members": 6, "plain": 4, "share": 2 / 3}
+        metrics["start"] = {**start, "products": {f"arm × {HOSTILE}": 2, "age × grade": 1}}
         run.write_metrics(metrics)
         write_report(run)
         html = run.report_path.read_text(encoding="utf-8")
@@ -176,6 +178,8 @@ def test_groups_and_undefined_draws_are_told(tmp_path: Path, make_run: Callable[
         stream = io.StringIO()
         print_summary(run, Console(file=stream, width=160))
         assert f"95 % intervals over {told}" in " ".join(stream.getvalue().split())
+    assert "4 of 6 networks add nothing. Products of two columns that held-out patients support" in html
+    assert "2 outer folds: arm × &lt;script&gt;" in html and " (2), age × grade (1).</p>" in html
     assert "too few to be drawn" in html
     assert metrics["verdict"]["status"] == "not shown"
 
