@@ -34,7 +34,7 @@ def with_start(metrics: Mapping[str, Any], inner: pd.DataFrame, *, arm: str = "f
     members, plain = int(rows["gate_members"].sum()), int(rows["gate_plain"].sum())
     gates = [float(value) for value in rows["gate_value"]]
     share = plain / members
-    found = rows["gate_products"].dropna() if "gate_products" in rows else []
+    found: list[str] = list(rows["gate_products"].dropna()) if "gate_products" in rows else []
     products = Counter(product for one in found for product in json.loads(one))
     start = {
         "gate": sum(gates) / len(gates),
