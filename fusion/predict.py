@@ -40,7 +40,6 @@ def predict(config: DictConfig) -> None:
     from fusion.apply.files import finish, margin_of, refuse_existing, write_results
     from fusion.apply.settings import asked_for, chosen, merge, refuse_arm, refuse_other_build
     from fusion.contract.devices import check_device
-    from fusion.evaluation.outcome import outcome_of
     from fusion.protocol.progress import JobProgress
     from fusion.protocol.setup import open_setup
     from fusion.report.applied import write_applied_report
@@ -76,8 +75,7 @@ def predict(config: DictConfig) -> None:
             progress=progress,
         )
         applied = write_results(result, output, folder, setup, evaluation=config.evaluation, update=config.recalibrate)
-        told = outcome_of(trained.endpoint).can("reported elsewhere")
-        finish(applied, output, write_applied_report(output, applied, result.matches, folder) if told else None)
+        finish(applied, output, write_applied_report(output, applied, result.matches, folder))
 
 
 if __name__ == "__main__":

@@ -106,6 +106,7 @@ def write_results(
         "cohort": spec.name,
         "endpoint": spec.endpoint.name,
         "classes": list(trained.classes),
+        **({"unit": trained.unit} if trained.unit else {}),
         "patients": len(table),
         "columns": {name: meanings.get(name) or _meaning(name, trained) for name in table.columns},
         "notes": list(result.notes),
@@ -143,11 +144,10 @@ def margin_of(evaluation: Any, folder: RunFolder) -> float | None:
     return margin
 
 
-def finish(applied: Applied, output: Path, report: Path | None) -> None:
+def finish(applied: Applied, output: Path, report: Path) -> None:
     """Write predictions.csv, last of all, and say where everything is."""
     lines = _answer(applied.facts, applied.metrics, applied.outcome, output)
-    if report is not None:
-        lines.append(f"{'SIMULATED · ' if applied.facts['simulated'] else ''}Report: {report}")
+    lines.append(f"{'SIMULATED · ' if applied.facts['simulated'] else ''}Report: {report}")
     replace_file(output / "predictions.csv", lambda path: applied.table.to_csv(path, index=False))
     print("\n".join(lines))  # noqa: T201 — the command's answer
 

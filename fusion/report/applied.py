@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from fusion.evaluation.metrics import METRICS
+from fusion.report.elsewhere.kinds import KINDS
+from fusion.report.kinds import kind_of
 from fusion.report.page import environment
 from fusion.report.sections import drawn
 from fusion.report.theme import save_figure, stamp, style
@@ -33,26 +34,30 @@ def write_applied_report(output: Path, applied: Applied, matches: Mapping[str, M
     """
     facts, table, rows, metrics = applied.facts, applied.table, applied.rows, applied.metrics
     values = None if metrics is None else metrics["arms"][facts["arm"]]
+    endpoint = folder.cohort_spec().endpoint
+    kind = KINDS[endpoint.kind]
+    with style():
+        figures = _drawn(output, kind.figures(facts, table, metrics, rows), simulated=facts["simulated"])
     html = (
         environment()
-        .get_template("prediction_report.html.j2")
+        .get_template(kind.template)
         .render(
             title=f"{facts['cohort']}: {facts['endpoint']}, predicted",
             facts=facts,
             simulated=facts["simulated"],
             run=folder.record(),
-            endpoint=folder.cohort_spec().endpoint,
+            endpoint=endpoint,
+            **kind.content(facts, table, metrics),
             summary=summary(table),
             metrics=metrics,
             drawn=None if metrics is None else drawn(metrics),
             values=values,
-            metric_labels=METRICS,
-            verdict=None if values is None else calibration_verdict(values),
+            metric_labels=kind_of(folder.record()).labels,
             judged=(metrics or {}).get("verdict"),
             comparisons=(metrics or {}).get("comparisons", []),
             update=(metrics or {}).get("recalibration"),
             matches=matches,
-            figures=_figures(output, facts, table, rows, bands=(metrics or {}).get("curves", {})),
+            figures=figures,
         )
     )
     replace_file(output / FILE, lambda partial: partial.write_text(html, encoding="utf-8"))
@@ -74,48 +79,16 @@ def summary(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def calibration_verdict(values: Mapping[str, Mapping[str, float | None]]) -> str:
-    """What slope and intercept say in words; only what their intervals support."""
-    told = []
-    intercept, slope = values["calibration_intercept"], values["calibration_slope"]
-    if _within(intercept, above=0.0):
-        told.append("probabilities are too low on average")
-    elif _within(intercept, below=0.0):
-        told.append("probabilities are too high on average")
-    if _within(slope, below=1.0):
-        told.append("they are too extreme")
-    elif _within(slope, above=1.0):
-        told.append("they are too timid")
-    return " and ".join(told) or "no miscalibration can be told from these patients"
-
-
-def _within(entry: Mapping[str, float | None], *, above: float | None = None, below: float | None = None) -> bool:
-    """Whether the whole interval lies above or below a number."""
-    low, high = entry["low"], entry["high"]
-    if low is None or high is None:
-        return False
-    return (above is not None and low > above) or (below is not None and high < below)
-
-
-def _figures(
-    output: Path, facts: Mapping[str, Any], table: pd.DataFrame, rows: pd.DataFrame | None, *, bands: Mapping[str, Any]
-) -> dict[str, Any]:
-    """SVG of each figure as safe markup."""
+def _drawn(output: Path, figures: Mapping[str, Any], *, simulated: bool) -> dict[str, Any]:
+    """SVG of each figure as safe markup; figures are made in their style."""
     from markupsafe import Markup
 
-    from fusion.report import figures as draw
-    from fusion.report.applied_figures import scores
-
-    labels = pd.Series(dtype="int64") if rows is None else rows.set_index("patient_id")["label"]
     made: dict[str, Any] = {}
-    with style():
-        plots = {"scores": scores(table, labels, classes=tuple(facts["classes"]))}
-        if rows is not None:
-            plots["roc"] = draw.roc(rows, title="ROC, mean of the fold models")
-            plots["calibration"] = draw.calibration(rows, reference=facts["arm"], band=bands.get("calibration"))
-        for name, figure in plots.items():
-            if facts["simulated"]:
-                stamp(figure)
-            # Markup: this SVG is matplotlib's, which escapes the texts in it.
-            made[name] = Markup(save_figure(figure, output / "figures", name))  # noqa: S704
+    for name, figure in figures.items():
+        if figure is None:
+            continue
+        if simulated:
+            stamp(figure)
+        # Markup: this SVG is matplotlib's, which escapes the texts in it.
+        made[name] = Markup(save_figure(figure, output / "figures", name))  # noqa: S704
     return made

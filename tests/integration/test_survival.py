@@ -142,3 +142,9 @@ def test_from_files_to_a_report_and_new_patients(tmp_path, monkeypatch):
     np.testing.assert_allclose(by_arm["score"], by_arm["score_run"], atol=1e-9)
     meaning = json.loads((scored / "predictions.json").read_text())["columns"]
     assert "without the event at 12 months" in meaning["survival@12"]
+    page = " ".join((scored / "prediction_report.html").read_text().split())
+    judged = json.loads((scored / "metrics.json").read_text())
+    value = judged["arms"]["fusion"]["c_harrell"]["value"]
+    assert f"has Harrell's C {value:.3f}" in page
+    assert f"{judged['patients']} followed patients, {judged['events']} of them with the event" in page
+    assert "P000" not in page, "the page names no patient"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fusion.contract import EndpointSpec, Modality, Truth
 
 Floats = NDArray[np.float64]
-Ability = Literal["called", "explained", "recalibrated", "reported elsewhere", "canaries", "sample size", "subgroups"]
+Ability = Literal["called", "explained", "recalibrated", "canaries", "sample size", "subgroups"]
 """What is made for some kinds of endpoint alone."""
 
 
@@ -46,7 +46,7 @@ class Outcome(ABC):
 
     abilities: ClassVar[frozenset[Ability]] = frozenset()
     """What is made for this kind. ``called``: patients have a call, see `call`. ``explained``: by `fusion.explain`.
-    ``recalibrated`` and ``reported elsewhere``: what `fusion.predict` does with an outside cohort. ``canaries``: by
+    ``recalibrated``: by `fusion.predict` on an outside cohort. ``canaries``: by
     `fusion.canary`. ``sample size``: whether patients suffice. ``subgroups``: these, and missing modalities."""
 
     def __init__(self, endpoint: EndpointSpec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion.report.applied import calibration_verdict
+from fusion.report.elsewhere.kinds import calibration_verdict
 
 NOTHING = "no miscalibration can be told from these patients"
 
