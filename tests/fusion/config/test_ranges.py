@@ -32,6 +32,29 @@ def test_ends_of_ranges(key: str, end: str, value: float) -> None:
     assert bool(out_of_range(config(key, value))) == (end in ("above", "below"))
 
 
+def test_what_is_refused_and_what_is_not_by_hand() -> None:
+    """The ends of the most used keys, apart from the table that is tested above."""
+    refused = {
+        "seed": [-1, 2**32], "workers": [0], "permutations": [0], "min_match": [-0.1, 1.1], "port": [-1, 65536],
+        "evaluation.seed": [-1], "evaluation.draws": [0], "evaluation.margin": [1], "ray.cpus": [0], "ray.gpus": [-1],
+        "slurm.minutes": [0], "slurm.memory_gb": [0], "trainer.max_epochs": [0], "trainer.min_epochs": [-1],
+        "trainer.patience": [-1], "trainer.smoothing": [1], "trainer.learning_rate": [0],
+        "trainer.encoder_learning_rate": [0], "trainer.weight_decay": [-0.1], "trainer.warmup": [1],
+        "trainer.gradient_clip": [-1], "trainer.seeds": [0], "trainer.accumulate": [0], "datamodule.batch_size": [0],
+        "datamodule.tiles_per_patient": [0], "datamodule.validation_tiles": [0], "model.width": [0],
+        "model.modality_dropout": [1, -0.1], "model.auxiliary": [-1], "model.fuser.layers": [0],
+        "model.head.label_smoothing": [1],
+        "model.encoders.a.clip": [0], "model.encoders.a.jitter": [-1], "model.fuser.rank": [-1],
+    }  # fmt: skip
+    taken = {
+        "seed": [0, 2**32 - 1], "ray.cpus": [0.5], "ray.gpus": [0, 0.25], "trainer.patience": [0],
+        "trainer.gradient_clip": [0], "trainer.smoothing": [0, 0.99], "model.modality_dropout": [0],
+        "evaluation.margin": [0.02], "min_match": [0, 1], "model.fuser.rank": [0], "model.width": [1],
+    }  # fmt: skip
+    assert [(key, one) for key, values in refused.items() for one in values if not out_of_range(config(key, one))] == []
+    assert [(key, one) for key, values in taken.items() for one in values if out_of_range(config(key, one))] == []
+
+
 def test_what_is_no_number_is_no_matter_of_ranges() -> None:
     assert out_of_range({"workers": None, "datamodule": {"tiles_per_patient": "auto"}, "seed": True}) == []
 
