@@ -209,7 +209,7 @@ def main() -> int:
     parser.add_argument("--kb", type=int, default=200)
     parser.add_argument("--caller", default="freebayes", choices=["freebayes", "bcftools"])
     parser.add_argument("--annotation", default="snpeff", choices=["csq", "snpeff"])
-    parser.add_argument("--cores", type=int, default=2, help="of the workflow; 1 runs one JVM at a time")
+    parser.add_argument("--cores", type=int, default=2, help="of the workflow; SnpEff runs one at a time")
     parser.add_argument("--duplicates", default="samtools", choices=["samtools", "sambamba"])
     given = parser.parse_args()
     root = given.work.absolute()
@@ -224,7 +224,8 @@ def main() -> int:
     sample_sheet: {{file: variants/patients.tsv, key: sample, patient: patient}}
     reads:
       {{folder: fastq, reference: ref/genome.fa, caller: {given.caller}, interval_size: 40000, annotation: {notes},
-       duplicates: {given.duplicates}, cores: {given.cores}}}
+       duplicates: {given.duplicates}, cores: {given.cores},
+       snakemake: [--resources, mem_mb=3000]}}
 """,
     )
     begin = time.monotonic()

@@ -66,8 +66,14 @@ def command(plan: Plan, config: Path) -> list[str]:
         sys.executable, "-m", "snakemake", "--snakefile", str(workflow_folder() / "Snakefile"),
         "--configfile", str(config), "--directory", str(plan.output), "--cores",
         str(plan.settings.cores or cores()), "--keep-going",
-        "--rerun-incomplete", "--nolock", "--printshellcmds", *plan.settings.snakemake,
+        "--rerun-incomplete", "--nolock", "--printshellcmds", *(plan.settings.snakemake or _memory()),
     ]  # fmt: skip
+
+
+def _memory() -> list[str]:
+    """JVMs side by side take no more than the machine has; a profile or other arguments of the user's say their own."""
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return ["--resources", f"mem_mb={pages * size // 2**20}"]
 
 
 def run(plan: Plan, progress: Progress) -> None:

@@ -46,6 +46,8 @@ elif TOOL == "snpeff":
             program=NOTES["program"] or "snpEff",
             where=["-c", "work/snpeff/snpEff.config"] if NOTES["gtf"] else [],
             database="own" if NOTES["gtf"] else NOTES["database"],
+        resources:
+            mem_mb=2600,  # its JVM; none other says what it takes
         conda:
             "../envs/tools.yaml"
         shell:

@@ -12,6 +12,8 @@ if TOOL == "snpeff" and config["annotation"]["gtf"]:
             "logs/snpeff_database/own.log",
         params:
             program=config["annotation"]["program"] or "snpEff",
+        resources:
+            mem_mb=2600,
         conda:
             "../envs/tools.yaml"
         shell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -83,3 +84,10 @@ def test_two_in_one_folder(plan: Plan) -> None:
 def test_cores_are_those_that_the_process_may_use(plan: Plan, tmp_path: Path) -> None:
     line = workflow.command(plan, tmp_path / "config.yaml")
     assert line[line.index("--cores") + 1] == str(cores())
+    name, equals, megabytes = line[line.index("--resources") + 1].partition("=")
+    assert (name, equals) == ("mem_mb", "=")
+    if Path("/proc/meminfo").exists():  # "MemTotal:  24689764 kB"
+        total = int(Path("/proc/meminfo").read_text().split()[1]) / 2**10
+        assert int(megabytes) == pytest.approx(total, rel=0.01)
+    own = dataclasses.replace(plan.settings, snakemake=("--profile", "slurm"))
+    assert workflow.command(Plan(own, tmp_path, None), tmp_path / "c")[-3:] == ["--printshellcmds", *own.snakemake]
