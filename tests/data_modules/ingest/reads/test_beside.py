@@ -41,6 +41,8 @@ def test_genes_that_cannot_be_read(tmp_path: Path) -> None:
     cut = tmp_path / "genes.gtf.gz"
     cut.write_bytes(gzip.compress(GTF.replace("17", "2").encode() * 99)[:-9])
     assert "cannot be read" in genes_problems(cut, ["chr17"], key="gtf")[0]
+    cut.write_bytes(gzip.compress(b"")[:10] + b"\xff" * 20)  # a block of no type that there is
+    assert "cannot be read" in genes_problems(cut, ["chr2"], key="gtf")[0]
     assert "there is no file" in genes_problems(tmp_path / "none.gtf", ["chr17"], key="gtf")[0]
 
 

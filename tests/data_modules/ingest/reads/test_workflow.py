@@ -27,9 +27,15 @@ def plan(tmp_path: Path) -> Plan:
     return Plan(ReadsSettings(reference="genome.fa", folder="fastq"), tmp_path, None)
 
 
+DEAF = (
+    "signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path({tidied!r}).touch(), os._exit(0)));"
+)
+
+
 def lasting(monkeypatch: pytest.MonkeyPatch, pid: Path, *, deaf: bool = False) -> None:
     program = (
-        f"import os, pathlib, signal, time; {'signal.signal(signal.SIGINT, signal.SIG_IGN);' if deaf else ''}"
+        f"import os, pathlib, signal, time; {DEAF.format(tidied=str(pid.with_name('tidied'))) if deaf else ''}"
         f"pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); "
         "print('1 of 2 steps (50%) done', flush=True); time.sleep(60)"
     )
@@ -56,6 +62,7 @@ def test_a_scheduler_ends_the_steps_too(
         workflow.run(plan, lambda step, done, total: signal.raise_signal(number))
     assert time.monotonic() - begin < 30
     assert ended(tmp_path / "pid")
+    assert (tmp_path / "tidied").exists() is deaf  # it was asked to end, not killed
     assert signal.getsignal(signal.SIGTERM) is before
     with FileLock(plan.output / ".lock", timeout=0):
         pass
@@ -67,8 +74,10 @@ def test_a_full_disk_is_told_and_the_steps_end(plan: Plan, monkeypatch: pytest.M
     lasting(monkeypatch, tmp_path / "pid")
     (plan.output / "logs").mkdir(parents=True)
     (plan.output / workflow.SAID).symlink_to("/dev/full")
+    begin = time.monotonic()
     with pytest.raises(FusionError, match=r"variants cannot be written: the disk is full .*reads\.output"):
         workflow.run(plan, lambda step, done, total: None)
+    assert time.monotonic() - begin < 40
     assert ended(tmp_path / "pid")
 
 
