@@ -1,15 +1,17 @@
-"""A wide table reduced by training patients alone: imputed, scaled, cut, screened, projected."""
+"""A wide table reduced by training patients alone: imputed, scaled, cut, screened, projected, read by gene sets."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_modules.learned.pathways import Pathways, fit_pathways
 from data_modules.learned.scaling import varies
 from data_modules.learned.settings import ReductionSettings
 from fusion.contract import FeatureSpec, State
@@ -31,6 +33,7 @@ class Reduction:
         clip: beyond which scaled values are cut; infinite for never.
         loadings: (component, column), each divided by its component's standard deviation; None without projection.
         ranking: feature, gene, rank, selected over all columns of the file.
+        pathways: scores of gene sets, which come after; None without any.
     """
 
     columns: tuple[str, ...]
@@ -40,17 +43,31 @@ class Reduction:
     clip: float
     loadings: Floats | None
     ranking: pd.DataFrame
+    pathways: Pathways | None = None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that are read."""
+        of_sets = () if self.pathways is None else self.pathways.columns
+        return tuple(dict.fromkeys((*self.columns, *of_sets)))
 
     def transform(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """(patient, feature), nothing missing."""
         raw = frame[list(self.columns)].to_numpy(dtype=np.float64)
         scaled = (np.where(np.isnan(raw), self.fill, raw) - self.center) / self.scale
         scaled = np.clip(scaled, -self.clip, self.clip)
-        return (scaled if self.loadings is None else scaled @ self.loadings.T).astype(np.float32)
+        reduced = scaled if self.loadings is None else scaled @ self.loadings.T
+        if self.pathways is not None:
+            reduced = np.hstack([reduced, self.pathways.transform(frame)])
+        return reduced.astype(np.float32)
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:
         """One a number that comes out."""
+        return (*self._own, *(() if self.pathways is None else self.pathways.features))
+
+    @property
+    def _own(self) -> tuple[FeatureSpec, ...]:
         if self.loadings is None:
             return tuple(
                 FeatureSpec(name=name, kind="column", label=readable(name), center=float(center), scale=float(scale))
@@ -72,7 +89,11 @@ class Reduction:
         if self.loadings is not None:
             arrays["loadings"] = self.loadings
         ranking = {name: self.ranking[name].tolist() for name in ("feature", "rank", "selected")}
-        return State(config={"columns": list(self.columns), "clip": str(self.clip), "ranking": ranking}, arrays=arrays)
+        config: dict[str, Any] = {"columns": list(self.columns), "clip": str(self.clip), "ranking": ranking}
+        if self.pathways is not None:
+            of_sets = self.pathways.state()
+            config["pathways"], arrays = of_sets.config, {**arrays, **of_sets.arrays}
+        return State(config=config, arrays=arrays)
 
     @classmethod
     def restore(cls, state: State) -> Reduction:
@@ -83,18 +104,42 @@ class Reduction:
             clip=float(state.config["clip"]),
             loadings=state.arrays.get("loadings"),
             ranking=ranking[["feature", "gene", "rank", "selected"]],
+            pathways=Pathways.restore(State(config=state.config["pathways"], arrays=state.arrays))
+            if "pathways" in state.config
+            else None,
             **{name: np.asarray(state.arrays[name], dtype=np.float64) for name in ("fill", "center", "scale")},
         )
 
 
-def fit_reduction(train: pd.DataFrame, y: NDArray[np.int64], settings: ReductionSettings) -> Reduction:
+def fit_reduction(
+    train: pd.DataFrame,
+    y: NDArray[np.int64],
+    settings: ReductionSettings,
+    sets: Mapping[str, Sequence[str]] | None = None,
+) -> Reduction:
     """Learn a `Reduction`; columns that are constant but for rounding, or all missing, in `train` are left out.
 
     Args:
         train: (patient, column), training patients only.
         y: (patient,) 0/1, for the screening.
         settings: what to do.
+        sets: name → genes, where `settings` has pathways.
     """
+    if settings.pathways is None:
+        return _fit_columns(train, y, settings)
+    of_sets, clip = settings.pathways, settings.clip
+    pathways = fit_pathways(train, sets or {}, score=of_sets.score, least=of_sets.least, clip=clip)
+    if settings.components is not None:
+        return replace(_fit_columns(train, y, settings), pathways=pathways)
+    nothing = np.zeros(0)
+    ranking = pd.DataFrame({"feature": train.columns, "gene": None, "rank": 1, "selected": True})
+    return Reduction(
+        columns=(), fill=nothing, center=nothing, scale=nothing, clip=np.inf, loadings=None, ranking=ranking,
+        pathways=pathways,
+    )  # fmt: skip
+
+
+def _fit_columns(train: pd.DataFrame, y: NDArray[np.int64], settings: ReductionSettings) -> Reduction:
     from sklearn.feature_selection import f_classif
 
     known = train.loc[:, varies(train.to_numpy(dtype=np.float64), train.std(ddof=0).fillna(0.0).to_numpy())]

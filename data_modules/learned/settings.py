@@ -45,6 +45,25 @@ class SelectorSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PathwaySettings(Settings):
+    """Of ``pathways``: gene sets whose scores are made of a wide table; see `data_modules.learned.pathways`.
+
+    Attributes:
+        file: of the sets, GMT, relative to the cohort's root.
+        source: where it comes from, and
+        licence: what one may do with it; none is shipped.
+        score: ``mean`` of a set's genes in training standard deviations, or ``ssgsea``, ranks within a patient.
+        least: a set of which the table has fewer genes is left out.
+    """
+
+    file: str
+    source: str
+    licence: str
+    score: Literal["mean", "ssgsea"] = "mean"
+    least: Annotated[int, Range(low=2)] = 5
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReductionSettings(Settings):
     """What training patients teach of a wide table.
 
@@ -52,8 +71,10 @@ class ReductionSettings(Settings):
         clip: training standard deviations beyond which values are cut; None cuts none.
         screen: keep this many columns by ANOVA F in the training patients; None keeps all.
         components: then project on this many principal components; None keeps columns.
+        pathways: gene sets whose scores stand beside the components; without components, in the place of all columns.
     """
 
     clip: Positive | None = 3.0
     screen: Count | None = None
     components: Count | None = None
+    pathways: PathwaySettings | None = None

@@ -20,6 +20,7 @@ from data_modules.cohort.known import known_ids
 from data_modules.errors import CohortError, some
 from data_modules.learned.reduction import Reduction, fit_reduction
 from data_modules.modalities.base import BaseFitted, BaseModality
+from data_modules.modalities.tables.set_file import SetFile
 from data_modules.modalities.tables.settings import FeatureFileSettings
 from data_modules.patient_ids import PatientIds
 from data_modules.readers.tables import TableFormat
@@ -61,7 +62,12 @@ class Features(BaseModality):
 
     @property
     def input_files(self) -> Sequence[Path]:
-        return [self.path]
+        return [self.path, *([] if self._sets is None else [self._sets.path])]
+
+    @cached_property
+    def _sets(self) -> SetFile | None:
+        chosen = self.settings.pathways
+        return None if chosen is None else SetFile(chosen, key=f"{self.key}.pathways", root=Path(self.source.root))
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -187,10 +193,13 @@ class Features(BaseModality):
     def quality(self) -> Sequence[Quality]:
         """How many rows and columns were read, and how the file is written where that is unusual."""
         counts = {"table": {"patients": len(self.frame), "columns": self.frame.shape[1]}}
+        if self._sets is not None:
+            counts["gene sets"] = self._sets.counts(self.frame.columns)
         return [Quality(title=self.name, counts=counts, folder=self.path.parent, said=self.notes)]
 
     def check(self) -> list[str]:
-        return self._file_problems()
+        problems = self._file_problems()
+        return problems if problems or self._sets is None else self._sets.problems(self.frame.columns, self.path.name)
 
     @property
     def patients(self) -> frozenset[str]:
@@ -207,13 +216,18 @@ class Features(BaseModality):
         if len(rows) < 3:
             raise FusionError(f"{self.key}: {len(rows)} of {len(train_ids)} training patients are in {self.path.name}.")
         y = np.asarray(labels)[[position[patient] for patient in rows]]
-        return FittedFeatures(
-            self.name, frame=self.frame, learned=fit_reduction(self.frame.loc[rows], y, self.settings)
-        )
+        sets = None if self._sets is None else self._sets.genes
+        learned = fit_reduction(self.frame.loc[rows], y, self.settings, sets)
+        if not learned.features:
+            raise FusionError(
+                f"{self.key}: among {len(rows)} training patients no column of {self.path.name} varies that is read, "
+                f"or too few of any gene set. Lower {self.key}.pathways.least or use fewer folds."
+            )
+        return FittedFeatures(self.name, frame=self.frame, learned=learned)
 
     def restore(self, state: State) -> FittedFeatures:
         learned = Reduction.restore(state)
-        lacking = sorted(set(learned.columns) - set(self.frame.columns))
+        lacking = sorted(set(learned.needed) - set(self.frame.columns))
         if lacking:
             raise FusionError(
                 f"{self.key}: {self.path.name} lacks columns the model was trained with: {some(lacking)}."
@@ -222,7 +236,7 @@ class Features(BaseModality):
 
     def match(self, state: State) -> Match:
         """Columns: all that the model reads must be there."""
-        trained = tuple(state.config["columns"])
+        trained = Reduction.restore(state).needed
         known = set(state.config["ranking"]["feature"])  # what the training file had, kept or not
         return Match(
             trained=trained,

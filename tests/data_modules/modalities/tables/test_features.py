@@ -125,3 +125,50 @@ def test_refused(root: Path) -> None:
     wide().drop(columns=["F..0_HE"]).to_csv(root / "wide.csv.gz")
     with pytest.raises(FusionError, match=r"lacks columns the model was trained with: F\.\.0_HE"):
         modality(root).restore(fitted.state())
+
+
+def test_gene_sets_take_the_place_of_columns(root: Path) -> None:
+    names = [f"F..{place}_HE" for place in range(6)]
+    (root / "x.gmt").write_text(
+        "LABEL\tabout\t" + "\t".join(names[:3]) + "\nREST\tabout\t" + "\t".join(names[3:]) + "\n"
+    )
+    given = {"file": "x.gmt", "source": "invented", "licence": "CC0", "least": 3}
+    found = modality(root, pathways=given)
+    assert found.check() == []
+    assert root / "x.gmt" in found.input_files
+    fitted = found.fit(IDS[:30], LABELS[:30])
+    scores = fitted.table(IDS)
+    assert list(scores) == ["LABEL", "REST"]
+    assert (
+        scores["LABEL"].corr(pd.Series(LABELS, index=IDS))
+        > 0.9
+        > 0.5
+        > abs(scores["REST"].corr(pd.Series(LABELS, index=IDS)))
+    )
+    assert found.quality()[0].counts["gene sets"] == {"in the file": 2, "used": 2, "columns in them": 6}
+    changed = wide()
+    changed.iloc[30:] = 1e6
+    changed.to_csv(root / "wide.csv.gz")
+    again = modality(root, pathways=given).fit(IDS[:30], LABELS[:30]).state()
+    assert all((part == again.arrays[name]).all() for name, part in fitted.state().arrays.items())
+    assert found.match(fitted.state()).missing == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "words"),
+    [
+        (None, {}, ("modality.slides.pathways.file", "x.gmt cannot be read")),
+        ("A\tabout\tF..1_HE\nA\tabout\tF..2_HE\n", {}, ("x.gmt, line 2: names a set twice",)),
+        ("A\tabout\n", {}, ("x.gmt, line 1: needs a name, a description and genes",)),
+        ("A\tabout\tTP53\tATM\n", {}, ("has 5 genes among the 60 columns", "TP53", "F..0_HE", "pathways.least")),
+        ("A\tabout\tTP53\n", {"licence": ""}, ("modality.slides.pathways: licence missing",)),
+    ],
+)
+def test_gene_sets_that_cannot_be_used_are_told_before_anything_runs(
+    root: Path, text: str | None, given: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    if text is not None:
+        (root / "x.gmt").write_text(text)
+    (problem,) = modality(root, pathways={"file": "x.gmt", "source": "s", "licence": "CC0", **given}).check()
+    for word in words:
+        assert word in problem
