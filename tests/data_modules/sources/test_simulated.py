@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openslide
@@ -19,7 +20,9 @@ from data_modules.sources.simulated.genes import DAMAGING, DRIVERS
 from data_modules.sources.simulated.source import SimulationError, truth_folder
 from data_modules.sources.simulated.tissue import Region, draw_tissue
 from fusion.contract import FusionError
-from tests.helpers.simulated import assert_same_bytes, hashes
+from tests.helpers.simulated import assert_as_recorded, assert_same_bytes, content, hashes
+
+Recorded = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_same_settings_write_the_same_bytes_whatever_the_workers(root: Path, tmp_path: Path) -> None:
     assert_same_bytes(root, write_cohort, tmp_path / "again")
+
+
+def test_the_cohort_of_a_seed_is_what_it_was_when_results_were_published(root: Path, recorded: Recorded) -> None:
+    """docs/experiments.md has numbers of earlier commits: who reruns them must meet the same patients."""
+    found = content(root)
+    del found["progression.tsv"]  # of a later version
+    assert_as_recorded(found, recorded["simulated"])
+    found = content(truth_folder(root))
+    del found["progression.parquet"]
+    assert_as_recorded(found, recorded["simulated.truth"])
 
 
 def test_stamp_names_settings_and_every_file(root: Path) -> None:

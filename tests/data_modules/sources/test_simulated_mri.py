@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -20,7 +21,9 @@ from data_modules.sources.simulated_mri import SimulatedMri, write_cohort
 from data_modules.sources.simulated_mri.cohort import draw
 from data_modules.sources.simulated_mri.design import NEGATIVE, PREVALENCE
 from fusion.contract import FusionError
-from tests.helpers.simulated import assert_same_bytes
+from tests.helpers.simulated import assert_as_recorded, assert_same_bytes, content
+
+Recorded = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_same_settings_write_the_same_bytes_whatever_the_workers(root: Path, tmp_path: Path) -> None:
     assert_same_bytes(root, write_cohort, tmp_path / "again")
+
+
+def test_the_cohort_of_a_seed_is_what_it_was_when_results_were_published(root: Path, recorded: Recorded) -> None:
+    assert_as_recorded(content(root), recorded["simulated_mri"])
+    assert_as_recorded(content(truth_folder(root)), recorded["simulated_mri.truth"])
 
 
 def test_everything_is_stamped_and_no_id_is_a_barcode(root: Path) -> None:
