@@ -40,6 +40,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.origins = ("somatic",)
+        self.input_files = sorted(file for file in folder.rglob("*") if file.is_file())
 
     def samples(self, origin: str) -> tuple[str, ...]:
         return VariantStore.open(self.folder / origin).samples

@@ -1,0 +1,80 @@
+"""What code gave when it was last looked through, kept in files, so that a change of any of it is seen.
+
+Such a record says nothing of what is right (tests by hand and against other libraries do that); it says that something
+changed. Where the change is meant: ``RECORD=1 pytest <the test>`` writes the file anew; look at its difference in git.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def plain(value: Any) -> Any:
+    """Mappings, lists, texts and numbers, as JSON has them; arrays and tables are lists."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return plain(value.reset_index(drop=True).to_dict("list"))
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, set | frozenset):
+        return sorted(plain(one) for one in value)
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return "NaN" if value != value else float(f"{value:.9g}")
+    return value if isinstance(value, str | int | bool) or value is None else str(value)
+
+
+def differences(found: Any, recorded: Any, *, tolerance: float, at: str = "") -> list[str]:
+    """Where two of them differ, by their path."""
+    if isinstance(found, dict) and isinstance(recorded, dict):
+        return [
+            one
+            for key in sorted({*found, *recorded})
+            for one in differences(found.get(key), recorded.get(key), tolerance=tolerance, at=f"{at}.{key}")
+        ]
+    if isinstance(found, list) and isinstance(recorded, list) and len(found) == len(recorded):
+        return [
+            line
+            for number, (one, other) in enumerate(zip(found, recorded, strict=True))
+            for line in differences(one, other, tolerance=tolerance, at=f"{at}[{number}]")
+        ]
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (found, recorded))
+    alike = abs(found - recorded) <= tolerance * max(1.0, abs(recorded)) if numbers else found == recorded
+    return [] if alike else [f"{at}: {found!r}, recorded {recorded!r}"]
+
+
+def assert_recorded(found: Any, path: Path, *, tolerance: float = 1e-6) -> None:
+    """`found` is what `path` holds, numbers within `tolerance` of 1 or, if larger, of themselves."""
+    found = plain(found)
+    if os.environ.get("RECORD"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(found, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+    differ = differences(found, json.loads(path.read_text(encoding="utf-8")), tolerance=tolerance)
+    assert not differ, "\n".join([f"{path.name}: {len(differ)} changed; meant? RECORD=1 pytest", *differ[:20]])
+
+
+def page(text: str) -> dict[str, Any]:
+    """What an HTML page says, line by line, and a digest of what each of its drawings draws."""
+    drawings = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+    bare = re.sub(r"<(svg|style|script).*?</\1>|<!--.*?-->", "", text, flags=re.DOTALL)
+    lines = [html.unescape(line).strip() for line in re.sub(r"<[^>]+>", "\n", bare).split("\n")]
+    return {"says": [line for line in lines if line], "draws": [drawn(one) for one in drawings]}
+
+
+def drawn(svg: str) -> str:
+    """A digest of the places of a drawing, to half a point."""
+    places = re.findall(r'\b(?:d|x|y|width|height|points|transform|style|cx|cy|r)="([^"]*)"', svg)
+    rounded = re.sub(r"-?\d+\.\d+", lambda one: f"{2 * float(one[0]):.0f}", " ".join(places))
+    return hashlib.sha256(rounded.encode()).hexdigest()[:12]
