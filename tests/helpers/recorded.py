@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 
 
@@ -65,12 +66,22 @@ def assert_recorded(found: Any, path: Path, *, tolerance: float = 1e-6) -> None:
     assert not differ, "\n".join([f"{path.name}: {len(differ)} changed; meant? RECORD=1 pytest", *differ[:20]])
 
 
-def page(text: str) -> dict[str, Any]:
-    """What an HTML page says, line by line, and a digest of what each of its drawings draws."""
-    drawings = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+def assert_page(text: str, path: Path) -> None:
+    """An HTML page says line by line what `path` holds, and draws it where matplotlib is the one that drew then.
+
+    What is of this run alone is left out: the section on the run, and its paths.
+    """
+    text = re.sub(r'<section[^>]*id="run".*?</section>', "", text, flags=re.DOTALL)
+    drawings = [drawn(one) for one in re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)]
     bare = re.sub(r"<(svg|style|script).*?</\1>|<!--.*?-->", "", text, flags=re.DOTALL)
-    lines = [html.unescape(line).strip() for line in re.sub(r"<[^>]+>", "\n", bare).split("\n")]
-    return {"says": [line for line in lines if line], "draws": [drawn(one) for one in drawings]}
+    says = [line.strip() for line in html.unescape(re.sub(r"<[^>]+>", "\n", bare)).split("\n")]
+    says = [re.sub(r"/tmp/\S+", "/…", line) for line in says if line]
+    found = {"matplotlib": matplotlib.__version__, "says": says, "draws": drawings}
+    if path.exists() and not os.environ.get("RECORD"):
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        if recorded["matplotlib"] != matplotlib.__version__:
+            found |= {"matplotlib": recorded["matplotlib"], "draws": recorded["draws"]}
+    assert_recorded(found, path)
 
 
 def drawn(svg: str) -> str:

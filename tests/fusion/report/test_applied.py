@@ -14,6 +14,7 @@ from fusion.report.applied import write_applied_report
 from fusion.report.sections import number
 from fusion.run.folder import RunFolder
 from tests.helpers.applied import OTHERS, applied_cohort
+from tests.helpers.recorded import assert_page
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,8 @@ def test_a_margin_and_groups_are_told(run: RunFolder, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("update", "what"), [("slope", "Intercept and slope updated"), ("intercept", "The intercept")])
 def test_recalibration_before_and_after(run: RunFolder, tmp_path: Path, update: str, what: str) -> None:
     html, metrics = written(run, tmp_path, update=update)
+    if update == "slope":
+        assert_page(html, Path(__file__).parent / "examples" / "applied.json")
     part = html.split('id="recalibrated"')[1].split("</section>")[0]
     record = metrics["recalibration"]
     assert what in part

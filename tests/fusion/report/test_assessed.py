@@ -18,6 +18,7 @@ from fusion.protocol.assessment import assessed, check_subgroups, described
 from fusion.report.page import write_report
 from fusion.report.parts.subgroups import said
 from fusion.run.folder import RunFolder
+from tests.helpers.recorded import assert_page
 
 
 def setup_of(folder: Path, patients: list[str], labels: pd.Series[int]) -> Any:
@@ -70,6 +71,7 @@ def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
     assert parts["sample_size"]["parameters"] == 0  # these folds keep no model
     run.write_metrics(run.metrics() | parts)
     html = write_report(run).read_text()
+    assert_page(html, Path(__file__).parent / "examples" / "assessed.json")
     assert 'id="subgroups"' in html and 'id="uncertainty"' in html
     assert 'id="operating"' in html and "sensitivity of 0.95" in html and "most net benefit at 0.3" in html
     assert {(row["rule"], row["target"]) for row in parts["operating"]["rows"] if row["arm"] == "fusion"} == {

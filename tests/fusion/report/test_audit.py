@@ -16,6 +16,7 @@ from fusion.protocol.audit import audited
 from fusion.report.page import write_report
 from fusion.report.parts.audit import WAYS, audit, falls
 from fusion.run.folder import RunFolder
+from tests.helpers.recorded import assert_page
 
 ENDPOINT = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
 
@@ -60,6 +61,7 @@ def test_the_report_says_what_is_used(run: RunFolder) -> None:
     found = audited(predictions, altered_of(predictions), outcome_of(ENDPOINT), draws=200, seed=3)
     run.write_metrics({**run.metrics(), **found})
     html = write_report(run).read_text(encoding="utf-8")
+    assert_page(html, Path(__file__).parent / "examples" / "audit.json")
     assert "The fused score uses slides; nothing here shows that it uses blood." in html
     assert html.count('<section id="audit">') == 1
     assert (run.figures_path / "audit.svg").exists()

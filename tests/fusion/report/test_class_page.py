@@ -16,6 +16,7 @@ from fusion.evaluation.classes import evaluate_classes
 from fusion.report.page import write_report
 from fusion.report.sections import number
 from fusion.run.folder import RunFolder
+from tests.helpers.recorded import assert_page
 
 CLASSES = ("fat", "stroma", "tumour")
 
@@ -42,6 +43,7 @@ def run(tmp_path: Path, make_run: Callable[..., RunFolder]) -> RunFolder:
 
 def test_slope_and_error_of_every_arm_and_class(run: RunFolder) -> None:
     html = write_report(run).read_text(encoding="utf-8")
+    assert_page(html, Path(__file__).parent / "examples" / "classes.json")
     metrics = run.metrics()
     arms, by_class = (html.split(f'id="{name}"')[1].split("</table>")[0] for name in ("arms", "curves"))
     assert '<th scope="col">Calibration slope</th><th scope="col">Calibration error</th></tr>' in arms

@@ -18,6 +18,7 @@ from fusion.contract import FusionError
 from fusion.report.compare.page import write_comparison
 from fusion.run.folder import RunFolder
 from fusion.run.integrity import hash_files
+from tests.helpers.recorded import assert_page
 
 SCRIPT = "<script>window.owned = 1</script>"
 
@@ -57,6 +58,7 @@ def test_the_page_and_its_numbers(pair: tuple[Path, Path], tmp_path: Path) -> No
     assert (gain["value"], gain["verdict"]) == (pytest.approx(second - first), "worse")
     assert [row["key"] for row in content["differences"]] == ["model.fuser._target_", "model.fuser.name"]
     html = (tmp_path / "compare.html").read_text()
+    assert_page(html, Path(__file__).parent / "examples" / "compare.json")
     assert "<script" not in html
     assert "&lt;script&gt;window.owned" in html
     assert html.count("<svg") == 2

@@ -21,6 +21,7 @@ from fusion.report.figures import calibration, decision, gains
 from fusion.report.page import write_report
 from fusion.report.quality import quality
 from fusion.run.folder import RunFolder
+from tests.helpers.recorded import assert_page
 
 HOSTILE = "<script>alert('gene')</script>$x_1$&\"'"
 SITE = '"><img src=x onerror=alert(1)>'
@@ -55,6 +56,10 @@ def test_names_from_data_are_escaped(html: str) -> None:
     assert "<img" not in html
     assert "&lt;script&gt;alert(&#39;gene&#39;)&lt;/script&gt;" in html
     assert "no outcome at site &#34;&gt;&lt;img" in html
+
+
+def test_the_page_word_by_word_and_line_by_line(html: str) -> None:
+    assert_page(html, Path(__file__).parent / "examples" / "binary.json")
 
 
 def test_nothing_is_fetched_from_elsewhere(html: str) -> None:

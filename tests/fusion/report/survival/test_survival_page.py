@@ -16,6 +16,7 @@ from fusion.report.console import print_summary
 from fusion.report.page import write_report
 from fusion.report.sections import number
 from fusion.run.folder import RunFolder
+from tests.helpers.recorded import assert_page
 from tests.helpers.survival import survival_predictions
 
 
@@ -43,6 +44,7 @@ def run(tmp_path: Path, make_run: Callable[..., RunFolder]) -> RunFolder:
 
 def test_the_page_tells_what_decides_and_each_section_has_its_numbers(run: RunFolder) -> None:
     html = write_report(run).read_text(encoding="utf-8")
+    assert_page(html, Path(__file__).parent / "examples" / "survival.json")
     metrics = run.metrics()
     assert metrics["events"] < 100
     assert "Harrell&#39;s C of fusion" in html
