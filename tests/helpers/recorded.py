@@ -34,7 +34,8 @@ def plain(value: Any) -> Any:
         return plain(value.item())
     if isinstance(value, float):
         return "NaN" if value != value else float(f"{value:.9g}")
-    return value if isinstance(value, str | int | bool) or value is None else str(value)
+    assert isinstance(value, str | int | bool | None), f"{type(value)} is not recorded"
+    return value
 
 
 def differences(found: Any, recorded: Any, *, tolerance: float, at: str = "") -> list[str]:
@@ -56,12 +57,25 @@ def differences(found: Any, recorded: Any, *, tolerance: float, at: str = "") ->
     return [] if alike else [f"{at}: {found!r}, recorded {recorded!r}"]
 
 
+def written(value: Any) -> str:
+    """JSON with a line for what is short and a line for each part of what is not, so that differences can be read."""
+    short = json.dumps(value, ensure_ascii=False)
+    if len(short) <= 110 or not isinstance(value, dict | list):
+        return short
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {written(one)}" for key, one in value.items()]
+        return "{\n" + ",\n".join(parts) + "\n}"
+    if all(isinstance(one, int | float) or one is None for one in value):
+        return short
+    return "[\n" + ",\n".join(written(one) for one in value) + "\n]"
+
+
 def assert_recorded(found: Any, path: Path, *, tolerance: float = 1e-6) -> None:
     """`found` is what `path` holds, numbers within `tolerance` of 1 or, if larger, of themselves."""
     found = plain(found)
     if os.environ.get("RECORD"):
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(found, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(written(found) + "\n", encoding="utf-8")
     differ = differences(found, json.loads(path.read_text(encoding="utf-8")), tolerance=tolerance)
     assert not differ, "\n".join([f"{path.name}: {len(differ)} changed; meant? RECORD=1 pytest", *differ[:20]])
 
@@ -69,13 +83,14 @@ def assert_recorded(found: Any, path: Path, *, tolerance: float = 1e-6) -> None:
 def assert_page(text: str, path: Path) -> None:
     """An HTML page says line by line what `path` holds, and draws it where matplotlib is the one that drew then.
 
-    What is of this run alone is left out: the section on the run, and its paths.
+    What is of this machine or run alone is left out: cores, memory, paths, the section on the run.
     """
     text = re.sub(r'<section[^>]*id="run".*?</section>', "", text, flags=re.DOTALL)
     drawings = [drawn(one) for one in re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)]
     bare = re.sub(r"<(svg|style|script).*?</\1>|<!--.*?-->", "", text, flags=re.DOTALL)
     says = [line.strip() for line in html.unescape(re.sub(r"<[^>]+>", "\n", bare)).split("\n")]
-    says = [re.sub(r"/tmp/\S+", "/…", line) for line in says if line]
+    machine = re.compile(r"\d+ cores?(, [\d.]+ GB at most)?")
+    says = [re.sub(r"(/[\w.-]+){3,}", "/…", line) for line in says if line and not machine.fullmatch(line)]
     found = {"matplotlib": matplotlib.__version__, "says": says, "draws": drawings}
     if path.exists() and not os.environ.get("RECORD"):
         recorded = json.loads(path.read_text(encoding="utf-8"))

@@ -128,7 +128,7 @@ def calibrated(outcome: Outcome, truth: Truth, scores: Any) -> dict[str, Any]:
         "columns": outcome.columns(told),
         "within": outcome.within(told, 0.3),
         "inverse": outcome.inverse(scores[half:]),
-        "names": [outcome.names, outcome.scored, outcome.meanings],
+        "names": [outcome.names, outcome.scored, outcome.meanings()],
     }
 
 
