@@ -89,7 +89,7 @@ def assert_page(text: str, path: Path) -> None:
     drawings = [drawn(one) for one in re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)]
     bare = re.sub(r"<(svg|style|script).*?</\1>|<!--.*?-->", "", text, flags=re.DOTALL)
     says = [line.strip() for line in html.unescape(re.sub(r"<[^>]+>", "\n", bare)).split("\n")]
-    machine = re.compile(r"\d+ cores?(, [\d.]+ GB at most)?")
+    machine = re.compile(r"\d+ cores?(, [\d.]+ GB at most)?|\d+ files of this run, .*")
     says = [re.sub(r"(/[\w.-]+){3,}", "/…", line) for line in says if line and not machine.fullmatch(line)]
     found = {"matplotlib": matplotlib.__version__, "says": says, "draws": drawings}
     if path.exists() and not os.environ.get("RECORD"):
