@@ -80,7 +80,7 @@ def test_from_files_to_a_report_and_new_patients(tmp_path, monkeypatch):
     settings = (
         "--config-dir", str(tmp_path / "conf"), "cohort=times", f"output={output}", f"cache={tmp_path / 'cache'}",
         "folds.outer=2", "folds.inner=2", "trainer.max_epochs=1", "trainer.min_epochs=1", "device=cpu",
-        "evaluation.draws=50", "logger=none", "workers=1", "model.width=8",
+        "evaluation.draws=50", "logger=none", "workers=1", "model.width=8", "trainer.seeds=2",
     )  # fmt: skip
     command(monkeypatch, train, "train", *settings)
 

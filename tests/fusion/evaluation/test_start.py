@@ -32,7 +32,7 @@ def test_the_gate_and_the_share_of_networks_that_stayed() -> None:
 
 def test_products_of_the_plain_models_are_counted_over_folds() -> None:
     rows = inner(("fusion", 0, 0.5, 1), ("fusion", 1, 0.5, 1), ("only_a", 0, 1.0, 0))
-    rows["gate_products"] = ['["a:x × b:y"]', '["b:y × b:z", "a:x × b:y"]', '["a:x × a:u"]']
+    rows["gate_products"] = ['["b:y × b:z", "a:x × b:y"]', '["a:x × b:y"]', '["a:x × a:u"]']
     made = with_start(METRICS, rows)
     assert list(made["start"]["products"].items()) == [("a:x × b:y", 2), ("b:y × b:z", 1)]
     assert with_start(METRICS, rows.drop(columns="gate_products"))["start"]["products"] == {}
