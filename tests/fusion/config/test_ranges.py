@@ -56,7 +56,8 @@ def test_what_is_refused_and_what_is_not_by_hand() -> None:
 
 
 def test_what_is_no_number_is_no_matter_of_ranges() -> None:
-    assert out_of_range({"workers": None, "datamodule": {"tiles_per_patient": "auto"}, "seed": True, "permutations": False}) == []
+    told = {"workers": None, "datamodule": {"tiles_per_patient": "auto"}, "seed": True, "permutations": False}
+    assert out_of_range(told) == []
 
 
 def test_parts_of_the_model_by_their_last_name_there_alone() -> None:
