@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion.config.command import run
+from fusion.config.overrides import beside_others
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -50,5 +51,5 @@ def check(config: DictConfig) -> None:
 
 if __name__ == "__main__":
     if not any(text.lstrip("+").startswith(("output=", "hydra.run.dir=")) for text in sys.argv[1:]):
-        sys.argv.append(OUTPUT)
+        sys.argv[1:] = beside_others(sys.argv[1:], OUTPUT)
     run(check, "train")

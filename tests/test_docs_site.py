@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import re
@@ -30,8 +31,8 @@ SITE = [*sorted((ROOT / "docs" / "guide").glob("*.md")), *sorted((ROOT / "docs" 
 
 
 @cache
-def hooks() -> Any:
-    spec = importlib.util.spec_from_file_location("site_hooks", ROOT / "docs" / "_site" / "hooks.py")
+def hooks(name: str = "hooks") -> Any:
+    spec = importlib.util.spec_from_file_location(f"site_{name}", ROOT / "docs" / "_site" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -176,6 +177,46 @@ def test_the_reference_has_every_command_and_every_choice() -> None:
             assert all(f"### {group}={choice}\n" in both for choice in options(group, None)), group
 
 
+def test_the_api_has_every_room_and_every_public_name() -> None:
+    api = hooks("api")
+    rooms = {
+        path.parent.relative_to(ROOT)
+        for wing in ("fusion", "data_modules")
+        for path in (ROOT / wing).glob("*/__init__.py")
+    }
+    assert {room.replace(".", "/") for room in api.rooms()} == {str(room) for room in rooms} | {
+        "fusion",
+        "data_modules",
+    }
+    page = api.page("fusion.contract")
+    import fusion.contract as contract
+
+    classes = [name for name in contract.__all__ if isinstance(getattr(contract, name), type)]
+    assert [name for name in classes if f"### {name}\n" not in page and getattr(contract, name).__doc__] == []
+    text = api.page("fusion.fusers")
+    assert "### AdditiveFuser\n\n```python\nclass AdditiveFuser(Fuser)\n```\n" in text
+    assert "- `rank`: of the products; 0 leaves them out." in text
+    assert "#### forward\n\n```python\ndef forward(self, tokens: Mapping[str, Tokens]) -> Fused\n```" in text
+
+
+def test_docstrings_become_markdown_that_says_the_same() -> None:
+    api = hooks("api")
+    given = "Args:\n    one: what [it] is,\n        and more.\n    two, three: others"
+    text = f"First *a* < ``b_c``.\n\n    x = 1\n\n{given}\n\nReturns:\n    a_b"
+    assert api.described(text) == (
+        "First *a* &lt; `b_c`.\n\n````text\nx = 1\n````\n\n**Args**\n\n- `one`: what \\[it\\] is, and more.\n"
+        "- `two, three`: others\n\n**Returns**\n\n- a\\_b"
+    )
+    code = "def f(a: dict[str, int], /, *, word: str = 'x, y', other: Callable[[int, str], None] = lambda a, b: None, "
+    code += "more=(1, 2), **rest: int) -> str: pass"
+    (node,) = ast.parse(code).body
+    assert api.signature(node).split("\n") == [
+        "def f(", "    a: dict[str, int],", "    /,", "    *,", "    word: str = 'x, y',",
+        "    other: Callable[[int, str], None] = lambda a, b: None,", "    more=(1, 2),", "    **rest: int,",
+        ") -> str",
+    ]  # fmt: skip
+
+
 def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path: Path) -> None:
     pytest.importorskip("material")
     done = subprocess.run(
@@ -191,4 +232,5 @@ def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path: Path) -
         loads = re.findall(r"<(?:script|link|img|iframe)[^>]*?(?:src|href)=\"?(?:https?:)?//[^\">\s]*", html)
         assert [one for one in loads if 'rel="canonical"' not in one] == [], page
     assert "python -m data_modules.ingest.slides" in (tmp_path / "reference" / "files.html").read_text(encoding="utf-8")
+    assert "AdditiveFuser" in (tmp_path / "reference" / "api" / "fusion.fusers.html").read_text(encoding="utf-8")
     assert "folds.outer" in (tmp_path / "search" / "search_index.json").read_text(encoding="utf-8")

@@ -108,3 +108,18 @@ def bare_first(arguments: Sequence[str], key: str) -> list[str]:
             made[at] = f"{key}='{quoted}'"
             break
     return made
+
+
+def beside_others(arguments: Sequence[str], override: str) -> list[str]:
+    """The command line with one more override, next to the others: Hydra takes overrides in one piece alone."""
+    made = list(arguments)
+    last = max(
+        (
+            at
+            for at, text in enumerate(made)
+            if not text.startswith("-") and (at == 0 or made[at - 1] not in _WITH_VALUE)
+        ),
+        default=len(made) - 1,
+    )
+    made.insert(last + 1, override)
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,7 +37,8 @@ class JobProgress:
         self._begin = clock()
         self._told: dict[str, _Told] = {}
         self._current, self._done, self._total = "", 0, 0
-        self._console = Console(stderr=True)
+        # In a notebook, too, there is none, whatever it says of colours.
+        self._console = Console(stderr=True, force_jupyter=False, force_terminal=sys.stderr.isatty())
         self._tasks: dict[str, TaskID] = {}
         self._bars = Progress(
             TextColumn("{task.description}"),

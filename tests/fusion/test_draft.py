@@ -14,7 +14,7 @@ from fusion.check import check
 from fusion.config.check import check_command
 from fusion.config.compose import composed
 from fusion.config.files import ConfigError
-from fusion.config.overrides import bare_first
+from fusion.config.overrides import bare_first, beside_others
 from fusion.contract import FusionError
 from fusion.draft import draft as draft_command
 
@@ -31,6 +31,23 @@ from fusion.draft import draft as draft_command
 )
 def test_a_bare_path_is_the_folder(given: list[str], made: list[str]) -> None:
     assert bare_first(given, "folder") == made
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        (["--config-dir", "conf", "cohort=x"], ["--config-dir", "conf", "cohort=x", "output=y"]),
+        (["cohort=x", "--config-dir", "conf"], ["cohort=x", "output=y", "--config-dir", "conf"]),
+        (
+            ["--config-dir=conf", "a=1", "+b=2", "--cfg", "job"],
+            ["--config-dir=conf", "a=1", "+b=2", "output=y", "--cfg", "job"],
+        ),
+        (["--help"], ["--help", "output=y"]),
+        ([], ["output=y"]),
+    ],
+)
+def test_an_override_is_put_beside_the_others(given: list[str], made: list[str]) -> None:
+    assert beside_others(given, "output=y") == made
 
 
 def test_a_folder_is_drafted_kept_and_refused_until_it_is_filled(

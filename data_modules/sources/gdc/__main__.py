@@ -33,6 +33,7 @@ from typing import Any
 from fusion.contract import FusionError
 
 MENDABLE = 2
+CLOSED = "Controlled files need token=<file with your GDC token>, and dbGaP's authorisation."
 _DEFAULTS: dict[str, Any] = {
     "project": None, "data": None, "limit": None, "output": None, "dry": False, "token": None, "api": None,
 }  # fmt: skip
@@ -81,10 +82,11 @@ def settings(arguments: Sequence[str]) -> dict[str, Any]:
 def _run(asked: dict[str, Any]) -> int:
     from filelock import FileLock, Timeout
 
-    from data_modules.sources.gdc.http import HOST, Service
+    from data_modules.sources.gdc.query import HOST
+    from data_modules.sources.web.http import Service
 
     token = _token(asked["token"])
-    service = Service(host=str(asked["api"] or HOST).rstrip("/"), token=token)
+    service = Service(host=str(asked["api"] or HOST).rstrip("/"), token=token, closed=CLOSED)
     output = Path(asked["output"] or f"data/{asked['project'].lower()}")
     if output.exists() and not output.is_dir():
         raise FusionError(f"{output}: is no folder. Set output=<folder>.")
@@ -97,8 +99,8 @@ def _run(asked: dict[str, Any]) -> int:
 
 
 def _fetch(service: Any, asked: dict[str, Any], output: Path) -> int:
-    from data_modules.sources.gdc.download import fetch_all, places, remaining, require_space
     from data_modules.sources.gdc.query import check_project, choose, list_files
+    from data_modules.sources.web.download import fetch_all, places, remaining, require_space
 
     release = str(service.ask("status").get("data_release", "unknown"))
     name = check_project(service, asked["project"])

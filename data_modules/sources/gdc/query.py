@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_modules.errors import some
-from data_modules.sources.gdc.http import MissingError, Service
+from data_modules.sources.web.http import MissingError, Service
 from fusion.contract import FusionError
+
+HOST = "https://api.gdc.cancer.gov"
 
 KINDS: Mapping[str, Mapping[str, str]] = {
     "clinical": {"data_type": "Clinical Supplement", "data_format": "BCR Biotab"},
@@ -55,6 +57,11 @@ class Remote:
     md5: str
     state: str
     patients: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """Of its bytes, below the service's host."""
+        return f"data/{self.uuid}"
 
     @property
     def folder(self) -> str:

@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from data_modules.sources.gdc import download, query
+from data_modules.sources.gdc import query
 from data_modules.sources.gdc.__main__ import main
-from data_modules.sources.gdc.http import MissingError, Service
 from data_modules.sources.gdc.query import Remote, choose, list_files
+from data_modules.sources.web import download
+from data_modules.sources.web.http import MissingError, Service
 from fusion.contract import FusionError
 
 
@@ -280,7 +281,7 @@ def test_a_wrong_checksum_is_fetched_once_more_and_then_refused(
     download.fetch(service(world), one, tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == world.bodies[one.uuid]
     world.bodies[one.uuid] = b"!" * one.size
-    with pytest.raises(FusionError, match=rf"y \({one.uuid}\): its MD5 is \w+ where the GDC says {one.md5}, twice"):
+    with pytest.raises(FusionError, match=rf"y \({one.uuid}\): its MD5 is \w+ where the service says {one.md5}, twice"):
         download.fetch(service(world), one, tmp_path / "y")
     assert len([1 for path, _ in world.asked if path.endswith(one.uuid)]) == 4
     world.bodies[one.uuid] = b"!" * (one.size + 100)  # longer than it says: never more than that is written

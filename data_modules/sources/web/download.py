@@ -1,4 +1,4 @@
-"""Files of the GDC onto the disk: told before, resumed where they stopped, compared with their checksum."""
+"""Files of an archive onto the disk: told before, resumed where they stopped, compared with their checksum."""
 
 from __future__ import annotations
 
@@ -10,15 +10,43 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from data_modules.errors import some
-from data_modules.sources.gdc.http import MissingError, Service
-from data_modules.sources.gdc.query import Remote
+from data_modules.sources.web.http import MissingError, Service
 from fusion.contract import FusionError
 
 _BLOCK = 1 << 20
 _SPARE = 64 << 20
 """Bytes that the disk keeps."""
+
+
+class Remote(Protocol):
+    """A file of a service."""
+
+    @property
+    def uuid(self) -> str:
+        """Its name at the service."""
+
+    @property
+    def address(self) -> str:
+        """What is asked for, below the service's host."""
+
+    @property
+    def folder(self) -> str:
+        """Where it is put below the output."""
+
+    @property
+    def name(self) -> str:
+        """Its file name, plain."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def md5(self) -> str | None:
+        """Hexadecimal; None where the service gives no checksum, and the size alone is compared."""
 
 
 def places(files: Sequence[Remote], output: Path) -> dict[str, Path]:
@@ -99,16 +127,21 @@ def fetch(service: Service, file: Remote, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         for attempt in range(2):
             _complete(service, file, partial)
-            found = _md5(partial)
-            if found == file.md5:
+            found = _md5(partial) if file.md5 is not None else None
+            if found == file.md5 and partial.stat().st_size == file.size:
                 partial.replace(path)
                 return
             partial.unlink()
             # What was kept of an earlier attempt may be of another release; a whole one is not.
             if attempt:
+                wrong = (
+                    f"MD5 is {found} where the service says {file.md5}"
+                    if file.md5
+                    else f"size is not {file.size} bytes"
+                )
                 raise FusionError(
-                    f"{path.name} ({file.uuid}): its MD5 is {found} where the GDC says {file.md5}, twice. Nothing "
-                    "of it is kept; give the same command again later."
+                    f"{path.name} ({file.uuid}): its {wrong}, twice. Nothing of it is kept; give the same command "
+                    "again later."
                 )
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -124,7 +157,7 @@ def _complete(service: Service, file: Remote, partial: Path) -> None:
         if have >= file.size and partial.exists():
             return  # of another size, the checksum is not right either
         headers = {"Range": f"bytes={have}-"} if have else {}
-        answer = service.open(f"data/{file.uuid}", headers=headers)
+        answer = service.open(file.address, headers=headers)
         if answer is None:  # what was kept ends beyond what the service has
             partial.unlink(missing_ok=True)
         else:
@@ -132,7 +165,7 @@ def _complete(service: Service, file: Remote, partial: Path) -> None:
                 _append(answer, partial, have, file.size)
         idle = 0 if _there(partial) > have else idle + 1
         if _there(partial) < file.size and idle:
-            service.wait(idle - 1, f"{service.host}/data/{file.uuid}: gives no more of {file.name}")
+            service.wait(idle - 1, f"{service.host}/{file.address}: gives no more of {file.name}")
 
 
 def _append(answer: http.client.HTTPResponse, partial: Path, have: int, size: int) -> None:

@@ -1,7 +1,7 @@
-"""Requests to the GDC as its API guide describes them: JSON queries and files, with patience where it asks for some.
+"""Requests to an archive: JSON queries and files, with patience where it asks for some.
 
-Nothing of this has met the real service: it was written from the guide (docs.gdc.cancer.gov/API/Users_Guide) and tested
-against a local server that answers as the guide says.
+Nothing of this has met a real service: it was written from their guides (docs.gdc.cancer.gov/API/Users_Guide,
+learn.canceridc.dev) and tested against local servers that answer as the guides say.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 from fusion.contract import FusionError
 
-HOST = "https://api.gdc.cancer.gov"
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _LARGEST_ANSWER = 256 << 20
 _LONGEST_WAIT = 600.0
@@ -46,13 +45,15 @@ class Service:
 
     Attributes:
         host: beginning of every address.
+        closed: what to do where the service says that something is not open.
         token: of controlled access; None for the open tier.
         tries: of one request before it is given up.
         pause: seconds before the second try; doubled at each.
         timeout: seconds without a byte.
     """
 
-    host: str = HOST
+    host: str
+    closed: str = ""
     token: str | None = None
     tries: int = 6
     pause: float = 1.0
@@ -116,8 +117,7 @@ class Service:
                     return None
                 if error.code in (401, 403):
                     raise FusionError(
-                        f"{address}: is not open to you ({error.code}). Controlled files need token=<file with your "
-                        "GDC token>, and dbGaP's authorisation."
+                        f"{address}: is not open to you ({error.code}). {self.closed}".rstrip()
                     ) from error
                 raise FusionError(f"{address}: answers {error.code}: {said}") from error
             except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
