@@ -12,7 +12,12 @@ from fusion.run.state import save_json
 
 BOOSTING = "classical_boosting"
 
-PLAIN = {BOOSTING: "boosted", "classical_cox": "linear", "classical_ordinal": "linear"}
+PLAIN = {
+    BOOSTING: "boosted",
+    "classical_cox": "linear",
+    "classical_cox_elastic": "elastic",
+    "classical_ordinal": "linear",
+}
 """Arm → its kind of plain model: boosting sees interactions; ridge regressions of times (Cox) and of grades are linear,
 and regressions of classes are `fusion.arms.classical`."""
 

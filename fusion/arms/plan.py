@@ -21,6 +21,7 @@ CHOICES = (
     "classical_forest",
     "classical_boosting",
     "classical_cox",
+    "classical_cox_elastic",
     "classical_ordinal",
     HANDCRAFTED,
     "late",
@@ -29,7 +30,7 @@ CHOICES = (
 """What `arms` may list. ``singles`` is one arm a modality, named ``only_<modality>``; ``handcrafted`` is a forest on
 the colour, texture and nuclei of images alone: the field's history, and a check on networks."""
 
-OF_KIND = {"classical_cox": "survival", "classical_ordinal": "ordinal"}
+OF_KIND = {"classical_cox": "survival", "classical_cox_elastic": "survival", "classical_ordinal": "ordinal"}
 """Arms of one kind of endpoint; they are trained unasked where `arms` lists what predicts classes alone."""
 
 

@@ -63,6 +63,7 @@ def arm_label(arm: str) -> str:
         "classical_forest": "Random forest",
         "classical_boosting": "Gradient boosting",
         "classical_cox": "Ridge Cox regression",
+        "classical_cox_elastic": "Elastic net Cox regression",
         "classical_ordinal": "Ordinal ridge regression",
         "stacked": "Stacking",
         "handcrafted": "Hand-crafted features",

@@ -102,7 +102,7 @@ def fit_base(
     """Fit a plain model on training patients.
 
     Args:
-        kind: one of `KINDS` but ``none``.
+        kind: one of `KINDS` but ``none``, or ``elastic``, which arms of times are made of.
         rows: ``(patient, column)`` named ``modality:feature``, NaN where missing; any number of columns.
         labels: ``(patient,)`` positions in the classes, or the truth of another kind of endpoint.
         classes: how many there are.
@@ -120,6 +120,9 @@ def fit_base(
     if kind == "boosted":
         trees, of_trees = family.boosted(rows, truth, weights, splits, seed=seed)
         return Base(model=trees, held_out=of_trees)
+    if kind == "elastic":
+        net, of_net = family.elastic(rows, truth, splits)
+        return Base(model=net, held_out=of_net)
     linear, held_out = family.linear(rows, truth, weights, splits)
     if kind == "linear":
         return Base(model=linear, held_out=held_out)

@@ -15,6 +15,7 @@ from fusion.contract import EndpointSpec, Truth
 from fusion.evaluation.outcomes.cumulative import along, fit_cuts
 from fusion.evaluation.outcomes.partial import RiskSets
 from fusion.plain.boosted import Boosted, fit_boosted, fit_boosted_to
+from fusion.plain.elastic import fit_elastic
 from fusion.plain.gate import class_derivatives
 from fusion.plain.grades import ProportionalOdds, as_numbers
 from fusion.plain.hazards import fit_cox, in_parts
@@ -46,6 +47,10 @@ class Family(ABC):
         self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
     ) -> tuple[Boosted, Floats]:
         """Trees, likewise."""
+
+    def elastic(self, rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[Linear, Floats]:
+        """A regression by an elastic net, likewise; of times alone, classes have scikit-learn's."""
+        raise NotImplementedError("no elastic net of this kind of endpoint")
 
     def pairs(
         self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
@@ -109,6 +114,9 @@ class RiskFamily(Family):
         self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
     ) -> tuple[Linear, Floats]:
         return fit_cox(rows, truth, splits)
+
+    def elastic(self, rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[Linear, Floats]:
+        return fit_elastic(rows, truth, splits)
 
     def boosted(
         self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
@@ -197,6 +205,9 @@ class Once(Family):
             lambda: self._family.boosted(rows, truth, weights, splits, seed=seed),
         )
         return found
+
+    def elastic(self, rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[Linear, Floats]:
+        return self._family.elastic(rows, truth, splits)
 
     def pairs(
         self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]

@@ -167,7 +167,7 @@ def fit_averaged(rows: pd.DataFrame, regression: Regression) -> tuple[Linear, Fl
         scale = scales[power][inside]
         design, back = reduced(values[:, inside] * scale)
         path = paths[power] if members == names else tried(design, near)
-        strength = _strongest({one: found.loss for one, found in path.items()})
+        strength = strongest({one: found.loss for one, found in path.items()})
         found, intercept = regression.fit(design, strength)
         coefficients = np.zeros((len(intercept), len(blocks)))
         coefficients[:, inside] = found @ back * scale
@@ -228,7 +228,7 @@ class Logistic:
         return np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
 
 
-def _strongest(losses: Mapping[float, Floats]) -> float:
+def strongest(losses: Mapping[float, Floats]) -> float:
     """The strongest penalty, the least C, that cannot be told from the best."""
     best = losses[min(losses, key=lambda one: float(losses[one].mean()))]
     excess = {strength: loss - best for strength, loss in losses.items()}

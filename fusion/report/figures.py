@@ -20,7 +20,7 @@ from fusion.report.theme import INK, arm_colours
 Floats = NDArray[np.float64]
 Corner = Literal["lower right", "upper left", "upper right"]
 
-HIDDEN = frozenset({"classical_lr", "classical_elastic", "classical_forest", "classical_cox"})
+HIDDEN = frozenset({"classical_lr", "classical_elastic", "classical_forest", "classical_cox", "classical_cox_elastic"})
 """Arms that curves leave out where the one chosen between them is drawn."""
 
 

@@ -144,7 +144,7 @@ class SurvivalOutcome(Outcome):
     abilities: ClassVar[frozenset[Ability]] = frozenset(("explained",))
     stands_in: ClassVar[Mapping[str, str | None]] = {
         "classical_lr": "classical_cox",
-        "classical_elastic": "classical_cox",
+        "classical_elastic": "classical_cox_elastic",
         "classical_forest": "classical_boosting",
         "handcrafted": None,
     }
