@@ -58,7 +58,19 @@ OF_PARTS: Mapping[str, Range] = {
     **dict.fromkeys(("clip",), _POSITIVE),
     **dict.fromkeys(("jitter", "stain_jitter", "rank", "trainable_from"), _WHOLE),
     **dict.fromkeys(
-        ("heads", "layers", "blocks", "hidden", "pieces", "neighbours", "bottlenecks", "order", "chunk", "intervals"),
+        (
+            "heads",
+            "layers",
+            "blocks",
+            "hidden",
+            "pieces",
+            "neighbours",
+            "bottlenecks",
+            "latents",
+            "order",
+            "chunk",
+            "intervals",
+        ),
         _COUNT,
     ),
 }

@@ -106,7 +106,7 @@ def test_columns_are_named_with_the_tile_that_they_looked_at() -> None:
     assert rows[0]["share"] >= rows[1]["share"]
 
 
-@pytest.mark.parametrize("fuser", ["concat", "gated", "bottleneck"])
+@pytest.mark.parametrize("fuser", ["concat", "gated", "bottleneck", "iterative"])
 def test_fusers_without_such_a_map_name_nothing(fuser: str) -> None:
     explained = member(fuser)
     assert looked([explained], [explained.load("x")]) == []
