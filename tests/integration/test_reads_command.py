@@ -112,6 +112,7 @@ def test_planted_variants_are_found_with_their_genotypes(study: Study) -> None:
     done = study.run()
     assert done.returncode == 0, done.stderr
     assert "5 samples, 6 units" in done.stdout
+    assert "Note" not in done.stdout
     out = study.root / "variants"
     right = found = wanted = 0
     for sample in ("A1", "A2", "A3", "P1-N"):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data_modules.ingest.common.command import MENDABLE, modalities_of, parser_of
 from fusion.contract import FusionError
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_of("python -m data_modules.ingest.reads", __doc__ or "")
     parser.add_argument("--check", action="store_true", help="look at reads, reference and tools, and run nothing")
     parser.add_argument("--tools", action="store_true", help="list the programs that it can call, with their versions")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)  # options may stand between overrides
     if given.tools:
         sys.stdout.write(_tools())
         return 0
@@ -86,6 +86,7 @@ def _ingest(modality: Variants, *, check: bool) -> str:
     tools = ", ".join(f"{one.name} {one.version}" for one in plan.tools)
     samples = len({unit.sample for unit in plan.units})
     told = f"{modality.key}.reads: {samples} samples, {len(plan.units)} units; {tools}\n"
+    told += "".join(f"Note: {note}.\n" for note in plan.notes(_patients(modality.source)))
     if check:
         return told
     sys.stdout.write(told)
@@ -93,6 +94,15 @@ def _ingest(modality: Variants, *, check: bool) -> str:
     _with_bar(plan, run)
     write_provenance(plan, reference_sha256=file_hash(plan.reference, memo=Path(modality.source.cache)))
     return _summary(plan, modality.key)
+
+
+def _patients(source: Any) -> frozenset[str]:
+    """Of the cohort's tables; none where it has no such tables, or they are not there yet."""
+    try:
+        tables = [source.table(name) for name in getattr(source, "specs", ())]
+    except FusionError:
+        return frozenset()
+    return frozenset(str(patient) for table in tables for patient in table.index)
 
 
 def _with_bar(plan: Plan, run: object) -> None:

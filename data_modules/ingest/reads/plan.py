@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from data_modules.errors import some
 from data_modules.ingest.reads.beside import fingerprint, genes_problems, same_reads
 from data_modules.ingest.reads.fastq import FastqFacts, look, refuse_mixed
 from data_modules.ingest.reads.reference import BWA2, alignment_problems, lengths_of, reference_problems, sites_problems
 from data_modules.ingest.reads.settings import ReadsSettings, within
-from data_modules.ingest.reads.sheet import Unit, from_folder, read_sheet, sheet_problems
+from data_modules.ingest.reads.sheet import Unit, by_products, from_folder, read_sheet, sheet_problems
 from data_modules.ingest.reads.tools import Found, find, needed, tool_problems
 from fusion.contract import FusionError
 
@@ -58,6 +59,29 @@ class Plan:
         if settings.folder is not None:
             return from_folder(within(self.root, settings.folder), settings)
         return read_sheet(within(self.root, settings.sheet or ""))
+
+    def notes(self, known: frozenset[str]) -> list[str]:
+        """What is no error and yet to be known before hours of work.
+
+        Args:
+            known: patients of the cohort's tables; none where they cannot be read.
+        """
+        said = []
+        folder = self.settings.folder
+        left = by_products(within(self.root, folder)) if folder is not None else []
+        if left:
+            said.append(
+                f"{len(left)} files of no sample, or of index reads, are left out ({some([p.name for p in left], 3)})"
+            )
+        patients = sorted({unit.patient for unit in self.units})
+        strange = [one for one in patients if one not in known]
+        if known and strange:
+            said.append(
+                f"{len(strange)} of {len(patients)} patients of the reads ({some(strange, 3)}) are not in the cohort's "
+                f"tables, which name e.g. {min(known)}. Mend names or patterns (reads.sheet, reads.tumour_pattern), or "
+                "give sample_sheet a table of your own"
+            )
+        return said
 
     @cached_property
     def aligner(self) -> str | None:

@@ -20,6 +20,8 @@ Kind = Literal["germline", "tumour", "normal"]
 COLUMNS = ("sample", "patient", "kind", "unit", "fastq_1", "fastq_2", "bam")
 FASTQ = (".fastq.gz", ".fq.gz", ".fastq", ".fq")
 ALIGNED = (".bam", ".cram")
+_BY_PRODUCT = re.compile(r"^Undetermined(?:_|$)|_I[12](?:_001)?$")
+"""As Illumina names them."""
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
 
 
@@ -57,14 +59,14 @@ def from_folder(folder: Path, settings: ReadsSettings) -> list[Unit]:
     Raises:
         FusionError: no reads, a name that says no sample, or two files for one place.
     """
-    found = [path for path in list_files(folder, ".", folders=True).found if _ending(path)]
+    found = [path for path in _reads_below(folder) if not _BY_PRODUCT.search(_stem(path))]
     if not found:
         endings = ", ".join((*FASTQ, *ALIGNED))
         raise FusionError(f"{folder} holds no reads ({endings}). Point modality.variants.reads.folder to them.")
     places: dict[tuple[str, str], dict[str, Path]] = {}
     problems: list[str] = []
     for path in found:
-        told = re.search(settings.sample_pattern, path.name[: -len(_ending(path))])
+        told = re.search(settings.sample_pattern, _stem(path))
         groups = told.groupdict() if told else {}
         sample = groups.get("sample")
         if not sample:
@@ -89,6 +91,21 @@ def from_folder(folder: Path, settings: ReadsSettings) -> list[Unit]:
     if problems:
         raise FusionError("\n".join(problems))
     return units
+
+
+def by_products(folder: Path) -> list[Path]:
+    """Files that a demultiplexer leaves beside samples: reads of no sample, and reads of indices. No rows are made of
+    them.
+    """
+    return [path for path in _reads_below(folder) if _BY_PRODUCT.search(_stem(path))]
+
+
+def _reads_below(folder: Path) -> list[Path]:
+    return [path for path in list_files(folder, ".", folders=True).found if _ending(path)]
+
+
+def _stem(path: Path) -> str:
+    return path.name[: -len(_ending(path))]
 
 
 def _both_kinds(units: Sequence[Unit]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from data_modules.ingest.reads.plan import Plan
 from data_modules.ingest.reads.settings import GatkSettings, ReadsSettings
 from data_modules.ingest.reads.sheet import Unit, from_folder, read_sheet, sheet_problems, write_sheet
 from fusion.contract import FusionError
@@ -38,6 +39,19 @@ def test_names_tell_sample_lane_mate_and_pair(tmp_path: Path) -> None:
     sheet.write_text(write_sheet(units))
     assert read_sheet(sheet) == units
     assert sheet_problems(units, SETTINGS) == []
+
+
+def test_what_a_demultiplexer_leaves_is_no_sample(tmp_path: Path) -> None:
+    names = ("Undetermined_S0_L001_R1_001.fastq.gz", "A_S1_L001_I1_001.fastq.gz", "A_S1_L001_I2_001.fastq.gz")
+    folder(tmp_path, *names, "A_S1_L001_R1_001.fastq.gz", "UndeterminedB_I3.fq")
+    assert [one.sample for one in from_folder(tmp_path, SETTINGS)] == ["A", "UndeterminedB_I3"]
+    plan = Plan(ReadsSettings(reference="genome.fa", folder="."), tmp_path, None)
+    (left, strange) = plan.notes(frozenset({"A", "B-1"}))
+    assert left.startswith("3 files of no sample, or of index reads, are left out (")
+    assert (
+        "1 of 2 patients of the reads (UndeterminedB_I3) are not in the cohort's tables, which name e.g. A" in strange
+    )
+    assert plan.notes(frozenset()) == [left]
 
 
 def test_files_that_are_one_thing_twice(tmp_path: Path) -> None:
