@@ -13,6 +13,7 @@ Examples:
   python -m fusion.explain run=<run folder>
   python -m fusion.explain run=<run folder> patients=[SIM-BR-0001,SIM-BR-0002] steps=64
   python -m fusion.explain run=<run folder> horizon=24      # of times: the probability to be free of the event then
+  python -m fusion.explain run=<run folder> actionability=actionability/actionability.json   # CIViC beside the model
   python -m fusion.explain run=<run folder> arm=only_variants output=<folder> anonymise=true
 """
 
@@ -34,6 +35,7 @@ def explain(config: DictConfig) -> None:
     """
     from pathlib import Path
 
+    from fusion.attribution.evidence.beside import read_evidence
     from fusion.attribution.gradients import check_method
     from fusion.attribution.jobs import Job, run_tasks
     from fusion.attribution.patient import Settings
@@ -50,6 +52,7 @@ def explain(config: DictConfig) -> None:
     check_device(config)
     check_method(config.method)
     check_truth(config.truth)
+    evidence = read_evidence(config.actionability)
     folder = RunFolder.open(config.run, trust=config.trust)
     patients = plan_patients(folder, config)
     settings = Settings(
@@ -70,7 +73,7 @@ def explain(config: DictConfig) -> None:
         # What attribution claims is tested on the model itself and, where patients are simulated, against the truth.
         with progress.timed("report"):
             found = summarise(folder, store, setup, patients, config=config)
-            write_pages(folder, store, patients, found, config=config, seconds=progress.seconds)
+            write_pages(folder, store, patients, found, config=config, seconds=progress.seconds, evidence=evidence)
             finish(store, found, simulated=folder.cohort_spec().simulated, config=config)
 
 

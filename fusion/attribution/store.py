@@ -33,7 +33,8 @@ VERSION = 4
 STATE = "explain.json"
 TABLE = "attributions.parquet"
 PAGE = "attribution_report.html"
-_OWN = (STATE, TABLE, PAGE, "parts", "patients", "faithfulness.json")
+EVIDENCE = "evidence.json"
+_OWN = (STATE, TABLE, PAGE, EVIDENCE, "parts", "patients", "faithfulness.json")
 
 
 def settings_key(settings: Settings, run_files: Mapping[str, str], *, repeat: int, anonymise: bool) -> str:

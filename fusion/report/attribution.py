@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fusion.attribution.evidence.beside import beside, evidence_text
+from fusion.attribution.store import EVIDENCE
 from fusion.attribution.summary import rows_of
 from fusion.report.attribution_cohort import Sizes, extremes, features, headline, shares
 from fusion.report.attribution_patient import patient_view
@@ -33,8 +35,13 @@ def write_pages(
     *,
     config: Any,
     seconds: float,
+    evidence: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a page for each patient, one at a time, then the cohort's page that links them."""
+    """Write a page for each patient, one at a time, then the cohort's page that links them.
+
+    With `evidence` (of `read_evidence`), each patient's page has it beside the model's attribution of the same genes,
+    and evidence.json has all of them.
+    """
     facts, checks, scale = found.facts, found.checks, found.scale
     templates = environment()
     templates.filters |= {"signed": signed, "amount": amount, "percent": percent}
@@ -55,6 +62,7 @@ def write_pages(
     page = templates.get_template("attribution_patient.html.j2")
     gallery: list[dict[str, Any]] = []
     sizes = Sizes()
+    told: dict[str, Any] = {}
     for place, patient in enumerate(patients):
         rows = rows_of(store, patient, arm=config.arm, endpoint=spec.endpoint.name)
         sizes.add(rows)
@@ -62,7 +70,11 @@ def write_pages(
         view["hide_files"] = bool(config.anonymise)
         before = store.page(patients[place - 1].name) if place else None
         after = store.page(patients[place + 1].name) if place + 1 < len(patients) else None
+        if evidence is not None:
+            told[patient.name] = beside(evidence, patient.id, rows)
         html = page.render(
+            evidence=told.get(patient.name),
+            civic=evidence,
             title=f"{patient.name}: {spec.endpoint.name}",
             patient=view,
             before=_beside(before),
@@ -90,6 +102,8 @@ def write_pages(
         seconds=seconds,
         **common,
     )
+    if evidence is not None:
+        store.write_text(EVIDENCE, evidence_text(evidence, told, scale=scale.unit, arm=config.arm))
     store.write_text("attribution_report.html", html)
 
 

@@ -20,7 +20,14 @@ COLUMNS = {"patient", "arm", "endpoint", "modality", "feature", "value", "baseli
 
 @pytest.fixture(scope="module")
 def explained(trained: Path, workplace: Workplace) -> Path:
-    done = workplace("explain", "run=run", "output=explained", *FEW)
+    match = {"variant": "TP53 R1K", "civic": "TP53 R1K", "gene": "TP53", "line": 2}
+    found = {"profile": "TP53 R1K", "url": "", "nearness": "gene", "matches": [match], "evidence": [], "folded": 1}
+    evidence = {
+        "source": {"name": "Invented", "date": "no day", "licence": "none"}, "said": "Invented.",
+        "settings": {"level": "B"}, "patients": {"SIM-BR-0001": {"profiles": [found], "no_match": []}},
+    }  # fmt: skip
+    (workplace.folder / "evidence.json").write_text(json.dumps(evidence))
+    done = workplace("explain", "run=run", "output=explained", "actionability=evidence.json", *FEW)
     assert done.returncode == 0, done.stderr
     assert "SIMULATED" in done.stdout
     return workplace.folder / "explained"
@@ -37,6 +44,12 @@ def test_the_table_is_complete(explained: Path, trained: Path) -> None:
     assert checks["simulated"] is True
     assert checks["truth"] is not None
     assert json.loads((explained / "explain.json").read_text())["status"] == "complete"
+    told = json.loads((explained / "evidence.json").read_text())["patients"]
+    (gene,) = told["SIM-BR-0001"]["profiles"][0]["genes"]
+    mine = table[(table["patient"] == "SIM-BR-0001") & (table["gene"] == "TP53")]
+    assert gene == {"gene": "TP53", "attribution": pytest.approx(mine["attribution"].sum()), "features": len(mine)}
+    assert "TP53 R1K" in (explained / "patients" / "SIM-BR-0001.html").read_text()
+    assert told["SIM-BR-0002"]["listed"] is False
 
 
 def test_the_run_stays_valid(explained: Path, trained: Path) -> None:
