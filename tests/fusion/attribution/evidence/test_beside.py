@@ -86,7 +86,7 @@ def test_what_is_no_such_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FusionError, match="cannot be read"):
         read_evidence(path)
     path.write_text('{"patients": {}}')
-    with pytest.raises(FusionError, match="is not what `python -m data_modules.actionability` writes"):
+    with pytest.raises(FusionError, match=r"is not what `python -m data_modules\.actionability` writes"):
         read_evidence(path)
     path.write_text(json.dumps(EVIDENCE))
     assert read_evidence(path) == EVIDENCE
