@@ -105,10 +105,17 @@ def assessed(
     parts: dict[str, Any] = {"described": table_one(found.table, found.facts, labels, classes)}
     shown = [row["column"] for row in parts["described"]["rows"] if not row["column"].startswith(HAS)]
     parts |= beside(config, setup, folder, predictions, outcome, found.table[shown])
+    parts["not_assessed"] = _not_for(outcome)
     fused = predictions[predictions["arm"] == REFERENCE]
     parts |= valued(
         setup, folder.policy(), fused, outcome, draws=int(config.evaluation.draws), seed=int(config.seed)
     )  # fmt: skip
+    wanted = _wanted(config)
+    groups = parted(found.table[wanted], found.facts)
+    if outcome.can("called"):
+        parts["uncertainty"] = _uncertain(
+            folder, fused, groups, outcome, draws=config.evaluation.draws, seed=config.seed
+        )
     if outcome.can("subgroups"):
         missing = missing_curve(
             fused, folder.withheld(), outcome, list(setup.modalities), draws=config.evaluation.draws, seed=config.seed
@@ -123,15 +130,26 @@ def assessed(
                 predictions, folder.inner_predictions(), points, draws=config.evaluation.draws, seed=config.seed
             )
             parts |= {"operating": found_points} if found_points else {}
-        wanted = _wanted(config)
-        groups = parted(found.table[wanted], found.facts)
-        parts["uncertainty"] = _uncertain(
-            folder, fused, groups, outcome, draws=config.evaluation.draws, seed=config.seed
-        )
         if wanted:
             vectors = vectors_of(predictions, outcome, arm=REFERENCE)
             parts["subgroups"] = subgroups(vectors, groups, outcome, draws=config.evaluation.draws, seed=config.seed)
     return parts
+
+
+def _not_for(outcome: Outcome) -> list[str]:
+    """What is not made for this kind of endpoint, each a sentence for the report."""
+    from fusion.evaluation.outcome import kinds_that
+
+    asked: Sequence[tuple[Any, str]] = (
+        ("sample size", "Operating points and the criteria of sample size are"),
+        ("called", "Conformal sets are"),
+        ("subgroups", "Subgroups by declared columns and the missing-modality curve are"),
+    )
+    return [
+        f"{what} for {kinds_that(ability)} endpoints, not for {outcome.endpoint.kind} ones."
+        for ability, what in asked
+        if not outcome.can(ability)
+    ]
 
 
 def parted(values: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:

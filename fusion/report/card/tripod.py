@@ -64,8 +64,19 @@ def _size(facts: Facts) -> str | None:
 
 
 def _missing(facts: Facts) -> str:
+    account = "; who lacks what, and complete cases: report.html, Missing data" if facts.metrics.get("gaps") else ""
     curve = "; curve over the share missing: report.html" if facts.metrics.get("missing") else ""
-    return f"missing modalities are masks, columns are imputed on training patients (config.yaml, modality){curve}"
+    how = "missing modalities are masks, columns are imputed on training patients (config.yaml, modality)"
+    return f"{how}{account}{curve}"
+
+
+def _output(facts: Facts) -> str:
+    points = facts.metrics.get("operating")
+    asked = (
+        dict.fromkeys(f"{row['rule'].replace('_', ' ')} {row['target']}" for row in points["rows"]) if points else {}
+    )
+    told = f"; operating points ({', '.join(asked)}): report.html" if asked else ""
+    return f"calibrated probabilities; thresholds by fold: predictions.parquet{told}"
 
 
 def _fairness(facts: Facts) -> str | None:
@@ -84,7 +95,10 @@ def _performance(facts: Facts) -> str:
 
 
 def _heterogeneity(facts: Facts) -> str | None:
-    part = facts.metrics.get("subgroups")
+    sites, part = facts.metrics.get("sites"), facts.metrics.get("subgroups")
+    if sites:
+        how = {"each": "each left out in turn", "groups": "whole sites left out", "seen": "not left out"}
+        return f"report.html, {len(sites['rows'])} sites one by one ({how[sites['held_out']]})"
     return "report.html, In subgroups: site" if part and any(row["column"] == "site" for row in part["rows"]) else None
 
 
@@ -169,7 +183,7 @@ ITEMS: Sequence[Item] = [
         (
             "15",
             "output of the model, thresholds",
-            _always("calibrated probabilities; thresholds by fold: predictions.parquet"),
+            _output,
         ),
         ("16", "differences of training and evaluation data", _always("none: the same cohort, folds apart")),
         ("17", "ethical approval", _never),

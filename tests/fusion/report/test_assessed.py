@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
@@ -77,6 +78,7 @@ def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
     assert {(row["rule"], row["target"]) for row in parts["operating"]["rows"] if row["arm"] == "fusion"} == {
         ("sensitivity", 0.8), ("sensitivity", 0.95), ("net_benefit", 0.3)
     }  # fmt: skip
+    assert parts["not_assessed"] == [] and "not-assessed" not in html
     assert 'id="gaps"' in html and "Patients with every modality" in html  # every second one lacks slides
     assert 'id="sites"' in html and "Folds divide sites" in html
     assert [(row["what"], row["patients"]) for row in parts["gaps"]["lacking"]] == [("slides", len(labels) // 2)]
@@ -106,6 +108,52 @@ def test_endpoints_of_another_kind_are_refused_and_not_passed_over(tmp_path: Pat
     missing = OmegaConf.create({"evaluation": {"missing": True}})
     with pytest.raises(FusionError, match=r"evaluation.missing: not for survival"):
         check_subgroups(missing, setup)
+
+
+KINDS = {
+    "ordinal": EndpointSpec(name="rcb", kind="ordinal", classes=("0", "I", "II")),
+    "survival": EndpointSpec(name="death", kind="survival", classes=("censored", "event"), horizons=(2.0,)),
+    "multiclass": EndpointSpec(name="subtype", kind="multiclass", classes=("a", "b", "c")),
+}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_of_endpoint_has_values_or_a_sentence(
+    tmp_path: Path, make_run: Callable[..., RunFolder], kind: str
+) -> None:
+    """Table 1, complete cases and sites of all; sets of those with classes; of the rest a sentence says why not."""
+    endpoint = KINDS[kind]
+    outcome = outcome_of(endpoint)
+    run = make_run(tmp_path / "run", patients=90)
+    patients = sorted(run.predictions()["patient_id"].unique())
+    rng = np.random.default_rng(1)
+    labels = pd.Series(
+        rng.integers(0, len(endpoint.classes), len(patients)), index=pd.Index(patients, name="patient_id")
+    )
+    setup = setup_of(tmp_path, patients, labels)
+    setup.cohort.spec.endpoint = endpoint
+    chance = rng.dirichlet(np.ones(3), len(patients))
+    scores = outcome.columns(chance if kind != "survival" else chance[:, :2])
+    folds, times = np.arange(len(patients)) % 5, rng.exponential(size=len(patients))
+    parts = [
+        pd.DataFrame(
+            {"patient_id": patients, "arm": arm, "repeat": 0, "fold": folds, "label": labels.to_numpy(),
+             "time": times, "threshold": np.nan, **scores}
+        )
+        for arm in ("fusion", "late")
+    ]  # fmt: skip
+    found = assessed(config(), setup, run, pd.concat(parts, ignore_index=True), outcome)
+    assert [group["name"] for group in found["described"]["groups"]] == ["all", *endpoint.classes]
+    (whole,) = [row for row in found["gaps"]["complete"] if row["name"] == "every modality"]
+    assert whole["patients"] == 45
+    assert whole["complete"]["low"] <= whole["complete"]["value"] <= whole["complete"]["high"]
+    assert whole["gains"][0]["complete"]["value"] == pytest.approx(0.0)  # both arms say the same
+    assert [row["site"] for row in found["sites"]["rows"]] == ["here", "there"]
+    assert ("uncertainty" in found) == (kind != "survival")
+    told = " ".join(found["not_assessed"])
+    assert f"not for {kind} ones" in told
+    assert ("Conformal sets" in told) == (kind == "survival")
+    assert ("Subgroups" in told) == (kind != "multiclass")
 
 
 def test_the_sentence_names_who_differs_and_in_what() -> None:

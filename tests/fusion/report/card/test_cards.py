@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_what_was_looked_at_finds_its_place(run: RunFolder) -> None:
     run.write_metrics(before)
     assert told["14"].endswith("site")
     assert told["23b"].endswith("site")
+    more = {
+        "gaps": {"lacking": []}, "sites": {"held_out": "each", "rows": [{}, {}, {}]},
+        "operating": {"rows": [{"rule": "net_benefit", "target": 0.2}, {"rule": "sensitivity", "target": 0.9}]},
+    }  # fmt: skip
+    again = rows(tripod(replace(facts_of(run), metrics=before | more)))
+    assert again["23b"] == "report.html, 3 sites one by one (each left out in turn)"
+    assert again["15"].endswith("operating points (net benefit 0.2, sensitivity 0.9): report.html")
+    assert again["11"] == again["27a"] and "complete cases: report.html, Missing data" in again["11"]
     assert "criteria ask 700: too few" in told["10"]
     assert "2 columns" in told["20b"]
     assert "differs in site A" in card

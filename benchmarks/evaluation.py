@@ -1,0 +1,164 @@
+"""What is made of stored predictions: seconds at 800 patients, and how often conformal sets hold.
+
+``python benchmarks/evaluation.py [seconds] [coverage] [curve]``. Predictions are simulated: eight arms, five folds, one
+repeat, 2,000 draws, ten sites, inner scores of every arm. *curve* is the missing-modality curve from scores of every
+subset, of three modalities and of six; the networks' passes that make such scores are not in it. *coverage* is over 20
+cohorts of each size, logistic regression on five noisy columns out of fold.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+
+from fusion.arms.withheld import subsets
+from fusion.contract import EndpointSpec
+from fusion.evaluation.missing.complete import complete_cases
+from fusion.evaluation.missing.curve import missing_curve
+from fusion.evaluation.operating.points import operating
+from fusion.evaluation.outcome import outcome_of
+from fusion.evaluation.subgroups.evaluate import subgroups, vectors_of
+from fusion.evaluation.subgroups.sites import by_site
+from fusion.evaluation.uncertainty.evaluate import uncertainty
+
+BINARY = outcome_of(EndpointSpec(name="response", kind="binary", classes=("no", "yes")))
+DEATH = outcome_of(EndpointSpec(name="death", kind="survival", classes=("censored", "event"), horizons=(1.0, 2.0)))
+ARMS = ("fusion", "only_a", "only_b", "only_c", "classical_lr", "classical_forest", "classical", "late")
+AGAINST = ("only_a", "only_b", "only_c", "classical", "late")
+PATIENTS = 800
+
+
+def predictions(patients: int = PATIENTS) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Out-of-fold rows, inner rows, and what is known of patients: site, four columns to part them by, and gaps."""
+    rng = np.random.default_rng(0)
+    ids = [f"P{one:04}" for one in range(patients)]
+    label, fold = (rng.random(patients) < 0.35).astype(int), np.arange(patients) % 5
+    time_to = rng.exponential(np.where(label == 1, 1.0, 2.0))
+    base = pd.DataFrame({"patient_id": ids, "repeat": 0, "fold": fold, "label": label, "time": time_to})
+
+    def score() -> Any:
+        return 1 / (1 + np.exp(-(label - 0.5 + rng.normal(size=patients))))
+
+    outer = pd.concat([base.assign(arm=arm, score=score(), threshold=0.5) for arm in ARMS], ignore_index=True)
+    outer = outer.assign(**{"survival@1": 0.6, "survival@2": 0.4})
+    inner = pd.concat(
+        [
+            base[base["fold"] != one].assign(arm=arm, score=score()[fold != one], fold=one)
+            for arm in ARMS
+            for one in range(5)
+        ],
+        ignore_index=True,
+    )
+    known = pd.DataFrame(
+        {"site": rng.choice([f"S{one}" for one in range(10)], patients), "whole": rng.random(patients) < 0.6}, index=ids
+    )
+    groups = pd.DataFrame({f"g{one}": rng.choice(["a", "b", "c"], patients) for one in range(4)}, index=ids)
+    return outer, inner, known.join(groups)
+
+
+def timed(name: str, work: Callable[[], Any]) -> float:
+    wall, used = time.perf_counter(), time.process_time()
+    work()
+    wall, used = time.perf_counter() - wall, time.process_time() - used
+    print(f"{name:>44}  {used:6.1f} s of one core  {wall:6.1f} s wall", flush=True)
+    return used
+
+
+def seconds() -> None:
+    """Every part that reads stored predictions, of two kinds of endpoint."""
+    outer, inner, known = predictions()
+    groups = known[[f"g{one}" for one in range(4)]]
+    fused, whole = outer[outer["arm"] == "fusion"], {"every modality": known["whole"]}
+    points = [("sensitivity", 0.9), ("net_benefit", 0.2)]
+    mine = inner[inner["arm"] == "fusion"]
+    settings: dict[str, Any] = {"draws": 2000, "seed": 1}
+    total = sum(
+        timed(name, work)
+        for name, work in {
+            "operating points, two": lambda: operating(outer, inner, points, **settings),
+            "complete cases": lambda: complete_cases(
+                outer, whole, BINARY, reference="fusion", against=AGAINST, **settings
+            ),
+            "ten sites": lambda: by_site(fused, known["site"], BINARY, held_out="seen", **settings),
+            "conformal sets, Venn-Abers, firmness": lambda: uncertainty(fused, mine, groups, BINARY, **settings),
+            "subgroups, four columns": lambda: subgroups(
+                vectors_of(outer, BINARY, arm="fusion"), groups, BINARY, **settings
+            ),
+        }.items()
+    )
+    print(f"{'together, binary':>44}  {total:6.1f} s of one core")
+    total = sum(
+        timed(name, work)
+        for name, work in {
+            "complete cases, survival": lambda: complete_cases(
+                outer, whole, DEATH, reference="fusion", against=AGAINST, **settings
+            ),
+            "ten sites, survival": lambda: by_site(fused, known["site"], DEATH, held_out="seen", **settings),
+        }.items()
+    )
+    print(f"{'together, survival':>44}  {total:6.1f} s of one core")
+
+
+def curve() -> None:
+    """The missing-modality curve from scores of every subset."""
+    outer, _, _ = predictions()
+    fused = outer[outer["arm"] == "fusion"]
+    rng = np.random.default_rng(1)
+    for number in (3, 6):
+        names = list("abcdef")[:number]
+        kept = ["+".join(one) for one in subsets(names)]
+        withheld = pd.concat(
+            [
+                fused.assign(arm=one, score=np.clip(fused["score"] + 0.1 * rng.normal(size=PATIENTS), 0.01, 0.99))
+                for one in kept
+            ]
+        )
+        timed(
+            f"missing-modality curve, {number} modalities",
+            lambda withheld=withheld, names=names: missing_curve(fused, withheld, BINARY, names, draws=2000, seed=1),
+        )
+
+
+def coverage(cohorts: int = 20) -> None:
+    """Share of patients whose conformal set holds their class, over all cohorts of a size together."""
+    for patients, positive in itertools.product((60, 80, 150, 300), (0.35,)):
+        held, of_positives = [], []
+        for seed in range(cohorts):
+            rng = np.random.default_rng([patients, seed])
+            label = (rng.random(patients) < positive).astype(int)
+            values = rng.normal(size=(patients, 5)) + 0.5 * label[:, None] * np.array([1, 1, 1, 0, 0])
+            rows = pd.DataFrame(
+                {"patient_id": [f"P{one:03}" for one in range(patients)], "repeat": 0, "fold": 0, "label": label,
+                 "score": 0.0, "threshold": 0.5}
+            )  # fmt: skip
+            parts = StratifiedKFold(5, shuffle=True, random_state=seed).split(values, label)
+            for fold, (train, test) in enumerate(parts):
+                model = LogisticRegression().fit(values[train], label[train])
+                rows.loc[test, "score"] = model.predict_proba(values[test])[:, 1]
+                rows.loc[test, "fold"] = fold
+            nobody = pd.DataFrame(index=rows["patient_id"])
+            found = uncertainty(rows, pd.DataFrame(), nobody, BINARY, draws=10, seed=1).patients
+            mine = np.where(label == 1, found["in_yes"], found["in_no"])
+            held += mine.tolist()
+            of_positives += mine[label == 1].tolist()
+        print(
+            f"{patients} patients, {cohorts} cohorts: {100 * np.mean(held):.1f} % hold their class, of responders "
+            f"{100 * np.mean(of_positives):.1f} %",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    asked = sys.argv[1:] or ["seconds", "curve", "coverage"]
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    for one in asked:
+        {"seconds": seconds, "curve": curve, "coverage": coverage}[one]()
