@@ -3,32 +3,60 @@
     python benchmarks/mutants.py --seed 1 --number 60 --log mutants.log [--integration] [--only data_modules/folds]
 
 Both packages are copied to a temporary folder. There each mutant meets, until a test fails: the test files that name
-its module; the folder of tests that mirrors its own (``a/b.py`` → ``tests/a/``, else the nearest above); the test files
-that name a module which imports it; with ``--integration``, whole commands. Survivors are printed as what was and what
-became of it: each wants a test, or an argument that it changes nothing. `benchmarks/results/mutants.md` has them.
-With ``--log`` a second call goes on where the first ended, over the same code.
+its module; what is recorded of its room (`RECORDS`); the folder of tests that mirrors its own (``a/b.py`` →
+``tests/a/``, else the nearest above); with ``--wide`` the test files that name a module which imports it; with
+``--integration``, whole commands. Survivors are printed as what was and what became of it: each wants a test, or an
+argument that it changes nothing. `benchmarks/results/mutants.md` has them. With ``--log`` a second call goes on where
+the first ended, over the same code.
+
+Each run of tests is a fork of one process that has imported numpy, torch and the like but nothing of these packages:
+it begins within a second.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import importlib
 import os
 import random
 import re
+import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
+import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 PACKAGES = ("fusion", "data_modules")
 NO_TESTS = 5
 """Exit code of pytest that found none."""
+RECORDS = {
+    "fusion/evaluation": ["tests/fusion/evaluation/test_recorded.py"],
+    "fusion/report": [
+        "tests/fusion/report/test_report_page.py", "tests/fusion/report/test_class_page.py",
+        "tests/fusion/report/survival/test_survival_page.py", "tests/fusion/report/test_compare_page.py",
+        "tests/fusion/report/test_applied.py", "tests/fusion/report/test_assessed.py",
+        "tests/fusion/report/test_audit.py",
+    ],
+    "data_modules/drafting": ["tests/data_modules/drafting/test_whole.py"],
+    "data_modules/sources/simulated": ["tests/data_modules/sources/test_simulated.py"],
+    "data_modules/sources/simulated_mri": ["tests/data_modules/sources/test_simulated_mri.py"],
+}  # fmt: skip
+"""Folder of code → tests that compare all that it makes with what it made before."""
+IMPORTED = (
+    "numpy", "pandas", "torch", "pytest", "sklearn.ensemble", "sklearn.linear_model", "scipy.stats", "scipy.ndimage",
+    "matplotlib.pyplot", "jinja2", "h5py", "pyarrow.parquet", "PIL.Image", "pytorch_lightning", "skops.io",
+    "safetensors.torch", "rich.console", "filelock", "yaml", "pysam", "tifffile", "openslide", "pydicom", "nibabel",
+    "torch_geometric.nn", "skimage.measure", "omegaconf",
+)  # fmt: skip
 COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
@@ -70,7 +98,7 @@ def changes(node: ast.AST, above: list[ast.AST]) -> Iterator[str]:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         yield "remove"
     if isinstance(node, ast.Call) and len(node.args) > 1 and not any(isinstance(one, ast.Starred) for one in node.args):
-        yield "swap"
+        yield from () if getattr(node.func, "id", "") in ("min", "max") else ("swap",)  # these are the same either way
 
 
 def _text(node: ast.AST) -> bool:
@@ -114,7 +142,7 @@ def replaced(tree: ast.Module, node: ast.AST, made: ast.AST, above: list[ast.AST
     raise ValueError("the node is not where it was found")
 
 
-def tests_of(path: Path, root: Path, *, integration: bool) -> list[list[str]]:
+def tests_of(path: Path, root: Path, *, wide: bool, integration: bool) -> list[list[str]]:
     """Test files in the order in which a mutant of `path` meets them, the nearest first; none stands twice."""
     every = sorted((root / "tests").rglob("test_*.py"))
     whole = [test for test in every if "integration" in test.parts]
@@ -126,10 +154,12 @@ def tests_of(path: Path, root: Path, *, integration: bool) -> list[list[str]]:
         other.relative_to(root)
         for name in PACKAGES
         for other in sorted((root / name).rglob("*.py"))
-        if other.stem != "__init__" and _names(other, path)
+        if wide and other.stem != "__init__" and _names(other, path)
     ]
+    records = [root / test for room, tests in RECORDS.items() if path.is_relative_to(room) for test in tests]
     steps = [
         [test for test in parts if _names(test, path)],
+        records,
         [test for test in parts if test.parent == folder],
         [test for test in parts if any(_names(test, other) for other in importers)],
         whole if integration else [],
@@ -148,28 +178,67 @@ def _names(file: Path, module: Path) -> bool:
     return re.search(rf"\b{re.escape(dotted)}\b", file.read_text(encoding="utf-8")) is not None
 
 
-def run(tests: Sequence[str], root: Path, timeout: float) -> tuple[str, str]:
-    """A word for how the tests ended, and the first that failed."""
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-x", "-q", *tests], cwd=root, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-    ) as started:  # fmt: skip
-        try:
-            said, _ = started.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(started.pid, signal.SIGKILL)
-            return "TIMEOUT", ""
-    failed = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    word = "SURVIVED" if started.returncode in (0, NO_TESTS) else "killed"
+def run(tests: Sequence[str], root: Path, seconds: int) -> tuple[str, str]:
+    """A word for how the tests ended, and the first that failed.
+
+    Args:
+        tests: files.
+        root: of the copy.
+        seconds: of processor time that the tests may take, and ten times that by the clock.
+    """
+    said = root.parent / "said"
+    started = os.fork()
+    if not started:
+        _tests(tests, root, said, seconds)
+    end, status = time.monotonic() + 10 * seconds, None
+    while status is None and time.monotonic() < end:
+        done, code = os.waitpid(started, os.WNOHANG)
+        status = code if done else None
+        time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(started, signal.SIGKILL)  # and what the tests left
+    if status is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
+        if status is None:
+            os.waitpid(started, 0)
+        return "TIMEOUT", ""
+    failed = [line for line in said.read_text(errors="replace").splitlines() if line.startswith(("FAILED", "ERROR"))]
+    word = "SURVIVED" if os.waitstatus_to_exitcode(status) in (0, NO_TESTS) else "killed"
     return word, failed[0].replace(f"{root}/", "")[:200] if failed else ""
 
 
-def judged(steps: Sequence[Sequence[str]], root: Path, timeout: float) -> tuple[str, str]:
+def _tests(tests: Sequence[str], root: Path, said: Path, seconds: int) -> None:
+    """Run pytest in this process, the forked one, and end it."""
+    code = 99
+    try:
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+        out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        os.chdir(root)
+        os.environ["PYTHONPATH"] = str(root)
+        sys.path[:] = [str(root), *(place for place in sys.path if Path(place).resolve() not in (ROOT, HERE))]
+        sys.argv[:] = ["pytest"]
+        import pytest
+
+        loaded = "ignore::pytest.PytestAssertRewriteWarning"
+        code = int(pytest.main(["-x", "-q", "--tb=line", "-W", loaded, f"--rootdir={root}", *tests]))
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
+
+
+def _write(path: Path, source: str, number: int) -> None:
+    """Write a module with a date of its own: compiled code is told apart by seconds and size alone."""
+    path.write_text(source, encoding="utf-8")
+    os.utime(path, (1e9 + 10 * number,) * 2)
+
+
+def judged(steps: Sequence[Sequence[str]], root: Path, seconds: int) -> tuple[str, str]:
     """The same for all steps, up to the first that notices."""
     word, by = "NO TESTS", ""
     for tests in steps:
-        word, by = run(tests, root, timeout)
+        word, by = run(tests, root, seconds)
         if word != "SURVIVED":
             break
     return word, by
@@ -181,7 +250,8 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=60)
     parser.add_argument("--only", default="", help="a folder or file")
     parser.add_argument("--integration", action="store_true", help="run tests/integration as well: minutes a mutant")
-    parser.add_argument("--timeout", type=float, default=300, help="seconds of a step; TIMEOUT is yours to judge")
+    parser.add_argument("--wide", action="store_true", help="run the tests of what imports a module, too")
+    parser.add_argument("--seconds", type=int, default=120, help="of processor time a step; TIMEOUT is yours to judge")
     parser.add_argument("--log", type=Path, help="results, one a line; mutants that it holds are not run again")
     options = parser.parse_args()
     files = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py") if path.stem[:2] != "__")
@@ -194,6 +264,10 @@ def main() -> None:
     chosen = generator.sample(drawn, min(options.number, len(drawn)))
     lines = options.log.read_text(encoding="utf-8").splitlines() if options.log and options.log.exists() else []
     done = {int(line.split()[0]): line for line in lines}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in IMPORTED:
+            importlib.import_module(name)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "copy"
         shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "runs", "data", "multirun"))
@@ -203,9 +277,10 @@ def main() -> None:
             if number in done:
                 continue
             original = (root / path).read_text(encoding="utf-8")
-            (root / path).write_text(replaced(tree, node, made, above), encoding="utf-8")
-            word, by = judged(tests_of(path, root, integration=options.integration), root, options.timeout)
-            (root / path).write_text(original, encoding="utf-8")
+            steps = tests_of(path, root, wide=options.wide, integration=options.integration)
+            _write(root / path, replaced(tree, node, made, above), number)
+            word, by = judged(steps, root, options.seconds)
+            _write(root / path, original, 0)
             was, became = (ast.unparse(ast.fix_missing_locations(one))[:100] for one in (node, made))
             line = f"{number:3} {word:8} {path}:{getattr(node, 'lineno', 0)} {change}: {was!r} → {became!r} {by}"
             done[number] = line.strip()
