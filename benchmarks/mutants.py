@@ -251,6 +251,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a folder or file")
     parser.add_argument("--integration", action="store_true", help="run tests/integration as well: minutes a mutant")
     parser.add_argument("--wide", action="store_true", help="run the tests of what imports a module, too")
+    parser.add_argument("--steps", type=int, help="how many of these at most; the first alone takes seconds a mutant")
     parser.add_argument("--seconds", type=int, default=120, help="of processor time a step; TIMEOUT is yours to judge")
     parser.add_argument("--log", type=Path, help="results, one a line; mutants that it holds are not run again")
     options = parser.parse_args()
@@ -279,7 +280,7 @@ def main() -> None:
             original = (root / path).read_text(encoding="utf-8")
             steps = tests_of(path, root, wide=options.wide, integration=options.integration)
             _write(root / path, replaced(tree, node, made, above), number)
-            word, by = judged(steps, root, options.seconds)
+            word, by = judged(steps[: options.steps], root, options.seconds)
             _write(root / path, original, 0)
             was, became = (ast.unparse(ast.fix_missing_locations(one))[:100] for one in (node, made))
             line = f"{number:3} {word:8} {path}:{getattr(node, 'lineno', 0)} {change}: {was!r} → {became!r} {by}"
