@@ -20,6 +20,7 @@ DATA = {
     "data_modules.ingest.slides": "Ingest slides ahead of training.",
     "data_modules.ingest.volumes": "Ingest volumes ahead of training.",
     "data_modules.actionability": "Variants beside a release of CIViC.",
+    "data_modules.phi": "What of a folder would tell who a patient is, before it leaves the machine.",
 }
 
 COMPLETION = """# eval "$(python -m fusion --completion)"

@@ -73,6 +73,8 @@ def test_a_fold_is_cut_where_its_training_patients_say() -> None:
     assert "net_benefit" not in found[0]
     # At 0.2: cut 0.7 in fold 0; in fold 1 0.2, where 0.4−, 0.6−, 0.8+ and 0.2− (at 0.2) are called: 2 positives, 3
     # negatives. (2 − 3/4)/8; calling everybody is worth (4 − 4/4)/8.
+    by_hand = {"sensitivity": 2 / 4, "specificity": 1 / 4, "precision": 2 / 5, "negative_value": 1 / 3, "called": 5 / 8}
+    assert {name: found[1][name]["value"] for name in by_hand} == pytest.approx(by_hand)
     assert found[1]["net_benefit"]["value"] == pytest.approx(1.25 / 8)
     assert found[1]["over_all"]["value"] == pytest.approx((1.25 - 3) / 8)
     assert found[1]["over_all"]["low"] < found[1]["over_all"]["value"] < found[1]["over_all"]["high"]
