@@ -174,8 +174,8 @@ def withheld() -> None:
             folder = Path(place)
             write_cohort(folder, modalities)
             asked = [
-                "cohort=wide", "arms=[fusion]", "evaluation.missing=true", "trainer.max_epochs=1",
-                "trainer.min_epochs=1", "evaluation.audit=false", "device=cpu", f"output={folder / 'run'}", f"cache={folder / 'cache'}",
+                "cohort=wide", "arms=[fusion]", "evaluation.missing=true", "evaluation.audit=false", "device=cpu",
+                "trainer.max_epochs=1", "trainer.min_epochs=1", f"output={folder / 'run'}", f"cache={folder / 'cache'}",
             ]  # fmt: skip
             config = composed("train", asked, folder)
             setup = open_setup(config, progress).prepare(progress)
