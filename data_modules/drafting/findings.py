@@ -79,6 +79,7 @@ class Source:
         pictures: of slides, features and volumes.
         table: of MAF and segments.
         sequences: of volumes: name → (match, intensity, reason).
+        copies: of these, those that hold volumes of another one: name → why it is left out.
         origin: of variants.
     """
 
@@ -91,6 +92,7 @@ class Source:
     pictures: Pictures | None = None
     table: Table | None = None
     sequences: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
     names: str = "column"
 
 

@@ -103,6 +103,13 @@ def join_names(names: Iterable[str], known: Collection[str], *, paths: bool = Fa
     return None
 
 
+def patient_in(name: str, pattern: str | None, *, paths: bool) -> str | None:
+    """The patient of one name, by the pattern of a `Join`; see `join_names`."""
+    if pattern is not None:
+        return _search(pattern, name, paths=paths)
+    return _bare(name) if paths else name
+
+
 def _bare(name: str) -> str:
     from data_modules.patient_ids import bare_name
 

@@ -97,6 +97,9 @@ def _volumes(source: Source) -> list[str]:
     lines = [f"    files: {sequence(source.patterns)}", "    sequences:"]
     for name, (match, intensity, why) in source.sequences.items():
         pairs = {"match": scalar(match), "time": FILL, "intensity": scalar(intensity)}
+        if name in source.copies:
+            lines.append(f"      # {name}: {mapping(pairs)}  # left out: {source.copies[name]}")
+            continue
         start = "      # " if name.startswith("mask_") else "      "
         told = f"{why}; a mask goes to mask: {{match, of}}" if name.startswith("mask_") else why
         lines.append(with_comment(f"{start}{name}: {mapping(pairs)}", told))

@@ -20,6 +20,9 @@ MOST_FOLDERS = 300
 
 MOST_SEQUENCES = 12
 
+_ONE_FILE = r"\.(nii|nrrd|nhdr|mha|mhd)"
+"""What tells a volume in one file from a DICOM series of the same patient."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
@@ -156,7 +159,7 @@ def sequences_of(
     for rest, count in rests.most_common(MOST_SEQUENCES):
         words = tokens(rest)
         label = "_".join(words) or "volume"
-        match = re.escape(rest) + r"\." if rest else "."
+        match = re.escape(rest) + r"\." if rest else _ONE_FILE if series else "."
         mask = {"mask", "seg", "segmentation", "roi", "label"} & set(words)
         found[f"mask_{label}" if mask else label] = (match, _intensity(words), f"{count} files end so")
     for description, count in Counter(one.description for one in series).most_common(MOST_SEQUENCES):

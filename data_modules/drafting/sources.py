@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from data_modules.drafting.copies import told_twice
 from data_modules.drafting.findings import Source
 from data_modules.drafting.genomes import Genome, barcodes
 from data_modules.drafting.ids import Join, join_names
@@ -38,7 +39,7 @@ def sources_of(
     left: dict[str, str] = {}
     made = [*_variants(named.genomes, known, left), *_mafs(mafs, known, left), *_segments(segments, known, left)]
     made += [*_slides(listing, known, left), *_features(listing.of("features"), known, left)]
-    made += _volumes(listing.of("volume"), named.series, known, left)
+    made += _volumes(listing, named.series, known, left)
     return made, left
 
 
@@ -136,7 +137,8 @@ def _features(files: Sequence[Found], known: set[str], left: dict[str, str]) -> 
     ]
 
 
-def _volumes(files: Sequence[Found], series: Sequence[Series], known: set[str], left: dict[str, str]) -> list[Source]:
+def _volumes(listing: Listing, series: Sequence[Series], known: set[str], left: dict[str, str]) -> list[Source]:
+    files = listing.of("volume")
     join = _joined(files, known, left)
     scans = join_names((one.patient for one in series), known)
     if scans is None:
@@ -152,11 +154,13 @@ def _volumes(files: Sequence[Found], series: Sequence[Series], known: set[str], 
     tops = tuple(dict.fromkeys(f"{name.split('/')[0]}" for name in (*names, *folders) if "/" in name))
     patterns = tops or patterns_of(names)
     sequences = sequences_of(names, pattern, series if scans is not None else ())
+    copies = told_twice(sequences, files, listing.of("dicom"), series, pattern) if len(joins) == 2 else {}
     return [
         Source(
-            key="volumes", kind="volumes", join=whole, files=(*names, *folders), patterns=patterns, sequences=sequences
+            key="volumes", kind="volumes", join=whole, files=(*names, *folders), patterns=patterns,
+            sequences=sequences, copies=copies,
         )
-    ]
+    ]  # fmt: skip
 
 
 def _joined(files: Sequence[Found], known: set[str], left: dict[str, str]) -> Join | None:
