@@ -167,8 +167,16 @@ def test_links_out_of_the_site_become_paths() -> None:
 
 def test_the_reference_has_every_command_and_every_choice() -> None:
     text = hooks().commands()
-    named = sorted(path.stem for path in conf_dir().glob("*.yaml"))
-    assert sorted(re.findall(r"(?m)^## fusion\.(\w+)$", text)) == named
+    named = {path.stem for path in conf_dir().glob("*.yaml")} | {"check"}
+    assert sorted(re.findall(r"(?m)^## fusion\.(\w+)$", text)) == sorted(named)
+    assert "Its keys are those of [fusion.train](#fusiontrain)." in text
+    for path in conf_dir().glob("*.yaml"):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        section = text[text.index(f"\n## fusion.{path.stem}\n") :].split("\n## ")[1]
+        assert [key for key in content if key != "hydra" and f"\n{key}:" not in section] == [], path
+    files = hooks().modules()
+    for name in ("example", "gdc", "idc", "simulated"):
+        assert f"## python -m data_modules.sources.{name}\n" in files
     assert "margin: null               # loss that would not matter" in text
     assert "hydra:" not in text
     both = hooks().groups("", "cohort", "modality") + hooks().groups("", *hooks()._others())

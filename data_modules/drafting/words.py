@@ -68,7 +68,7 @@ _BASELINE = frozenset(
 )
 _UNITS = {
     "mm": "mm", "cm": "cm", "days": "days", "day": "days", "months": "months", "month": "months", "years": "years",
-    "year": "years", "yrs": "years", "percent": "%", "pct": "%", "perc": "%", "kg": "kg", "kgm2": "kg/m²", "ml": "ml",
+    "yrs": "years", "percent": "%", "pct": "%", "perc": "%", "kg": "kg", "kgm2": "kg/m²", "ml": "ml",
     "mb": "Mb", "um": "µm", "weeks": "weeks", "mm3": "mm³", "cc": "ml",
 }  # fmt: skip
 _SITES = frozenset(["hospital", "center", "centre", "institution", "institute", "clinic", "tss"])
@@ -108,7 +108,7 @@ def smell(name: str) -> Hint | None:
         if f"_{phrase}_" in joined:
             return Hint(time="outcome", reason=f"its name has '{phrase.replace('_', ' ')}': {what}")
     for word in words:
-        if word in _LATER and not (word == "adjuvant" and neoadjuvant):
+        if word in _LATER and not (word == "adjuvant" and neoadjuvant) and "planned" not in words:
             return Hint(time="post_baseline", reason=f"its name has '{word}': {_LATER[word]}")
     return None
 

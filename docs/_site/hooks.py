@@ -74,14 +74,26 @@ def commands() -> str:
         first, rest = docstring(ROOT / "fusion" / f"{name}.py")
         parts += [f"## fusion.{name}", first]
         parts += [fenced(rest, "text")] if rest else []
-        parts += ["Keys and their defaults:", fenced(keys((CONF / f"{name}.yaml").read_text(encoding="utf-8")), "yaml")]
+        config = config_of(name)
+        if config == name:
+            text = (CONF / f"{name}.yaml").read_text(encoding="utf-8")
+            parts += ["Keys and their defaults:", fenced(keys(text), "yaml")]
+        else:
+            parts.append(f"Its keys are those of [fusion.{config}](#fusion{config}).")
     return "\n\n".join(parts) + "\n"
 
 
 def command_names() -> list[str]:
-    """Commands that have a configuration, training first."""
-    names = [path.stem for path in CONF.glob("*.yaml") if (ROOT / "fusion" / f"{path.stem}.py").is_file()]
+    """Commands, training first."""
+    files = [path for path in (ROOT / "fusion").glob("*.py") if path.stem != "__main__"]
+    names = [path.stem for path in files if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8")]
     return sorted(names, key=lambda name: (name != "train", name))
+
+
+def config_of(command: str) -> str:
+    """The file of conf/ that a command reads: mostly of its own name."""
+    text = (ROOT / "fusion" / f"{command}.py").read_text(encoding="utf-8")
+    return re.findall(r'(?m)^ +run\(\w+, "(\w+)"', text)[0]
 
 
 def groups(title: str, *names: str) -> str:

@@ -74,6 +74,7 @@ def test_levels_in_order(levels: list[str], order: tuple[str, ...] | None) -> No
         ("best_response", "outcome"),
         ("Surgery.type", "post_baseline"),
         ("number_of_cycles", "post_baseline"),
+        ("planned_cycles", None),
         ("pharmaceutical_tx_adjuvant", "post_baseline"),
         ("neo-adjuvant_regimen", None),
         ("history_neoadjuvant_treatment", None),
@@ -89,6 +90,7 @@ def test_what_a_name_smells_of(name: str, time: str | None) -> None:
 
 def test_units_sites_ids_and_baseline_words() -> None:
     assert [unit_of(name) for name in ("size_mm", "ki67_percent", "mm", "arm")] == ["mm", "%", None, None]
+    assert (unit_of("age_years"), unit_of("dx_year")) == ("years", None), "a year is a date, not a length"
     assert [is_site(name) for name in ("tissue_source_site", "Hospital", "icd_o_3_site")] == [True, True, False]
     assert [is_id(name) for name in ("Trial.ID", "bcr_patient_barcode", "width", "grid")] == [True, True, False, False]
     assert baseline_word("age_at_index") == "age"
