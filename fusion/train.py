@@ -64,6 +64,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from fusion.protocol.crossval import units
     from fusion.protocol.pruning import InnerWatch
     from fusion.protocol.ready import open_checked
+    from fusion.protocol.secondary import check_folds, judged
     from fusion.protocol.workers import run_folds
     from fusion.run.canaries import take
 
@@ -88,6 +89,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
         folder.write_cohort(cohort.reconciliation)
         # Folds are drawn before anything is learned; every arm uses the same.
         folds = instantiate(config.folds, cohort, path=folder.folds_path, seed=config.seed)
+        check_folds(cohort, folds)  # of secondary endpoints
         quality = {name: modality.quality() for name, modality in setup.modalities.items()}
         folder.write_quality(quality)
         said = [sentence for parts in quality.values() for part in parts for sentence in part.said]
@@ -122,6 +124,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
         metrics = with_start(metrics, folder.inner())
         metrics |= audited(predictions, folder.audit(), outcome, draws=config.evaluation.draws, seed=config.seed)
         metrics |= assessed(config, setup, folder, predictions, outcome)
+        metrics |= judged(config, cohort.spec, folder.secondary(), modalities=len(setup.modalities))
         folder.write_metrics(metrics)
         folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
     folder.finish(seconds=progress.seconds, steps=progress.steps)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 from data_modules.batches.dataset import FIXED, Draw, ItemCache, PatientDataset
 from data_modules.batches.loader import Loader
 from data_modules.batches.sampling import Tiles, check_tiles
-from fusion.contract import Batch, FittedModality
+from fusion.contract import Batch, FittedModality, Secondary
 
 
 class EpochBatches(Sampler[list[Draw]]):
@@ -116,6 +116,8 @@ class FusionDataModule(pl.LightningDataModule):
         offsets: index patient_id: logits of the plain model, for training and validation patients; None: none.
         times: index patient_id, until the event (label 1) or the last visit (label 0); None: the endpoint has no times.
             With times a training batch is a risk set: it is stratified, and large enough for `EVENTS` events.
+        secondary: secondary endpoint → its outcomes, for training patients; None: there is none. Of one with times too
+            a training batch holds `EVENTS` events.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class FusionDataModule(pl.LightningDataModule):
         num_workers: int = 0,
         offsets: pd.Series | pd.DataFrame | None = None,
         times: pd.Series[float] | None = None,
+        secondary: Mapping[str, Secondary] | None = None,
     ) -> None:
         super().__init__()
         self._fitted = fitted
@@ -147,9 +150,10 @@ class FusionDataModule(pl.LightningDataModule):
         self._val_ids = tuple(val_ids)
         self._offsets = offsets
         self._times = times
+        self._secondary = dict(secondary or {})
         self._train = PatientDataset(
             fitted, train_ids, labels, tiles=tiles_per_patient, seed=seed, cache=self._cache, offsets=offsets,
-            times=times,
+            times=times, secondary=secondary,
         )  # fmt: skip
 
     @property
@@ -166,6 +170,10 @@ class FusionDataModule(pl.LightningDataModule):
         size, stratified = self._batch_size, self._stratified
         if self._times is not None:
             size, stratified = risk_set(self._train.labels, batch_size=size), True
+        for one in self._secondary.values():
+            if one.times is not None:
+                labels = one.labels.reindex(list(self._train.patient_ids)).fillna(-1)
+                size = risk_set(np.asarray(labels, dtype=np.int64), batch_size=size)
         batches = EpochBatches(self._train.labels, batch_size=size, seed=self._seed, stratified=stratified)
         return self._loader(self._train, batches)
 

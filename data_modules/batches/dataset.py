@@ -14,19 +14,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from data_modules.batches.bags import Bag, resident
+from data_modules.batches.collate import BAG_KINDS, Sample, collate
 from data_modules.batches.sampling import Tiles, check_tiles, drawn, sampling
-from fusion.contract import Batch, FittedModality, Item, ModalityBatch, ModalitySpec
+from fusion.contract import Batch, FittedModality, Item, Secondary
 
 FIXED = 2**31
 """An epoch that is none: of the sample of tiles that validation sees again and again."""
-
-BAG_KINDS = ("tiles", "embeddings")
-"""Kinds whose tokens are a bag of any number, so that a sample of them stands for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,25 +32,6 @@ class Draw:
 
     position: int
     epoch: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """One patient, ready to be padded.
-
-    Attributes:
-        items: name → tokens, None where the patient lacks the modality.
-        label: 0/1, -1 unknown.
-        index: position in the list of ids.
-        offset: the plain model's logit, or one a class; None where there is none.
-        time: until the event or the last visit; None where the endpoint has no times.
-    """
-
-    items: Mapping[str, Item | None]
-    label: int
-    index: int
-    offset: NDArray[np.float32] | None = None
-    time: float | None = None
 
 
 class ItemCache:
@@ -107,6 +85,7 @@ class PatientDataset(Dataset[Batch]):
         cache: of loaded items, shared by datasets over the same `fitted`.
         offsets: index patient_id: the logits that the network adds to, for all of `patient_ids`; None: none.
         times: index patient_id, of a survival endpoint; patients it lacks have NaN. None: the endpoint has no times.
+        secondary: secondary endpoint → its outcomes; patients whom these lack have label -1.
     """
 
     def __init__(
@@ -120,11 +99,11 @@ class PatientDataset(Dataset[Batch]):
         cache: ItemCache | None = None,
         offsets: pd.Series | pd.DataFrame | None = None,
         times: pd.Series[float] | None = None,
+        secondary: Mapping[str, Secondary] | None = None,
     ) -> None:
         self.fitted = dict(fitted)
         self.patient_ids = tuple(patient_ids)
-        known = labels.reindex(list(self.patient_ids)).fillna(-1)
-        self.labels: NDArray[np.int64] = np.asarray(known, dtype=np.int64)
+        self.labels = self._aligned(labels)
         self.specs = {name: part.spec for name, part in self.fitted.items()}
         self._tiles = check_tiles(tiles)
         self._seed = seed
@@ -132,7 +111,16 @@ class PatientDataset(Dataset[Batch]):
         self._offsets: NDArray[np.float32] | None = None
         if offsets is not None:
             self._offsets = offsets.loc[list(self.patient_ids)].to_numpy(dtype=np.float32)
-        self.times = None if times is None else times.reindex(list(self.patient_ids)).to_numpy(dtype=np.float64)
+        self.times = self._timed(times)
+        self._targets = {
+            name: (self._aligned(one.labels), self._timed(one.times)) for name, one in (secondary or {}).items()
+        }
+
+    def _aligned(self, labels: pd.Series[int]) -> NDArray[np.int64]:
+        return np.asarray(labels.reindex(list(self.patient_ids)).fillna(-1), dtype=np.int64)
+
+    def _timed(self, times: pd.Series[float] | None) -> NDArray[np.float64] | None:
+        return None if times is None else np.asarray(times.reindex(list(self.patient_ids)), dtype=np.float64)
 
     def __len__(self) -> int:
         return len(self.patient_ids)
@@ -177,7 +165,11 @@ class PatientDataset(Dataset[Batch]):
         offset = None if self._offsets is None else self._offsets[draw.position]
         time = None if self.times is None else float(self.times[draw.position])
         label = int(self.labels[draw.position])
-        return Sample(items=items, label=label, index=draw.position, offset=offset, time=time)
+        targets = {
+            name: (int(labels[draw.position]), None if times is None else float(times[draw.position]))
+            for name, (labels, times) in self._targets.items()
+        }
+        return Sample(items=items, label=label, index=draw.position, offset=offset, time=time, targets=targets)
 
     def will_need(self, draws: Sequence[Draw]) -> None:
         """Announce bags on disk that will be asked for, so that the disk works while the network does."""
@@ -229,59 +221,3 @@ def _take(item: Item, chosen: NDArray[np.int64]) -> Item:
         coords=None if item.coords is None else item.coords[chosen],
         source=None if item.source is None else item.source[chosen],
     )
-
-
-def collate(samples: Sequence[Sample], specs: Mapping[str, ModalitySpec]) -> Batch:
-    """Pad each modality to the longest patient of the batch; `Batch` states the shapes.
-
-    Args:
-        samples: at least one.
-        specs: name → spec, for the shape of a modality that nobody in the batch has.
-    """
-    offsets = [one.offset for one in samples if one.offset is not None]
-    times = [one.time for one in samples if one.time is not None]
-    return Batch(
-        modalities={name: _pad([one.items[name] for one in samples], spec) for name, spec in specs.items()},
-        label=torch.tensor([one.label for one in samples], dtype=torch.int64),
-        index=torch.tensor([one.index for one in samples], dtype=torch.int64),
-        offset=torch.from_numpy(np.stack(offsets)) if offsets else None,
-        time=torch.tensor(times, dtype=torch.float64) if times else None,
-    )
-
-
-def _pad(items: Sequence[Item | None], spec: ModalitySpec) -> ModalityBatch:
-    """(patient, token, *token_shape) and its mask. Padding is zero; so is the one token of a batch that has none."""
-    fixed = len(spec.features) if spec.kind not in BAG_KINDS else 0
-    length = max([1, fixed, *(len(item.mask) for item in items if item is not None)])
-    dtype = _dtype(items, spec)
-    values = np.zeros((len(items), length, *spec.token_shape), dtype=dtype)
-    mask = np.zeros((len(items), length), dtype=np.bool_)
-    for row, item in enumerate(items):
-        if item is not None:
-            tokens: Any = item.values  # noqa: PD011
-            if isinstance(tokens, Bag):
-                tokens.copy_to(values[row])
-            else:
-                values[row, : len(item.mask)] = tokens
-            mask[row, : len(item.mask)] = item.mask
-    return ModalityBatch(values=torch.from_numpy(values), mask=torch.from_numpy(mask), coords=_places(items, length))
-
-
-def _dtype(items: Sequence[Item | None], spec: ModalitySpec) -> Any:
-    """Of a batch's values: embeddings that all are float16 stay so, half as large; encoders read float32 of them."""
-    if spec.kind == "tiles":
-        return np.uint8
-    kinds = {np.dtype(item.values.dtype) for item in items if item is not None}  # noqa: PD011
-    return np.float16 if spec.kind == "embeddings" and kinds == {np.dtype(np.float16)} else np.float32
-
-
-def _places(items: Sequence[Item | None], length: int) -> torch.Tensor | None:
-    """``(patient, token, 3)``: slide, x, y; None where no item has places."""
-    if not any(item is not None and item.coords is not None for item in items):
-        return None
-    places = np.zeros((len(items), length, 3), dtype=np.int64)
-    for row, item in enumerate(items):
-        if item is not None and item.coords is not None:
-            places[row, : len(item.mask), 1:] = item.coords
-            places[row, : len(item.mask), 0] = 0 if item.source is None else item.source
-    return torch.from_numpy(places)

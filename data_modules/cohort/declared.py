@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from data_modules.cohort.endpoint import outcome_columns, read_endpoint
+from data_modules.cohort.endpoint import Endpoint, outcome_columns
 from data_modules.cohort.generated import SETTINGS, complete
+from data_modules.cohort.several_endpoints import places_of, read_endpoints, timed
 from data_modules.cohort.tables import ReadTable, read_table
 from data_modules.cohort.therapy import TherapySpec, read_therapy
 from data_modules.columns import Column, Time, plain, table_spec
@@ -50,7 +51,8 @@ class CohortFiles:
             `data_modules.columns`.
         endpoints: name → table, column, and positive and negative or classes; ignore, note; or, with kind survival,
             table, time and event; see `read_endpoint`.
-        endpoint: which of them is predicted; null takes the first.
+        endpoint: which of them is predicted; null takes the first. Of a list the first is primary and decides; the
+            others are trained beside it.
         site: ``{table, column}`` of the hospital or batch, for site-aware folds and subgroups.
         group: ``{table, column}`` of what stays whole in folds, e.g. a family, or the patient where a case is a slide;
             who has none stands alone.
@@ -83,7 +85,7 @@ class CohortFiles:
         cache: str | Path,
         tables: Mapping[str, Any],
         endpoints: Mapping[str, Any],
-        endpoint: str | None = None,
+        endpoint: str | Sequence[str] | None = None,
         site: Mapping[str, str] | None = None,
         group: Mapping[str, str] | None = None,
         build: str | None = None,
@@ -127,7 +129,8 @@ class CohortFiles:
             raise CohortError(name, [Problem(what="cohort.root is null", remedy="Set it to the folder of the files")])
         own = "".join(f"_{key}_{value}" for key, value in self._settings.items())
         self.root = Path("data", name + own) if root is None else Path(root).expanduser()
-        self.endpoint = read_endpoint(name, endpoint, plain(endpoints))
+        self.endpoint, *others = read_endpoints(name, plain(endpoint), plain(endpoints))
+        self.secondary = tuple(others)
         self.outcomes: dict[str, Any] = plain(endpoints)
         self.regimens: TherapySpec | None = read_therapy(name, plain(therapy), self.specs)
         self._check_declarations()
@@ -135,12 +138,7 @@ class CohortFiles:
     def _check_declarations(self) -> None:
         """Endpoint, site and group name declared columns."""
         problems = []
-        of = f"cohort.endpoints.{self.endpoint.name}"
-        # Where a column is named: the node, its table and column, and the key of the latter.
-        places = [(of, self.endpoint.table, self.endpoint.column, f"{of}.column")]
-        if self.endpoint.time is not None:
-            columns = zip((f"{of}.event", f"{of}.time"), self.endpoint.columns, strict=True)
-            places = [(of, self.endpoint.table, column, key) for key, column in columns]
+        places = [place for endpoint in (self.endpoint, *self.secondary) for place in places_of(endpoint)]
         for name, place in (("site", self.site), ("group", self.group)):
             if place is not None:
                 node = f"cohort.{name}"
@@ -153,19 +151,22 @@ class CohortFiles:
             elif column not in self.specs[table].columns:
                 remedy = f"Add it to cohort.tables.{table}.columns, or mend {key}"
                 problems.append(Problem(what=f"{key} {column!r} is not declared in table {table!r}", remedy=remedy))
-        if not problems and self.endpoint.time is not None:
-            time = self.specs[self.endpoint.table].columns[self.endpoint.time]
-            if time.kind != "number":
-                what = f"cohort.endpoints.{self.endpoint.name}.time {time.name!r} is of kind {time.kind}"
-                remedy = f"Set cohort.tables.{self.endpoint.table}.columns.{time.name}.kind: number"
-                problems.append(Problem(what=what, remedy=remedy))
-            self.endpoint = replace(self.endpoint, unit=self.endpoint.unit or time.unit or "")
+        if not problems:
+            self.endpoint, *others = (timed(one, self.specs, problems) for one in (self.endpoint, *self.secondary))
+            self.secondary = tuple(others)
         if self.absent_is not in (None, "reference", "unknown"):
             problems.append(
                 Problem(what=f"cohort.absent_is is {self.absent_is!r}", remedy="Set it to reference or unknown")
             )
         if problems:
             raise CohortError(self.name, problems)
+
+    def seen_as(self, endpoint: Endpoint) -> CohortFiles:
+        """The same files with one of the endpoints in the primary's place."""
+        view = copy(self)
+        every = (self.endpoint, *self.secondary)
+        view.endpoint, view.secondary = endpoint, tuple(one for one in every if one is not endpoint)
+        return view
 
     @property
     def simulated(self) -> bool:
@@ -208,9 +209,9 @@ class CohortFiles:
         """A table with what is wrong with it; without `require_labels` only baseline columns must exist."""
         times: tuple[Time, ...] = ("baseline", "post_baseline", "outcome") if require_labels else ("baseline",)
         if (name, require_labels) not in self._read:
-            of_it = self.endpoint.table == name
-            known = {self.endpoint.column: self.endpoint.known} if of_it else {}
-            predicted = self.endpoint.columns if of_it and require_labels else ()
+            of_it = [one for one in (self.endpoint, *self.secondary) if one.table == name]
+            known = {one.column: one.known for one in reversed(of_it)}
+            predicted = [column for one in of_it if require_labels for column in one.columns]
             self._read[name, require_labels] = read_table(
                 self.specs[name], self.root, times=times, known=known, predicted=predicted
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +12,11 @@ import pandas as pd
 from data_modules.cohort.chronology import measured_later, mixed_units
 from data_modules.cohort.members import Members, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
+from data_modules.cohort.secondary import absent_classes, read_secondary, trained_alone
 from data_modules.cohort.times import read_times
 from data_modules.cohort.yaml_words import quoting
 from data_modules.errors import CohortError, Problem, some
-from fusion.contract import CohortSpec, Modality
+from fusion.contract import CohortSpec, Modality, Secondary
 
 if TYPE_CHECKING:
     from data_modules.cohort.declared import CohortFiles
@@ -38,6 +39,8 @@ class ReconciledCohort:
             ingest), then one bool column a source file and modality; a modality whose files all failed is not there.
         notes: what is no error and yet to be known: files that new patients come without, patients in one file alone.
         times: index patient_id in that order, until the event or the last visit; None where the endpoint has none.
+        secondary: secondary endpoint → its outcomes, of these patients and then of
+        alone: patients who lack the primary label and have another; sorted. `sites` and `groups` go on with them.
     """
 
     spec: CohortSpec
@@ -48,6 +51,8 @@ class ReconciledCohort:
     groups: pd.Series[str] | None = None
     notes: tuple[str, ...] = ()
     times: pd.Series[float] | None = None
+    secondary: Mapping[str, Secondary] = field(default_factory=dict)
+    alone: tuple[str, ...] = ()
 
     def permuted(self, seed: int) -> ReconciledCohort:
         """The same patients with their labels dealt out anew, and a note that says so: the canary."""
@@ -56,11 +61,15 @@ class ReconciledCohort:
             labels, times = (pd.Series(one.to_numpy()[order], one.index) for one in (self.labels, self.times))
             note = "CANARY: times and events permuted among patients; Harrell's C must be near 0.5"
             spec = replace(self.spec, endpoint=replace(self.spec.endpoint, note=note))
-            return replace(self, labels=labels.rename("label"), times=times.rename("time"), spec=spec)
+            return replace(self, labels=labels.rename("label"), times=times.rename("time"), spec=spec)._lone()
         shuffled = self.labels.copy()
         shuffled[:] = np.random.default_rng(seed).permutation(self.labels.to_numpy())
         endpoint = replace(self.spec.endpoint, note="CANARY: labels permuted among patients; AUROC must be near 0.5")
-        return replace(self, labels=shuffled, spec=replace(self.spec, endpoint=endpoint))
+        return replace(self, labels=shuffled, spec=replace(self.spec, endpoint=endpoint))._lone()
+
+    def _lone(self) -> ReconciledCohort:
+        """Without secondary endpoints: their labels would teach a canary what its own no longer tell."""
+        return replace(self, spec=replace(self.spec, secondary=()), secondary={}, alone=())
 
 
 def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, require_labels: bool) -> ReconciledCohort:
@@ -84,10 +93,10 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
             members.append(part)
             notes += [part.note()] if part.failed else []
     problems += strangers(members, source.patients_pattern)
-    alone = unmatched(members, source.max_unmatched)
+    nowhere = unmatched(members, source.max_unmatched)
     if require_labels or source.max_unmatched < 1:
-        problems += [problem for problem in alone if require_labels or problem.whole]
-    notes += [str(problem) for problem in alone if problem not in problems]
+        problems += [problem for problem in nowhere if require_labels or problem.whole]
+    notes += [str(problem) for problem in nowhere if problem not in problems]
 
     everyone = sorted(frozenset().union(*(part.patients for part in members)))
     labels, reasons, wrong_labels = _labels(source, everyone, require_labels=require_labels)
@@ -108,12 +117,22 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
                 reasons |= {
                     one: f"not in {part.name}, which cohort.require names" for one in lacking if one not in reasons
                 }
+    beside: Mapping[str, Secondary] = {}
+    alone: tuple[str, ...] = ()
+    if require_labels and source.secondary and not problems:
+        beside, wrong_labels = read_secondary(source, everyone, lambda one: _labels(one, everyone, require_labels=True))
+        problems += wrong_labels
+        required = [part.present for part in members if part.name in source.require]
+        alone = trained_alone(beside, labels, somewhere.intersection(*required), reasons)
     table = _table(everyone, members, reasons, somewhere, list(modalities))
     kept = tuple(table.loc[table["kept"], "patient_id"])
     if not problems:  # with problems, who is kept says little
         problems += _classes(source, kept, labels, require_labels=require_labels)
+        beside = {name: one.of([*kept, *alone]) for name, one in beside.items()}
+        problems += absent_classes(source, beside)
     if problems:
         raise CohortError(source.name, problems)
+    trained = labels.index[labels.index.isin(kept)].append(pd.Index(alone, dtype=object)).rename("patient_id")
     labels = labels.loc[list(kept)]
     return ReconciledCohort(
         spec=CohortSpec(
@@ -123,14 +142,17 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
             simulated=source.simulated,
             patients=len(kept),
             hashes=source.hashes(),
+            secondary=tuple(one.endpoint for one in beside.values()),
         ),
         patient_ids=kept,
         labels=labels,
-        sites=_sites(source, labels.index, require_labels=require_labels),
+        sites=_sites(source, trained, require_labels=require_labels),
         reconciliation=table,
-        groups=_groups(source, labels.index, require_labels=require_labels),
+        groups=_groups(source, trained, require_labels=require_labels),
         notes=tuple(notes),
         times=None if times is None else times.loc[list(kept)],
+        secondary=beside,
+        alone=alone,
     )
 
 

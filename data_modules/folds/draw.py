@@ -39,7 +39,8 @@ def make_folds(
     """Draw `repeats` × `outer` folds, each with `inner` splits of its training part.
 
     Labels are spread so that the folds' numbers of patients of a class differ by at most one; within a class, so do
-    those of a site. With whole groups in one fold both hold as well as the groups' sizes allow.
+    those of each class of a secondary endpoint, and in these those of a site. With whole groups in one fold all hold
+    as well as the groups' sizes allow.
 
     Args:
         cohort: labelled patients.
@@ -186,6 +187,15 @@ class _Dealer:
     def labels(self) -> dict[str, int]:
         return {str(patient): int(label) for patient, label in self.cohort.labels.items()}
 
+    @cached_property
+    def spread(self) -> dict[str, int]:
+        """What is dealt evenly: labels and, within each, those of secondary endpoints, the unknown for themselves."""
+        found = self.labels
+        for one in (getattr(self.cohort, "secondary", None) or {}).values():
+            size = len(one.endpoint.classes) + 1
+            found = {patient: size * label + int(one.labels[patient]) + 1 for patient, label in found.items()}
+        return found
+
     def fold(self, repeat: int, index: int, test: tuple[str, ...], patients: Sequence[str], inner: int) -> Fold:
         """An outer fold with inner splits of its training part."""
         train = _rest(patients, test)
@@ -214,7 +224,7 @@ class _Dealer:
         strata = {patient: sites.get(patient, "") if self.site == "stratify" else "" for patient in who}
         generator = np.random.default_rng([self.seed, *draw])
         for _ in range(DRAWS):
-            parts = deal(who, self.labels, strata, units if self.whole else {}, number, generator)
+            parts = deal(who, self.spread, strata, units if self.whole else {}, number, generator)
             without = lacking({str(index): part for index, part in enumerate(parts)}, self.labels, units)
             if not without:
                 return parts

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.contract import EndpointSpec, FittedModality, Fold, Truth
+from fusion.contract import EndpointSpec, FittedModality, Fold, InnerFold, Secondary, Truth
 from fusion.evaluation.ensemble import agreement, steepness
 from fusion.evaluation.outcome import Calibrator, Outcome, outcome_of
 
@@ -55,6 +55,9 @@ class FoldData:
         unfinished: folder that keeps each network once it is trained; None keeps none, see `fusion.arms.finished`.
         epoch: told of an arm's name, a member and its row of the curves after each epoch.
         memory: plain models that an arm fitted, for other arms that ask for the same.
+        secondary: secondary endpoint → its outcomes, of `fold.train` and of everybody in `alone`.
+        alone: of each member, patients without a label of `endpoint` whom its network may train on: none who is held
+            together with a patient of the test or the validation part.
     """
 
     fold: Fold
@@ -68,6 +71,28 @@ class FoldData:
     unfinished: Path | None = None
     epoch: Callable[[str, int, Mapping[str, float]], None] | None = None
     memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    secondary: Mapping[str, Secondary] = field(default_factory=dict)
+    alone: Sequence[tuple[str, ...]] = ()
+
+    def beside(self, name: str) -> FoldData:
+        """The fold as a secondary endpoint has it: the training patients whose label of it is known, and all tested.
+
+        Modalities stay those fitted on all training patients.
+        """
+        one = self.secondary[name]
+        known = one.known
+
+        def kept(patients: Sequence[str]) -> tuple[str, ...]:
+            return tuple(patient for patient in patients if patient in known)
+
+        inner = tuple(InnerFold(train=kept(split.train), val=kept(split.val)) for split in self.fold.inner)
+        fold = replace(self.fold, train=kept(self.fold.train), inner=inner)
+        mine = one.of(fold.train)
+        return replace(
+            self, fold=fold, endpoint=one.endpoint, labels=mine.labels, times=mine.times,
+            groups=None if self.groups is None else self.groups.loc[list(fold.train)],
+            unfinished=None, epoch=None, memory={}, secondary={}, alone=(),
+        )  # fmt: skip
 
     @property
     def outcome(self) -> Outcome:
@@ -135,6 +160,7 @@ class ArmScores:
         base: what the plain model says that the arm starts from; None where it starts from nothing.
         gate: how much of what its networks add is kept, and how many of them add anything; None likewise.
         again: scores `fold.test` anew with modalities changed, nothing trained again; None where the arm cannot.
+        secondary: secondary endpoint → the same of it, where the arm was trained for it too.
     """
 
     arm: str
@@ -147,6 +173,7 @@ class ArmScores:
     base: ArmScores | None = None
     gate: GateRecord | None = None
     again: Callable[[Change], Table] | None = None
+    secondary: Mapping[str, ArmScores] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

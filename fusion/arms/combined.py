@@ -9,11 +9,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.arms.base import ArmScores, FoldData, Members, best, calibrate_ensemble, choice_rows, inner_quality, table
+from fusion.arms.stacked import STACKED, stacked
 from fusion.contract.modality import has as has_modality
 from fusion.evaluation.outcome import Outcome
 from fusion.run.state import save_json
 
 Floats = NDArray[np.float64]
+
+
+def combined(
+    listed: Sequence[str],
+    data: FoldData,
+    scores: Mapping[str, ArmScores],
+    modalities: Sequence[str],
+    folder: Path | None,
+) -> dict[str, ArmScores]:
+    """The arms that are made of others: late fusion and stacking where listed, the chosen classical one where any is.
+
+    Args:
+        listed: in `arms`.
+        data: the fold.
+        scores: of the arms that were trained.
+        modalities: of the cohort.
+        folder: of the fold's arms; None keeps nothing.
+    """
+
+    def place(name: str) -> Path | None:
+        return None if folder is None else folder / name
+
+    made: dict[str, ArmScores] = {}
+    singles = {name: scores[f"only_{name}"] for name in modalities if f"only_{name}" in scores}
+    if "late" in listed:
+        made["late"] = late_fusion(singles, data, place("late"))
+    if STACKED in listed:
+        made[STACKED] = stacked(singles, data, place(STACKED))
+    candidates = [arm for name, arm in scores.items() if name.startswith("classical_")]
+    if candidates:
+        made["classical"] = chosen_classical(candidates, data, place("classical"))
+    return made
 
 
 def late_fusion(singles: Mapping[str, ArmScores], data: FoldData, folder: Path | None = None) -> ArmScores:

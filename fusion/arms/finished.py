@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,14 @@ class Trained:
         curves: one row an epoch.
         train: logits of `fold.train`, ``(patient,)`` or ``(patient, class)``.
         test: the same of `fold.test`.
+        secondary: secondary endpoint → both of it.
     """
 
     best_epoch: int
     curves: Sequence[Mapping[str, float]]
     train: NDArray[np.float64]
     test: NDArray[np.float64]
+    secondary: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
 
 
 class Finished:
@@ -52,16 +54,29 @@ class Finished:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def load(self, key: str, model: FusionModel) -> Trained | None:
-        """What was kept under `key`, its weights in `model`; None, and `model` as it was, where nothing whole is."""
+    def load(self, key: str, model: FusionModel, secondary: Sequence[str] = ()) -> Trained | None:
+        """What was kept under `key`, its weights in `model`; None, and `model` as it was, where nothing whole is.
+
+        Args:
+            key: see `key_of`.
+            model: as it was built.
+            secondary: endpoints that it predicts beside the primary one.
+        """
         if self._folder is None:
             return None
         # The JSON is written last. What cannot be read is trained again.
         with suppress(FusionError, OSError, ValueError, KeyError):
             found = read_json(self._folder / f"{key}.json")
-            arrays = read_arrays(self._folder / f"{key}.npz", ["train", "test"])
+            names = ["train", "test", *(f"{part} of {name}" for name in secondary for part in ("train", "test"))]
+            arrays = read_arrays(self._folder / f"{key}.npz", names)
             load_weights(model, self._folder / f"{key}.safetensors")
-            return Trained(best_epoch=int(found["best_epoch"]), curves=found["curves"], **arrays)
+            return Trained(
+                best_epoch=int(found["best_epoch"]),
+                curves=found["curves"],
+                train=arrays["train"],
+                test=arrays["test"],
+                secondary={name: (arrays[f"train of {name}"], arrays[f"test of {name}"]) for name in secondary},
+            )
         return None
 
     def save(self, key: str, model: FusionModel, trained: Trained) -> None:
@@ -69,9 +84,13 @@ class Finished:
         if self._folder is None:
             return
 
+        arrays = {"train": trained.train, "test": trained.test}
+        for name, (train, test) in trained.secondary.items():
+            arrays |= {f"train of {name}": train, f"test of {name}": test}
+
         def write(partial: Path) -> None:
             with partial.open("wb") as stream:
-                np.savez(stream, allow_pickle=False, train=trained.train, test=trained.test)
+                np.savez(stream, allow_pickle=False, **arrays)
 
         save_weights(model, self._folder / f"{key}.safetensors")
         replace_file(self._folder / f"{key}.npz", write)

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from fusion.arms.base import BASE, ArmScores, Change, Fitted, FoldData, Members, Table, calibrate_ensemble, table
 from fusion.arms.finished import Finished, Trained, key_of
+from fusion.arms.secondary import Both, mean_of, others_of, secondary_scores, without_offset
 from fusion.arms.start import base_arm, gate_of, gate_record, plain_again, plain_start, unseen_of
 from fusion.contract.devices import Device, device_of
-from fusion.network.fitting import fit_network, predict_scores, save_weights
+from fusion.network.fitting import PRIMARY, fit_network, predict_endpoints, predict_scores, save_weights
 from fusion.network.model import FusionModel, build_model
 from fusion.plain.base import save_base
 from fusion.run.state import save_json
@@ -62,21 +63,27 @@ class NetworkArm:
         train_logits, test_logits, best_epochs, curves = [], [], [], []
         scorers: list[Callable[[Change], NDArray[np.float64]]] = []
         seen: dict[str, Any] = {}
+        others = [one.endpoint for one in data.secondary.values()]
+        beside: dict[str, list[Both]] = {one.name: [] for one in others}
         for member, inner in enumerate(data.fold.inner):
             fitted = {name: data.members[member][name] for name in self.modalities}
             specs = {name: part.spec for name, part in fitted.items()}
+            alone = data.alone[member] if others else ()
             networks: list[Trained] = []
             for again in range(self._seeds):
                 seed = data.member_seed(member, again)
-                model = build_model(self._model, specs, data.endpoint, seed=seed, adds=start is not None)
+                model = build_model(
+                    self._model, specs, data.endpoint, seed=seed, adds=start is not None, secondary=others
+                )
                 make = partial(
                     self._make_data,
-                    train_ids=list(inner.train),
+                    train_ids=[*inner.train, *alone],
                     val_ids=list(inner.val),
                     labels=data.labels,
                     seed=seed,
                     **({} if data.times is None else {"times": data.times}),
-                    **({} if start is None else {"offsets": start.offsets[member]}),
+                    **({} if start is None else {"offsets": without_offset(start.offsets[member], alone)}),
+                    **({"secondary": data.secondary} if others else {}),
                 )
                 loaders = make(fitted=fitted)
                 seen = seen or loaders.sampling()
@@ -88,11 +95,15 @@ class NetworkArm:
                 scorers.append(partial(_scored_again, model, make, fitted, test, device))
                 if folder is not None:
                     name = f"member{member}_seed{again}" if again else f"member{member}"
-                    save_weights(model, folder / f"{name}.safetensors")
+                    save_weights(model, folder / f"{name}.safetensors", secondary=False)
+                    if others:
+                        save_weights(model, folder / f"secondary_{name}.safetensors", secondary=True)
                     save_json(folder / f"{name}.json", {name: asdict(spec) for name, spec in specs.items()})
                 step()
             train_logits.append(np.stack([one.train for one in networks]).mean(axis=0))
             test_logits.append(np.stack([one.test for one in networks]).mean(axis=0))
+            for name, several in beside.items():
+                several.append(mean_of([one.secondary[name] for one in networks]))
         logits = Members(train=np.stack(train_logits), unseen=unseen_of(data.fold), test=np.stack(test_logits))
         state: dict[str, Any] = {"modalities": self.modalities, "sampling": seen}
         base = gate = None
@@ -105,6 +116,12 @@ class NetworkArm:
                 save_base(folder, start.whole)
         calibration = calibrate_ensemble(logits, data)
         assert calibration.single is not None
+        found = {
+            name: secondary_scores(self.name, data, name, *(np.stack(part) for part in zip(*both, strict=True)))
+            for name, both in beside.items()
+        }
+        if found:
+            state["secondary"] = {name: kept for name, (_, kept) in found.items()}
         if folder is not None:
             save_json(folder / "arm.json", {**state, "calibration": calibration.state()})
         kept = 1.0 if gate is None else gate.value
@@ -125,6 +142,7 @@ class NetworkArm:
             base=base,
             gate=gate,
             again=changed,
+            secondary={name: scores for name, (scores, _) in found.items()},
         )
 
     def _trained(
@@ -137,19 +155,23 @@ class NetworkArm:
         key = key_of(
             arm=self.name, sees=self.modalities, model=self._model, trainer=self._trainer, data=dict(settings),
             fold=asdict(data.fold), member=member, seed=seed,
+            **others_of(data),
         )  # fmt: skip
-        trained = finished.load(key, model)
+        trained = finished.load(key, model, list(data.secondary))
         if trained is not None:
             if told is not None:
                 for row in trained.curves:
                     told(row)
             return trained
         result = fit_network(model, loaders, self._trainer, seed=seed, on_epoch=told)
+        train = predict_endpoints(model, loaders.predict_loader(list(data.fold.train)), device=device)
+        test = predict_endpoints(model, loaders.predict_loader(list(data.fold.test)), device=device)
         trained = Trained(
             best_epoch=result.best_epoch,
             curves=result.curves,
-            train=predict_scores(model, loaders.predict_loader(list(data.fold.train)), device=device),
-            test=predict_scores(model, loaders.predict_loader(list(data.fold.test)), device=device),
+            train=train[PRIMARY],
+            test=test[PRIMARY],
+            secondary={name: (train[name], test[name]) for name in data.secondary},
         )
         finished.save(key, model, trained)
         return trained

@@ -14,7 +14,7 @@ volume         (batch, patch, X, Y, Z)     a patch of one sequence, float32; seq
 =============  ==========================  ==========================================
 """
 
-from fusion.contract.batch import Batch, Item, ModalityBatch, Tokens
+from fusion.contract.batch import Batch, Item, ModalityBatch, Target, Tokens
 from fusion.contract.cohort import Cohort
 from fusion.contract.described import Described
 from fusion.contract.doctor import Part
@@ -22,6 +22,7 @@ from fusion.contract.errors import FusionError
 from fusion.contract.folds import Fold, InnerFold
 from fusion.contract.modality import FittedModality, Match, Modality, Progress, Quality, State
 from fusion.contract.reading import read_settings
+from fusion.contract.secondary import Secondary
 from fusion.contract.settings import (
     Count,
     NotNegative,
@@ -76,10 +77,12 @@ __all__ = [
     "Progress",
     "Quality",
     "Range",
+    "Secondary",
     "Settings",
     "SettingsError",
     "Share",
     "State",
+    "Target",
     "Therapy",
     "Tokens",
     "Truth",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,17 +58,41 @@ class ModalityBatch:
 
 
 @dataclass(kw_only=True)
+class Target:
+    """What became of a batch's patients by a secondary endpoint.
+
+    Attributes:
+        label: ``(batch,)`` int64; -1 where unknown.
+        time: ``(batch,)`` float64, NaN where unknown; None where the endpoint has no times.
+    """
+
+    label: Tensor
+    time: Tensor | None = None
+
+    @property
+    def known(self) -> Tensor:
+        """``(batch,)`` bool: whose label is known."""
+        return self.label >= 0
+
+    def to(self, device: Any) -> Target:
+        """The same on another device."""
+        return Target(label=self.label.to(device), time=None if self.time is None else self.time.to(device))
+
+
+@dataclass(kw_only=True)
 class Batch:
     """What the model sees: no files, no ids.
 
     Attributes:
         modalities: name → tokens.
-        label: ``(batch,)`` int64; -1 where unknown (new patients).
+        label: ``(batch,)`` int64 of the primary endpoint; -1 where unknown: new patients, and those who train
+            secondary endpoints alone.
         index: ``(batch,)`` int64, the patient's row in the list of ids the loader was built with.
         offset: ``(batch,)`` or ``(batch, class)`` float32, the plain model's logits, to which the network adds; None
             where it starts from nothing, or where what it adds is asked for alone.
         time: ``(batch,)`` float64, until the event or the last visit; NaN where unknown, None where the endpoint has no
             times.
+        targets: secondary endpoint → its outcomes.
     """
 
     modalities: dict[str, ModalityBatch]
@@ -76,6 +100,7 @@ class Batch:
     index: Tensor
     offset: Tensor | None = None
     time: Tensor | None = None
+    targets: dict[str, Target] = field(default_factory=dict)
 
     def to(self, device: Any) -> Batch:
         """The same on another device."""
@@ -85,6 +110,7 @@ class Batch:
             index=self.index.to(device),
             offset=None if self.offset is None else self.offset.to(device),
             time=None if self.time is None else self.time.to(device),
+            targets={name: target.to(device) for name, target in self.targets.items()},
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fusion.contract.secondary import Secondary
     from fusion.contract.specs import CohortSpec
 
 
@@ -20,7 +22,20 @@ class Cohort(Protocol):
 
     @property
     def patient_ids(self) -> tuple[str, ...]:
-        """Kept patients, sorted."""
+        """Kept patients, sorted: those with a label of the primary endpoint, where labels are required."""
+        ...
+
+    @property
+    def secondary(self) -> Mapping[str, Secondary]:
+        """Secondary endpoint → its outcomes, of `patient_ids` and of `alone`; empty where one endpoint is trained."""
+        ...
+
+    @property
+    def alone(self) -> tuple[str, ...]:
+        """Patients without a label of the primary endpoint and with one of a secondary: they train, and are in no fold.
+
+        Sorted; `sites` and `groups` know them too.
+        """
         ...
 
     @property

@@ -147,3 +147,5 @@ class CohortSpec:
     patients: int
     hashes: Mapping[str, str] = field(default_factory=dict)
     """Input file → SHA-256, of what the cohort was read from."""
+    secondary: tuple[EndpointSpec, ...] = ()
+    """Endpoints trained beside `endpoint`, which alone decides."""

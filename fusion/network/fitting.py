@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.contract import TABULATED, Batch, ModalityBatch
+from fusion.contract import Batch
 from fusion.contract.devices import CPU, Device, device_of
 from fusion.encoders.base import Encoder
-from fusion.heads.base import Head
 from fusion.layers import ModelError
 from fusion.network.model import FusionModel
 from fusion.network.quiet import quiet_lightning
+from fusion.network.seen import plain_loss, show_training_patients
 from fusion.network.task import FusionTask
 from fusion.run.files import replace_file
 
@@ -141,13 +141,13 @@ def fit_network(
     )
     with quiet_lightning(), torch.random.fork_rng(devices=device.gpus):
         torch.manual_seed(seed)
-        _show_training_patients(model, data.train_dataloader())
+        show_training_patients(model, data.train_dataloader())
         best = BestWeights(
             patience=trainer["patience"],
             smoothing=trainer["smoothing"],
             min_epochs=min(trainer["min_epochs"], trainer["max_epochs"]),
             on_epoch=on_epoch,
-            plain=_plain_loss(model, data.val_dataloader()) if model.adds else None,
+            plain=plain_loss(model, data.val_dataloader()) if model.adds else None,
         )
         lightning = pl.Trainer(
             **device.for_lightning(),
@@ -175,6 +175,10 @@ _LESS_TO_FIT = (
 _LESS_TO_SCORE = "datamodule.batch_size, or chunk of the encoder (model.encoders.<modality>.chunk), where it has one"
 
 
+PRIMARY = ""
+"""In `predict_endpoints`, the endpoint that decides."""
+
+
 def predict_scores(model: FusionModel, loader: Iterable[Batch], *, device: Device = CPU) -> NDArray[np.float64]:
     """Logits ``(patient,)`` or ``(patient, class)``, in evaluation mode, in the order of the ids that `loader` has.
 
@@ -187,23 +191,29 @@ def predict_scores(model: FusionModel, loader: Iterable[Batch], *, device: Devic
         ModelError: a logit that is not finite, which training that diverged leaves behind.
         FusionError: the device's memory does not do.
     """
-    index, logits = [], []
+    return predict_endpoints(model, loader, device=device)[PRIMARY]
+
+
+def predict_endpoints(
+    model: FusionModel, loader: Iterable[Batch], *, device: Device = CPU
+) -> dict[str, NDArray[np.float64]]:
+    """Endpoint → logits as `predict_scores` gives them: of the `PRIMARY` one, and of every secondary by its name."""
+    index: list[Tensor] = []
+    logits: dict[str, list[Tensor]] = {}
     training = model.training
     model.eval()
     # Weights are moved outside of inference mode, in which they could not be trained again.
     with device.memory_told(_LESS_TO_SCORE), on_device(model, device), torch.inference_mode(), device.autocast():
         for batch in loader:
             index.append(batch.index)
-            logits.append(model.head.logit(model(batch.to(device.name)).logit.float()).cpu())
+            output = model(batch.to(device.name))
+            logits.setdefault(PRIMARY, []).append(model.head.logit(output.logit.float()).cpu())
+            for name, one in output.secondary.items():
+                assert model.secondary is not None
+                logits.setdefault(name, []).append(model.secondary.head(name).logit(one.float()).cpu())
     model.train(training)
     order = torch.argsort(torch.cat(index))
-    scores = torch.cat(logits)[order].double().numpy()
-    if not np.isfinite(scores).all():
-        raise ModelError(
-            f"The network gives {_not_finite(scores)} of {len(scores)} patients a score that is not a "
-            "number: training diverged. Lower trainer.learning_rate or trainer.gradient_clip."
-        )
-    return np.asarray(scores, dtype=np.float64)
+    return {name: _finite(torch.cat(parts)[order].double().numpy()) for name, parts in logits.items()}
 
 
 @contextmanager
@@ -216,15 +226,35 @@ def on_device(model: FusionModel, device: Device) -> Iterator[None]:
         model.cpu()
 
 
-def _not_finite(scores: NDArray[np.float64]) -> int:
-    return int((~np.isfinite(scores.reshape(len(scores), -1))).any(axis=1).sum())
+def _finite(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    wrong = int((~np.isfinite(scores.reshape(len(scores), -1))).any(axis=1).sum())
+    if wrong:
+        raise ModelError(
+            f"The network gives {wrong} of {len(scores)} patients a score that is not a "
+            "number: training diverged. Lower trainer.learning_rate or trainer.gradient_clip."
+        )
+    return np.asarray(scores, dtype=np.float64)
 
 
-def save_weights(model: FusionModel, path: Path) -> None:
-    """Write every parameter and buffer as safetensors, under a temporary name first."""
+SECONDARY = "secondary."
+"""Before the names of weights that only secondary endpoints need."""
+
+
+def save_weights(model: FusionModel, path: Path, *, secondary: bool | None = None) -> None:
+    """Write parameters and buffers as safetensors, under a temporary name first.
+
+    Args:
+        model: whose they are.
+        path: of the file.
+        secondary: those of secondary endpoints alone, or all but them; None: all.
+    """
     from safetensors.torch import save_file
 
-    state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    state = {
+        name: value.contiguous().cpu()
+        for name, value in model.state_dict().items()
+        if secondary is None or name.startswith(SECONDARY) == secondary
+    }
     replace_file(path, lambda partial: save_file(state, partial))
 
 
@@ -247,41 +277,6 @@ def load_weights(model: FusionModel, path: Path) -> None:
         raise ModelError(
             f"{path}: the weights belong to another model than its configuration builds. {error}"
         ) from error
-
-
-def _show_training_patients(model: FusionModel, loader: Iterable[Batch]) -> None:
-    """Before training, heads see how common each class is, and encoders of numbers how their values lie."""
-    encoders = {
-        name: encoder
-        for name, encoder in model.encoders.items()
-        if isinstance(encoder, Encoder) and encoder.spec.kind in TABULATED
-    }
-    seen: dict[str, list[ModalityBatch]] = {name: [] for name in encoders}
-    labels, times = [], []
-    for batch in loader:
-        labels.append(batch.label)
-        if batch.time is not None:
-            times.append(batch.time)
-        for name in encoders:
-            seen[name].append(batch.modalities[name])
-    for name, encoder in encoders.items():
-        encoder.start(seen[name])
-    for part in model.modules():
-        if isinstance(part, Head):
-            part.learn_prevalence(torch.cat(labels), torch.cat(times) if times else None)
-    if model.adds:
-        model.head.start_at_zero()
-
-
-def _plain_loss(model: FusionModel, loader: Iterable[Batch]) -> float:
-    """Validation loss of the plain model alone."""
-    batches = [(batch.offset, batch.label, batch.time) for batch in loader]
-    offsets = torch.cat([offset for offset, _, _ in batches if offset is not None])
-    times = [time for _, _, time in batches if time is not None]
-    head = model.head.eval()
-    loss = float(head.loss(offsets, torch.cat([label for _, label, _ in batches]), torch.cat(times) if times else None))
-    head.train()
-    return loss
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from fusion.fusers.base import Fused, Fuser
 from fusion.fusers.concat import ConcatFuser
 from fusion.heads.base import Head
 from fusion.layers import ModelError, in_float32
+from fusion.network.endpoints import SecondaryHeads, secondary_heads
 
 
 @dataclass(kw_only=True)
@@ -26,12 +27,16 @@ class Output:
         tokens: modality → `Tokens`, with pooling weights where tiles were pooled.
         fused: the fused vector and its attention maps.
         auxiliary: modality → ``(batch,)``, the output of a head on that modality's summary alone; in training.
+        secondary: secondary endpoint → its head's output.
+        secondary_auxiliary: modality → the same of the modality's summary, where the heads are shared; in training.
     """
 
     logit: Tensor
     tokens: dict[str, Tokens]
     fused: Fused
     auxiliary: dict[str, Tensor]
+    secondary: dict[str, Tensor] = field(default_factory=dict)
+    secondary_auxiliary: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
 
 class FusionModel(nn.Module):
@@ -47,9 +52,11 @@ class FusionModel(nn.Module):
         modality_dropout: probability that a modality of a training patient is hidden; never all of them.
         adds: to a plain model's logits (`Batch.offset`): the head then starts at 0, so that the score starts as the
             plain model's.
+        secondary: heads of secondary endpoints, which read the fused vector too; None: there is one endpoint.
     """
 
     head: Head
+    secondary: SecondaryHeads | None
 
     def __init__(
         self,
@@ -61,6 +68,7 @@ class FusionModel(nn.Module):
         shared_head: bool = False,
         modality_dropout: float = 0.0,
         adds: bool = False,
+        secondary: SecondaryHeads | None = None,
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
@@ -70,6 +78,7 @@ class FusionModel(nn.Module):
         self.shared_head = shared_head
         self.modality_dropout = modality_dropout
         self.adds = adds
+        self.secondary = secondary
         if adds:
             head.start_at_zero()
 
@@ -89,7 +98,12 @@ class FusionModel(nn.Module):
             logit = self.head.with_offset(logit, batch.offset)
             if self.shared_head:
                 auxiliary = {name: self.head.with_offset(each, batch.offset) for name, each in auxiliary.items()}
-        return Output(logit=logit, tokens=tokens, fused=fused, auxiliary=auxiliary)
+        output = Output(logit=logit, tokens=tokens, fused=fused, auxiliary=auxiliary)
+        if self.secondary is not None:
+            output.secondary = self.secondary(fused.values)
+            if self.training and self.shared_head:
+                output.secondary_auxiliary = {name: self.secondary(one.summary) for name, one in tokens.items()}
+        return output
 
 
 def drop_modalities(modalities: Mapping[str, ModalityBatch], probability: float) -> dict[str, ModalityBatch]:
@@ -110,6 +124,7 @@ def build_model(
     *,
     seed: int = 0,
     adds: bool = False,
+    secondary: Sequence[EndpointSpec] = (),
 ) -> FusionModel:
     """The model that the `model` config node describes, for the modalities in `specs`.
 
@@ -123,6 +138,7 @@ def build_model(
         endpoint: what is predicted.
         seed: of the initial weights; torch's own generator is left as it was.
         adds: to a plain model's logits; what it says alone is then what it adds.
+        secondary: endpoints that are trained beside it.
 
     Raises:
         ModelError: a modality without an encoder, or an encoder that does not fit it.
@@ -153,6 +169,7 @@ def build_model(
         shared = _shares_head(config)
         if helped and not shared:
             auxiliary = {name: _part(instantiate, config["head"], endpoint, width=width) for name in specs}
+        beside = secondary_heads(config, secondary, width=width)  # last: the others begin as without them
     dropout = float(config.get("modality_dropout", 0.0)) if len(specs) > 1 else 0.0
     return FusionModel(
         encoders,
@@ -162,23 +179,27 @@ def build_model(
         shared_head=helped and shared,
         modality_dropout=dropout,
         adds=adds,
+        secondary=beside,
     )
 
 
-def check_head(config: Mapping[str, Any], endpoint: EndpointSpec) -> None:
+def check_head(config: Mapping[str, Any], endpoint: EndpointSpec, secondary: Sequence[EndpointSpec] = ()) -> None:
     """Refuse a head that cannot predict the endpoint, before anything long runs.
 
     Args:
         config: as `build_model` takes it.
         endpoint: what is predicted.
+        secondary: and beside it.
 
     Raises:
-        ModelError: the head is of another kind of endpoint, or has a setting that cannot be.
+        ModelError: the head is of another kind of endpoint, or has a setting that cannot be; or weights of secondary
+            endpoints cannot be.
     """
     from hydra.utils import instantiate
 
     with torch.random.fork_rng(devices=[]):
         _part(instantiate, config["head"], endpoint, width=int(config["width"]))
+        secondary_heads(config, secondary, width=int(config["width"]))
 
 
 def label_weights(

@@ -13,7 +13,7 @@ from torch import Tensor
 from fusion.contract import Batch
 from fusion.encoders.base import Encoder
 from fusion.layers import ModelError
-from fusion.network.model import FusionModel
+from fusion.network.model import FusionModel, Output
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 SCHEDULES = ("constant", "cosine")
@@ -81,7 +81,26 @@ class FusionTask(pl.LightningModule):
                 for name, logit in output.auxiliary.items()
             ]
             loss = loss + self.auxiliary * torch.stack(own).mean()
-        return loss
+        secondary = self.model.secondary
+        if secondary is None:
+            return loss
+        return secondary.together(loss, batch.label >= 0, self._secondary_losses(batch, output), batch.targets)
+
+    def _secondary_losses(self, batch: Batch, output: Output) -> dict[str, Tensor]:
+        """Secondary endpoint → its loss, with that of the modalities where they share its head."""
+        secondary = self.model.secondary
+        assert secondary is not None
+        losses = {}
+        for name, logit in output.secondary.items():
+            head, target = secondary.head(name), batch.targets[name]
+            losses[name] = head.loss(logit, target.label, target.time)
+            own = [
+                head.loss(each[name], torch.where(output.tokens[modality].present, target.label, -1), target.time)
+                for modality, each in output.secondary_auxiliary.items()
+            ]
+            if self.auxiliary and own:
+                losses[name] = losses[name] + self.auxiliary * torch.stack(own).mean()
+        return losses
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Keep the outputs: loss and metrics are of all validation patients at once, not of batches."""

@@ -56,9 +56,12 @@ def fit_fold(
 
     from fusion.arms.audit import audit
     from fusion.arms.base import BASE, FUSION
+    from fusion.arms.combined import combined
     from fusion.arms.floors import floors
     from fusion.arms.plan import make_arms
     from fusion.arms.withheld import withheld
+    from fusion.protocol.secondary import predicted
+    from fusion.protocol.tables import out_of_fold
     from fusion.protocol.therapy import under_regimens
 
     entering("fitting the modalities")
@@ -72,7 +75,7 @@ def fit_fold(
         if arm.name == FUSION and start is not None:
             scores[BASE] = start
     entering("combining the arms")
-    scores |= _combined(config, data, scores, list(setup.modalities), folder)
+    scores |= combined(config.arms, data, scores, list(setup.modalities), folder)
     scores |= floors(data, (config.get("evaluation") or {}).get("floors", ()), setup.cohort.sites)
     _save_state(data, folder)
     altered: dict[str, ArmScores] = {}
@@ -86,18 +89,23 @@ def fit_fold(
 
     entering("scoring under other regimens")
     regimens = under_regimens(setup, scores, data)
+    cohort, groups = setup.cohort, _groups(config, setup.cohort)
+
+    def told(arms: Mapping[str, ArmScores]) -> pd.DataFrame:
+        return out_of_fold(data, arms, labels=cohort.labels, times=cohort.times, groups=groups)
 
     where = {"repeat": fold.repeat, "fold": fold.index}
     return FoldResult(
-        predictions=_predictions(config, setup.cohort, data, scores),
+        predictions=told(scores),
         inner=_inner(data, scores),
         selected=_selected(data),
         curves=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.curves]),
         choices=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.choices]),
         inner_predictions=_inner_predictions(data, scores),
-        audit=_predictions(config, setup.cohort, data, altered) if altered else pd.DataFrame(),
-        withheld=_predictions(config, setup.cohort, data, kept) if kept else pd.DataFrame(),
+        audit=told(altered) if altered else pd.DataFrame(),
+        withheld=told(kept) if kept else pd.DataFrame(),
         policy=regimens,
+        secondary=predicted(config, cohort, data, scores, groups, entering),
     )
 
 
@@ -124,6 +132,7 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
     import numpy as np
 
     from fusion.arms.base import FoldData
+    from fusion.protocol.secondary import trained_alone
 
     labels, times = setup.cohort.labels, setup.cohort.times
 
@@ -131,6 +140,8 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
         known = np.asarray(labels.loc[list(patients)], dtype=np.int64)
         return {name: modality.fit(patients, known) for name, modality in setup.modalities.items()}
 
+    alone, groups = setup.cohort.alone, _groups(config, setup.cohort)
+    beside = {name: one.of([*fold.train, *alone]) for name, one in setup.cohort.secondary.items()}
     return FoldData(
         fold=fold,
         endpoint=setup.cohort.spec.endpoint,
@@ -138,61 +149,19 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
         members=[fit(inner.train) for inner in fold.inner],
         whole=fit(fold.train),
         seed=fold_seed(int(config.seed), fold),
-        groups=_groups(config, setup.cohort).loc[list(fold.train)],
+        groups=groups.loc[list(fold.train)],
         times=None if times is None else times.loc[list(fold.train)],
+        secondary=beside,
+        alone=trained_alone(setup.cohort, fold, groups) if beside else (),
     )
 
 
 def _groups(config: Any, cohort: Cohort) -> pd.Series[Any]:
-    """Patient → whom folds keep together."""
+    """Patient → whom folds keep together; of those too who are in no fold."""
     from fusion.evaluation.units import held_together
 
     sites = cohort.sites if config.folds.get("site") == "group" else None
-    return held_together(cohort.patient_ids, cohort.groups, sites)
-
-
-def _combined(
-    config: Any, data: FoldData, scores: Mapping[str, ArmScores], modalities: Sequence[str], folder: Path
-) -> dict[str, ArmScores]:
-    from fusion.arms.combined import chosen_classical, late_fusion
-    from fusion.arms.stacked import STACKED, stacked
-
-    made: dict[str, ArmScores] = {}
-    singles = {name: scores[f"only_{name}"] for name in modalities if f"only_{name}" in scores}
-    if "late" in config.arms:
-        made["late"] = late_fusion(singles, data, folder / "late")
-    if STACKED in config.arms:
-        made[STACKED] = stacked(singles, data, folder / STACKED)
-    candidates = [arm for name, arm in scores.items() if name.startswith("classical_")]
-    if candidates:
-        made["classical"] = chosen_classical(candidates, data, folder / "classical")
-    return made
-
-
-def _predictions(config: Any, cohort: Cohort, data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:
-    """The out-of-fold table; test labels are joined here, after every arm has spoken."""
-    import pandas as pd
-
-    labels, times, groups, fold = cohort.labels, cohort.times, _groups(config, cohort), data.fold
-    test = list(fold.test)
-    parts = [
-        pd.DataFrame(
-            {
-                "patient_id": test,
-                "arm": name,
-                "repeat": fold.repeat,
-                "fold": fold.index,
-                "endpoint": data.endpoint.name,
-                "label": labels.loc[test].to_numpy(),
-                **({} if times is None else {"time": times.loc[test].to_numpy()}),
-                **data.outcome.columns(arm.test.loc[test].to_numpy()),
-                "threshold": arm.threshold,
-                "group": groups.loc[test].array,
-            }
-        )
-        for name, arm in scores.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return held_together([*cohort.patient_ids, *cohort.alone], cohort.groups, sites)
 
 
 def _inner(data: FoldData, scores: Mapping[str, ArmScores]) -> pd.DataFrame:

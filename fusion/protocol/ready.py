@@ -61,13 +61,15 @@ def open_checked(config: Any, progress: Progress) -> tuple[Setup, Sequence[Fold]
     from fusion.config.candidates import every
     from fusion.network.model import check_head
     from fusion.protocol.assessment import check_subgroups
+    from fusion.protocol.secondary import check_folds
     from fusion.protocol.setup import open_setup
     from fusion.protocol.therapy import check_therapy
 
     setup = open_setup(config, progress)
     for candidate in every(config):
-        check_head(candidate.model, setup.cohort.spec.endpoint)
+        check_head(candidate.model, setup.cohort.spec.endpoint, setup.cohort.spec.secondary)
     folds: Sequence[Fold] = instantiate(config.folds, setup.cohort, path=None, seed=config.seed)
+    check_folds(setup.cohort, folds)
     check_subgroups(config, setup)
     check_therapy(setup)
     return setup, folds

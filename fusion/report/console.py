@@ -13,6 +13,7 @@ from rich.table import Table
 from fusion.evaluation.comparison import arm_label
 from fusion.report import asked, sections
 from fusion.report.kinds import kind_of
+from fusion.report.parts.secondary import secondary
 from fusion.report.sections import duration, number
 from fusion.run.folder import RunFolder
 
@@ -70,6 +71,9 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
             title_align="left",
         )
     )
+    for part in secondary(record, metrics):
+        text = f"{stamp}{part['name']} ({part['role']}): {part['status']}. {part['text']}"
+        console.print(escape(text), soft_wrap=True, highlight=False)
     for flag in asked.flags(run.folds()):
         console.print(escape(f"{stamp}Caution, folds: {flag}"), style="yellow", soft_wrap=True, highlight=False)
     if preset := asked.preset(run):

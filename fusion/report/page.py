@@ -106,6 +106,7 @@ def figures(
 def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:
     from fusion.report.parts import audit as parts
     from fusion.report.parts import missing, policy, subgroups
+    from fusion.report.parts.secondary import secondary
 
     cohort, folds, config = run.cohort(), run.folds(), run.config()
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
@@ -130,6 +131,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "subgroups_said": subgroups.said(metrics),
         "missing_said": missing.said(metrics, label=named.get(metrics.get("missing", {}).get("metric"), "")),
         "canaries": canaries_of(run),
+        "secondary": secondary(run.record(), metrics),
         "sampling": asked.sampling(run),
         "quality": quality(run),
         "overlaps": sections.overlap_problems(folds),

@@ -4,8 +4,8 @@
 
     config.yaml  run.json  inputs.json  folds.json  cohort.csv  quality.json  predictions.parquet  metrics.json
     examples.json  selected.parquet  curves.parquet  inner.parquet  inner_predictions.parquet  choices.parquet
-    audit.parquet  described.parquet  uncertainty.parquet  withheld.parquet  policy.parquet  models/<fold>/…  figures/
-    report.html  model_card.md  tripod_ai.md  canary.json
+    audit.parquet  described.parquet  uncertainty.parquet  withheld.parquet  policy.parquet  secondary.parquet
+    models/<fold>/…  figures/  report.html  model_card.md  tripod_ai.md  canary.json
 
 Files are replaced whole (`replace_file`). A finished fold is a folder ``models/<fold>`` with a ``result.json``, so an
 interrupted run resumes. ``run.json`` carries the format's number and, once complete, a hash of every file that

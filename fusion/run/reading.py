@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of the folder's layout; raised when an older program could misread a newer folder."""
 
-LATER = ("choices", "inner_predictions", "audit", "described", "withheld", "uncertainty", "policy")
+LATER = ("choices", "inner_predictions", "audit", "described", "withheld", "uncertainty", "policy", "secondary")
 """Tables that runs of older versions lack."""
 
-TABLES = ("predictions", "inner", "selected", "curves", "choices", "inner_predictions", "audit", "withheld", "policy")
+TABLES = (
+    "predictions", "inner", "selected", "curves", "choices", "inner_predictions", "audit", "withheld", "policy",
+    "secondary",
+)  # fmt: skip
 """The tables of a `FoldResult`; gathered over folds at the top of the folder."""
 
 
@@ -122,9 +126,8 @@ class RunReading:
         """What the run learned from."""
         try:
             stored = self.record()["cohort"]
-            lists = {key: tuple(stored["endpoint"].get(key, ())) for key in ("classes", "horizons")}
-            endpoint = EndpointSpec(**(stored["endpoint"] | lists))
-            return CohortSpec(**(stored | {"endpoint": endpoint}))
+            beside = tuple(_endpoint(one) for one in stored.get("secondary", ()))  # older versions had one endpoint
+            return CohortSpec(**(stored | {"endpoint": _endpoint(stored["endpoint"]), "secondary": beside}))
         except (KeyError, TypeError) as error:
             raise RunFolderError(
                 f"{self.path / 'run.json'}: does not say what the run learned from ({error})."
@@ -194,6 +197,10 @@ class RunReading:
         """policy.parquet: out-of-fold scores of each patient under each regimen that was a candidate for them."""
         return self._table("policy.parquet")
 
+    def secondary(self) -> pd.DataFrame:
+        """secondary.parquet: out-of-fold scores of secondary endpoints; empty where there is none."""
+        return self._table("secondary.parquet")
+
     def uncertainty(self) -> pd.DataFrame:
         """uncertainty.parquet: each patient's conformal set, and bounds and spread of their score."""
         return self._table("uncertainty.parquet")
@@ -253,3 +260,8 @@ class RunReading:
         except (OSError, ValueError) as error:
             raise RunFolderError(f"{self.path / name}: cannot be read ({error}). The run is incomplete.") from error
         return as_mapping(modernise(content), self.path / name)
+
+
+def _endpoint(stored: Mapping[str, Any]) -> EndpointSpec:
+    lists = {key: tuple(stored.get(key, ())) for key in ("classes", "horizons")}
+    return EndpointSpec(**{**stored, **lists})

@@ -35,6 +35,8 @@ class FoldResult:
             (`fusion.arms.withheld`); empty where nobody asked.
         policy: patient_id, arm, repeat, fold, stratum, given, regimen, score, propensity, best, label, why: of test
             patients under each candidate regimen (`fusion.arms.policy`); empty where the cohort declares no therapy.
+        secondary: as `predictions`, of secondary endpoints, each with its own columns of scores; test patients whose
+            label is known. Empty where there is one endpoint.
         made: when it was begun, the seconds it took, and the accelerator.
     """
 
@@ -47,4 +49,5 @@ class FoldResult:
     audit: pd.DataFrame
     withheld: pd.DataFrame = field(default_factory=_nothing)
     policy: pd.DataFrame = field(default_factory=_nothing)
+    secondary: pd.DataFrame = field(default_factory=_nothing)
     made: Mapping[str, Any] = field(default_factory=dict)

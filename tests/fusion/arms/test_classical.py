@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +15,7 @@ from fusion.arms.base import FoldData, inner_quality
 from fusion.arms.classical import ClassicalArm, _fitted, elastic_net, features
 from fusion.contract import EndpointSpec
 from fusion.evaluation.calibration import choose_threshold
-from fusion.protocol.crossval import _predictions
+from fusion.protocol.tables import out_of_fold
 from fusion.run.state import load_estimator
 
 Raw = dict[str, pd.DataFrame]
@@ -149,7 +147,6 @@ def test_the_threshold_is_chosen_on_inner_scores(raw: Raw, labels: pd.Series, fo
     scores = ClassicalArm("classical_lr").fit(data, None, lambda: None)
     assert scores.threshold == choose_threshold(data.truth(scores.inner.index).label, scores.inner.to_numpy())
     assert abs(scores.threshold - 0.5) > 0.05
-    cohort: Any = SimpleNamespace(labels=rare, times=None, sites=None, groups=None, patient_ids=tuple(rare.index))
-    table = _predictions(SimpleNamespace(folds={}), cohort, data, {"classical_lr": scores})
+    table = out_of_fold(data, {"classical_lr": scores}, labels=rare, times=None, groups=rare.astype(str))
     assert (table["threshold"] == scores.threshold).all()
     assert table["label"].tolist() == rare.loc[list(data.fold.test)].tolist()

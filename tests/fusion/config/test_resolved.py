@@ -45,6 +45,9 @@ ADDED = {
             "kind", "table", "time", "event", "event_values", "censored_values", "time_zero", "horizons", "note",
         )
     ),
+    "model.endpoints.weights",
+    *(f"cohort.endpoints.rcb.{key}" for key in ("kind", "table", "column", "note")),
+    *(f"cohort.endpoints.rcb.classes.{name}" for name in ("pCR", "RCB-I", "RCB-II", "RCB-III")),
 }  # fmt: skip
 """Keys that have been added to the configuration since, whatever their value."""
 

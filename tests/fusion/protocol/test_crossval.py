@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from fusion.contract import CohortSpec, EndpointSpec, Fold, InnerFold
-from fusion.protocol.crossval import _predictions, fold_data, fold_seed
+from fusion.protocol.crossval import _groups, fold_data, fold_seed
 from fusion.protocol.setup import Setup
+from fusion.protocol.tables import out_of_fold
 
 IDS = [f"P{number}" for number in range(9)]
 FOLD = Fold(
@@ -45,7 +46,14 @@ def setup() -> Setup:
     spec = CohortSpec(name="invented", endpoint=endpoint, build=None, simulated=False, patients=9)
     families = pd.Series(["F", "F", *[None] * 7], index=labels.index)
     cohort: Any = SimpleNamespace(
-        spec=spec, labels=labels, times=None, patient_ids=tuple(IDS), groups=families, sites=None
+        spec=spec,
+        labels=labels,
+        times=None,
+        patient_ids=tuple(IDS),
+        groups=families,
+        sites=None,
+        secondary={},
+        alone=(),
     )
     return Setup(cohort=cohort, modalities={"one": Recorder()})  # type: ignore[dict-item]
 
@@ -87,7 +95,7 @@ def test_predictions_say_which_patients_folds_keep_together(site: str) -> None:
     families = pd.Series({"P6": "F1", "P7": "F1"})
     sites = pd.Series({one: "north" if one in ("P7", "P8") else "south" for one in IDS})
     cohort: Any = SimpleNamespace(
-        patient_ids=tuple(IDS), labels=pd.Series(0, index=IDS), times=None, groups=families, sites=sites
+        patient_ids=tuple(IDS), labels=pd.Series(0, index=IDS), times=None, groups=families, sites=sites, alone=()
     )
     data: Any = SimpleNamespace(
         fold=FOLD,
@@ -96,7 +104,9 @@ def test_predictions_say_which_patients_folds_keep_together(site: str) -> None:
     )
     arm: Any = SimpleNamespace(test=pd.Series(0.5, index=IDS), threshold=0.5)
     config: Any = SimpleNamespace(folds={"site": site})
-    table = _predictions(config, cohort, data, {"fusion": arm, "late": arm}).set_index(["arm", "patient_id"])["group"]
+    table = out_of_fold(
+        data, {"fusion": arm, "late": arm}, labels=cohort.labels, times=None, groups=_groups(config, cohort)
+    ).set_index(["arm", "patient_id"])["group"]
     for name in ("fusion", "late"):
         groups = table[name]
         if site == "stratify":

@@ -17,8 +17,8 @@ from fusion.encoders.volumes.cnn import VolumeCNN
 from fusion.encoders.volumes.patches import VolumeEncoder, mirror
 from fusion.encoders.volumes.resnet import VolumeResNet
 from fusion.layers import ModelError
-from fusion.network.fitting import _show_training_patients
 from fusion.network.model import build_model
+from fusion.network.seen import show_training_patients
 
 MRI = ModalitySpec(name="mri", kind="volume", token_shape=(4, 4, 4), sequences=("pre", "post"), grid=(2, 1, 2))
 Make = Callable[..., VolumeEncoder]
@@ -219,7 +219,7 @@ def test_a_model_of_volumes_keeps_no_volume_before_training() -> None:
     model = build_model(config, {"mri": MRI}, endpoint)
     model.encoders["mri"].start = lambda batches: pytest.fail("volumes were kept")  # type: ignore[assignment]
     batch = Batch(modalities={"mri": patients(BOTH, ONE)}, label=torch.tensor([0, 1]), index=torch.tensor([0, 1]))
-    _show_training_patients(model, [batch])
+    show_training_patients(model, [batch])
     assert model(batch).logit.shape == (2,)
 
 

@@ -1,0 +1,140 @@
+"""Secondary endpoints in the protocol: who trains them, what arms say of them out of fold, and how that is judged.
+
+They share folds, modalities and networks with the primary endpoint, and decide nothing. A patient who lacks the primary
+label trains in every fold and is tested in none; one who lacks a secondary label is not judged by that endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fusion.contract import Cohort, CohortSpec, Fold, FusionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fusion.arms.base import Arm, ArmScores, FoldData
+
+ROLE = "secondary, not deciding"
+"""What reports call such an endpoint."""
+
+KEYS = ("patient_id", "arm", "repeat", "fold", "endpoint", "label", "threshold", "group")
+"""Columns of secondary.parquet that every endpoint has; those of scores are its own."""
+
+
+def trained_alone(cohort: Cohort, fold: Fold, groups: pd.Series[Any]) -> list[tuple[str, ...]]:
+    """Of each inner fold, patients without the primary label whom its networks train on.
+
+    Args:
+        cohort: reconciled.
+        fold: the outer fold.
+        groups: index patient_id, of them too: whom folds keep together. Who is held together with a patient of the
+            test or the validation part is left out.
+    """
+
+    def of(held: Sequence[str]) -> tuple[str, ...]:
+        names = set(groups.loc[list(held)].dropna())
+        return tuple(patient for patient in cohort.alone if groups.loc[patient] not in names)
+
+    return [of([*fold.test, *inner.val]) for inner in fold.inner]
+
+
+def check_folds(cohort: Cohort, folds: Sequence[Fold]) -> None:
+    """Refuse folds of which some part cannot train or judge a secondary endpoint.
+
+    Raises:
+        FusionError: naming the endpoint, the fold and the class.
+    """
+    for name, one in cohort.secondary.items():
+        classes, labels = one.endpoint.classes, one.labels
+
+        def lacking(patients: Sequence[str], labels: Any = labels, needed: Any = one.endpoint.needed) -> list[int]:
+            there = set(labels.loc[list(patients)].tolist())
+            return [label for label in needed if label not in there]
+
+        for fold in folds:
+            parts = {f"inner fold {number}, training": part.train for number, part in enumerate(fold.inner)}
+            for where, patients in {**parts, "test": fold.test}.items():
+                absent = [classes[label] for label in lacking(patients)]
+                if where == "test":  # of a rare class one fold may have none, but of none it can say nothing
+                    absent = absent if len(absent) == len(one.endpoint.needed) else []
+                if absent:
+                    raise FusionError(
+                        f"endpoint {name} (secondary): {fold.name}, {where}, has no patient who is "
+                        f"{', '.join(map(repr, absent))}. Lower folds.outer or folds.inner, collapse classes of "
+                        f"cohort.endpoints.{name}, or take {name} out of endpoint."
+                    )
+
+
+def plain_arms(config: Any, data: FoldData) -> list[Arm]:
+    """Classical arms for a secondary endpoint: what `arms` lists, and what stands in for it by its kind."""
+    from fusion.arms.boosting import PLAIN, PlainArm
+    from fusion.arms.classical import GRIDS, ClassicalArm
+    from fusion.arms.plan import OF_KIND
+
+    kind = data.endpoint.kind
+    listed = [name for name in data.outcome.arms(list(config.arms)) if OF_KIND.get(name, kind) == kind]
+    arms: list[Arm] = [ClassicalArm(name) for name in GRIDS if name in listed]
+    return [*arms, *(PlainArm(name) for name in PLAIN if name in listed)]
+
+
+def predicted(
+    config: Any,
+    cohort: Cohort,
+    data: FoldData,
+    scores: Mapping[str, ArmScores],
+    groups: pd.Series[Any],
+    entering: Callable[[str], None] = lambda part: None,
+) -> pd.DataFrame:
+    """Out-of-fold scores of every secondary endpoint, one below the other; empty where there is none.
+
+    Args:
+        config: of the run.
+        cohort: whose labels are joined.
+        data: the fold.
+        scores: arm → what it says of the primary endpoint and, where it is a network, of the others.
+        groups: index patient_id: whom folds keep together.
+        entering: told of each part of the work before it begins.
+    """
+    import pandas as pd
+
+    from fusion.arms.combined import combined
+    from fusion.protocol.tables import out_of_fold
+
+    parts = []
+    for name, one in cohort.secondary.items():
+        entering(f"secondary endpoint {name}")
+        seen = data.beside(name)
+        arms = {arm: found.secondary[name] for arm, found in scores.items() if name in found.secondary}
+        arms |= {arm.name: arm.fit(seen, None, lambda: None) for arm in plain_arms(config, seen)}
+        arms |= combined(config.arms, seen, arms, list(seen.whole), None)
+        parts.append(out_of_fold(seen, arms, labels=one.labels, times=one.times, groups=groups))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def judged(
+    config: Any, spec: CohortSpec, table: pd.DataFrame, *, modalities: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """The part ``secondary`` of metrics.json: by endpoint what metrics.json is for the primary one, and its role.
+
+    Args:
+        config: of the run; a margin of non-inferiority is the primary endpoint's alone.
+        spec: of the cohort.
+        table: what `predicted` gave for all folds.
+        modalities: how many there are.
+    """
+    from fusion.evaluation.outcome import outcome_of
+
+    found = {}
+    for endpoint in spec.secondary:
+        outcome = outcome_of(endpoint)
+        rows = table[table["endpoint"] == endpoint.name]
+        # Columns of the other endpoints' scores and times are empty here.
+        own = [*KEYS, *outcome.names, *(["time"] if "time" in rows and rows["time"].notna().all() else [])]
+        rows = rows[own].reset_index(drop=True)
+        content = outcome.evaluate(
+            rows, draws=config.evaluation.draws, seed=config.seed, simulated=spec.simulated, modalities=modalities
+        )
+        found[endpoint.name] = {"role": ROLE, "kind": endpoint.kind, **content}
+    return {"secondary": found} if found else {}
