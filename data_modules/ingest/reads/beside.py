@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_modules.errors import some
+from data_modules.ingest.variants.files.vcf import builds_of
 
 _LOOKED = 1 << 20
 """Bytes of an alignment that are compared, beside its size."""
@@ -52,6 +53,20 @@ def genes_problems(path: Path, contigs: Sequence[str], *, key: str) -> list[str]
     return [
         f"{what} is of another build than reads.reference, or names contigs otherwise: {told}. Fetch the other one."
     ]
+
+
+def other_build(named: str, build: str | None, *, key: str) -> list[str]:
+    """Why an annotator's genome is not the cohort's, where its name says which it is: it would name wrong genes.
+
+    Args:
+        named: e.g. ``GRCh37.75``, ``hg19``.
+        build: of the cohort; None where it says none.
+        key: below ``reads.annotation``.
+    """
+    found = builds_of(named)
+    if build is None or not found or build in found:
+        return []
+    return [f"reads.annotation.{key}={named} is of build {found[0]}, and cohort.build is {build}. Set one of the two."]
 
 
 def _bare(contig: str, key: str) -> str:

@@ -12,6 +12,8 @@ _BLOCK = re.compile(
 )
 _LOG = re.compile(r"^\s+log: (?P<log>[^\n]+?)(?: \(check log file\(s\) for error details\))?$", re.MULTILINE)
 _LINES = 6
+_FRAME = re.compile(r"^\s+at [\w.$<>]+\(")
+"""Of a Java stack trace, which would push out what is said before it."""
 
 CAUSES: Mapping[str, str] = {
     r"no space left on device|disk quota exceeded|errno 28": "the disk is full. Free some, or move reads.output",
@@ -20,6 +22,8 @@ CAUSES: Mapping[str, str] = {
     r"paired reads have different names": "mates are out of step. Fetch both files again",
     r"cannot allocate memory|out of memory|std::bad_alloc|outofmemoryerror": "memory ran out. Set reads.cores lower",
     r"command not found|no such file or directory: '?(?:/\S+/)?(?:gatk|vep)": "a tool is missing. Install it",
+    r"snpeffectpredictor\.bin|download the database": "SnpEff has no such database. Fetch it (snpEff download "
+    "<name>), or set reads.annotation.gtf, of which one is built",
     r"permission denied": "a file may not be read or written",
 }
 """What tools say, in small letters → what it means."""
@@ -42,7 +46,8 @@ class Failure:
     def __str__(self) -> str:
         what = f"step {self.rule}" + (f" of {self.log.name.removesuffix('.log')}" if self.log else "")
         cause = next((meaning for pattern, meaning in CAUSES.items() if re.search(pattern, self.said.lower())), None)
-        told = "; ".join(line.strip() for line in self.said.splitlines()[-_LINES:] if line.strip())
+        lines = [line.strip() for line in self.said.splitlines() if line.strip() and not _FRAME.match(line)]
+        told = "; ".join(lines[-_LINES:])
         because = f"{cause}. It said: " if cause else ""
         return f"{what}: {because}{told or 'it said nothing'}" + (f" ({self.log})" if self.log else "")
 

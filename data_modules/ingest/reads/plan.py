@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.errors import some
-from data_modules.ingest.reads.beside import fingerprint, genes_problems, same_reads
+from data_modules.ingest.reads.beside import fingerprint, genes_problems, other_build, same_reads
 from data_modules.ingest.reads.fastq import FastqFacts, look, refuse_mixed
 from data_modules.ingest.reads.reference import BWA2, alignment_problems, lengths_of, reference_problems, sites_problems
 from data_modules.ingest.reads.settings import ReadsSettings, within
@@ -165,6 +165,8 @@ class Plan:
         notes = settings.annotation
         if notes.folder and not within(self.root, notes.folder).exists():
             problems.append(f"reads.annotation.folder: there is no {within(self.root, notes.folder)}.")
+        for key in {"snpeff": ("database",), "annovar": ("build",), "vep": ("build",)}.get(notes.tool, ()):
+            problems += other_build(getattr(notes, key) or "", self.build, key=key)
         for key, value in {"csq": {"gff": notes.gff}, "snpeff": {"gtf": notes.gtf}}.get(notes.tool, {}).items():
             problems += genes_problems(within(self.root, value), list(lengths), key=key) if value else []
         if settings.regions is not None:

@@ -110,7 +110,7 @@ class VcfFacts:
         if main:
             name, length = next(iter(main.items()))
             return f"{name} has {length} bases, a length of neither {' nor '.join(BUILDS)}"
-        strange = [name for name in self._names if _FOREIGN_NAMES.search(name) and not _builds_of(name)]
+        strange = [name for name in self._names if _FOREIGN_NAMES.search(name) and not builds_of(name)]
         return f"its header says {strange[0]}" if strange else None
 
     @property
@@ -132,11 +132,11 @@ class VcfFacts:
         best = max(BUILDS, key=lambda build: votes[build])
         if votes[best]:
             return best
-        named = set(_builds_of(self.reference or "")).union(*map(_builds_of, self.assemblies))
+        named = set(builds_of(self.reference or "")).union(*map(builds_of, self.assemblies))
         return named.pop() if len(named) == 1 else None
 
 
-def _builds_of(name: str) -> list[str]:
+def builds_of(name: str) -> list[str]:
     """Builds that a name holds."""
     return [build for build, pattern in _BUILD_NAMES.items() if pattern.search(name)]
 

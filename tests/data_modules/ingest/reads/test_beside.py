@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data_modules.ingest.reads.beside import fingerprint, genes_problems, same_reads
+from data_modules.ingest.reads.beside import fingerprint, genes_problems, other_build, same_reads
 from data_modules.ingest.reads.fastq import look
 
 GTF = '#!genome\n17\ttest\texon\t1\t9\t.\t+\t0\tgene_id "A";\n'
@@ -44,6 +44,22 @@ def test_genes_that_cannot_be_read(tmp_path: Path) -> None:
     cut.write_bytes(gzip.compress(b"")[:10] + b"\xff" * 20)  # a block of no type that there is
     assert "cannot be read" in genes_problems(cut, ["chr2"], key="gtf")[0]
     assert "there is no file" in genes_problems(tmp_path / "none.gtf", ["chr17"], key="gtf")[0]
+
+
+@pytest.mark.parametrize(
+    ("named", "build", "found"),
+    [("GRCh37.75", "GRCh38", "GRCh37"), ("hg19", "GRCh38", "GRCh37"), ("hg38", "GRCh37", "GRCh38"),
+     ("GRCh38.99", "GRCh38", None), ("own", "GRCh38", None), ("hg19", None, None)],
+)  # fmt: skip
+def test_an_annotator_of_another_build(named: str, build: str | None, found: str | None) -> None:
+    told = other_build(named, build, key="database")
+    assert told == (
+        []
+        if found is None
+        else [
+            f"reads.annotation.database={named} is of build {found}, and cohort.build is {build}. Set one of the two."
+        ]
+    )
 
 
 def test_the_same_reads_under_two_names(tmp_path: Path) -> None:

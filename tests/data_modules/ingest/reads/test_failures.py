@@ -50,6 +50,13 @@ def test_what_is_not_known_is_passed_on(tmp_path: Path) -> None:
     (tmp_path / "logs/align/A.1.log").write_text("something new\n")
     assert str(failures(SAID, tmp_path)[0]) == "step align of A.1: something new (logs/align/A.1.log)"
     assert failures("all went well", tmp_path) == []
+    frames = "".join(f"\tat org.snpeff.SnpEff.run(SnpEff.java:{at})\n" for at in range(9))
+    (tmp_path / "logs/align/A.1.log").write_text(f"RuntimeException: Cannot read 'snpEffectPredictor.bin'\n{frames}")
+    assert str(failures(SAID, tmp_path)[0]) == (
+        "step align of A.1: SnpEff has no such database. Fetch it (snpEff download <name>), or set "
+        "reads.annotation.gtf, of which one is built. It said: "
+        "RuntimeException: Cannot read 'snpEffectPredictor.bin' (logs/align/A.1.log)"
+    )
     (tmp_path / "logs/align/A.1.log").write_text("".join(f"line {at}\n" for at in range(9)))
     assert str(failures(SAID, tmp_path)[0]).startswith("step align of A.1: line 3; line 4")
 
