@@ -139,9 +139,19 @@ def test_planted_variants_are_found_with_their_genotypes(study: Study) -> None:
 def test_the_same_command_makes_nothing_again_and_another_caller_calls_anew(study: Study) -> None:
     bam = study.root / "variants/bams/A1.bam"
     before = bam.stat().st_mtime_ns
-    snpeff = shutil.which("snpEff") is not None
-    notes = "modality.variants.reads.annotation={tool: snpeff, gtf: ref/genome.gtf}"
-    done = study.run("modality.variants.reads.caller=bcftools", *([notes] if snpeff else []))
+    snpeff = shutil.which("snpEff")
+    program, broken = study.root / "snpeff", study.root / "broken"
+    program.write_text(f'#!/bin/sh\n[ "$1" = ann ] && [ -e "{broken}" ] && exit 1\nexec {snpeff} "$@"\n')
+    program.chmod(0o755)
+    broken.touch()  # the first time its annotation fails: what csq had annotated must not count as done the second time
+    notes = f"modality.variants.reads.annotation={{tool: snpeff, gtf: ref/genome.gtf, program: '{program}'}}"
+    given = ["modality.variants.reads.caller=bcftools", *([notes] if snpeff else [])]
+    if snpeff:
+        failed = study.run(*given)
+        assert failed.returncode == 2
+        assert "step annotate_snpeff of germline" in failed.stderr
+        broken.unlink()
+    done = study.run(*given)
     assert done.returncode == 0, done.stderr
     assert bam.stat().st_mtime_ns == before
     out = study.root / "variants"

@@ -1,4 +1,5 @@
 # Config and sheet, checked against their schemas before anything runs; the pieces of the reference; what is to be made.
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +68,20 @@ for piece, lines in PIECES.items():
         PIECE_FILES[piece].write_text(content)
 
 
+def made_by(name, **settings):
+    """A file of a stage's settings, which is written when they change: an input of the rule whose result stays.
+
+    Snakemake's own record of settings goes with a job that fails. Where that job's result is temporary, what other
+    settings had made further down would count as up to date, and the same command would end well with it.
+    """
+    path = Path("work/made_by") / f"{name}.json"
+    content = json.dumps(settings, indent=1, sort_keys=True)
+    if not path.is_file() or path.read_text() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return str(path)
+
+
 def units_of(sample):
     return [unit for name, unit in UNITS if name == sample]
 
@@ -113,6 +128,22 @@ def results():
 
 
 SETS = (["germline"] if GERMLINE else []) + [f"somatic/{tumour}" for tumour in TUMOURS]
+
+ALIGNED_BY = {
+    sample: made_by(
+        f"align/{sample}", reference=REFERENCE, aligner=config["aligner"], trim=config["trim"],
+        units={unit: [is_bam(sample, unit), *mates(sample, unit), UNITS[sample, unit]["bam"]] for unit in units_of(sample)},
+    )
+    for sample in SAMPLES
+}
+CALLED_BY = {
+    name: made_by(
+        f"call/{name}", reference=REFERENCE, caller=CALLER, pieces=PIECES, gatk=config["gatk"], known=config["known_sites"],
+        somatic=config["somatic"], samples=GERMLINE if name == "germline" else pair(name.removeprefix("somatic/")),
+    )
+    for name in SETS
+}
+ANNOTATED_BY = made_by("annotate", reference=REFERENCE, annotation=config["annotation"])
 
 wildcard_constraints:
     sample="[A-Za-z0-9][A-Za-z0-9_-]*",

@@ -1,7 +1,8 @@
 # What modality.variants reads: block gzip and index.
 rule finish:
     input:
-        "work/annotated/{set}.vcf",
+        vcf="work/annotated/{set}.vcf",
+        made_by=ANNOTATED_BY,
     output:
         vcf="{set}.vcf.gz",
         index="{set}.vcf.gz.tbi",
@@ -10,5 +11,5 @@ rule finish:
     conda:
         "../envs/tools.yaml"
     shell:
-        "bcftools view --no-version -O z -o {output.vcf:q} {input:q} 2> {log:q} && bcftools index -f -t -o {output.index:q} {output.vcf:q}"
+        "bcftools view --no-version -O z -o {output.vcf:q} {input.vcf:q} 2> {log:q} && bcftools index -f -t -o {output.index:q} {output.vcf:q}"
         " 2>> {log:q}"

@@ -3,7 +3,8 @@ if config["duplicates"] == "sambamba":
 
     rule mark_duplicates:
         input:
-            "work/merged/{sample}.bam",
+            bam="work/merged/{sample}.bam",
+            made_by=lambda wildcards: ALIGNED_BY[wildcards.sample],
         output:
             bam="bams/{sample}.bam",
             bai="bams/{sample}.bam.bai",
@@ -13,14 +14,15 @@ if config["duplicates"] == "sambamba":
         conda:
             "../envs/tools.yaml"
         shell:
-            "sambamba markdup -t {threads} --tmpdir work/sambamba/{wildcards.sample} {input:q} {output.bam:q} 2> {log:q}"
+            "sambamba markdup -t {threads} --tmpdir work/sambamba/{wildcards.sample} {input.bam:q} {output.bam:q} 2> {log:q}"
             " && samtools index {output.bam:q} {output.bai:q} 2>> {log:q}"
 
 elif config["duplicates"] == "samtools":
 
     rule mark_duplicates:
         input:
-            "work/merged/{sample}.bam",
+            bam="work/merged/{sample}.bam",
+            made_by=lambda wildcards: ALIGNED_BY[wildcards.sample],
         output:
             bam="bams/{sample}.bam",
             bai="bams/{sample}.bam.bai",
@@ -30,14 +32,15 @@ elif config["duplicates"] == "samtools":
         conda:
             "../envs/tools.yaml"
         shell:
-            "samtools markdup -@ {threads} -T {output.bam:q}.markdup {input:q} {output.bam:q} 2> {log:q}"
+            "samtools markdup -@ {threads} -T {output.bam:q}.markdup {input.bam:q} {output.bam:q} 2> {log:q}"
             " && samtools index {output.bam:q} {output.bai:q} 2>> {log:q}"
 
 else:
 
     rule keep_duplicates:
         input:
-            "work/merged/{sample}.bam",
+            bam="work/merged/{sample}.bam",
+            made_by=lambda wildcards: ALIGNED_BY[wildcards.sample],
         output:
             bam="bams/{sample}.bam",
             bai="bams/{sample}.bam.bai",
@@ -46,4 +49,4 @@ else:
         conda:
             "../envs/tools.yaml"
         shell:
-            "cp {input:q} {output.bam:q} 2> {log:q} && samtools index {output.bam:q} {output.bai:q} 2>> {log:q}"
+            "cp {input.bam:q} {output.bam:q} 2> {log:q} && samtools index {output.bam:q} {output.bai:q} 2>> {log:q}"

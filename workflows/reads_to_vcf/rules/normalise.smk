@@ -4,6 +4,7 @@ rule normalise:
     input:
         vcf="work/gathered/{set}.vcf.gz",
         reference=REFERENCE,
+        made_by=lambda wildcards: CALLED_BY[wildcards.set],
     output:
         "work/normalised/{set}.vcf.gz",
     log:
