@@ -17,6 +17,9 @@ SURVIVAL: Literal["survival"] = "survival"
 OF_CLASSES = ("binary", "multiclass", "ordinal")
 """Kinds of endpoint that map values to classes; without a kind their number tells binary from multiclass."""
 
+COMPETING = "another event"
+"""What reports call competing events that a list of values declares."""
+
 ZERO = ("refuse", "drop")
 """What becomes of a time of 0."""
 
@@ -38,6 +41,7 @@ class Endpoint:
         unit: of `time`; empty: as the column declares it.
         horizons: of survival, in that unit.
         time_zero: of survival, what times count from, for messages and reports, e.g. ``diagnosis``.
+        competing: of survival, what ends the wait for the event, each with its values: such patients are censored then.
         zero: ``refuse``, or ``drop`` patients whose time is 0: seen once, they say nothing of what comes after.
     """
 
@@ -54,6 +58,7 @@ class Endpoint:
     horizons: tuple[float, ...] = ()
     zero: str = "refuse"
     time_zero: str = ""
+    competing: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -71,18 +76,21 @@ class Endpoint:
             unit=self.unit,
             horizons=self.horizons,
             time_zero=self.time_zero,
+            competing=tuple(name for name, _ in self.competing),
         )
 
     @property
     def known(self) -> frozenset[str]:
         """Values that are listed, those that drop the patient among them."""
-        return frozenset(self.ignore).union(*self.values)
+        return frozenset(self.ignore).union(*self.values, *(values for _, values in self.competing))
 
     def label(self, value: str) -> int:
         """Position of a value's class, -1 where it is of none."""
         for place, values in enumerate(self.values):
             if value in values:
                 return place
+        if any(value in values for _, values in self.competing):
+            return 0  # of the event alone, whoever had another was last seen without it
         rest = [place for place, values in enumerate(self.values) if values == (REST,)]
         return rest[0] if rest and value not in self.ignore else -1
 
@@ -92,8 +100,8 @@ def read_endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping
 
     It takes either ``positive`` and ``negative`` lists of values, with names in ``classes``, or in ``classes`` a
     mapping of class to its values; ``kind: ordinal`` says that these are grades, the least first. ``kind: survival``
-    takes ``time`` and ``event`` columns, ``event_values`` and ``censored_values``, ``unit``, ``horizons``, ``zero``
-    and ``time_zero``.
+    takes ``time`` and ``event`` columns, ``event_values``, ``censored_values`` and ``competing_values`` (a list, or
+    a mapping of names to values), ``unit``, ``horizons``, ``zero`` and ``time_zero``.
 
     Raises:
         CohortError: a declaration that cannot be right.
@@ -147,7 +155,17 @@ def outcome_columns(endpoints: Mapping[str, Mapping[str, Any]], table: str) -> d
 
 
 _OF_SURVIVAL = {"table", "time", "event"}
-_MAY = {"event_values", "censored_values", "ignore", "unit", "horizons", "zero", "time_zero", "note"}
+_MAY = {
+    "event_values",
+    "censored_values",
+    "competing_values",
+    "ignore",
+    "unit",
+    "horizons",
+    "zero",
+    "time_zero",
+    "note",
+}
 
 
 def _survival(cohort: str, name: str, key: str, facts: dict[str, Any]) -> Endpoint:
@@ -166,7 +184,15 @@ def _survival(cohort: str, name: str, key: str, facts: dict[str, Any]) -> Endpoi
         "censored": texts(facts.get("censored_values", (0,))),
         "event": texts(facts.get("event_values", (1,))),
     }
-    classes, problems = checked_classes(key, classes)
+    given = facts.get("competing_values") or {}
+    competing = given if isinstance(given, Mapping) else {COMPETING: given}
+    others = {str(name): texts(values) for name, values in competing.items()}
+    taken = sorted(set(others) & set(classes))
+    classes, problems = checked_classes(key, {**others, **classes})
+    classes = {name: values for name, values in classes.items() if name not in others or name in taken}
+    if taken:
+        what = f"{key}.competing_values names {some(taken)}"
+        problems.append(Problem(what=what, remedy="Give what competes a name of its own"))
     horizons = facts.get("horizons") or ()
     horizons = list(horizons) if isinstance(horizons, Sequence) and not isinstance(horizons, str) else [horizons]
     if not all(type(one) in (int, float) and one > 0 for one in horizons) or sorted(set(horizons)) != horizons:
@@ -194,6 +220,7 @@ def _survival(cohort: str, name: str, key: str, facts: dict[str, Any]) -> Endpoi
         horizons=tuple(float(one) for one in horizons),
         zero=str(facts.get("zero", "refuse")),
         time_zero=str(facts.get("time_zero") or ""),
+        competing=tuple(others.items()),
     )
 
 

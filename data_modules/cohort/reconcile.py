@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from data_modules.cohort.causes import as_label, read_causes
 from data_modules.cohort.chronology import measured_later, mixed_units
 from data_modules.cohort.members import Members, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
@@ -39,6 +40,7 @@ class ReconciledCohort:
             ingest), then one bool column a source file and modality; a modality whose files all failed is not there.
         notes: what is no error and yet to be known: files that new patients come without, patients in one file alone.
         times: index patient_id in that order, until the event or the last visit; None where the endpoint has none.
+        causes: index patient_id in that order, what ended the wait; None where nothing competes with the event.
         secondary: secondary endpoint → its outcomes, of these patients and then of
         alone: patients who lack the primary label and have another; sorted. `sites` and `groups` go on with them.
     """
@@ -51,6 +53,7 @@ class ReconciledCohort:
     groups: pd.Series[str] | None = None
     notes: tuple[str, ...] = ()
     times: pd.Series[float] | None = None
+    causes: pd.Series[int] | None = None
     secondary: Mapping[str, Secondary] = field(default_factory=dict)
     alone: tuple[str, ...] = ()
 
@@ -68,8 +71,8 @@ class ReconciledCohort:
         return replace(self, labels=shuffled, spec=replace(self.spec, endpoint=endpoint))._lone()
 
     def _lone(self) -> ReconciledCohort:
-        """Without secondary endpoints: their labels would teach a canary what its own no longer tell."""
-        return replace(self, spec=replace(self.spec, secondary=()), secondary={}, alone=())
+        """Without secondary endpoints and causes: these would teach a canary what its own no longer tell."""
+        return replace(self, spec=replace(self.spec, secondary=()), secondary={}, alone=(), causes=None)
 
 
 def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, require_labels: bool) -> ReconciledCohort:
@@ -103,6 +106,8 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
     problems += wrong_labels
     times, wrong_times = (None, []) if problems else read_times(source, labels, reasons, require_labels=require_labels)
     problems += wrong_times
+    causes, told = (None, []) if problems else read_causes(source, labels, require_labels=require_labels)
+    notes += told
     if require_labels and times is not None and not problems:
         problems += [*measured_later(source), *mixed_units(source, times)]
         if not source.endpoint.time_zero:
@@ -151,6 +156,7 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
         groups=_groups(source, trained, require_labels=require_labels),
         notes=tuple(notes),
         times=None if times is None else times.loc[list(kept)],
+        causes=None if causes is None else causes.loc[list(kept)],
         secondary=beside,
         alone=alone,
     )
@@ -196,7 +202,7 @@ def _labels(
     labels = pd.Series(-1, index=pd.Index(everyone, name="patient_id", dtype=object), name="label", dtype="int64")
     table = source.read(endpoint.table, require_labels=require_labels)
     values = table.frame[endpoint.column].reindex(labels.index)
-    text = values.map(_as_label, na_action="ignore")
+    text = values.map(as_label, na_action="ignore")
     reasons = dict.fromkeys(labels.index[~labels.index.isin(table.frame.index)], f"no row in {spec.source}")
     present = text[labels.index.isin(table.frame.index)]
     reasons |= dict.fromkeys(present.index[present.isna()], f"{endpoint.column} is missing in {spec.source}")
@@ -222,11 +228,6 @@ def _labels(
         examples=examples,
     )
     return labels, reasons, [problem]
-
-
-def _as_label(value: object) -> str:
-    """Numbers as a YAML list writes them: 1.0 is ``1``."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _table(

@@ -52,6 +52,14 @@ class Cohort(Protocol):
         ...
 
     @property
+    def causes(self) -> pd.Series[int] | None:
+        """Index patient_id: 0 censored, 1 the event, 2 and above what competes with it in the order of the endpoint's.
+
+        -1 unknown; None where nothing competes.
+        """
+        ...
+
+    @property
     def sites(self) -> pd.Series[str] | None:
         """Index patient_id: hospital or batch, for site-aware folds and subgroups."""
         ...

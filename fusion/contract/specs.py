@@ -120,6 +120,7 @@ class EndpointSpec:
         unit: of times and horizons, e.g. ``months``; of survival.
         horizons: times at which the probability to be without the event is told; of survival.
         time_zero: what times count from, e.g. ``diagnosis``; empty where nobody said.
+        competing: of survival, names of what ends the wait for the event; such patients are censored then.
     """
 
     name: str
@@ -129,6 +130,7 @@ class EndpointSpec:
     unit: str = ""
     horizons: tuple[float, ...] = ()
     time_zero: str = ""
+    competing: tuple[str, ...] = ()
 
     @property
     def needed(self) -> tuple[int, ...]:

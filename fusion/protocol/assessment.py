@@ -10,7 +10,7 @@ from fusion.contract import FusionError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fusion.contract import Described
+    from fusion.contract import Described, EndpointSpec
     from fusion.evaluation.outcome import Outcome
     from fusion.protocol.setup import Setup
     from fusion.run.folder import RunFolder
@@ -107,6 +107,8 @@ def assessed(
     parts |= beside(config, setup, folder, predictions, outcome, found.table[shown])
     parts["not_assessed"] = _not_for(outcome)
     fused = predictions[predictions["arm"] == REFERENCE]
+    if (causes := setup.cohort.causes) is not None and len(fused):
+        parts["competing"] = competed(fused, causes, endpoint)
     parts |= valued(
         setup, folder.policy(), fused, outcome, draws=int(config.evaluation.draws), seed=int(config.seed)
     )  # fmt: skip
@@ -150,6 +152,23 @@ def _not_for(outcome: Outcome) -> list[str]:
         for ability, what in asked
         if not outcome.can(ability)
     ]
+
+
+def competed(rows: pd.DataFrame, causes: pd.Series[int], endpoint: EndpointSpec) -> dict[str, Any]:
+    """``competing``: cumulative incidences of the event and of what competes with it, by the first repeat's risks."""
+    import numpy as np
+
+    from fusion.evaluation.survival.competing import competing_record
+
+    first = rows[rows["repeat"] == 0]
+    return competing_record(
+        first["time"].to_numpy(np.float64),
+        np.asarray(causes.loc[list(first["patient_id"])], dtype=np.int64),
+        first["score"].to_numpy(np.float64),
+        np.asarray(first["fold"], dtype=np.int64),
+        names=[endpoint.name, *endpoint.competing],
+        horizons=endpoint.horizons,
+    )
 
 
 def parted(values: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:

@@ -67,11 +67,13 @@ def _class_figures(content: Content, predictions: Any) -> dict[str, Callable[[],
 
 def _survival_figures(content: Content, predictions: Any) -> dict[str, Callable[[], Any]]:
     from fusion.report.survival import figures as draw
+    from fusion.report.survival.competing import incidence
 
     return {
         "kaplan_meier": lambda: draw.kaplan_meier(content),
         "calibration": lambda: draw.calibration(content),
         "auc": lambda: draw.auc(content),
+        "incidence": lambda: incidence(content),
     }
 
 

@@ -263,5 +263,5 @@ class RunReading:
 
 
 def _endpoint(stored: Mapping[str, Any]) -> EndpointSpec:
-    lists = {key: tuple(stored.get(key, ())) for key in ("classes", "horizons")}
+    lists = {key: tuple(stored.get(key, ())) for key in ("classes", "horizons", "competing")}
     return EndpointSpec(**{**stored, **lists})

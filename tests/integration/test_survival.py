@@ -44,12 +44,16 @@ cohort:
         g1: {time: baseline, kind: number}
   endpoint: ${endpoint}
   endpoints:
-    os: {table: clinical, kind: survival, time: months, event: died, horizons: [6, 12]}
+    os:
+      {table: clinical, kind: survival, time: months, event: died, horizons: [6, 12],
+       competing_values: {other death: [2]}}
 modality:
   clinical: {table: clinical}
   expression: {table: expression}
 """
 PATIENTS = 60
+OTHERS = 5
+"""Who died of something else: censored for what is learned."""
 
 
 def write(root: Path) -> None:
@@ -60,6 +64,7 @@ def write(root: Path) -> None:
     until = rng.exponential(12 * np.exp(-1.2 * age - 1.2 * genes[:, 0]))
     last = rng.uniform(5, 40, size=PATIENTS)
     table = {"patient": ids, "age": age, "months": np.minimum(until, last) + 0.1, "died": (until <= last).astype(int)}
+    table["died"][np.flatnonzero(table["died"] == 0)[:OTHERS]] = 2
     pd.DataFrame(table).to_csv(root / "clinical.csv", index=False)
     pd.DataFrame({"patient": ids, "g0": genes[:, 0], "g1": genes[:, 1]}).to_csv(root / "expression.csv", index=False)
 
@@ -101,7 +106,15 @@ def test_from_files_to_a_report_and_new_patients(tmp_path, monkeypatch):
     assert metrics["verdict"]["metric"] == "c_harrell"
     assert set(metrics["audit"]["modalities"]) == {"clinical", "expression"}
     assert metrics["audit"]["modalities"]["clinical"]["permuted"]["fall"]["value"] > 0
-    assert "Harrell" in (output / "report.html").read_text()
+    page = (output / "report.html").read_text()
+    assert "Harrell" in page
+    assert metrics["events"] == int(one["label"].sum()) == int((told["died"] == 1).sum())
+    competing = metrics["competing"]
+    assert [(row["name"], row["patients"]) for row in competing["causes"]] == [
+        ("os", metrics["events"]), ("other death", OTHERS),
+    ]  # fmt: skip
+    assert competing["horizons"][1]["incidence"]["value"] <= competing["horizons"][1]["alone"]
+    assert f"{OTHERS} patients had other death" in page
 
     # What a horizon's probability rests on adds up to it, out of fold.
     why = ("patients=[P000,P001]", "horizon=6", "steps=4", "workers=1", "evaluation.draws=20", "device=cpu")

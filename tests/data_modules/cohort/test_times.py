@@ -158,3 +158,47 @@ def test_folds_spread_events_and_need_no_censored(survival, named):
     source = survival.source()
     with pytest.raises(CohortError, match=r"1 patients are .event., fewer than folds\.outer=3"):
         make_folds(source.reconcile({"slides": named(source, ALL)}), outer=3, inner=2, seed=1)
+
+
+def test_what_competes_is_censored_and_known(survival, named):
+    """P04 died of something else, P06 moved away for a therapy elsewhere; P08 is of neither."""
+    put(survival, 4, "4", "other")
+    put(survival, 6, "6", "moved")
+    survival.settings["endpoints"]["os"]["competing_values"] = {"other death": ["other"], "lost": ["moved", "gone"]}
+    source = survival.source()
+    kept = source.reconcile({"slides": named(source, ALL)})
+    assert kept.labels.to_dict() == {one: int(one[1:]) % 2 for one in ALL}
+    assert kept.causes.to_dict() == {one: {"P04": 2, "P06": 3}.get(one, int(one[1:]) % 2) for one in ALL}
+    assert kept.spec.endpoint.competing == ("other death", "lost")
+    assert kept.spec.endpoint.classes == ("censored", "event")
+    assert "1 patients had lost, which competes with os: models are of os alone and censor them then." in kept.notes
+    assert kept.permuted(3).causes is None
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["dead"], ("cohort.endpoints.os", "dead stands in two places")),
+        ({"event": ["other"]}, ("cohort.endpoints.os.competing_values names event", "a name of its own")),
+        ({"lost": []}, ("cohort.endpoints.os: lost has no values",)),
+        (["moved"], ("P04, row 5: 'other'", "cohort.endpoints.os")),
+    ],
+)
+def test_competing_events_that_cannot_be_are_refused(survival, named, given, words):
+    put(survival, 4, "4", "other")
+    survival.settings["endpoints"]["os"]["competing_values"] = given
+    told = refused(survival, named)
+    for word in words:
+        assert word in told
+
+
+def test_a_list_competes_under_one_name_and_nobody_may_have_it(survival, named):
+    survival.settings["endpoints"]["os"]["competing_values"] = ["other"]
+    source = survival.source()
+    kept = source.reconcile({"slides": named(source, ALL)})
+    assert kept.spec.endpoint.competing == ("another event",)
+    assert (kept.causes == kept.labels).all()
+    assert any(
+        "cohort.endpoints.os.competing_values: no patient has another event (other in died)" in one
+        for one in kept.notes
+    )
