@@ -197,9 +197,8 @@ def run(tests: Sequence[str], root: Path, seconds: int) -> tuple[str, str]:
         time.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(started, signal.SIGKILL)  # and what the tests left
-    if status is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
-        if status is None:
-            os.waitpid(started, 0)
+    status = os.waitpid(started, 0)[1] if status is None else status
+    if os.WIFSIGNALED(status):
         return "TIMEOUT", ""
     failed = [line for line in said.read_text(errors="replace").splitlines() if line.startswith(("FAILED", "ERROR"))]
     word = "SURVIVED" if os.waitstatus_to_exitcode(status) in (0, NO_TESTS) else "killed"
@@ -232,6 +231,12 @@ def _write(path: Path, source: str, number: int) -> None:
     """Write a module with a date of its own: compiled code is told apart by seconds and size alone."""
     path.write_text(source, encoding="utf-8")
     os.utime(path, (1e9 + 10 * number,) * 2)
+
+
+def _results(folder: str, names: list[str]) -> set[str]:
+    """What is no code: hidden files, and what runs left at the top."""
+    at_top = ("runs", "data", "multirun", "site") if Path(folder) == ROOT else ()
+    return {name for name in names if name in at_top or name.startswith(".")}
 
 
 def judged(steps: Sequence[Sequence[str]], root: Path, seconds: int) -> tuple[str, str]:
@@ -271,7 +276,7 @@ def main() -> None:
             importlib.import_module(name)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "copy"
-        shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "runs", "data", "multirun"))
+        shutil.copytree(ROOT, root, ignore=_results)
         (root.parent / "shared").symlink_to(ROOT.parent / "shared")
         for number, (path, tree, node, change, above) in enumerate(chosen, start=1):
             made = apply(node, change, generator.choice((-1, 1)))

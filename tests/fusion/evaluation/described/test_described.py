@@ -48,6 +48,13 @@ def test_sample_size_is_that_of_the_authors_own_program() -> None:
     assert sample_size(patients=600, events=104, parameters=24, r2=0.288)["enough"] is False
 
 
+def test_as_many_patients_as_are_needed_are_enough() -> None:
+    """At the example's prevalence one more or fewer decides: 661 are not enough, 662 are."""
+    cases = [sample_size(patients=n, events=round(0.174 * n), parameters=24, r2=0.288) for n in range(650, 675)]
+    assert any(case["patients"] == max(case["needed"].values()) for case in cases)
+    assert [case["enough"] for case in cases] == [case["patients"] >= max(case["needed"].values()) for case in cases]
+
+
 def test_sample_size_without_parameters_or_without_events_is_undefined() -> None:
     assert sample_size(patients=50, events=10, parameters=0)["events_per_parameter"] is None
     assert sample_size(patients=50, events=0, parameters=3)["needed"] is None
