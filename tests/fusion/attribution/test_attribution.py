@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -356,3 +357,12 @@ def test_truth_scores_by_hand(tmp_path: Any) -> None:
     assert find_truth(None, tmp_path / "c") is None
     with pytest.raises(FusionError, match="holds no truth"):
         find_truth(str(tmp_path), None)
+
+
+@pytest.mark.parametrize("tiles", [0, 1])
+def test_of_fewer_than_two_tiles_none_is_deleted(tiles: int) -> None:
+    """Their only order is their order by chance, so nothing is said."""
+    mask = torch.zeros(1, 3, dtype=torch.bool)
+    mask[0, :tiles] = True
+    inputs: Any = [SimpleNamespace(masks={"slides": mask})]
+    assert delete_tiles([], inputs, "slides", np.zeros(3), seed=0) is None

@@ -42,6 +42,12 @@ def test_auto_takes_a_gpu_where_there_is_one() -> None:
     assert device_of({}, machine=There()) == CPU, "settings of an older run say nothing"
 
 
+def test_what_a_run_records_of_its_device() -> None:
+    assert CPU.told == "cpu"
+    assert Device(name="mps", precision="16").told == "mps, 16"
+    assert Device(precision="bf16").told == "cpu, bf16"
+
+
 def test_workers_take_the_gpus_in_turn() -> None:
     names = []
     for number in range(5):

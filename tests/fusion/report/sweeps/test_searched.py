@@ -34,3 +34,24 @@ def test_the_key_that_makes_the_difference_has_the_larger_share() -> None:
     few = dict(list(values.items())[:7])
     assert importances(few, by_rate) == {}
     assert importances(values, dict.fromkeys(values, 0.5)) == {}
+
+
+def test_numbers_are_numbers_and_far_apart_ones_are_looked_at_by_their_logarithm() -> None:
+    optuna = pytest.importorskip("optuna", reason="Optuna is not installed: pip install 'oncofusion[optuna]'")
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    values = {
+        str(job): {"rate": str(10.0 ** -(job % 5)), "depth": str(job % 3), "net": "ab"[job % 2]} for job in range(15)
+    }
+    scores = {job: float(one["rate"]) ** 0.3 + 0.1 * float(one["depth"]) for job, one in values.items()}
+    space = {
+        "rate": FloatDistribution(1e-4, 1.0, log=True), "depth": FloatDistribution(0.0, 2.0),
+        "net": CategoricalDistribution(["a", "b"]),
+    }  # fmt: skip
+    study = optuna.create_study(direction="maximize")
+    for job, one in values.items():
+        params = {"rate": float(one["rate"]), "depth": float(one["depth"]), "net": one["net"]}
+        study.add_trial(optuna.create_trial(params=params, distributions=space, value=scores[job]))
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    expected = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    assert importances(values, scores) == pytest.approx(dict(expected))
