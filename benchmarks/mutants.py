@@ -8,9 +8,7 @@ its module; what is recorded of its room (`RECORDS`); the folder of tests that m
 ``--integration``, whole commands. Survivors are printed as what was and what became of it: each wants a test, or an
 argument that it changes nothing. `benchmarks/results/mutants.md` has them. With ``--log`` a second call goes on where
 the first ended, over the same code.
-
-Each run of tests is a fork of one process that has imported numpy, torch and the like but nothing of these packages:
-it begins within a second.
+Each run of tests is a fork of one process that has imported torch and the like, but nothing of these packages.
 """
 
 from __future__ import annotations
