@@ -15,9 +15,12 @@ from scipy.stats import norm
 
 from fusion.canary import FAILED, canary
 from fusion.config.compose import composed
+from fusion.protocol.beside import digest
 from fusion.protocol.canary.judged import Check, above, area, by_chance, judged
 from fusion.protocol.canary.planted import PlantedLeak
 from fusion.protocol.canary.twins import twins
+from fusion.protocol.progress import JobProgress
+from fusion.protocol.setup import open_setup
 
 FOLDER = Path(__file__).resolve().parents[4] / "benchmarks"
 FEW = ("folds.outer=2", "folds.inner=2", "permutations=1")
@@ -49,6 +52,11 @@ def test_each_kind_of_cohort_is_judged_for_what_is_wrong_with_it(
         assert ended.value.code == FAILED == 3
     found = json.loads((tmp_path / "canary.json").read_text())
     assert json.loads((tmp_path / "cache" / "canaries" / f"{found['data']}.json").read_text()) == found
+    training = composed(
+        "train", ["cohort=planted", f"output={tmp_path / 'run'}", f"cache={tmp_path / 'cache'}"], folder
+    )
+    with JobProgress() as progress:  # training on the same data looks for it under the same digest
+        assert digest(training, open_setup(training, progress).prepare(progress)) == found["data"]
     failed = [one["name"] for one in found["checks"] if one["status"] == "fail"]
     assert failed == ([culprit] if culprit else [])
     assert found["verdict"] == ("fail" if culprit else "pass")
