@@ -10,6 +10,7 @@ it `hash_id` tells which patient a hash is, without it nobody can.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -229,7 +230,12 @@ def _backend(config: DictConfig, folder: Path, *, simulated: bool) -> Logger | N
 
         for old in ("metrics.csv", "hparams.yaml"):  # of the run that this one resumes or replaces
             (folder / "logs" / old).unlink(missing_ok=True)
-        return CSVLogger(save_dir=folder, name="logs", version="")
+        backend = CSVLogger(save_dir=folder, name="logs", version="")
+        with warnings.catch_warnings():
+            # It would say that files in logs/ will be deleted: metrics.csv was, above; live.csv is not.
+            warnings.filterwarnings("ignore", message="Experiment logs directory")
+            _ = backend.experiment
+        return backend
     return _wandb(config, folder, simulated=simulated) if config.logger.backend == "wandb" else None
 
 

@@ -115,7 +115,9 @@ def test_wandb_ids_leave_when_the_user_says_so(tmp_path: Path) -> None:
 
 def test_csv_is_one_long_table_with_its_stamp(tmp_path: Path) -> None:
     log_all(configuration("csv"), tmp_path, simulated=False)
-    log_all(configuration("csv"), tmp_path)  # a resumed run begins its log anew
+    (tmp_path / "logs" / "live.csv").write_text("curves")
+    log_all(configuration("csv"), tmp_path)  # a resumed run begins its log anew, without a warning
+    assert (tmp_path / "logs" / "live.csv").read_text() == "curves"
     rows = list(csv.DictReader((tmp_path / "logs" / "metrics.csv").read_text().splitlines()))
     assert {row["data"] for row in rows} == {"SIMULATED"}
     first = [row for row in rows if row["group"] == "fusion/repeat0_fold0_member0"]
