@@ -197,6 +197,8 @@ def _survival(start: str, key: str, one: Candidate, counts: str) -> str:
     pairs = {"kind": "survival", "table": one.table, "time": scalar(one.time), "event": scalar(one.column)}
     pairs |= {"event_values": FILL, "censored_values": FILL}
     pairs |= {"unit": one.unit} if one.unit else {}
+    if one.positive:
+        counts += f"; event_values: {_classes(one.positive)}, censored_values: {_classes(one.negative)}?"
     return with_comment(f"{start}{key}: {mapping(pairs)}", f"a time until an event, by their names: {counts}")
 
 

@@ -290,12 +290,15 @@ def test_a_bucket_is_listed_to_its_end(world: World) -> None:
     def answer(text: bytes) -> Callable[[Any], bool]:
         return lambda handler: handler.plain(200, text) or True
 
+    other = f"{uuid(9)}/{uuid(9, 1)}.dcm"  # a file as others are, of another series
     for text, words in (
         (b"<html><body>portal</body></html>", "it is a html"),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><ListBucketResult/>", "no listing of a bucket"),
         (b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", "and not where"),
         (b"<ListBucketResult><Contents><Key>" + one.uuid.encode() + b"/../x.dcm</Key><Size>3</Size></Contents>"
          b"</ListBucketResult>", "which is no file of it"),
+        (f"<ListBucketResult><Contents><Key>{other}</Key><Size>3</Size></Contents></ListBucketResult>".encode(),
+         "which is no file of it"),
         (b"<ListBucketResult/>", "lists 0 files of series"),
     ):  # fmt: skip
         world.faults = [answer(text)]
