@@ -188,7 +188,7 @@ def listed(world: World, *modalities: str) -> list[Series]:
 
 
 def test_a_collection_arrives_as_folders_of_patients_and_series(
-    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(world, tmp_path, "modality=[MR,SEG]", "description=T1|tumour") == 0
     told = capsys.readouterr().out
@@ -212,6 +212,7 @@ def test_a_collection_arrives_as_folders_of_patients_and_series(
     assert body["cohort_def"]["filters"] == {"collection_id": ["ispy2"], "Modality": ["MR", "SEG"]}
     assert (body["counts"], body["group_size"], body["fields"]) == (True, True, list(query.FIELDS))
     before = len(world.asked)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=64 << 20))  # room for no byte more
     assert run(world, tmp_path, "modality=[MR,SEG]", "description=T1|tumour") == 0  # again: no file is fetched
     assert [path for path, _ in world.asked[before:] if path.endswith(".dcm")] == []
     assert "To fetch: 0.000 GB" in capsys.readouterr().out
@@ -339,6 +340,13 @@ def test_of_a_file_in_several_parts_the_size_is_compared(
     )
     instance = list_instances(store(world), listed(world)[3])[0]
     assert (instance.address, instance.md5) == (key, None)
+
+    def longer(handler: Any) -> bool:
+        return handler.path.endswith(key) and (handler.plain(200, world.files[key] + b"more") or True)
+
+    world.faults = [longer, longer]
+    assert run(world, tmp_path / "other", "description=T1") == 2
+    assert f"its size is not {len(world.files[key])} bytes, twice" in capsys.readouterr().err
 
 
 def test_what_is_not_there_is_named_and_a_disk_too_small_said_before(
