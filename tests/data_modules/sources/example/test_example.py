@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from data_modules.sources.example.__main__ import main
+from data_modules.sources.simulated.genomes import add_passengers, draw_drivers
 from tests.helpers.simulated import hashes
 
 
@@ -63,6 +64,23 @@ def test_lines_of_the_maf_follow_its_specification(every: Path) -> None:
     words = maf.groupby("Variant_Type")["Variant_Classification"].agg(set)
     assert words["INS"] & {"Frame_Shift_Ins"} and not words["INS"] & {"Frame_Shift_Del", "Missense_Mutation"}
     assert np.isin(maf.loc[single, "Reference_Allele"], list("ACGT")).all()
+
+
+def test_what_a_caller_rejected_is_not_in_the_maf(every: Path) -> None:
+    responds = pd.read_csv(every / "clinical.csv")["best_response"].isin(["CR", "PR"])
+    rng = np.random.default_rng([3, 5])
+    somatic = draw_drivers(rng, 12)
+    add_passengers(rng, somatic, 12, set(np.flatnonzero(responds).tolist()))
+    maf = pd.read_csv(every / "somatic.maf", sep="\t")
+    written = set(zip(maf["Chromosome"], maf["Start_Position"], maf["Tumor_Seq_Allele2"], strict=True))
+    places = {
+        allele: (allele.contig, allele.position, allele.alt) for allele in somatic.carriers if len(allele.ref) == 1
+    }
+    rejected = {places[allele] for allele in somatic.filters if allele in places}
+    assert len(rejected) > 10 and rejected.isdisjoint(written)
+    kept = {places[one] for one, who in somatic.carriers.items() if one in places and one not in somatic.filters
+            and len(one.alt) == 1 and min(who) < 11}  # fmt: skip
+    assert kept <= written
 
 
 def test_the_same_bytes_again_and_other_settings_replace_an_example(
