@@ -33,6 +33,8 @@ def test_published_folds_are_read_and_their_sites_flagged(tmp_path, cancer, endp
     cohort, config = reconciled(tmp_path, cancer, endpoint)
     assert (len(cohort.patient_ids), int(cohort.labels.sum())) == (patients, events)
     assert cohort.spec.endpoint.horizons == (12.0, 36.0, 60.0)
+    note = cohort.spec.endpoint.note
+    assert "Liu et al. 2018" in note and f"Which endpoints serve for {cancer}," in note
     made = instantiate(config.folds, _partial_=True)
     folds = made(cohort=cohort, path=tmp_path / "folds.json", seed=1, file=str(DATA / cancer / f"folds_{table}.csv"))
     assert len(folds) == 5

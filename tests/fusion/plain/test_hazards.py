@@ -38,6 +38,21 @@ def test_ridge_is_lifelines():
     assert np.abs(gradient).max() < 1e-5
 
 
+@pytest.mark.parametrize("censored", [0.0, 0.9])
+def test_ridge_is_scikit_survivals_with_ties_and_heavy_censoring(censored):
+    """Its alpha is 1 / C; both have Efron's ties."""
+    from sksurv.linear_model import CoxPHSurvivalAnalysis
+    from sksurv.util import Surv
+
+    rows, truth = invented(150)
+    rng = np.random.default_rng(2)
+    truth = replace(truth, label=np.where(rng.random(150) < censored, 0, 1))
+    assert len(np.unique(truth.times[truth.label == 1])) < (truth.label == 1).sum(), "there are ties"
+    fitted = CoxPHSurvivalAnalysis(alpha=5.0, ties="efron", tol=1e-13, n_iter=500)
+    fitted.fit(rows.to_numpy(), Surv.from_arrays(truth.label == 1, truth.times))
+    np.testing.assert_allclose(ridge_cox(rows.to_numpy(), RiskSets.of(truth), 0.2), fitted.coef_, atol=1e-6)
+
+
 def test_both_solvers_find_the_same(monkeypatch):
     rows, truth = invented(60, columns=8)
     sets = RiskSets.of(truth)

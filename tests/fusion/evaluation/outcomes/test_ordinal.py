@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import approx_fprime
 from sklearn.linear_model import LogisticRegression
@@ -99,3 +100,24 @@ def test_calibration_keeps_ranks_and_shares_and_goes_through_json():
     inner = outcome.inner(Truth(label=labels), scores)
     assert 0.4 < inner["kappa"] < 0.9
     assert set(inner) == {"kappa", "balanced_accuracy", "accuracy", "auroc"}
+
+
+def test_a_grade_that_a_test_fold_lacks_changes_no_definition():
+    """Kappa and AUROC are of all patients together; of a sample without a grade, over the cuts that it has."""
+    labels = np.array([0, 0, 1, 1, 2, 2, 0, 1, 0, 1])
+    rng = np.random.default_rng(1)
+    scores = rng.dirichlet(np.ones(3), size=10)
+    rows = pd.DataFrame(scores, columns=["score_none", "score_some", "score_all"])
+    rows = rows.assign(
+        patient_id=[f"P{at}" for at in range(10)], arm="fusion", repeat=0, fold=[0] * 6 + [1] * 4, endpoint="rcb",
+        label=labels, score=scores.max(axis=1), threshold=np.nan,
+    )  # fmt: skip
+    outcome = outcome_of(EndpointSpec(name="rcb", kind="ordinal", classes=("none", "some", "all")))
+    found = outcome.evaluate(rows, draws=20)["arms"]["fusion"]
+    expected = cohen_kappa_score(labels, np.rint(scores @ [0, 1, 2]), weights="quadratic")
+    assert found["kappa"]["value"] == pytest.approx(expected, abs=1e-9)
+    assert np.isfinite(found["auroc_cuts"]["value"])
+    once = np.ones((1, 4))
+    lacking = cut_auroc(labels[6:], scores[6:], once)[0]
+    assert lacking == pytest.approx(roc_auc_score(labels[6:] > 0, scores[6:, 1:].sum(axis=1)), abs=1e-9)
+    assert np.isnan(cut_auroc(np.zeros(4, dtype=np.int64), scores[6:], once)[0]), "of one grade there is no cut"
