@@ -58,10 +58,13 @@ class CumulativeLink(Head):
                 "Lower folds.outer or folds.inner, or collapse rare grades."
             )
         share = torch.cumsum(count, 0)[:-1] / count.sum()
-        cuts = torch.logit(share)
         with torch.no_grad():
-            self.first.copy_(cuts[:1])
-            self.steps.copy_(torch.log(torch.expm1(torch.diff(cuts).clamp_min(1e-3))))
+            self.place(torch.logit(share))
+
+    def place(self, cuts: Tensor) -> None:
+        """Start at these cut-points, ``(grade − 1,)`` ascending."""
+        self.first.copy_(cuts[:1])
+        self.steps.copy_(torch.log(torch.expm1(torch.diff(cuts).clamp_min(1e-3))))
 
     def start_at_zero(self) -> None:
         """Every patient's latent logit 0."""
