@@ -44,6 +44,7 @@ def setup_of(folder: Path, patients: list[str], labels: pd.Series[int]) -> Any:
         spec=SimpleNamespace(endpoint=EndpointSpec(name="response", kind="binary", classes=("no", "yes"))),
         patient_ids=tuple(patients),
         labels=labels,
+        causes=None,
         sites=pd.Series(["here", "there"] * (len(patients) // 2), index=patients),
         reconciliation=pd.DataFrame({"patient_id": patients, "slides": [True, False] * (len(patients) // 2)}),
     )
