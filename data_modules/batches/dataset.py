@@ -50,6 +50,13 @@ class ItemCache:
         self._lock = threading.Lock()
         self.bytes = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process begins with nothing in it."""
+        return {"limit": self._limit}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["limit"])  # type: ignore[misc]
+
     def holds(self, modality: str, patient: str) -> bool:
         """Whether the item is kept."""
         return (modality, patient) in self._kept

@@ -24,8 +24,9 @@ from fusion.arms.finished import Finished, Trained, key_of
 from fusion.arms.secondary import Both, mean_of, others_of, secondary_scores, without_offset
 from fusion.arms.start import base_arm, gate_of, gate_record, plain_again, plain_start, unseen_of
 from fusion.contract.devices import Device, device_of
-from fusion.network.fitting import PRIMARY, fit_network, predict_endpoints, predict_scores, save_weights
+from fusion.network.fitting import PRIMARY, predict_endpoints, predict_scores, save_weights
 from fusion.network.model import FusionModel, build_model
+from fusion.network.together import fit_on_devices
 from fusion.plain.base import save_base
 from fusion.run.state import save_json
 
@@ -163,7 +164,7 @@ class NetworkArm:
                 for row in trained.curves:
                     told(row)
             return trained
-        result = fit_network(model, loaders, self._trainer, seed=seed, on_epoch=told)
+        result = fit_on_devices(model, loaders, self._trainer, seed=seed, on_epoch=told)
         train = predict_endpoints(model, loaders.predict_loader(list(data.fold.train)), device=device)
         test = predict_endpoints(model, loaders.predict_loader(list(data.fold.test)), device=device)
         trained = Trained(

@@ -51,6 +51,52 @@ def check_arms(names: Iterable[str]) -> None:
             raise FusionError(f"arms: {name!r} is {what} of the single-modality arms; list 'singles' too.")
 
 
+def check_together(config: Any, trainer: Mapping[str, Any]) -> None:
+    """Refuse a network spread over devices where there are none, or where others would take them.
+
+    Raises:
+        FusionError: naming `trainer.devices`.
+    """
+    devices = trainer.get("devices", 1)
+    if devices == 1 and not isinstance(devices, bool):
+        return
+    from fusion.contract.devices import spread_over
+
+    if str(config.get("execution", "local")) != "local":
+        raise FusionError(
+            f"trainer.devices={devices}: under execution={config.execution} a fold trains on one device. Set "
+            "trainer.devices=1; folds run side by side."
+        )
+    spread_over(trainer, at="trainer.")
+    if config.get("workers") != 1:
+        raise FusionError(
+            f"trainer.devices={devices}: folds side by side would each take all devices (workers={config.workers}). "
+            "Set workers=1, or trainer.devices=1, which trains as many folds as there are devices at once."
+        )
+
+
+def check_shares(trainer: Mapping[str, Any], endpoints: Sequence[EndpointSpec]) -> None:
+    """Refuse to share out batches whose loss is no mean over patients.
+
+    Raises:
+        FusionError: naming `trainer.devices`.
+    """
+    devices = trainer.get("devices", 1)
+    if devices == 1:
+        return
+    times = [one.name for one in endpoints if one.kind == "survival"]
+    if times:
+        raise FusionError(
+            f"trainer.devices={devices}: {times[0]!r} is a survival endpoint, whose loss compares all patients of a "
+            "batch with one another; it cannot be shared out. Set trainer.devices=1."
+        )
+    if len(endpoints) > 1:
+        raise FusionError(
+            f"trainer.devices={devices}: {len(endpoints)} endpoints are trained together, each of other patients, and "
+            "are not shared out yet. Set trainer.devices=1, or endpoint to one of them."
+        )
+
+
 def image_modalities(modalities: Mapping[str, Any]) -> list[str]:
     """Those whose table holds hand-crafted features of images."""
     return [name for name, modality in modalities.items() if getattr(modality, "handcrafted", False)]

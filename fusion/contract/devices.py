@@ -173,6 +173,34 @@ def device_of(settings: Mapping[str, Any], *, at: str = "", machine: Machine | N
     return device
 
 
+def spread_over(trainer: Mapping[str, Any], *, at: str = "", machine: Machine | None = None) -> int:
+    """How many devices train a network together.
+
+    Args:
+        trainer: ``devices``, and what `device_of` reads.
+        at: key of these settings, with a dot at its end, for messages.
+        machine: to be asked; None: this one.
+
+    Raises:
+        FusionError: it is no number above 0, or there are not so many devices.
+    """
+    count = trainer.get("devices", 1)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise FusionError(f"{at}devices={count}: how many devices train one network together; give 1, 2, 3 …")
+    if count == 1:
+        return 1
+    machine = machine or Machine()
+    device = device_of(trainer, at=at, machine=machine)
+    if device.kind == "mps":
+        raise FusionError(f"{at}devices={count}: Apple's GPU is one. Set {at}devices=1.")
+    if device.kind == "cuda" and (":" in str(trainer.get("device") or "") or count > machine.gpus):
+        raise FusionError(
+            f"{at}devices={count}: there are {machine.gpus} CUDA GPUs here, and device={trainer.get('device')}. Set "
+            f"{at}devices to at most {machine.gpus}, and device=cuda; or {at}devices=1."
+        )
+    return count
+
+
 def check_device(settings: Mapping[str, Any]) -> str | None:
     """Refuse what `device_of` would, before any work; nothing is imported for the defaults.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,13 @@ from fusion.contract import Batch
 from fusion.contract.devices import CPU, Device, device_of
 from fusion.encoders.base import Encoder
 from fusion.layers import ModelError
+from fusion.network.best_weights import BestWeights, EpochHook
 from fusion.network.model import FusionModel
 from fusion.network.quiet import quiet_lightning
 from fusion.network.seen import plain_loss, show_training_patients
+from fusion.network.share import Share
 from fusion.network.task import FusionTask
 from fusion.run.files import replace_file
-
-EpochHook = Callable[[Mapping[str, float]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,68 +42,6 @@ class NetworkFit:
     stopped_epoch: int
 
 
-class BestWeights(pl.Callback):
-    """Keeps the weights of the best validation loss in memory, and stops when it no longer falls.
-
-    Lightning's own checkpoints are pickles on disk; a model of this size fits in memory twice.
-
-    Args:
-        patience: epochs without a better loss before training stops.
-        smoothing: weight of earlier epochs in the running mean of the validation loss that is compared. On some
-            sixty patients a single epoch's loss is noisy, and its minimum flatters that epoch.
-        min_epochs: before which nothing stops or counts as best.
-        on_epoch: called after each epoch with its row of the curves.
-        plain: the validation loss of the plain model that the network adds to; without an epoch below it the network
-            ends as it began, adding nothing. None where it starts from nothing.
-    """
-
-    def __init__(
-        self,
-        *,
-        patience: int,
-        smoothing: float,
-        min_epochs: int,
-        on_epoch: EpochHook | None,
-        plain: float | None = None,
-    ) -> None:
-        self.plain = plain
-        self.patience = patience
-        self.smoothing = smoothing
-        self.min_epochs = min_epochs
-        self.on_epoch = on_epoch
-        self.rows: list[dict[str, float]] = []
-        self.best_epoch = 0
-        self._running: float | None = None
-        self._best_loss = float("inf")
-        self._weights: dict[str, Tensor] = {}
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lightning validates before this hook, so both losses of the epoch are there."""
-        assert isinstance(pl_module, FusionTask)
-        epoch = trainer.current_epoch
-        row = pl_module.epoch_row()
-        self.rows.append({"epoch": epoch, **row})
-        first = row["val_loss"] if self.plain is None else self.plain
-        earlier = first if self._running is None else self._running
-        self._running = self.smoothing * earlier + (1 - self.smoothing) * row["val_loss"]
-        if epoch + 1 >= self.min_epochs:
-            if self._running < self._best_loss or not self._weights:
-                self._best_loss, self.best_epoch = self._running, epoch
-                self._weights = {name: value.clone() for name, value in pl_module.model.state_dict().items()}
-            elif epoch - self.best_epoch >= self.patience:
-                trainer.should_stop = True
-        if self.on_epoch is not None:
-            self.on_epoch(self.rows[-1])
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give the network the weights of the best epoch, or what it began with where the plain model is better."""
-        assert isinstance(pl_module, FusionTask)
-        pl_module.model.load_state_dict(self._weights)
-        if self.plain is not None and self.plain <= self._best_loss:
-            self.best_epoch = -1
-            pl_module.model.head.start_at_zero()
-
-
 def fit_network(
     model: FusionModel,
     data: pl.LightningDataModule,
@@ -111,6 +49,7 @@ def fit_network(
     *,
     seed: int,
     on_epoch: EpochHook | None = None,
+    share: Share | None = None,
 ) -> NetworkFit:
     """Train `model` in place, stop early on the inner validation part, and leave it with its best weights.
 
@@ -122,6 +61,7 @@ def fit_network(
         seed: of dropout, augmentation and, where the loader has no generator of its own, batches. The same seed on
             the same processor with the same number of threads gives the same weights, bit for bit.
         on_epoch: called after each epoch with its row of the curves.
+        share: this process's, of a network that several train together (`fusion.network.together`); None: alone.
 
     Raises:
         ModelError: a setting that does not exist; training patients all of one class; a loss that is not finite.
@@ -138,6 +78,7 @@ def fit_network(
         warmup=trainer["warmup"],
         auxiliary=trainer["auxiliary"],
         fused=device.precision == "32",
+        share=share,
     )
     with quiet_lightning(), torch.random.fork_rng(devices=device.gpus):
         torch.manual_seed(seed)
@@ -150,7 +91,7 @@ def fit_network(
             plain=plain_loss(model, data.val_dataloader()) if model.adds else None,
         )
         lightning = pl.Trainer(
-            **device.for_lightning(),
+            **(device.for_lightning() | ({} if share is None else share.for_lightning(device))),
             accumulate_grad_batches=trainer.get("accumulate", 1),
             max_epochs=trainer["max_epochs"],
             gradient_clip_val=trainer["gradient_clip"],

@@ -14,6 +14,7 @@ from fusion.contract import Batch
 from fusion.encoders.base import Encoder
 from fusion.layers import ModelError
 from fusion.network.model import FusionModel, Output
+from fusion.network.share import Share
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 SCHEDULES = ("constant", "cosine")
@@ -33,6 +34,7 @@ class FusionTask(pl.LightningModule):
             on top of a pretrained encoder do not first undo what it knows.
         auxiliary: weight of the mean of the modalities' own losses beside the fused one.
         fused: one kernel steps all parameters; not in a mixed precision, in which Lightning then refuses to clip.
+        share: of this process, where several train the network together; None: alone.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class FusionTask(pl.LightningModule):
         warmup: float = 0.0,
         auxiliary: float = 0.0,
         fused: bool = True,
+        share: Share | None = None,
     ) -> None:
         super().__init__()
         if optimiser not in OPTIMISERS:
@@ -64,6 +67,7 @@ class FusionTask(pl.LightningModule):
         self.warmup = warmup
         self.auxiliary = auxiliary
         self.fused = fused
+        self.share = share
         self.train_losses: list[Tensor] = []
         self.val_outputs: list[Tensor] = []
         self.val_labels: list[Tensor] = []
@@ -71,6 +75,7 @@ class FusionTask(pl.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The fused loss, plus `auxiliary` times the mean loss of the modalities that patients have."""
+        batch, counts = (batch, None) if self.share is None else self.share.part(batch)
         output = self.model(batch)
         loss = self.model.head.loss(output.logit, batch.label, batch.time)
         self.train_losses.append(loss.detach())
@@ -82,9 +87,9 @@ class FusionTask(pl.LightningModule):
             ]
             loss = loss + self.auxiliary * torch.stack(own).mean()
         secondary = self.model.secondary
-        if secondary is None:
-            return loss
-        return secondary.together(loss, batch.label >= 0, self._secondary_losses(batch, output), batch.targets)
+        if secondary is not None:
+            loss = secondary.together(loss, batch.label >= 0, self._secondary_losses(batch, output), batch.targets)
+        return loss if counts is None else loss * counts
 
     def _secondary_losses(self, batch: Batch, output: Output) -> dict[str, Tensor]:
         """Secondary endpoint → its loss, with that of the modalities where they share its head."""

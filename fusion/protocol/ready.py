@@ -25,9 +25,10 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
     Raises:
         FusionError: arms or gene files that do not exist, a margin that is not above 0, an operating
             point that is none, a cluster's package that is not
-            installed, a device that is not there, too little space.
+            installed, a device that is not there, one network on several where folds take them, too little space.
     """
-    from fusion.arms.plan import check_arms
+    from fusion.arms.plan import check_arms, check_together
+    from fusion.config.candidates import every
     from fusion.contract.devices import check_device
     from fusion.encoders.variants.gene_files import check_gene_files
     from fusion.evaluation.operating.cuts import operating_points
@@ -40,6 +41,8 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
     if said is not None:
         say(said)
     check_arms(config.arms)
+    for candidate in every(config):
+        check_together(config, candidate.trainer)
     check_margin(config.evaluation.get("margin"))
     check_draws(config.evaluation.draws)
     operating_points(config.evaluation.get("operating"))
@@ -58,6 +61,7 @@ def open_checked(config: Any, progress: Progress) -> tuple[Setup, Sequence[Fold]
     """
     from hydra.utils import instantiate
 
+    from fusion.arms.plan import check_shares
     from fusion.config.candidates import every
     from fusion.network.model import check_head
     from fusion.protocol.assessment import check_subgroups
@@ -68,6 +72,7 @@ def open_checked(config: Any, progress: Progress) -> tuple[Setup, Sequence[Fold]
     setup = open_setup(config, progress)
     for candidate in every(config):
         check_head(candidate.model, setup.cohort.spec.endpoint, setup.cohort.spec.secondary)
+        check_shares(candidate.trainer, [setup.cohort.spec.endpoint, *setup.cohort.spec.secondary])
     folds: Sequence[Fold] = instantiate(config.folds, setup.cohort, path=None, seed=config.seed)
     check_folds(setup.cohort, folds)
     check_subgroups(config, setup)

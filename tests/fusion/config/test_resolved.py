@@ -22,6 +22,7 @@ ADDED = {
     "evaluation.floors", "evaluation.subgroups", "evaluation.missing",
     *(f"evaluation.operating.{rule}" for rule in ("sensitivity", "specificity", "net_benefit")),
     "device", "precision", "trainer.device", "trainer.precision", "trainer.accumulate", "trainer.seeds",
+    "trainer.devices",
     "modality.slides.embed.precision", "datamodule.validation_tiles",
     "modality.slides.objective_power",
     "modality.variants.filters.germline.max_lost", "modality.variants.filters.somatic.max_lost",
