@@ -43,6 +43,7 @@ RANGES: Mapping[str, Range] = {
     "trainer.gradient_clip": _WHOLE,
     "trainer.auxiliary": _WHOLE,
     "trainer.seeds": _COUNT,
+    "trainer.devices": _COUNT,
     "trainer.accumulate": _COUNT,
     "datamodule.batch_size": _COUNT,
     "datamodule.tiles_per_patient": _COUNT,
