@@ -20,8 +20,12 @@ from fusion.contract.settings import KINDS, not_one_of
 
 _HYDRAS_OWN = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 _CHOSEN_BY_PRESET = ("model/fuser", "model/head")
-_ALSO: dict[Any, frozenset[type | None]] = {"precision": frozenset({int, str})}
-"""What a key may hold besides what the primary file has of it: a precision is 32, or bf16."""
+_ALSO: dict[Any, frozenset[type | None]] = {
+    "precision": frozenset({int, str}),
+    "weights": frozenset({str, dict}),
+}
+"""What a key may hold besides what the primary file has of it: a precision is 32, or bf16; weights of secondary
+endpoints a number, one an endpoint, or ``learned``."""
 
 
 def schema(config_name: str, user_dir: Path | None) -> dict[str, Any]:

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from fusion.arms.base import FoldData, Members, calibrate_ensemble
 from fusion.arms.finished import Finished, Trained
 from fusion.arms.secondary import mean_of, secondary_scores, without_offset
 from fusion.arms.start import unseen_of
-from fusion.contract import EndpointSpec, Secondary
+from fusion.contract import EndpointSpec, InnerFold, Secondary
 from fusion.network.model import build_model
-from tests.fusion.arms.test_network import MODEL
+from tests.fusion.arms.conftest import ENDPOINT
+from tests.fusion.arms.test_network import MAKE_DATA, MODEL, arm
 
 RCB = EndpointSpec(name="rcb", kind="ordinal", classes=("0", "I", "II"))
 
@@ -75,3 +77,31 @@ def test_an_interrupted_fold_keeps_all_endpoints(data: FoldData, tmp_path: Any) 
     assert found is not None and found.secondary["rcb"][0].tolist() == [0.5, 1.0]
     assert all((value == again.state_dict()[name]).all() for name, value in model.state_dict().items())
     assert Finished(tmp_path).load("key", again, ["rcb", "pfs"]) is None
+
+
+def test_a_network_learns_both_and_from_who_lacks_the_first(raw: Any, labels: Any, fold_of: Any) -> None:
+    """The second endpoint is the sign of a column that the first has nothing to do with."""
+    second = pd.Series((raw["blood"]["crp"] > 0).astype(int), index=labels.index)
+    one = fold_of(raw, labels)
+    alone = one.fold.train[-20:]
+    kept = [patient for patient in one.fold.train if patient not in alone]
+    inner = tuple(
+        InnerFold(train=tuple(p for p in part.train if p in kept), val=tuple(p for p in part.val if p in kept))
+        for part in one.fold.inner
+    )
+    fold = replace(one.fold, train=tuple(kept), inner=inner)
+    beside = {"second": Secondary(endpoint=replace(ENDPOINT, name="second"), labels=second.loc[[*kept, *alone]])}
+    data = replace(one, fold=fold, labels=labels.loc[kept], secondary=beside, alone=[alone] * len(inner))
+    seen: list[list[str]] = []
+
+    def make(**settings: Any) -> Any:
+        seen.append(settings["train_ids"])
+        return MAKE_DATA(**settings)
+
+    scores = arm(make).fit(data, None, lambda: None)
+    assert [ids[-20:] for ids in seen] == [list(alone)] * len(inner)
+    assert list(scores.inner.index) == kept
+    assert roc_auc_score(labels.loc[scores.test.index], scores.test) > 0.8
+    found = scores.secondary["second"].test
+    assert list(found.index) == list(fold.test)
+    assert roc_auc_score(second.loc[found.index], found) > 0.8

@@ -1,0 +1,139 @@
+"""Grades, a response and a time trained together, from files to a report, by the real functions of the commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
+
+from fusion.config.command import run
+from fusion.predict import predict
+from fusion.run.folder import RunFolder
+from fusion.train import train
+
+COHORT = """\
+# @package _global_
+defaults:
+  - /modality@modality.clinical: table
+  - /modality@modality.expression: table
+cohort:
+  _target_: data_modules.cohort.source.CohortSource
+  name: several
+  root: ROOT
+  cache: ${cache}
+  tables:
+    clinical:
+      file: clinical.csv
+      id: patient
+      columns:
+        age: {time: baseline, kind: number}
+        burden: {time: outcome}
+        pcr: {time: outcome}
+        months: {time: outcome, kind: number, unit: months}
+        died: {time: outcome}
+    expression:
+      file: expression.csv
+      id: patient
+      columns:
+        g0: {time: baseline, kind: number}
+        g1: {time: baseline, kind: number}
+  endpoint: ${endpoint}
+  endpoints:
+    pcr: {table: clinical, column: pcr, positive: ['yes'], negative: ['no']}
+    rcb: {table: clinical, column: burden, kind: ordinal, classes: {'0': ['0'], I: [I], II: [II]}}
+    pfs: {table: clinical, kind: survival, time: months, event: died, horizons: [6]}
+modality:
+  clinical: {table: clinical}
+  expression: {table: expression}
+"""
+PATIENTS = 60
+
+
+def write(root: Path) -> None:
+    """Patient 0 has no burden and trains the others alone; 1 to 5 have no response."""
+    rng = np.random.default_rng(5)
+    root.mkdir()
+    ids = [f"P{number:03d}" for number in range(PATIENTS)]
+    age, genes = rng.normal(size=PATIENTS), rng.normal(size=(PATIENTS, 2))
+    latent = 2 * age + 2 * genes[:, 0] + 0.5 * rng.normal(size=PATIENTS)
+    burden = np.array(["0", "I", "II"])[np.digitize(latent, np.quantile(latent, [1 / 3, 2 / 3]))]
+    until = rng.exponential(12 * np.exp(-latent / 2)) + 0.1
+    table = pd.DataFrame(
+        {"patient": ids, "age": age, "burden": burden, "pcr": np.where(latent < 0, "yes", "no"),
+         "months": np.minimum(until, 30), "died": (until < 30).astype(int)}
+    )  # fmt: skip
+    table.loc[0, "burden"] = ""
+    table.loc[1:5, "pcr"] = ""
+    table.to_csv(root / "clinical.csv", index=False)
+    pd.DataFrame({"patient": ids, "g0": genes[:, 0], "g1": genes[:, 1]}).to_csv(root / "expression.csv", index=False)
+
+
+def command(monkeypatch: pytest.MonkeyPatch, function, name: str, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    run(function, name)
+
+
+# A command leaves a temporary folder of configuration to the end of its process, which here is not the end.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch, capsys):
+    root, output = tmp_path / "data", tmp_path / "run"
+    write(root)
+    (tmp_path / "conf" / "cohort").mkdir(parents=True)
+    (tmp_path / "conf" / "cohort" / "several.yaml").write_text(COHORT.replace("ROOT", str(root)))
+    monkeypatch.chdir(tmp_path)
+    command(
+        monkeypatch, train, "train", "--config-dir", str(tmp_path / "conf"), "cohort=several", "endpoint=[rcb,pcr,pfs]",
+        f"output={output}", f"cache={tmp_path / 'cache'}", "folds.outer=2", "folds.inner=2", "trainer.max_epochs=2",
+        "trainer.min_epochs=1", "device=cpu", "evaluation.draws=50", "evaluation.audit=false", "logger=none",
+        "workers=1", "model.width=8", "model.head._target_=fusion.heads.by_endpoint.by_endpoint",
+        "model.endpoints.weights=learned",
+        "arms=[fusion,singles,classical_lr,late]", "evaluation.floors=[]",
+    )  # fmt: skip
+    said = capsys.readouterr().out
+    told = pd.read_csv(root / "clinical.csv", index_col="patient", dtype={"burden": str})
+    metrics = json.loads((output / "metrics.json").read_text())
+
+    # Grades decide: quadratic-weighted kappa of the grade nearest to the expected one.
+    first = pd.read_parquet(output / "predictions.parquet")
+    one = first[first["arm"] == "fusion"].set_index("patient_id")
+    assert sorted(one.index) == list(told.index[1:])
+    grades = one[["score_0", "score_I", "score_II"]].to_numpy()
+    label = told.loc[one.index, "burden"].map({"0": 0, "I": 1, "II": 2})
+    assert (one["label"] == label).all()
+    kappa = cohen_kappa_score(label, np.rint(grades @ np.arange(3)), weights="quadratic")
+    assert metrics["verdict"]["metric"] == "kappa"
+    assert metrics["arms"]["fusion"]["kappa"]["value"] == pytest.approx(kappa) and kappa > 0.4
+    assert set(first["arm"]) >= {"classical_ordinal", "only_clinical", "late", "classical", "base"}
+
+    # The others: by whom their label is known of, never by who trains alone.
+    second = pd.read_parquet(output / "secondary.parquet")
+    arms = {"fusion", "only_clinical", "only_expression", "late", "classical"}
+    for name, absent, own in (("pcr", 6, "classical_lr"), ("pfs", 1, "classical_cox")):
+        rows = second[second["endpoint"] == name]
+        assert set(rows["arm"]) >= {*arms, own}
+        assert set(rows["patient_id"]) == set(told.index[absent:]), name
+        part = metrics["secondary"][name]
+        assert part["role"] == "secondary, not deciding" and part["patients"] == PATIENTS - absent
+    pcr = second[(second["endpoint"] == "pcr") & (second["arm"] == "fusion")]
+    area = roc_auc_score(told.loc[pcr["patient_id"], "pcr"] == "yes", pcr["score"])
+    assert metrics["secondary"]["pcr"]["arms"]["fusion"]["auroc"]["value"] == pytest.approx(area)
+    assert metrics["secondary"]["pcr"]["arms"]["classical"]["auroc"]["value"] > 0.7
+    assert metrics["secondary"]["pfs"]["arms"]["classical"]["c_harrell"]["value"] > 0.6
+    cohort = pd.read_csv(output / "cohort.csv").set_index("patient_id")
+    assert cohort.loc["P000", "reason"].endswith("trains pcr and pfs and is never tested")
+
+    # The run says so, and is read as a run of its primary endpoint.
+    page = (output / "report.html").read_text()
+    assert "Secondary endpoints, not deciding" in page and page.count("Secondary, not deciding:") == 2
+    assert "pcr (secondary, not deciding):" in said and "pfs (secondary, not deciding):" in said
+    spec = RunFolder.open(output).cohort_spec()
+    assert [one.name for one in (spec.endpoint, *spec.secondary)] == ["rcb", "pcr", "pfs"]
+    assert (output / "models" / "repeat0_fold0" / "fusion" / "secondary_member1.safetensors").is_file()
+    command(monkeypatch, predict, "predict", f"run={output}", f"output={tmp_path / 'new'}")
+    new = pd.read_csv(tmp_path / "new" / "predictions.csv")
+    assert len(new) == PATIENTS and {"score_0", "score_II"} < set(new)
