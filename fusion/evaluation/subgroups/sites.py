@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 from scipy.stats import t as student
 
 from fusion.evaluation.intervals import resample
@@ -30,6 +31,8 @@ DRAWS = 400
 """Of the bootstrap of each site at most."""
 JUDGED = 3
 """Sites below which nothing is said of another one."""
+_BOUNDS = {"kappa": (-1.0, 1.0)}
+"""Of metrics that are no shares."""
 Parts = Mapping[tuple[int, int], Sequence[str]]
 
 
@@ -65,7 +68,7 @@ def by_site(
 
     Returns:
         ``held_out``, ``metric``, ``rows`` (``site``, ``patients``, ``classes``, ``value`` and, of probabilities of
-        classes, ``calibration``: observed minus expected; or ``why`` not) and ``elsewhere`` (of `new_site`).
+        classes, ``calibration``: observed minus expected; or ``why`` not) and ``elsewhere`` (of the function of that name).
     """
     named = sites.astype(str)
     patients = [str(one) for one in rows["patient_id"].unique()]
@@ -77,7 +80,10 @@ def by_site(
     judged = [row for row in found if row["value"] is not None and row["error"] > 0]
     return {
         "held_out": held_out, "metric": outcome.chosen, "smallest": SMALLEST, "fewest": FEWEST, "rows": found,
-        "elsewhere": new_site([row["value"]["value"] for row in judged], [row["error"] for row in judged]),
+        "elsewhere": elsewhere(
+            [row["value"]["value"] for row in judged], [row["error"] for row in judged],
+            bounds=_BOUNDS.get(outcome.chosen, (0.0, 1.0)),
+        ),
     }  # fmt: skip
 
 
@@ -110,6 +116,28 @@ def _residual(labels: NDArray[np.int64], scores: Floats) -> Floats:
     if scores.ndim == 1:
         return np.asarray(labels - scores, dtype=np.float64)
     return np.asarray((scores.argmax(axis=1) == labels) - scores.max(axis=1), dtype=np.float64)
+
+
+def elsewhere(
+    values: Sequence[float], errors: Sequence[float], *, bounds: tuple[float, float]
+) -> dict[str, float] | None:
+    """`new_site` on the logit scale, so that no interval leaves what the metric can be; ``tau`` is on that scale.
+
+    Snell, Ensor, Debray, Moons & Riley, Stat Methods Med Res 27:3505-3522, 2018; errors by the delta method.
+
+    Args:
+        values: of each site.
+        errors: their standard errors.
+        bounds: of the metric.
+    """
+    low, width = bounds[0], bounds[1] - bounds[0]
+    share = np.clip((np.asarray(values, dtype=np.float64) - low) / width, 0.01, 0.99)
+    slopes = width * share * (1 - share)
+    found = new_site(logit(share).tolist(), (np.asarray(errors, dtype=np.float64) / slopes).tolist())
+    if found is None:
+        return None
+    kept = {"sites": found["sites"], "tau": found["tau"]}
+    return kept | {name: float(low + width * expit(one)) for name, one in found.items() if name not in kept}
 
 
 def new_site(values: Sequence[float], errors: Sequence[float]) -> dict[str, float] | None:

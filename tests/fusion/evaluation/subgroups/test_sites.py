@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from fusion.contract import EndpointSpec
 from fusion.evaluation.outcome import outcome_of
-from fusion.evaluation.subgroups.sites import by_site, how_held_out, new_site
+from fusion.evaluation.subgroups.sites import by_site, elsewhere, how_held_out, new_site
 
 BINARY = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
 
@@ -86,3 +86,16 @@ def test_another_site_by_hand() -> None:
     alike = new_site([0.7, 0.7, 0.7], [0.05, 0.04, 0.05])
     assert alike is not None and alike["tau"] == 0.0
     assert new_site([0.6, 0.7], [0.1, 0.1]) is None
+
+
+def test_no_interval_leaves_what_a_metric_can_be() -> None:
+    """Three sites of 0.5 ± 0.05: logit 0 with error 0.05/0.25 = 0.2 each; of kappa 0 ± 0.1 the same."""
+    found = elsewhere([0.5, 0.5, 0.5], [0.05, 0.05, 0.05], bounds=(0.0, 1.0))
+    assert found is not None
+    half = 1.959964 * np.sqrt(0.04 / 3)
+    assert found["mean_high"] == pytest.approx(1 / (1 + np.exp(-half)))
+    kappa = elsewhere([0.0, 0.0, 0.0], [0.1, 0.1, 0.1], bounds=(-1.0, 1.0))
+    assert kappa is not None and kappa["mean_high"] == pytest.approx(2 / (1 + np.exp(-half)) - 1)
+    wide = elsewhere([1.0, 0.62, 0.8], [0.001, 0.07, 0.07], bounds=(0.0, 1.0))
+    assert wide is not None and 0 < wide["low"] < wide["mean"] < wide["high"] < 1
+    assert elsewhere([0.5, 0.5], [0.1, 0.1], bounds=(0.0, 1.0)) is None
