@@ -68,7 +68,7 @@ def by_site(
 
     Returns:
         ``held_out``, ``metric``, ``rows`` (``site``, ``patients``, ``classes``, ``value`` and, of probabilities of
-        classes, ``calibration``: observed minus expected; or ``why`` not) and ``elsewhere`` (of the function of that name).
+        classes, ``calibration``: observed minus expected; or ``why`` not) and ``elsewhere`` (see there).
     """
     named = sites.astype(str)
     patients = [str(one) for one in rows["patient_id"].unique()]

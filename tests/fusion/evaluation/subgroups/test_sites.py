@@ -96,6 +96,6 @@ def test_no_interval_leaves_what_a_metric_can_be() -> None:
     assert found["mean_high"] == pytest.approx(1 / (1 + np.exp(-half)))
     kappa = elsewhere([0.0, 0.0, 0.0], [0.1, 0.1, 0.1], bounds=(-1.0, 1.0))
     assert kappa is not None and kappa["mean_high"] == pytest.approx(2 / (1 + np.exp(-half)) - 1)
-    wide = elsewhere([1.0, 0.62, 0.8], [0.001, 0.07, 0.07], bounds=(0.0, 1.0))
-    assert wide is not None and 0 < wide["low"] < wide["mean"] < wide["high"] < 1
+    wide = elsewhere([0.95, 0.6, 0.8], [0.03, 0.07, 0.07], bounds=(0.0, 1.0))
+    assert wide is not None and 0 <= wide["low"] < wide["mean"] < wide["high"] <= 1
     assert elsewhere([0.5, 0.5], [0.1, 0.1], bounds=(0.0, 1.0)) is None
