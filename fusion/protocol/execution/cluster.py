@@ -191,4 +191,8 @@ def run_on(
 
 def _on(host: str, failure: Failure) -> Failure:
     details = f"On node {host}:\n{failure.details}" if failure.details else ""
-    return Failure(said=failure.said, details=details, memory=failure.memory, mendable=failure.mendable)
+    # What a user mends there, a device that is lacking, is not mended here.
+    said = (
+        f"{failure.said.rstrip('.')} (node {host})" if failure.mendable and host not in failure.said else failure.said
+    )
+    return Failure(said=said, details=details, memory=failure.memory, mendable=failure.mendable)

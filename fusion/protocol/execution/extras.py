@@ -37,3 +37,28 @@ def check_execution(config: Any) -> None:
         value = settings.get(key, least)
         if not isinstance(value, int | float) or value < least:
             raise FusionError(f"{asked}.{key}={value}: give at least {least}.")
+    _require_gpu(config, asked, settings)
+
+
+def _require_gpu(config: Any, asked: str, settings: Any) -> None:
+    """Refuse folds that would look for a GPU on a node and not be given one; else it is said after ingest, there.
+
+    Raises:
+        FusionError: naming the keys.
+    """
+    device, precision = str(config.get("device") or "auto"), str(config.get("precision") or "32")
+    given = float(settings.get("gpus", 0))
+    if settings.get("cluster") == "local":
+        return  # processes of this machine, which see what it has
+    if device.startswith("cuda:"):
+        raise FusionError(
+            f"device={device}: under execution={asked} a fold sees the GPUs that it is given, by whatever number. Set "
+            f"device=cuda, and {asked}.gpus."
+        )
+    if not given and (device == "cuda" or precision == "16"):
+        wants = f"device={device}" if device == "cuda" else f"precision={precision}"
+        raise FusionError(
+            f"{wants} needs a GPU, and {asked}.gpus={settings.get('gpus', 0)} gives a fold none: a cluster hides them "
+            f"then. Set {asked}.gpus=1{', or a share of one, 0.25' if asked == 'ray' else ''}; or device=cpu and "
+            "precision=32."
+        )

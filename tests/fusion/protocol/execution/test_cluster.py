@@ -105,6 +105,16 @@ def test_an_error_on_a_node_names_it(tmp_path: Path) -> None:
     assert raised.value.failure.details == "On node node7:\nTraceback"
 
 
+def test_what_is_mended_on_a_node_names_it(tmp_path: Path) -> None:
+    def work(job: dict[str, Any], number: int) -> str:
+        failed = {"said": "device=cuda: no GPU here.", "details": "", "memory": False, "mendable": True}
+        return json.dumps({"host": "node7", "failed": failed})
+
+    with pytest.raises(TaskFailedError) as raised:
+        list(run_on(Here(work), {"a": 1}, place(tmp_path), retries=0, told=lambda task, what: None))
+    assert raised.value.failure.said == "device=cuda: no GPU here (node node7)"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
