@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fusion.contract import FusionError
 
 
-def asked_keys(arguments: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def asked_keys(arguments: Sequence[str], defaults: Mapping[str, Any], *, texts: Collection[str] = ()) -> dict[str, Any]:
     """Each key with what the command line gives it, read as YAML, or its default.
+
+    Args:
+        arguments: of the command line.
+        defaults: key → value where it is not given.
+        texts: keys whose value is taken as it is written: paths, regular expressions.
 
     Raises:
         FusionError: an unknown key, one without a value, or a value that is no YAML.
@@ -21,6 +26,9 @@ def asked_keys(arguments: Sequence[str], defaults: Mapping[str, Any]) -> dict[st
         key, equals, value = text.partition("=")
         if not equals or key not in asked:
             raise FusionError(f"{text!r}: the keys are {', '.join(asked)}, each as key=value.")
+        if key in texts:
+            asked[key] = value
+            continue
         try:
             asked[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:

@@ -43,9 +43,9 @@ def _run(given: Sequence[str]) -> int:
     from data_modules.sources.example.files import KINDS, write_example
     from data_modules.sources.example.patients import FEWEST, MOST
 
-    asked = asked_keys(given, {"kind": None, "out": None, "patients": FEWEST, "seed": 1})
+    asked = asked_keys(given, {"kind": None, "out": None, "patients": FEWEST, "seed": 1}, texts=("out",))
     kinds = words(asked, "kind", list(KINDS))
-    if asked["out"] is None:
+    if not asked["out"]:
         raise FusionError("Give out=<folder to write>.")
     out = Path(str(asked["out"]))
     count = whole_number(asked, "patients", "how many", least=FEWEST)

@@ -75,7 +75,7 @@ def settings(arguments: Sequence[str]) -> dict[str, Any]:
     """
     from data_modules.sources.asked import asked_keys, is_true, whole_number, words
 
-    asked = asked_keys(arguments, _DEFAULTS)
+    asked = asked_keys(arguments, _DEFAULTS, texts=("collection", "description", "output", "api", "store"))
     if not isinstance(asked["collection"], str):
         raise FusionError("Give collection=<id>, e.g. collection=tcga_brca.")
     if asked["limit"] is not None:
@@ -84,11 +84,7 @@ def settings(arguments: Sequence[str]) -> dict[str, Any]:
     store = asked["store"]
     if store is not None and "{bucket}" not in str(store):
         raise FusionError(f"store={store}: put {{bucket}} where the bucket's name goes.")
-    description = asked["description"]
-    return {
-        **asked, "modality": words(asked, "modality", MODALITIES),
-        "description": None if description is None else str(description),
-    }  # fmt: skip
+    return {**asked, "modality": words(asked, "modality", MODALITIES)}
 
 
 def _run(asked: dict[str, Any]) -> int:

@@ -109,6 +109,7 @@ def test_the_same_bytes_again_and_other_settings_replace_an_example(
     ("arguments", "words"),
     [
         (["kind=tables"], "Give out=<folder to write>"),
+        (["kind=tables", "out="], "Give out=<folder to write>"),
         (["out={out}"], "kind: give one of tables, slides, variants, volumes"),
         (["kind=tables,mri", "out={out}"], "kind: tables,mri is none of tables, slides"),
         (["kind=[tables", "out={out}"], "cannot be read"),

@@ -224,6 +224,8 @@ def test_dry_and_limit(world: World, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not (tmp_path / "volumes").exists()
     assert not any("/bucket/" in path for path, _ in world.asked)
     assert {one.patient for one in choose(listed(world), None, 2)} == {"ISPY2-001", "ISPY2-002"}
+    assert run(world, tmp_path, "description=[L]O", "dry=true") == 0  # taken as it is written, not as a list
+    assert "1 series, 1 files, 1 patients" in capsys.readouterr().out
     with pytest.raises(FusionError, match=r"matches none of 3 descriptions, e\.g\. chest, LOCALIZER"):
         choose(listed(world), "T2", None)
 
