@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from data_modules.cohort.causes import as_label, read_causes
 from data_modules.cohort.chronology import measured_later, mixed_units
 from data_modules.cohort.members import Members, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
 from data_modules.cohort.secondary import absent_classes, read_secondary, trained_alone
-from data_modules.cohort.times import read_times
+from data_modules.cohort.times import as_label, read_causes, read_times
 from data_modules.cohort.yaml_words import quoting
 from data_modules.errors import CohortError, Problem, some
 from fusion.contract import CohortSpec, Modality, Secondary
