@@ -39,7 +39,7 @@ class Scores(Protocol):
 def contrasts(
     arms: Mapping[str, Sequence[Scores]], plan: Resampling, control: Sequence[str]
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Of each regimen against the control of the patient's stratum; of two regimens without a control, by name.
+    """Of each regimen against the control of the patient's stratum; none where no control is declared.
 
     Args:
         arms: each one's scores by repeat.
@@ -47,8 +47,7 @@ def contrasts(
         control: regimens that others are compared with; where a stratum has several, the first by name.
     """
     names = next(iter(arms.values()))[0].names
-    known = tuple(name for name in names if name in control)
-    against = known or (names[:1] if len(names) == 2 else ())
+    against = tuple(name for name in names if name in control)
     made = []
     for name in [one for one in names if against and one not in against]:
         found = {arm: [contrast(one, name, against) for one in several] for arm, several in arms.items()}
