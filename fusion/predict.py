@@ -10,6 +10,8 @@ scored only by the models of the folds that left them out. New patients need no 
   prediction_report.html  the same for the eye; with labels also discrimination and calibration
   metrics.json            where at least two patients of both classes are labelled: fusion's metrics, and its paired
                           gains over every other arm that the run kept, with a verdict for this cohort
+  treatments.csv          with treatments=[A,B] or all: each patient under each of these regimens of the run, the
+                          difference, and whom it is refused, for nobody like them received it
   arms.csv                the labelled patients' scores by each of these arms
 
 Examples:
@@ -39,6 +41,7 @@ def predict(config: DictConfig) -> None:
 
     from fusion.apply.files import finish, margin_of, refuse_existing, write_results
     from fusion.apply.settings import asked_for, chosen, merge, refuse_arm, refuse_other_build
+    from fusion.apply.treatments import record, strata_of, under, wanted
     from fusion.contract.devices import check_device
     from fusion.protocol.progress import JobProgress
     from fusion.protocol.setup import open_setup
@@ -49,6 +52,7 @@ def predict(config: DictConfig) -> None:
     check_device(config)
     folder = RunFolder.open(config.run, trust=config.trust)
     margin_of(config.evaluation, folder)  # refused before the long work
+    treatments = wanted(folder, config.treatments)
     output = Path(config.output)
     refuse_existing(output, overwrite=config.overwrite)
     trained = folder.cohort_spec()
@@ -60,6 +64,8 @@ def predict(config: DictConfig) -> None:
         refuse_other_build(trained, setup.cohort.spec)
         refuse_arm(folder, config.arm, list(setup.modalities))
         patients = chosen(setup.cohort.patient_ids, config.patients)
+        if treatments is not None:
+            strata_of(setup, treatments, patients)
         setup = setup.prepare(progress)
         kept = set(setup.cohort.patient_ids)
         patients = [patient for patient in patients if patient in kept]  # the rest is in the notes
@@ -74,7 +80,13 @@ def predict(config: DictConfig) -> None:
             min_match=config.min_match,
             progress=progress,
         )
-        applied = write_results(result, output, folder, setup, evaluation=config.evaluation, update=config.recalibrate)
+        each = None
+        if treatments is not None:
+            table = under(treatments, folder, merged, setup, arm=config.arm, patients=patients, progress=progress)
+            each = record(treatments, table, config.arm), table
+        applied = write_results(
+            result, output, folder, setup, evaluation=config.evaluation, update=config.recalibrate, treatments=each
+        )
         finish(applied, output, write_applied_report(output, applied, result.matches, folder))
 
 

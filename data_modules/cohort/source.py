@@ -13,7 +13,7 @@ from data_modules.cohort.declared import CohortFiles
 from data_modules.cohort.described import described
 from data_modules.cohort.examine import Remark, examine
 from data_modules.cohort.reconcile import ReconciledCohort, reconcile
-from data_modules.cohort.therapy import therapy_of
+from data_modules.cohort.therapy import names_of, strata_of, therapy_of
 from fusion.contract import Described, Modality, Therapy
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ class CohortSource(CohortFiles):
     def therapy(self, patient_ids: Sequence[str]) -> Therapy | None:
         """Regimen and stratum of patients; None where the cohort declares no therapy."""
         return None if self.regimens is None else therapy_of(self.name, self.table, self.regimens, patient_ids)
+
+    def strata(self, patient_ids: Sequence[str]) -> tuple[tuple[str, ...], pd.Series[str]] | None:
+        """Columns of the strata and each patient's, of patients who need no regimen; None as of `therapy`."""
+        if self.regimens is None:
+            return None
+        return names_of(self.regimens), strata_of(self.table, self.regimens, patient_ids)
 
     def examine(self, labels: pd.Series[int]) -> list[Remark]:
         """What is no error in the tables and yet to be looked at, of kept patients (index patient_id)."""

@@ -111,20 +111,31 @@ def therapy_of(
         raise CohortError(
             cohort, [Problem(what=f"{_KEY}.control names {some(strange)}, which nobody was given", remedy=remedy)]
         )
-    parts = [
-        read(name)[column].reindex(index).map(lambda one, column=column: f"{column}={_told(one)}",
-                                                      na_action="ignore")
-        for name, column in spec.strata
-    ]  # fmt: skip
     return Therapy(
         regimens=regimens,
-        strata=_joined(parts, " ") if parts else pd.Series("all patients", index=index, dtype=object),
-        by=tuple(f"{name}.{column}" for name, column in spec.strata),
+        strata=strata_of(read, spec, patient_ids),
+        by=names_of(spec),
         table=spec.table,
         columns=spec.columns,
         control=spec.control,
         min_patients=spec.min_patients,
     )
+
+
+def names_of(spec: TherapySpec) -> tuple[str, ...]:
+    """The columns of the strata, as ``table.column``."""
+    return tuple(f"{name}.{column}" for name, column in spec.strata)
+
+
+def strata_of(read: Callable[[str], pd.DataFrame], spec: TherapySpec, patient_ids: Sequence[str]) -> pd.Series[Any]:
+    """The stratum of patients, whom nobody need have treated yet; arguments as of `therapy_of`."""
+    index = pd.Index(list(patient_ids), name="patient_id")
+    parts = [
+        read(name)[column].reindex(index).map(lambda one, column=column: f"{column}={_told(one)}",
+                                                      na_action="ignore")
+        for name, column in spec.strata
+    ]  # fmt: skip
+    return _joined(parts, " ") if parts else pd.Series("all patients", index=index, dtype=object)
 
 
 def _told(value: object) -> str:

@@ -72,7 +72,14 @@ class Applied:
 
 
 def write_results(
-    result: Application, output: Path, folder: RunFolder, setup: Setup, *, evaluation: Any, update: object = None
+    result: Application,
+    output: Path,
+    folder: RunFolder,
+    setup: Setup,
+    *,
+    evaluation: Any,
+    update: object = None,
+    treatments: tuple[dict[str, Any], pd.DataFrame] | None = None,
 ) -> Applied:
     """Write everything but predictions.csv and the report; predictions.csv of an earlier call goes first.
 
@@ -83,6 +90,7 @@ def write_results(
         setup: the cohort.
         evaluation: draws and seed of the bootstrap, and the margin.
         update: the key `recalibrate`, see `fusion.apply.recalibration.recalibrate`.
+        treatments: what is said of the treatments asked for, and the content of treatments.csv.
     """
     spec, trained = setup.cohort.spec, folder.cohort_spec().endpoint
     outcome = outcome_of(trained)
@@ -94,7 +102,7 @@ def write_results(
     if updated is not None:
         table = table.assign(recalibrated=updated.scores.loc[list(table["patient_id"])].to_numpy())
     output.mkdir(parents=True, exist_ok=True)
-    for stale in ("predictions.csv", "metrics.json", "arms.csv"):
+    for stale in ("predictions.csv", "metrics.json", "arms.csv", "treatments.csv"):
         (output / stale).unlink(missing_ok=True)
     replace_file(output / "cohort.csv", lambda path: setup.cohort.reconciliation.to_csv(path, index=False))
     save_json(output / "matches.json", {name: match.record() for name, match in result.matches.items()})
@@ -111,6 +119,9 @@ def write_results(
         "columns": {name: meanings.get(name) or _meaning(name, trained) for name in table.columns},
         "notes": list(result.notes),
     }
+    if treatments is not None:
+        facts["treatments"], each = treatments
+        replace_file(output / "treatments.csv", lambda path: each.to_csv(path, index=False))
     save_json(output / "predictions.json", facts)
     metrics = None
     if rows is not None:

@@ -62,7 +62,7 @@ def fit_fold(
     from fusion.arms.withheld import withheld
     from fusion.protocol.secondary import predicted
     from fusion.protocol.tables import out_of_fold
-    from fusion.protocol.therapy import under_regimens
+    from fusion.protocol.therapy import keep_support, under_regimens
 
     entering("fitting the modalities")
     data = replace(fold_data(config, setup, fold), unfinished=unfinished, epoch=epoch)
@@ -89,6 +89,7 @@ def fit_fold(
 
     entering("scoring under other regimens")
     regimens = under_regimens(setup, scores, data)
+    keep_support(setup, data, folder)
     cohort, groups = setup.cohort, _groups(config, setup.cohort)
 
     def told(arms: Mapping[str, ArmScores]) -> pd.DataFrame:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from fusion.arms.base import ArmScores, FoldData
@@ -69,6 +71,29 @@ def under_regimens(setup: Setup, scores: dict[str, ArmScores], data: FoldData) -
     from fusion.arms.policy.counterfactual import counterfactual
 
     return counterfactual(scores, data, therapy, treatments(setup, therapy), labels=setup.cohort.labels)
+
+
+def keep_support(setup: Setup, data: FoldData, folder: Path) -> None:
+    """Write ``therapy.json`` into the fold's folder: what `fusion.predict treatments=…` must know of its patients."""
+    therapy = therapy_of(setup)
+    if therapy is None or data.endpoint.kind != KIND:
+        return
+    from fusion.arms.policy.counterfactual import donor, support_of
+    from fusion.run.state import save_json
+
+    support = support_of(therapy, data)
+    frames: dict[str, pd.DataFrame] = {name: setup.modalities[name].frame for name in treatments(setup, therapy)}  # type: ignore[attr-defined]
+    given = sorted({name for row in support.patients.values() for name in row}) if frames else []
+    values = {
+        name: {of: _plain(frame.loc[[donor(name, therapy, data.fold.train)]]) for of, frame in frames.items()}
+        for name in given
+    }
+    save_json(folder / "therapy.json", {"support": support.record(), "by": list(therapy.by), "values": values})
+
+
+def _plain(row: pd.DataFrame) -> dict[str, Any]:
+    """A patient's columns, the only row, as JSON has them."""
+    return {str(name): None if row[name].isna().iloc[0] else row[name].iloc[0] for name in row}
 
 
 def valued(setup: Setup, table: pd.DataFrame, fused: pd.DataFrame, outcome: Outcome, **drawn: Any) -> dict[str, Any]:

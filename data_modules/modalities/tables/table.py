@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -107,6 +108,20 @@ class Table(BaseModality):
                 f"cohort {self.source.name!r} does not declare at baseline. Mend cohort.tables.{self._table}.columns."
             )
         return FittedTable(name=self.name, frame=self.frame, learned=learned)
+
+    def given(self, values: Mapping[str, Any], patient_ids: Sequence[str]) -> Table:
+        """The same table as if these patients all had `values`, and nobody else anything: for treatments.
+
+        Args:
+            values: column → number or text, None where it is not known.
+            patient_ids: who has them.
+        """
+        other = copy(self)
+        index = pd.Index(list(patient_ids), name="patient_id", dtype=object)
+        other.__dict__["frame"] = pd.DataFrame(
+            {name: [value] * len(index) for name, value in values.items()}, index=index
+        )
+        return other
 
     def match(self, state: State) -> Match:
         """Columns: the file must have all that the model reads; missing are those without any value.
