@@ -80,6 +80,13 @@ def assert_recorded(found: Any, path: Path, *, tolerance: float = 1e-6) -> None:
     assert not differ, "\n".join([f"{path.name}: {len(differ)} changed; meant? RECORD=1 pytest", *differ[:20]])
 
 
+def assert_text(found: str, path: Path) -> None:
+    """`found` is what `path` holds, to the letter."""
+    if os.environ.get("RECORD"):
+        path.write_text(found, encoding="utf-8")
+    assert found == path.read_text(encoding="utf-8"), f"{path.name} changed; meant? RECORD=1 pytest"
+
+
 def assert_page(text: str, path: Path) -> None:
     """An HTML page says line by line what `path` holds, and draws it where matplotlib is the one that drew then.
 

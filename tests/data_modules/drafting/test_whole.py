@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from data_modules.drafting.draft import Draft, draft_folder
+from tests.helpers.recorded import assert_recorded, assert_text
 
 EXAMPLES = Path(__file__).parent / "examples"
 PATIENTS = [f"PT-{at:03}" for at in range(1, 21)]
@@ -114,7 +114,5 @@ def test_a_draft_word_by_word(make: object, tmp_path: Path, monkeypatch: pytest.
     told: list[tuple[str, int, int]] = []
     made = drafted(tmp_path / "files", told)
     name = make.__name__.removeprefix("of_")  # type: ignore[attr-defined]
-    expected = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
-    assert made.text == expected
-    page = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
-    assert json.loads(json.dumps({**made.profile, "open": made.open, "told": told})) == page
+    assert_text(made.text, EXAMPLES / f"{name}.yaml")
+    assert_recorded({**made.profile, "open": made.open, "told": told}, EXAMPLES / f"{name}.json")
