@@ -23,17 +23,34 @@ class Scores(Protocol):
     """One arm's scores of one repeat; see `fusion.evaluation.policy.evaluate.Scored`."""
 
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """Of the regimens."""
+        ...
+
     @property
-    def scores(self) -> Floats: ...
+    def scores(self) -> Floats:
+        """``(patient, regimen)`` probability of response, NaN where the regimen is no candidate."""
+        ...
+
     @property
-    def propensity(self) -> Floats: ...
+    def propensity(self) -> Floats:
+        """``(patient, regimen)`` share of each in the patient's stratum, NaN likewise."""
+        ...
+
     @property
-    def given(self) -> NDArray[np.intp]: ...
+    def given(self) -> NDArray[np.intp]:
+        """``(patient,)`` place of what was given."""
+        ...
+
     @property
-    def response(self) -> Floats: ...
+    def response(self) -> Floats:
+        """``(patient,)`` 0 or 1."""
+        ...
+
     @property
-    def places(self) -> NDArray[np.intp]: ...
+    def places(self) -> NDArray[np.intp]:
+        """``(patient,)`` of these patients among all."""
+        ...
 
 
 def contrasts(
