@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import FusionError, Progress
+from fusion.evaluation.outcome import kinds_that, outcome_of
 from fusion.evaluation.policy.evaluate import DRIFT, PROMISE
 from fusion.evaluation.policy.support import Support
 from fusion.run.bounded import read_json
@@ -81,8 +82,8 @@ def wanted(folder: RunFolder, asked: Any) -> Treatments | None:
     """
     if asked is None:
         return None
-    if folder.cohort_spec().endpoint.kind != "binary":
-        raise FusionError("treatments: only for binary endpoints. Leave it out.")
+    if not outcome_of(folder.cohort_spec().endpoint).can("treatments"):
+        raise FusionError(f"treatments: only for {kinds_that('treatments')} endpoints. Leave it out.")
     folds = {name: _kept(folder.models(name)) for name in folder.finished_folds()}
     known = sorted(set.intersection(*(set(one.held) for one in folds.values())))
     names = known if asked == EVERY else [asked] if isinstance(asked, str) else [str(one) for one in asked]

@@ -84,7 +84,9 @@ def check_shares(trainer: Mapping[str, Any], endpoints: Sequence[EndpointSpec]) 
     devices = trainer.get("devices", 1)
     if devices == 1:
         return
-    times = [one.name for one in endpoints if one.kind == "survival"]
+    from fusion.evaluation.outcome import outcome_of
+
+    times = [one.name for one in endpoints if outcome_of(one).compares]
     if times:
         raise FusionError(
             f"trainer.devices={devices}: {times[0]!r} is a survival endpoint, whose loss compares all patients of a "

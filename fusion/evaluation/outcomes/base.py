@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fusion.contract import EndpointSpec, Modality, Truth
 
 Floats = NDArray[np.float64]
-Ability = Literal["called", "explained", "recalibrated", "canaries", "sample size", "subgroups"]
+Ability = Literal["called", "explained", "recalibrated", "canaries", "sample size", "subgroups", "treatments"]
 """What is made for some kinds of endpoint alone."""
 
 
@@ -47,7 +47,8 @@ class Outcome(ABC):
     abilities: ClassVar[frozenset[Ability]] = frozenset()
     """What is made for this kind. ``called``: patients have a call, see `call`. ``explained``: by `fusion.explain`.
     ``recalibrated``: by `fusion.predict` on an outside cohort. ``canaries``: by
-    `fusion.canary`. ``sample size``: whether patients suffice. ``subgroups``: these, and missing modalities."""
+    `fusion.canary`. ``sample size``: whether patients suffice. ``subgroups``: these, and missing modalities.
+    ``treatments``: new patients under each."""
 
     def __init__(self, endpoint: EndpointSpec) -> None:
         self.endpoint = endpoint
@@ -55,6 +56,9 @@ class Outcome(ABC):
     def can(self, what: Ability) -> bool:
         """Whether that is made for this kind of endpoint."""
         return what in self.abilities
+
+    compares: ClassVar[bool] = False
+    """Whether the loss compares patients of a batch with one another, so that it is no mean over them."""
 
     stands_in: ClassVar[Mapping[str, str | None]] = {}
     """Arm that `arms` lists → the arm trained in its place, where the former cannot predict this kind; None: none."""

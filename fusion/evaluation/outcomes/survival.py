@@ -140,6 +140,7 @@ class SurvivalOutcome(Outcome):
     """
 
     chosen = "c_harrell"
+    compares = True
     label = "Harrell's C"
     abilities: ClassVar[frozenset[Ability]] = frozenset(("explained",))
     stands_in: ClassVar[Mapping[str, str | None]] = {
