@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusion.evaluation.policy.evaluate import by_repeat, policy
+from fusion.evaluation.policy.contrasts import contrast
+from fusion.evaluation.policy.evaluate import Scored, by_repeat, policy
 
 # patient: what was given, responded, score under A and under B; A did best in the stratum, shares 0.4 and 0.6.
 PATIENTS = {
@@ -40,6 +41,28 @@ def found() -> dict[str, Any]:
 def test_the_preferred_regimen_has_the_higher_score_and_equal_ones_are_the_strata_best() -> None:
     one = by_repeat(pd.DataFrame(rows()), list(PATIENTS))[0]
     assert [one.names[place] for place in one.preferred] == ["A", "B", "B", "A", "A", "B"]
+
+
+def test_of_equal_scores_the_best_of_the_stratum_is_preferred_also_where_it_is_not_the_first() -> None:
+    one = by_repeat(pd.DataFrame([row | {"best": row["regimen"] == "B"} for row in rows()]), list(PATIENTS))[0]
+    assert one.names[one.preferred[4]] == "B"
+
+
+def test_a_contrast_looks_at_its_two_regimens_alone() -> None:
+    one = Scored(
+        names=("A", "B", "C"),
+        scores=np.array([[0.2, 0.6, 0.5], [0.3, 0.4, 0.1], [0.3, 0.4, 0.1]]),
+        propensity=np.array([[0.5, 0.25, 0.25]] * 3),
+        given=np.array([1, 0, 2]),
+        best=np.zeros(3, dtype=np.intp),
+        response=np.array([1.0, 0.0, 1.0]),
+        places=np.arange(3),
+    )
+    # B's share of A and B is a third; who was given C is no part of it.
+    found, places = contrast(one, "B", ("A",))
+    assert places.tolist() == [0, 1]
+    assert found.difference == pytest.approx([0.4 + 0.4 * 3, 0.1 + 0.3 / (2 / 3)])
+    assert found.predicted == pytest.approx([0.4, 0.1])
 
 
 def test_values_by_hand(found: dict[str, Any]) -> None:
