@@ -227,8 +227,9 @@ def _fit(cohort: Generated, config: Any, folds: Sequence[Fold]) -> tuple[pd.Data
     """Out-of-fold scores of every arm, and the modalities' names."""
     modalities = modalities_of(cohort, config)
     known: Mapping[str, Any] = {"labels": cohort.labels, "times": None, "patient_ids": tuple(cohort.labels.index)}
-    whole = SimpleNamespace(spec=SimpleNamespace(name=cohort.name, endpoint=ENDPOINT), sites=None, groups=None, **known)
-    setup: Any = SimpleNamespace(cohort=whole, modalities=modalities)
+    known = {**known, "sites": None, "groups": None, "alone": (), "secondary": {}}
+    whole = SimpleNamespace(spec=SimpleNamespace(name=cohort.name, endpoint=ENDPOINT), **known)
+    setup: Any = SimpleNamespace(cohort=whole, modalities=modalities, source=None)
     torch.set_num_threads(1)
     parts = []
     with tempfile.TemporaryDirectory() as folder:

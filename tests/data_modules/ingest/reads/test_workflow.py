@@ -57,6 +57,7 @@ def test_a_scheduler_ends_the_steps_too(
     """Those too that have Ctrl-C ignored, as what a script starts in the background has."""
     lasting(monkeypatch, tmp_path / "pid", deaf=deaf)
     monkeypatch.setattr(process, "PATIENCE", 0.3 if deaf else 25.0)
+    ignored = signal.signal(number, signal.SIG_DFL)  # tests started by nohup have it ignored, and so it would stay
     begin, before = time.monotonic(), signal.getsignal(signal.SIGTERM)
     with pytest.raises(process.TerminatedError):
         workflow.run(plan, lambda step, done, total: signal.raise_signal(number))
@@ -64,6 +65,7 @@ def test_a_scheduler_ends_the_steps_too(
     assert ended(tmp_path / "pid")
     assert (tmp_path / "tidied").exists() is deaf  # it was asked to end, not killed
     assert signal.getsignal(signal.SIGTERM) is before
+    signal.signal(number, ignored)
     with FileLock(plan.output / ".lock", timeout=0):
         pass
 
