@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion.config.declared import KINDS, chain, declared
-from fusion.config.files import ConfigError, find, merged, names
+from fusion.config.files import ConfigError, find, merged, names, roots
 
 AUTO, GENERAL = "auto", "general"
 """The preset that follows the cohort, and the one taken where none has the cohort's name."""
@@ -86,11 +86,16 @@ def encoder_of(kind: str | None, preset: str, user_dir: Path | None) -> str | No
 def register(user_dir: Path | None) -> None:
     """Make the layer of every cohort with every preset known to Hydra, as ``choices/<cohort>/<preset>``.
 
-    A file that is wrong counts only where it is chosen: then `refuse_broken` says what is wrong with it.
+    A file that is wrong counts only where it is chosen: then `refuse_broken` says what is wrong with it. What is known
+    already stays known until a file changes, comes or goes.
     """
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
+    files = [file for root in roots(user_dir) for part in _READ for file in sorted((root / part).rglob("*.yaml"))]
+    today = (id(store.repo), *((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+    if _registered[:] == [today]:
+        return
     plain = [{f"/model/{part}": name} for part, name in _PLAIN.items()]
     for cohort in names("cohort", user_dir):
         for preset in names("preset", user_dir):
@@ -99,6 +104,14 @@ def register(user_dir: Path | None) -> None:
             except ConfigError as error:
                 node = {"defaults": plain, "preset": f"{_BROKEN}{error}"}
             store.store(group=f"choices/{cohort}", name=preset, node=node, package="_global_", provider="oncofusion")
+    _registered[:] = [today]
+
+
+_READ = ("cohort", "preset", "modality", "model")
+"""Groups whose files layers are made of."""
+
+_registered: list[tuple[Any, ...]] = []
+"""Of which files the layers are that Hydra knows: path, time and size of each."""
 
 
 def refuse_broken(preset: object) -> None:

@@ -118,6 +118,25 @@ def test_a_preset_of_the_cohorts_name_is_taken_and_a_name_overrules_its_kind(wri
     assert (other.preset, target(other.model.fuser), other.trainer.max_epochs) == (GENERAL, "CrossAttentionFuser", 4)
 
 
+def test_layers_are_made_anew_when_a_file_changes_and_not_before(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fusion.config import choices
+
+    made: list[tuple[str, str]] = []
+    layer = choices.layer
+    monkeypatch.setattr(choices, "layer", lambda *asked: (made.append(asked[:2]), layer(*asked))[1])
+    write("cohort/mine", DATA_ALONE)
+    user_dir = write("preset/mine", "trainer: {max_epochs: 3}\n")
+    line = ["cohort=mine"]
+    assert composed("train", line, user_dir).trainer.max_epochs == 3
+    assert ("mine", "mine") in made
+    made.clear()
+    assert composed("train", line, user_dir).trainer.max_epochs == 3
+    assert made == []
+    (user_dir / "preset" / "mine.yaml").write_text("trainer: {max_epochs: 4444}\n")
+    assert composed("train", line, user_dir).trainer.max_epochs == 4444
+    assert composed("train", ["+experiment=breast_tcga"], None).trainer.max_epochs != 4444
+
+
 def test_the_command_line_counts_more_than_the_preset(write: Write) -> None:
     user = write("cohort/mine", DATA_ALONE)
     line = ["cohort=mine", "model/fuser=additive", "model/encoder@model.encoders.clinical=linear", "model.width=48"]
