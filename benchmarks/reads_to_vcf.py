@@ -46,7 +46,7 @@ Calls = dict[tuple[str, int, str, str], int]
 def damaging(genome: dict[str, str], one: Planted) -> str | None:
     """The gene whose protein a variant changes or cuts, by its own translation.
 
-    None outside genes, where the protein stays, and where it gains or loses whole codons.
+    None outside genes, where the protein stays, and where it gains or loses whole codons, unless they make a stop.
     """
     text = genome[one.contig]
     first = one.position + (len(one.ref) != len(one.alt))  # the base before an indel stays
@@ -55,11 +55,20 @@ def damaging(genome: dict[str, str], one: Planted) -> str | None:
         return None
     start = next(at for at in gene_starts(len(text)) if at <= first < at + 900)
     if len(one.ref) != len(one.alt):
-        return gene if (len(one.ref) - len(one.alt)) % 3 else None
+        if (len(one.ref) - len(one.alt)) % 3:
+            return gene
+        at = one.position - start
+        frame = text[start - 1 : start + 899]
+        changed = frame[:at] + one.alt + frame[at + len(one.ref) :]
+        return gene if "*" in _protein(changed)[:-1] else None
     codon = start + (one.position - start) // 3 * 3
     before = text[codon - 1 : codon + 2]
     after = before[: one.position - codon] + one.alt + before[one.position - codon + 1 :]
     return gene if _AMINO[before] != _AMINO[after] else None
+
+
+def _protein(bases: str) -> str:
+    return "".join(_AMINO[bases[at : at + 3]] for at in range(0, len(bases) - 2, 3))
 
 
 def simulate(root: Path, kb: int) -> tuple[dict[str, str], dict[str, Genotypes]]:
