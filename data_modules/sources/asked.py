@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from fusion.contract import FusionError
+
+MENDABLE = 2
+"""Exit code for what the user can mend."""
+
+
+def answered(
+    arguments: Sequence[str] | None, doc: str | None, run: Callable[[list[str]], int], *, resumable: bool = False
+) -> int:
+    """A command's exit code: 0 for its help, `MENDABLE` for what the user can mend, else what `run` gives.
+
+    Args:
+        arguments: of the command line; None takes the process's.
+        doc: its help, written where nothing or ``--help`` is given.
+        run: arguments → exit code.
+        resumable: whether Ctrl-C is answered by saying so, with code 130; else it is left to Python.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if not given or {"-h", "--help"} & set(given):
+        sys.stdout.write(doc or "")
+        return 0
+    try:
+        return run(given)
+    except FusionError as error:
+        sys.stderr.write(f"{error}\n")
+        return MENDABLE
+    except KeyboardInterrupt:
+        if not resumable:
+            raise
+        sys.stderr.write("\nInterrupted. Give the same command again: it goes on.\n")
+        return 130
 
 
 def asked_keys(arguments: Sequence[str], defaults: Mapping[str, Any], *, texts: Collection[str] = ()) -> dict[str, Any]:

@@ -56,24 +56,10 @@ RANGES: Mapping[str, Range] = {
 
 OF_PARTS: Mapping[str, Range] = {
     **dict.fromkeys(("dropout", "label_smoothing"), _PART),
-    **dict.fromkeys(("clip",), _POSITIVE),
+    "clip": _POSITIVE,
     **dict.fromkeys(("jitter", "stain_jitter", "rank", "trainable_from"), _WHOLE),
-    **dict.fromkeys(
-        (
-            "heads",
-            "layers",
-            "blocks",
-            "hidden",
-            "pieces",
-            "neighbours",
-            "bottlenecks",
-            "latents",
-            "order",
-            "chunk",
-            "intervals",
-        ),
-        _COUNT,
-    ),
+    **dict.fromkeys(("heads", "layers", "blocks", "hidden", "order", "chunk", "intervals"), _COUNT),
+    **dict.fromkeys(("pieces", "neighbours", "bottlenecks", "latents"), _COUNT),
 }
 """By the last name, of encoders, the fuser and the head."""
 

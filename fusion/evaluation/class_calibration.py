@@ -57,7 +57,7 @@ def class_slope(labels: NDArray[np.int64], scores: Floats, weights: Floats | Non
 
 
 def class_slopes(labels: NDArray[np.int64], scores: Floats, counts: Floats, *, steps: int = 50) -> Floats:
-    """`class_slope` of every draw, ``(draw,)``: Newton's method for all draws together, from the slope of all patients.
+    """`class_slope` of every draw, ``(draw,)``: Newton's method for all draws together.
 
     Args:
         labels: ``(patient,)`` positions of columns.

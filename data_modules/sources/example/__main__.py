@@ -20,26 +20,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_modules.sources.asked import answered, asked_keys, whole_number, words
 from fusion.contract import FusionError
-
-MENDABLE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write, and say what comes next; exit code 2 on what the user can mend."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    if not given or {"-h", "--help"} & set(given):
-        sys.stdout.write(__doc__ or "")
-        return 0
-    try:
-        return _run(given)
-    except FusionError as error:
-        sys.stderr.write(f"{error}\n")
-        return MENDABLE
+    return answered(arguments, __doc__, _run)
 
 
 def _run(given: Sequence[str]) -> int:
-    from data_modules.sources.asked import asked_keys, whole_number, words
     from data_modules.sources.example.files import KINDS, write_example
     from data_modules.sources.example.patients import FEWEST, MOST
 

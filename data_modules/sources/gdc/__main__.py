@@ -30,9 +30,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from data_modules.sources.asked import MENDABLE, answered, asked_keys, is_true, whole_number, words
 from fusion.contract import FusionError
 
-MENDABLE = 2
 CLOSED = "Controlled files need token=<file with your GDC token>, and dbGaP's authorisation."
 _DEFAULTS: dict[str, Any] = {
     "project": None, "data": None, "limit": None, "output": None, "dry": False, "token": None, "api": None,
@@ -47,18 +47,7 @@ TERMS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ask, tell, fetch; exit code 2 on what the user can mend."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    if not given or {"-h", "--help"} & set(given):
-        sys.stdout.write(__doc__ or "")
-        return 0
-    try:
-        return _run(settings(given))
-    except FusionError as error:
-        sys.stderr.write(f"{error}\n")
-        return MENDABLE
-    except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted. Give the same command again: it goes on.\n")
-        return 130
+    return answered(arguments, __doc__, lambda given: _run(settings(given)), resumable=True)
 
 
 def settings(arguments: Sequence[str]) -> dict[str, Any]:
@@ -67,7 +56,6 @@ def settings(arguments: Sequence[str]) -> dict[str, Any]:
     Raises:
         FusionError: an unknown key, or a value of the wrong kind.
     """
-    from data_modules.sources.asked import asked_keys, is_true, whole_number, words
     from data_modules.sources.gdc.query import KINDS
 
     asked = asked_keys(arguments, _DEFAULTS)
@@ -80,27 +68,20 @@ def settings(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _run(asked: dict[str, Any]) -> int:
-    from filelock import FileLock, Timeout
-
     from data_modules.sources.gdc.query import HOST
+    from data_modules.sources.web.download import alone_in
     from data_modules.sources.web.http import Service
 
     token = _token(asked["token"])
     service = Service(host=str(asked["api"] or HOST).rstrip("/"), token=token, closed=CLOSED)
     output = Path(asked["output"] or f"data/{asked['project'].lower()}")
-    if output.exists() and not output.is_dir():
-        raise FusionError(f"{output}: is no folder. Set output=<folder>.")
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(output / ".gdc.lock", blocking=False):
-            return _fetch(service, asked, output)
-    except Timeout as error:
-        raise FusionError(f"{output}: another process is fetching into this folder.") from error
+    with alone_in(output, ".gdc.lock"):
+        return _fetch(service, asked, output)
 
 
 def _fetch(service: Any, asked: dict[str, Any], output: Path) -> int:
     from data_modules.sources.gdc.query import check_project, choose, list_files
-    from data_modules.sources.web.download import fetch_all, places, remaining, require_space
+    from data_modules.sources.web.download import fetch_all, not_there, places, remaining, require_space
 
     release = str(service.ask("status").get("data_release", "unknown"))
     name = check_project(service, asked["project"])
@@ -124,9 +105,7 @@ def _fetch(service: Any, asked: dict[str, Any], output: Path) -> int:
     require_space(output, needed)
     missing = fetch_all(service, wanted, where, lambda line: sys.stdout.write(f"{line}\n"))
     if missing:
-        sys.stderr.write(
-            f"{len(missing)} files are listed and cannot be fetched (404):\n  " + "\n  ".join(missing) + "\n"
-        )
+        sys.stderr.write(not_there(missing))
         return MENDABLE
     sys.stdout.write(f"All {len(files)} files are in {output}, their checksums right.\n")
     return 0

@@ -33,13 +33,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_modules.sources.asked import MENDABLE, answered, asked_keys, is_true, whole_number, words
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
     from data_modules.sources.idc.query import Series
     from data_modules.sources.web.http import Service
 
-MENDABLE = 2
 MODALITIES = ("MR", "CT", "PT", "MG", "CR", "DX", "US", "NM", "SEG", "RTSTRUCT")
 _DEFAULTS: dict[str, Any] = {
     "collection": None, "modality": ["MR", "CT"], "description": None, "limit": None, "output": None, "dry": False,
@@ -53,18 +53,7 @@ TERMS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ask, tell, fetch; exit code 2 on what the user can mend."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    if not given or {"-h", "--help"} & set(given):
-        sys.stdout.write(__doc__ or "")
-        return 0
-    try:
-        return _run(settings(given))
-    except FusionError as error:
-        sys.stderr.write(f"{error}\n")
-        return MENDABLE
-    except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted. Give the same command again: it goes on.\n")
-        return 130
+    return answered(arguments, __doc__, lambda given: _run(settings(given)), resumable=True)
 
 
 def settings(arguments: Sequence[str]) -> dict[str, Any]:
@@ -73,8 +62,6 @@ def settings(arguments: Sequence[str]) -> dict[str, Any]:
     Raises:
         FusionError: an unknown key, or a value of the wrong kind.
     """
-    from data_modules.sources.asked import asked_keys, is_true, whole_number, words
-
     asked = asked_keys(arguments, _DEFAULTS, texts=("collection", "description", "output", "api", "store"))
     if not isinstance(asked["collection"], str):
         raise FusionError("Give collection=<id>, e.g. collection=tcga_brca.")
@@ -88,21 +75,14 @@ def settings(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _run(asked: dict[str, Any]) -> int:
-    from filelock import FileLock, Timeout
-
     from data_modules.sources.idc.query import API
+    from data_modules.sources.web.download import alone_in
     from data_modules.sources.web.http import Service
 
     service = Service(host=str(asked["api"] or API).rstrip("/"))
     output = Path(asked["output"] or f"data/{asked['collection'].lower()}")
-    if output.exists() and not output.is_dir():
-        raise FusionError(f"{output}: is no folder. Set output=<folder>.")
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(output / ".idc.lock", blocking=False):
-            return _fetch(service, asked, output)
-    except Timeout as error:
-        raise FusionError(f"{output}: another process is fetching into this folder.") from error
+    with alone_in(output, ".idc.lock"):
+        return _fetch(service, asked, output)
 
 
 def _fetch(service: Service, asked: dict[str, Any], output: Path) -> int:
@@ -126,7 +106,7 @@ def _fetch(service: Service, asked: dict[str, Any], output: Path) -> int:
 
 def _download(asked: dict[str, Any], series: Sequence[Series], output: Path) -> int:
     from data_modules.sources.idc.bucket import STORE, list_instances
-    from data_modules.sources.web.download import fetch_all, places, remaining
+    from data_modules.sources.web.download import fetch_all, not_there, places, remaining
     from data_modules.sources.web.http import Service
 
     pattern = str(asked["store"] or STORE).rstrip("/")
@@ -144,9 +124,7 @@ def _download(asked: dict[str, Any], series: Sequence[Series], output: Path) -> 
         files += len(instances)
         unchecked += sum(instance.md5 is None for instance in instances)
     if missing:
-        sys.stderr.write(
-            f"{len(missing)} files are listed and cannot be fetched (404):\n  " + "\n  ".join(missing) + "\n"
-        )
+        sys.stderr.write(not_there(missing))
         return MENDABLE
     sizes = f"; of {unchecked} the bucket gives no checksum, and their size is right" if unchecked else ""
     sys.stdout.write(f"All {files} files of {len(series)} series are in {output}, their checksums right{sizes}.\n")

@@ -8,7 +8,8 @@ import http.client
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,38 @@ from fusion.contract import FusionError
 _BLOCK = 1 << 20
 _SPARE = 64 << 20
 """Bytes that the disk keeps."""
+
+
+@contextmanager
+def alone_in(output: Path, lock: str) -> Iterator[None]:
+    """The folder, made where there is none, for one process at a time.
+
+    Args:
+        output: the folder.
+        lock: name of the file in it that says so.
+
+    Raises:
+        FusionError: it is no folder, or another process fetches into it.
+    """
+    from filelock import FileLock, Timeout
+
+    if output.exists() and not output.is_dir():
+        raise FusionError(f"{output}: is no folder. Set output=<folder>.")
+    output.mkdir(parents=True, exist_ok=True)
+    held = FileLock(output / lock, blocking=False)
+    try:
+        held.acquire()
+    except Timeout as error:
+        raise FusionError(f"{output}: another process is fetching into this folder.") from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def not_there(missing: Sequence[str]) -> str:
+    """What is said of files that a service lists and does not have."""
+    return f"{len(missing)} files are listed and cannot be fetched (404):\n  " + "\n  ".join(missing) + "\n"
 
 
 class Remote(Protocol):
