@@ -14,6 +14,7 @@ import pytest
 
 from data_modules.ingest.slides.feature_files import FeatureFileError, read_header
 from data_modules.ingest.slides.slide_files import SlideError, SlideRequest, open_slide
+from data_modules.ingest.volumes import dicom_headers
 from data_modules.ingest.volumes.dicom_headers import read_headers
 from data_modules.ingest.volumes.files import VolumeError, VolumeFile
 from data_modules.ingest.volumes.nifti import nifti_header
@@ -116,7 +117,7 @@ def test_a_tile_of_gigabytes(tmp_path: Path, name: str) -> None:
 def test_an_image_of_more_pixels_than_memory(tmp_path: Path) -> None:
     from PIL import Image
 
-    Image.new("RGB", (20000, 20000)).save(tmp_path / "bomb.png")
+    Image.new("L", (14000, 14000)).save(tmp_path / "bomb.png")
     assert (tmp_path / "bomb.png").stat().st_size < 5_000_000
     with pytest.raises(SlideError, match="guard against image bombs"):
         open_slide(SlideRequest(path=tmp_path / "bomb.png", mpp=0.5))
@@ -146,9 +147,11 @@ def deflated_dicom(path: Path, *, megabytes: int) -> Path:
     return path
 
 
-def test_a_slice_that_inflates_to_gigabytes(tmp_path: Path) -> None:
-    path = deflated_dicom(tmp_path / "bomb.dcm", megabytes=1100)
-    assert path.stat().st_size < 5_000_000
+def test_a_slice_that_inflates_beyond_any_slice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert dicom_headers._UNPACKED == 1 << 30
+    monkeypatch.setattr(dicom_headers, "_UNPACKED", 1 << 27)
+    path = deflated_dicom(tmp_path / "bomb.dcm", megabytes=140)
+    assert path.stat().st_size < 1_000_000
     tracemalloc.start()
     try:
         slices, problems = read_headers(tmp_path, [path], memo=None)

@@ -60,9 +60,20 @@ def complaint(*overrides: str, user_dir: Path | None = None, multirun: bool = Fa
     return str(caught.value)
 
 
-@pytest.mark.parametrize("experiment", sorted(options("experiment", None)))
-@pytest.mark.parametrize("cohort", [None, *sorted(options("cohort", None))])
-def test_every_experiment_composes_with_every_cohort(experiment: str, cohort: str | None) -> None:
+def _with_cohorts() -> list[tuple[str, str | None]]:
+    """Every experiment as it is and with three cohorts, turn by turn, so that each cohort meets three experiments."""
+    experiments, cohorts = sorted(options("experiment", None)), sorted(options("cohort", None))
+    some = [
+        (one, cohorts[(place + 3 * turn) % len(cohorts)])
+        for place, one in enumerate(experiments)
+        for turn in range(3)
+    ]  # fmt: skip
+    assert {cohort for _, cohort in some} == set(cohorts)
+    return [*((one, None) for one in experiments), *some]
+
+
+@pytest.mark.parametrize(("experiment", "cohort"), _with_cohorts())
+def test_experiments_compose_with_other_cohorts(experiment: str, cohort: str | None) -> None:
     overrides = [f"+experiment={experiment}"] + ([f"cohort={cohort}"] if cohort else [])
     assert check_command(overrides, "train", None, multirun=False) == overrides
 

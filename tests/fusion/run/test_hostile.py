@@ -153,7 +153,9 @@ def test_a_configuration_or_a_record_of_gigabytes(stranger: RunFolder) -> None:
         RunFolder.open(stranger.path)
 
 
-def test_an_archive_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
+def test_an_archive_that_unpacks_to_more_than_a_run_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bounded.UNPACKED_LIMIT == 4 << 30
+    monkeypatch.setattr(bounded, "UNPACKED_LIMIT", 1 << 28)
     (tmp_path / "bomb.json").write_text('{"config": {}, "arrays": ["x"]}')
     chunk = b"\0" * (1 << 24)
     with (

@@ -172,18 +172,18 @@ def test_problems_are_seen_before_hail(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not REAL.is_file(), reason=f"the real TCGA-BRCA MAF is absent: {REAL}")
 def test_real_maf_equals_pandas(tmp_path: Path) -> None:
-    """A quarter of its lines, in their order: all of them take three times as long."""
-    table = pd.read_csv(REAL, sep="\t", dtype=str, keep_default_na=False).iloc[::4]
-    quarter = tmp_path / "quarter.maf"
-    table.to_csv(quarter, sep="\t", index=False)
-    made = replace(ingest([quarter], tmp_path), filters={"somatic": GenotypeFilters(accept=("PASS",))})
+    """Every twentieth of its lines, in their order: all of them take longer than the rest of this file."""
+    table = pd.read_csv(REAL, sep="\t", dtype=str, keep_default_na=False).iloc[::20]
+    some = tmp_path / "some.maf"
+    table.to_csv(some, sep="\t", index=False)
+    made = replace(ingest([some], tmp_path), filters={"somatic": GenotypeFilters(accept=("PASS",))})
     assert made.check() == []
     made.run(silent)
     store = made.stores()["somatic"]
     place = ["Chromosome", "Start_Position", "Reference_Allele", "Tumor_Seq_Allele2"]
     patients = table["Tumor_Sample_Barcode"].nunique()
     assert store.dosage.shape == (len(table.drop_duplicates(place)), patients)
-    assert len(table) > 15_000 and store.qc["sites"]["read"] == len(table)
+    assert len(table) > 3_000 and store.qc["sites"]["read"] == len(table)
     indels = store.variants["ref"].eq("-") | store.variants["alt"].eq("-")
     carried = (store.dosage == 1).astype(int)
     counts = pd.Series(carried[indels.to_numpy()].sum(axis=0), index=store.samples)
@@ -191,4 +191,4 @@ def test_real_maf_equals_pandas(tmp_path: Path) -> None:
     pd.testing.assert_series_equal(
         counts, truth.reindex(counts.index).fillna(0), check_names=False, check_dtype=False, obj="indels a patient"
     )
-    assert (store.variants["contig"] == "X").sum() > 700
+    assert (store.variants["contig"] == "X").sum() > 120
