@@ -68,8 +68,9 @@ class CohortFiles:
         absent_is: what a site absent from a patient's variants means: ``reference`` or ``unknown``.
         fetch: what to fetch from where when the root is missing, for the error message.
         require: modalities without which a patient is left out of training; prediction takes any subset.
-        therapy: ``{table, columns, strata, control, min_patients}``: which columns name the regimen, and within what
-            regimens were dealt out; see `data_modules.cohort.therapy`.
+        therapy: ``{table, columns, strata, control, min_patients, agents}``: which columns name the regimen, within
+            what regimens were dealt out, and what they are made of; see `data_modules.cohort.therapy` and
+            `data_modules.cohort.regimens`.
         cancer: which of several cohorts of one layout; for paths that name it (``${cohort.cancer}/clinical.csv``), and
             for modalities that only some have (``only: {cancer: […]}``).
 

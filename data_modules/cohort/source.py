@@ -7,12 +7,14 @@ or raises one `CohortError` with everything that is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from data_modules.cohort.declared import CohortFiles
 from data_modules.cohort.described import described
 from data_modules.cohort.examine import Remark, examine
 from data_modules.cohort.reconcile import ReconciledCohort, reconcile
+from data_modules.cohort.regimens.agents import Regimens, read_regimens
 from data_modules.cohort.therapy import names_of, strata_of, therapy_of
 from fusion.contract import Described, Modality, Therapy
 
@@ -41,7 +43,20 @@ class CohortSource(CohortFiles):
 
     def therapy(self, patient_ids: Sequence[str]) -> Therapy | None:
         """Regimen and stratum of patients; None where the cohort declares no therapy."""
-        return None if self.regimens is None else therapy_of(self.name, self.table, self.regimens, patient_ids)
+        if self.regimens is None:
+            return None
+        agents = None if self.regimens.agents is None else self.agents.agents
+        return therapy_of(self.name, self.table, self.regimens, patient_ids, agents)
+
+    @cached_property
+    def agents(self) -> Regimens:
+        """What the cohort says its regimens are made of; of none where it says nothing.
+
+        Raises:
+            CohortError: everything that is wrong with ``cohort.therapy.agents``.
+        """
+        given = None if self.regimens is None else self.regimens.agents
+        return Regimens(agents={}, notes=()) if given is None else read_regimens(self.name, given, self.root)
 
     def strata(self, patient_ids: Sequence[str]) -> tuple[tuple[str, ...], pd.Series[str]] | None:
         """Columns of the strata and each patient's, of patients who need no regimen; None as of `therapy`."""

@@ -10,10 +10,10 @@ import pandas as pd
 
 from data_modules.columns import TableSpec, texts
 from data_modules.errors import CohortError, Problem, some
-from fusion.contract import Therapy
+from fusion.contract import Agent, Therapy
 
 _KEY = "cohort.therapy"
-_KNOWN = ("table", "columns", "strata", "control", "min_patients")
+_KNOWN = ("table", "columns", "strata", "control", "min_patients", "agents")
 LEAST = 10
 
 
@@ -27,6 +27,7 @@ class TherapySpec:
         strata: table and column of each part of the strata within which regimens were dealt out.
         control: regimens that others are compared with one by one.
         min_patients: training patients of a stratum from which a regimen is a candidate.
+        agents: file of the regimens' agents below the root, or regimen → agents; None where none are given.
     """
 
     table: str
@@ -34,6 +35,7 @@ class TherapySpec:
     strata: tuple[tuple[str, str], ...]
     control: tuple[str, ...]
     min_patients: int
+    agents: str | Mapping[str, Any] | None = None
 
 
 def read_therapy(cohort: str, given: Any, specs: Mapping[str, TableSpec]) -> TherapySpec | None:
@@ -55,6 +57,10 @@ def read_therapy(cohort: str, given: Any, specs: Mapping[str, TableSpec]) -> The
     if type(least) is not int or least < 2:
         remedy = "Set it to a whole number of 2 or more"
         problems.append(Problem(what=f"{_KEY}.min_patients is {least!r}", remedy=remedy))
+    agents = given.get("agents")
+    if agents is not None and not isinstance(agents, str | Mapping):
+        remedy = "Set it to a file of cohort.root, or to regimen: [{agent: …}, …]"
+        problems.append(Problem(what=f"{_KEY}.agents is {agents!r}", remedy=remedy))
     table, columns = str(given["table"]), texts(given["columns"])
     if not columns:
         problems.append(Problem(what=f"{_KEY}.columns is {given['columns']!r}", remedy="Name at least one column"))
@@ -70,6 +76,7 @@ def read_therapy(cohort: str, given: Any, specs: Mapping[str, TableSpec]) -> The
         strata=tuple((place[0], place[1]) for place in strata),
         control=texts(given.get("control")),
         min_patients=least,
+        agents=agents,
     )
 
 
@@ -89,7 +96,11 @@ def _problems(key: str, place: tuple[str, ...], specs: Mapping[str, TableSpec]) 
 
 
 def therapy_of(
-    cohort: str, read: Callable[[str], pd.DataFrame], spec: TherapySpec, patient_ids: Sequence[str]
+    cohort: str,
+    read: Callable[[str], pd.DataFrame],
+    spec: TherapySpec,
+    patient_ids: Sequence[str],
+    agents: Mapping[str, tuple[Agent, ...]] | None = None,
 ) -> Therapy:
     """The regimen and the stratum of patients.
 
@@ -98,13 +109,13 @@ def therapy_of(
         read: gives a table of it, index patient_id.
         spec: of its therapy.
         patient_ids: in this order.
+        agents: of regimens, where they are given; a regimen that is not among them counts as not known.
 
     Raises:
         CohortError: a table that cannot be read, or a control that nobody was given.
     """
-    index = pd.Index(list(patient_ids), name="patient_id")
-    table = read(spec.table).reindex(index)
-    regimens = _joined([table[column].map(_told, na_action="ignore") for column in spec.columns], " / ")
+    regimens = regimens_of(read(spec.table), spec).reindex(pd.Index(list(patient_ids), name="patient_id"))
+    regimens = regimens.where(regimens.notna() if agents is None else regimens.isin(list(agents)), None)
     strange = sorted(set(spec.control) - set(regimens.dropna()))
     if strange:
         remedy = f"Given were {some(sorted(set(regimens.dropna())), 20)}"
@@ -119,7 +130,13 @@ def therapy_of(
         columns=spec.columns,
         control=spec.control,
         min_patients=spec.min_patients,
+        agents=agents or {},
     )
+
+
+def regimens_of(table: pd.DataFrame, spec: TherapySpec) -> pd.Series[Any]:
+    """The regimen of everybody in the declared table, index patient_id; None where it is not known."""
+    return _joined([table[column].map(_told, na_action="ignore") for column in spec.columns], " / ")
 
 
 def names_of(spec: TherapySpec) -> tuple[str, ...]:

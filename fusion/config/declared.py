@@ -21,6 +21,7 @@ DATA = frozenset({"cohort", "modality", "defaults"})
 
 _KINDS = {
     "data_modules.modalities.tables.table.Table": "table",
+    "data_modules.modalities.tables.regimen.Regimen": "table",
     "data_modules.modalities.tables.features.Features": "features",
     "data_modules.modalities.variants.vcf.Variants": "variants",
     "data_modules.modalities.variants.maf.MafVariants": "variants",

@@ -45,11 +45,12 @@ from fusion.contract.specs import (
     ModalityKind,
     ModalitySpec,
 )
-from fusion.contract.therapy import Therapy
+from fusion.contract.therapy import Agent, Therapy
 from fusion.contract.truth import Truth
 
 __all__ = [
     "TABULATED",
+    "Agent",
     "Batch",
     "Bend",
     "Cohort",

@@ -32,7 +32,7 @@ def treatments(setup: Setup, therapy: Therapy) -> list[str]:
     return [
         name
         for name, modality in setup.modalities.items()
-        if getattr(modality, "of_table", None) == therapy.table and set(modality.frame.columns) & set(therapy.columns)  # type: ignore[attr-defined]
+        if getattr(modality, "of_table", None) == therapy.table and set(modality.of_columns) & set(therapy.columns)  # type: ignore[attr-defined]
     ]
 
 

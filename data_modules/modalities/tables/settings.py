@@ -8,6 +8,9 @@ from typing import Literal
 from data_modules.learned.settings import ReductionSettings
 from fusion.contract import Pattern, Settings
 
+REGIMEN_FIELDS = ("agents", "class", "dose", "order")
+"""What a regimen may be told by; see `data_modules.cohort.regimens.fields`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings(Settings):
@@ -20,6 +23,24 @@ class TableSettings(Settings):
 
     table: str
     columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegimenSettings(Settings):
+    """Of the regimen as its agents; see conf/modality/regimen.yaml.
+
+    Attributes:
+        fields: which of `REGIMEN_FIELDS` are read.
+    """
+
+    fields: tuple[str, ...] = REGIMEN_FIELDS
+
+    def conflicts(self) -> list[str]:
+        """Fields that there are not."""
+        wrong = [name for name in self.fields if name not in REGIMEN_FIELDS]
+        if not wrong and self.fields:
+            return []
+        return [f"fields is {list(self.fields)}: name any of {', '.join(REGIMEN_FIELDS)}."]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ class Table(BaseModality):
         SettingsError: settings that cannot be.
     """
 
-    settings_class: ClassVar = TableSettings
+    settings_class: ClassVar[Any] = TableSettings
 
     def __init__(self, *, name: str, source: CohortSource, **given: Any) -> None:
         super().__init__(name=name, source=source)
@@ -57,6 +57,11 @@ class Table(BaseModality):
             return columns
         frame = self.source.read(self._table, require_labels=False).frame
         return [column for column in columns if not column.optional or bool(frame[column.name].notna().any())]
+
+    @property
+    def of_columns(self) -> tuple[str, ...]:
+        """Columns of its cohort table that it reads."""
+        return tuple(column.name for column in self.columns)
 
     @property
     def absent(self) -> str | None:

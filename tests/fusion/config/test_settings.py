@@ -25,6 +25,7 @@ MODALITIES = (
     "copy_number.copy_number.CopyNumber",
     "tables.table.Table",
     "tables.features.Features",
+    "tables.regimen.Regimen",
 )
 
 
