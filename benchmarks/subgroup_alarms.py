@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from fusion.contract import EndpointSpec
+from fusion.contract import EndpointSpec, Truth
 from fusion.evaluation.outcome import outcome_of
 from fusion.evaluation.subgroups.evaluate import Vectors, subgroups
 
@@ -45,7 +45,7 @@ def cohort(seed: int, *, patients: int, unequal: bool) -> tuple[Vectors, pd.Data
         labels = (rng.random(patients) < share).astype(np.int64)
         logit = rng.normal((labels - 0.5) * 1.4, np.sqrt(1.4)) + np.log(share / (1 - share))
     rows = pd.DataFrame({"patient_id": names})
-    return Vectors(patients=names, labels=labels, scores=[expit(logit)], rows=rows), table
+    return Vectors(patients=names, truths=[Truth(label=labels)], scores=[expit(logit)], rows=rows), table
 
 
 def alarms(cohorts: int, *, patients: int, unequal: bool) -> float:

@@ -46,19 +46,9 @@ def check_subgroups(config: Any, setup: Setup) -> None:
     """Refuse what cannot be looked at, before the long work.
 
     Raises:
-        FusionError: ``evaluation.subgroups`` names what is no baseline column, or it or ``evaluation.missing`` is asked
-            for with an endpoint of another kind than they are evaluated for.
+        FusionError: ``evaluation.subgroups`` names what is no baseline column.
     """
-    from fusion.evaluation.outcome import kinds_that, outcome_of
-
-    wanted, endpoint = _wanted(config), setup.cohort.spec.endpoint
-    asked = ["evaluation.subgroups"] if wanted else []
-    asked += ["evaluation.missing"] if (config.get("evaluation") or {}).get("missing") else []
-    if asked and not outcome_of(endpoint).can("subgroups"):
-        raise FusionError(
-            f"{' and '.join(asked)}: not for {endpoint.kind} endpoints such as {endpoint.name}, only for "
-            f"{kinds_that('subgroups')} ones. Leave it out."
-        )
+    wanted = _wanted(config)
     known = described(setup).table.columns if wanted else ()
     wrong = [name for name in wanted if name not in known]
     if wrong:
@@ -118,23 +108,18 @@ def assessed(
         parts["uncertainty"] = _uncertain(
             folder, fused, groups, outcome, draws=config.evaluation.draws, seed=config.seed
         )
-    if outcome.can("subgroups"):
-        missing = missing_curve(
-            fused, folder.withheld(), outcome, list(setup.modalities), draws=config.evaluation.draws, seed=config.seed
-        )
-        parts |= {"missing": missing} if missing else {}
+    settings = {"draws": int(config.evaluation.draws), "seed": int(config.seed)}
+    missing = missing_curve(fused, folder.withheld(), outcome, list(setup.modalities), **settings)
+    parts |= {"missing": missing} if missing else {}
+    if outcome.can("sample size"):
         positives = int((labels == len(classes) - 1).sum())
-        if outcome.can("sample size"):
-            count = parameters(folder)
-            parts["sample_size"] = sample_size(patients=len(labels), events=positives, parameters=count)
-            points = operating_points(config.evaluation.get("operating"))
-            found_points = operating(
-                predictions, folder.inner_predictions(), points, draws=config.evaluation.draws, seed=config.seed
-            )
-            parts |= {"operating": found_points} if found_points else {}
-        if wanted:
-            vectors = vectors_of(predictions, outcome, arm=REFERENCE)
-            parts["subgroups"] = subgroups(vectors, groups, outcome, draws=config.evaluation.draws, seed=config.seed)
+        parts["sample_size"] = sample_size(patients=len(labels), events=positives, parameters=parameters(folder))
+        points = operating_points(config.evaluation.get("operating"))
+        found_points = operating(predictions, folder.inner_predictions(), points, **settings)
+        parts |= {"operating": found_points} if found_points else {}
+    if wanted:
+        vectors = vectors_of(predictions, outcome, arm=REFERENCE)
+        parts["subgroups"] = subgroups(vectors, groups, outcome, **settings)
     return parts
 
 
@@ -145,7 +130,6 @@ def _not_for(outcome: Outcome) -> list[str]:
     asked: Sequence[tuple[Any, str]] = (
         ("sample size", "Operating points and the criteria of sample size are"),
         ("called", "Conformal sets are"),
-        ("subgroups", "Subgroups by declared columns and the missing-modality curve are"),
     )
     return [
         f"{what} for {kinds_that(ability)} endpoints, not for {outcome.endpoint.kind} ones."

@@ -1,7 +1,8 @@
 """Discrimination and calibration of the trained model as more and more of what it reads is missing.
 
 At a share *q* every modality of every patient is lost with chance *q*, independently. What the model then says of a
-patient was scored out of fold for every subset; patients of whom nothing is left get the prevalence.
+patient was scored out of fold for every subset; patients of whom nothing is left get the prevalence, of times the
+average risk.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fusion.evaluation.gauges.kinds import gauge_of
 from fusion.evaluation.intervals import Resampling, resample
 from fusion.evaluation.judgement import finite
 from fusion.evaluation.units import units_of
@@ -59,11 +61,12 @@ def missing_curve(
     patients = sorted(every["patient_id"].unique())
     first = fused[fused["repeat"] == fused["repeat"].min()]
     plan = resample(units_of(first, patients).of, min(draws, DRAWS), seed=seed)
-    repeats = [_Repeat(rows, patients, outcome) for _, rows in every.groupby("repeat")]
+    repeats = [_Repeat(rows, patients, outcome, plan.counts) for _, rows in every.groupby("repeat")]
     rng = np.random.default_rng([seed, 5])
     return {
         "metric": outcome.chosen,
         "deals": DEALS,
+        **repeats[0].gauge.told(),
         "modalities": list(modalities),
         "curve": [
             {"share": share, **_summary([_dealt(one, share, len(modalities), rng) for one in repeats], repeats, plan)}
@@ -80,30 +83,14 @@ def missing_curve(
 class _Repeat:
     """One repeat: scores of everybody by what is kept, ``""`` where it is nothing."""
 
-    def __init__(self, rows: pd.DataFrame, patients: Sequence[str], outcome: Outcome) -> None:
-        self.outcome = outcome
-        self.scores: dict[str, Floats] = {}
-        for arm, part in rows.groupby("arm", sort=False):
-            table = part.set_index("patient_id").loc[list(patients)]
-            self.scores[str(arm)] = outcome.of_columns(table)
-        self.truth = outcome.truth_of(table)
-        self.scores[""] = self._prevalence()
-
-    def _prevalence(self) -> Floats:
-        """For those of whom nothing is left, the same for all: prevalences by fold would rank folds the wrong way."""
-        label = self.truth.label
-        share = np.bincount(label, minlength=len(self.outcome.endpoint.classes)) / len(label)
-        return self.outcome.scores(np.tile(share, (len(label), 1)))
-
-    def value(self, scores: Floats, counts: Floats) -> Floats:
-        """The deciding metric of every draw."""
-        return self.outcome.drawn(self.truth, scores, counts)
-
-    def gap(self, scores: Floats, counts: Floats) -> Floats:
-        """Observed minus expected of every draw."""
-        label = self.truth.label
-        residual = label - scores if scores.ndim == 1 else (scores.argmax(axis=1) == label) - scores.max(axis=1)
-        return np.asarray(counts @ residual / counts.sum(axis=1), dtype=np.float64)
+    def __init__(self, rows: pd.DataFrame, patients: Sequence[str], outcome: Outcome, counts: Floats) -> None:
+        tables = {
+            str(arm): part.set_index("patient_id").loc[list(patients)] for arm, part in rows.groupby("arm", sort=False)
+        }
+        self.truth = outcome.truth_of(next(iter(tables.values())))
+        self.gauge = gauge_of(outcome, [self.truth], counts)
+        self.scores = {arm: outcome.of_columns(table) for arm, table in tables.items()}
+        self.scores[""] = self.gauge.of_nobody()
 
 
 def _dealt(one: _Repeat, share: float, modalities: int, rng: np.random.Generator) -> list[Floats]:
@@ -128,6 +115,6 @@ def _dealt(one: _Repeat, share: float, modalities: int, rng: np.random.Generator
 def _summary(dealt: Sequence[Sequence[Floats]], repeats: Sequence[_Repeat], plan: Resampling) -> Mapping[str, Any]:
     """Mean over deals and repeats, with intervals."""
     pairs = [(one, scores) for one, several in zip(repeats, dealt, strict=True) for scores in several]
-    value = np.mean([one.value(scores, plan.counts) for one, scores in pairs], axis=0)
-    gap = np.mean([one.gap(scores, plan.counts) for one, scores in pairs], axis=0)
+    value = np.mean([one.gauge.value([scores]) for one, scores in pairs], axis=0)
+    gap = np.mean([one.gauge.calibration([scores]) for one, scores in pairs], axis=0)
     return {"value": finite(asdict(plan.value(value))), "calibration": finite(asdict(plan.value(gap)))}

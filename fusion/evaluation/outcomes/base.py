@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fusion.contract import EndpointSpec, Modality, Truth
 
 Floats = NDArray[np.float64]
-Ability = Literal["called", "explained", "recalibrated", "canaries", "sample size", "subgroups", "treatments"]
+Ability = Literal["called", "explained", "recalibrated", "canaries", "sample size", "treatments"]
 """What is made for some kinds of endpoint alone."""
 
 
@@ -47,7 +47,7 @@ class Outcome(ABC):
     abilities: ClassVar[frozenset[Ability]] = frozenset()
     """What is made for this kind. ``called``: patients have a call, see `call`. ``explained``: by `fusion.explain`.
     ``recalibrated``: by `fusion.predict` on an outside cohort. ``canaries``: by
-    `fusion.canary`. ``sample size``: whether patients suffice. ``subgroups``: these, and missing modalities.
+    `fusion.canary`. ``sample size``: whether patients suffice.
     ``treatments``: new patients under each."""
 
     def __init__(self, endpoint: EndpointSpec) -> None:

@@ -24,7 +24,7 @@ class MulticlassOutcome(Outcome):
 
     chosen = "balanced_accuracy"
     label = "balanced accuracy"
-    abilities: ClassVar[frozenset[Ability]] = frozenset(("called", "subgroups"))
+    abilities: ClassVar[frozenset[Ability]] = frozenset(("called",))
 
     def scores(self, probability: Floats) -> Floats:
         return probability

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fusion.contract import Truth
 from fusion.evaluation.outcomes.base import Ability, Calibrator, Outcome, mean_over_folds
 from fusion.evaluation.outcomes.partial import RiskSets, breslow
+from fusion.evaluation.survival.pairs import harrell_draws
 
 Floats = NDArray[np.float64]
 
@@ -187,9 +188,7 @@ class SurvivalOutcome(Outcome):
         return {"c_harrell": harrell(self.logits(scores), truth)}
 
     def drawn(self, truth: Truth, scores: Floats, counts: Floats) -> Floats:
-        risks = self.logits(scores)
-        rows = [np.repeat(np.arange(len(truth)), row.astype(np.int64)) for row in counts]
-        return np.array([harrell(risks[one], truth[one]) for one in rows])
+        return harrell_draws(self.logits(scores), truth, counts)
 
     def of_columns(self, rows: pd.DataFrame) -> Floats:
         return rows[self.names].to_numpy(np.float64)

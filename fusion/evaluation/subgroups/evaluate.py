@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import Truth
+from fusion.evaluation.gauges.base import FEWEST, Gauge, gap_over_error
+from fusion.evaluation.gauges.kinds import gauge_of
 from fusion.evaluation.intervals import Resampling, resample
 from fusion.evaluation.judgement import finite
-from fusion.evaluation.subgroups.permuted import corrected, dealt, mean_gaps, rank_gaps
+from fusion.evaluation.subgroups.permuted import corrected, dealt
 from fusion.evaluation.units import units_of
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 SMALLEST = 20
 """Patients below which a group is named and not evaluated."""
-FEWEST = 5
-"""Patients of every class that a group, and the rest, must have."""
 PERMUTATIONS = 2000
 
 
@@ -33,15 +33,26 @@ class Vectors:
 
     Attributes:
         patients: in this order.
-        labels: ``(patient,)``.
-        scores: of each repeat ``(patient,)`` or ``(patient, class)``.
-        group: rows of the first repeat, for what is held together.
+        truths: of each repeat; they differ in the folds alone.
+        scores: of each repeat, as the outcome has them.
+        rows: of the first repeat, for what is held together.
     """
 
     patients: list[str]
-    labels: NDArray[np.int64]
+    truths: list[Truth]
     scores: list[Floats]
     rows: pd.DataFrame
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """``(patient,)``."""
+        return self.truths[0].label
+
+    def gauge(self, outcome: Outcome, counts: Floats, *, inside: NDArray[np.bool_] | None = None) -> Gauge:
+        """Of everyone, or of the patients inside a group; ``(draw, patient)`` counts of everyone."""
+        if inside is None:
+            return gauge_of(outcome, self.truths, counts)
+        return gauge_of(outcome, [one[inside] for one in self.truths], counts[:, inside])
 
 
 def vectors_of(predictions: pd.DataFrame, outcome: Outcome, *, arm: str) -> Vectors:
@@ -51,7 +62,7 @@ def vectors_of(predictions: pd.DataFrame, outcome: Outcome, *, arm: str) -> Vect
     parts = [part.set_index("patient_id").loc[patients] for _, part in rows.groupby("repeat")]
     return Vectors(
         patients=patients,
-        labels=parts[0]["label"].to_numpy(np.int64),
+        truths=[outcome.truth_of(part) for part in parts],
         scores=[outcome.of_columns(part) for part in parts],
         rows=rows[rows["repeat"] == rows["repeat"].min()],
     )
@@ -84,95 +95,85 @@ def subgroups(
     """
     named = groups.loc[vectors.patients].astype(str)
     plan = resample(units_of(vectors.rows, vectors.patients).of, draws, seed=seed)
-    residual = _residuals(vectors)
     asked = [
         (str(column), str(level), (named[column] == level).to_numpy())
         for column in named
         for level in sorted(named[column].unique())
     ]
-    rows = [_row(column, level, inside, vectors, residual, outcome, plan, smallest) for column, level, inside in asked]
-    tested = [(row, inside) for row, (_, _, inside) in zip(rows, asked, strict=True) if row["gap"] is not None]
-    _test(tested, vectors, residual, permutations=permutations, seed=seed)
+    rows = [_row(column, level, inside, vectors, outcome, plan, smallest) for column, level, inside in asked]
+    pairs = [(row, inside) for row, (_, _, inside) in zip(rows, asked, strict=True)]
+    tests = _test(pairs, vectors, outcome, permutations=permutations, seed=seed)
     return {
         "metric": outcome.chosen,
         "smallest": smallest,
         "fewest": FEWEST,
         "permutations": permutations,
-        "tests": 2 * len(tested),
+        "tests": tests,
         "rows": rows,
+        **vectors.gauge(outcome, plan.counts[:1]).told(),
     }
-
-
-def _residuals(vectors: Vectors) -> Floats:
-    """Observed minus expected, mean over repeats: the label minus its probability; right or not minus confidence."""
-    if vectors.scores[0].ndim == 1:
-        return np.asarray(vectors.labels - np.mean(vectors.scores, axis=0), dtype=np.float64)
-    right = [(one.argmax(axis=1) == vectors.labels) - one.max(axis=1) for one in vectors.scores]
-    return np.asarray(np.mean(right, axis=0), dtype=np.float64)
 
 
 def _row(
-    column: str, level: str, inside: NDArray[np.bool_], vectors: Vectors, residual: Floats, outcome: Outcome,
-    plan: Resampling, smallest: int,
+    column: str, level: str, inside: NDArray[np.bool_], vectors: Vectors, outcome: Outcome, plan: Resampling,
+    smallest: int,
 ) -> dict[str, Any]:  # fmt: skip
     classes = len(outcome.endpoint.classes)
-    mine = np.bincount(vectors.labels[inside], minlength=classes)
+    mine = np.bincount(vectors.labels[inside], minlength=classes).tolist()
     row: dict[str, Any] = {
-        "column": column, "group": level, "patients": int(inside.sum()), "classes": mine.tolist(), "value": None,
+        "column": column, "group": level, "patients": int(inside.sum()), "classes": mine, "value": None,
         "calibration": None, "gap": None, "calibration_gap": None, "p": None, "calibration_p": None, "why": "",
     }  # fmt: skip
-    if inside.sum() < smallest or mine.min() < FEWEST:
-        return row | {"why": f"fewer than {smallest} patients, or than {FEWEST} of a class"}
-    here, expected = _draws(inside, vectors, residual, outcome, plan)
-    row |= {"value": finite(asdict(plan.value(here))), "calibration": finite(asdict(plan.value(expected)))}
-    rest = np.bincount(vectors.labels[~inside], minlength=classes)
-    if (~inside).sum() < smallest or rest.min() < FEWEST:
+    here = vectors.gauge(outcome, plan.counts, inside=inside)
+    if inside.sum() < smallest or not here.enough(mine, outcome.endpoint.needed):
+        return row | {"why": f"fewer than {smallest} patients, {here.rule}"}
+    scores = [one[inside] for one in vectors.scores]
+    value, expected = here.value_of_few(scores), here.calibration(scores)
+    row |= {"value": _interval(plan, value), "calibration": _interval(plan, expected)}
+    rest = np.bincount(vectors.labels[~inside], minlength=classes).tolist()
+    if (~inside).sum() < smallest or not here.enough(rest, outcome.endpoint.needed):
         return row | {"why": "too few others to compare with"}
-    there, others = _draws(~inside, vectors, residual, outcome, plan)
+    there, others = vectors.gauge(outcome, plan.counts, inside=~inside), [one[~inside] for one in vectors.scores]
     return row | {
-        "gap": finite(asdict(plan.gain(here - there))),
-        "calibration_gap": finite(asdict(plan.gain(expected - others))),
+        "gap": _interval(plan, value - there.value_of_few(others), gap=True),
+        "calibration_gap": _interval(plan, expected - there.calibration(others), gap=True),
     }
 
 
-def _draws(
-    inside: NDArray[np.bool_], vectors: Vectors, residual: Floats, outcome: Outcome, plan: Resampling
-) -> tuple[Floats, Floats]:
-    """Metric and calibration gap of the members in every draw; NaN where a draw has none of a class."""
-    counts, truth = plan.counts[:, inside], Truth(label=vectors.labels[inside])
-    value = np.mean([outcome.drawn(truth, one[inside], counts) for one in vectors.scores], axis=0)
-    number = counts.sum(axis=1)
-    mean = np.divide(counts @ residual[inside], number, out=np.full(len(counts), np.nan), where=number > 0)
-    return value, mean
+def _interval(plan: Resampling, values: Floats, *, gap: bool = False) -> dict[str, Any] | None:
+    """With its interval; None where it cannot be told of the sample itself."""
+    if not np.isfinite(values[0]):
+        return None
+    return finite(asdict(plan.gain(values) if gap else plan.value(values)))
 
 
 def _test(
-    tested: Sequence[tuple[dict[str, Any], NDArray[np.bool_]]], vectors: Vectors, residual: Floats, *,
+    rows: Sequence[tuple[dict[str, Any], NDArray[np.bool_]]], vectors: Vectors, outcome: Outcome, *,
     permutations: int, seed: int,
-) -> None:  # fmt: skip
-    """Put corrected p-values into the rows."""
-    if not tested:
-        return
+) -> int:  # fmt: skip
+    """Put corrected p-values into the rows that have a gap; how many looks there were."""
+    families = [(gap, p, [one for one in rows if one[0][gap] is not None]) for gap, p in _TESTED]
+    looks = sum(len(tested) for _, _, tested in families)
+    if not looks:
+        return 0
     rng = np.random.default_rng([seed, 1])
-    ranked = vectors.scores[0].ndim == 1
     number = len(vectors.labels)
-    everyone = np.arange(number)[None, :]
+    within = vectors.gauge(outcome, np.ones((1, number))).dealt_within()
     plain = dealt(None, number, permutations, rng)
-    kept = dealt(vectors.labels, number, permutations, rng) if ranked else plain
-    right = None if ranked else np.mean([one.argmax(axis=1) == vectors.labels for one in vectors.scores], axis=0)
-    labels = vectors.labels.astype(np.float64)
+    orders = {"p": plain if within is None else dealt(within, number, permutations, rng), "calibration_p": plain}
 
-    def discrimination(member: NDArray[np.bool_]) -> Floats:
-        return rank_gaps(labels, vectors.scores, member) if right is None else mean_gaps(right, member)
+    def gaps(member: NDArray[np.bool_], key: str) -> Floats:
+        sides = [vectors.gauge(outcome, one.astype(np.float64)) for one in (member, ~member)]
+        measured = [one.tested if key == "p" else one.calibration_tested for one in sides]
+        return gap_over_error(*(one(vectors.scores) for one in measured))
 
-    def calibration(member: NDArray[np.bool_]) -> Floats:
-        return mean_gaps(residual, member)
-
-    measures: Mapping[str, tuple[Callable[[NDArray[np.bool_]], Floats], NDArray[np.int64]]] = {
-        "p": (discrimination, kept), "calibration_p": (calibration, plain)
-    }  # fmt: skip
-    for key, (measure, order) in measures.items():
-        observed = [float(measure(inside[everyone])[0]) for _, inside in tested]
-        permuted = [measure(inside[order]) for _, inside in tested]
-        for (row, _), p in zip(tested, corrected(observed, permuted, families=len(measures)), strict=True):
+    for _, key, tested in families:
+        observed = [float(gaps(inside[None, :], key)[0]) for _, inside in tested]
+        permuted = [gaps(inside[orders[key]], key) for _, inside in tested]
+        for (row, _), p in zip(tested, corrected(observed, permuted, families=len(families)), strict=True):
             row[key] = p
+    return looks
+
+
+_TESTED = (("gap", "p"), ("calibration_gap", "calibration_p"))
+"""The gap, and the p-value that stands for it."""

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import t as student
 
+from fusion.evaluation.gauges.base import FEWEST
+from fusion.evaluation.gauges.kinds import gauge_of
 from fusion.evaluation.intervals import resample
 from fusion.evaluation.judgement import finite
 
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 SMALLEST = 20
 """Patients below which a site is named and not judged."""
-FEWEST = 5
-"""Of every class (of survival: events), likewise."""
 DRAWS = 400
 """Of the bootstrap of each site at most."""
 JUDGED = 3
@@ -67,8 +67,8 @@ def by_site(
         seed: of it.
 
     Returns:
-        ``held_out``, ``metric``, ``rows`` (``site``, ``patients``, ``classes``, ``value`` and, of probabilities of
-        classes, ``calibration``: observed minus expected; or ``why`` not) and ``elsewhere`` (see there).
+        ``held_out``, ``metric``, ``rows`` (``site``, ``patients``, ``classes``, ``value`` and, where it can be told,
+        ``calibration``: observed minus expected; or ``why`` not) and ``elsewhere`` (see there).
     """
     named = sites.astype(str)
     patients = [str(one) for one in rows["patient_id"].unique()]
@@ -78,8 +78,10 @@ def by_site(
         for site, part in sorted(where.groupby(where), key=lambda one: str(one[0]))
     ]
     judged = [row for row in found if row["value"] is not None and row["error"] > 0]
+    once = gauge_of(outcome, [outcome.truth_of(rows)], np.ones((1, len(rows))))
     return {
         "held_out": held_out, "metric": outcome.chosen, "smallest": SMALLEST, "fewest": FEWEST, "rows": found,
+        **{key: text for key, text in once.told().items() if key == "calibration"},
         "elsewhere": elsewhere(
             [row["value"]["value"] for row in judged], [row["error"] for row in judged],
             bounds=_BOUNDS.get(outcome.chosen, (0.0, 1.0)),
@@ -98,24 +100,13 @@ def _site(site: str, rows: pd.DataFrame, outcome: Outcome, *, draws: int, seed: 
     if len(truth) < SMALLEST or min(counts[one] for one in outcome.endpoint.needed) < FEWEST:
         return made | {"why": f"fewer than {SMALLEST} patients, or than {FEWEST} of a class"}
     plan = resample(np.arange(len(truth)), draws, seed=seed)
+    gauge = gauge_of(outcome, [outcome.truth_of(part) for part in parts], plan.counts)
     scores = [outcome.of_columns(part) for part in parts]
-    value = np.mean(
-        [outcome.drawn(outcome.truth_of(part), one, plan.counts) for part, one in zip(parts, scores, strict=True)],
-        axis=0,
-    )
-    drawn = plan.bootstrap(value)
-    made |= {"value": finite(asdict(plan.value(value))), "error": float(np.nanstd(drawn, ddof=1))}
-    if truth.time is None:
-        residual = np.mean([_residual(truth.label, one) for one in scores], axis=0)
-        made["calibration"] = finite(asdict(plan.value(plan.counts @ residual / plan.counts.sum(axis=1))))
+    value, expected = gauge.value(scores), gauge.calibration(scores)
+    made |= {"value": finite(asdict(plan.value(value))), "error": float(np.nanstd(plan.bootstrap(value), ddof=1))}
+    if np.isfinite(expected[0]):
+        made["calibration"] = finite(asdict(plan.value(expected)))
     return made
-
-
-def _residual(labels: NDArray[np.int64], scores: Floats) -> Floats:
-    """Observed minus expected: the label minus its probability; right or not minus confidence."""
-    if scores.ndim == 1:
-        return np.asarray(labels - scores, dtype=np.float64)
-    return np.asarray((scores.argmax(axis=1) == labels) - scores.max(axis=1), dtype=np.float64)
 
 
 def elsewhere(

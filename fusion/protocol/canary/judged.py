@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from fusion.evaluation.gauges.classes import area_variance
 from fusion.evaluation.metrics import auroc
-from fusion.evaluation.subgroups.permuted import area_variance
 
 Floats = NDArray[np.float64]
 Status = Literal["pass", "fail", "warn", "not looked at"]

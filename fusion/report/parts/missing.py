@@ -31,7 +31,11 @@ def curve(metrics: Mapping[str, Any], *, label: str) -> Figure | None:
         return None
     figure = Figure(figsize=(7.2, 3.0), layout="constrained")
     for axes, key, name, level in zip(
-        figure.subplots(1, 2), ("value", "calibration"), (label, "Observed − expected"), (None, 0.0), strict=True
+        figure.subplots(1, 2),
+        ("value", "calibration"),
+        (label, str(part.get("calibration", "observed − expected")).capitalize()),
+        (None, 0.0),
+        strict=True,
     ):
         points = [(100 * point["share"], point[key]) for point in part["curve"] if point[key]["value"] is not None]
         x = [at for at, _ in points]

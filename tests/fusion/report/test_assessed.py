@@ -99,18 +99,6 @@ def test_what_is_no_baseline_column_is_refused_as_a_subgroup(tmp_path: Path, wro
         check_subgroups(config("site", wrong), setup)
 
 
-def test_endpoints_of_another_kind_are_refused_and_not_passed_over(tmp_path: Path) -> None:
-    patients = ["A", "B"]
-    setup = setup_of(tmp_path, patients, pd.Series([0, 1], index=patients))
-    setup.cohort.spec.endpoint = EndpointSpec(name="death", kind="survival", classes=("censored", "event"))
-    check_subgroups(config(), setup)
-    with pytest.raises(FusionError, match=r"evaluation.subgroups: not for survival endpoints such as death"):
-        check_subgroups(config("site"), setup)
-    missing = OmegaConf.create({"evaluation": {"missing": True}})
-    with pytest.raises(FusionError, match=r"evaluation.missing: not for survival"):
-        check_subgroups(missing, setup)
-
-
 KINDS = {
     "ordinal": EndpointSpec(name="rcb", kind="ordinal", classes=("0", "I", "II")),
     "survival": EndpointSpec(name="death", kind="survival", classes=("censored", "event"), horizons=(2.0,)),
@@ -143,7 +131,7 @@ def test_every_kind_of_endpoint_has_values_or_a_sentence(
         )
         for arm in ("fusion", "late")
     ]  # fmt: skip
-    found = assessed(config(), setup, run, pd.concat(parts, ignore_index=True), outcome)
+    found = assessed(config("site"), setup, run, pd.concat(parts, ignore_index=True), outcome)
     assert [group["name"] for group in found["described"]["groups"]] == ["all", *endpoint.classes]
     (whole,) = [row for row in found["gaps"]["complete"] if row["name"] == "every modality"]
     assert whole["patients"] == 45
@@ -154,7 +142,10 @@ def test_every_kind_of_endpoint_has_values_or_a_sentence(
     told = " ".join(found["not_assessed"])
     assert f"not for {kind} ones" in told
     assert ("Conformal sets" in told) == (kind == "survival")
-    assert ("Subgroups" in told) == (kind != "multiclass")
+    assert [(row["group"], row["patients"]) for row in found["subgroups"]["rows"]] == [("here", 45), ("there", 45)]
+    for row in found["subgroups"]["rows"]:
+        assert row["gap"]["low"] < row["gap"]["value"] < row["gap"]["high"]
+        assert row["calibration"]["value"] is not None and row["p"] > 0.01
 
 
 def test_the_sentence_names_who_differs_and_in_what() -> None:

@@ -57,7 +57,7 @@ def test_each_site_by_its_own_patients() -> None:
     assert found["elsewhere"] is None  # two judged sites are too few
 
 
-def test_survival_is_ranked_within_folds_and_has_no_calibration_gap() -> None:
+def test_survival_is_ranked_within_folds_and_calibrated_at_the_horizon() -> None:
     endpoint = EndpointSpec(name="death", kind="survival", classes=("censored", "event"), horizons=(2.0,))
     rng = np.random.default_rng(0)
     time, risk = rng.exponential(size=40), rng.normal(size=40)
@@ -72,7 +72,7 @@ def test_survival_is_ranked_within_folds_and_has_no_calibration_gap() -> None:
         for i in range(40) for j in range(40) if time[i] < time[j] and i % 2 == j % 2
     ]  # fmt: skip
     assert row["value"]["value"] == pytest.approx(np.mean(pairs))  # both folds have as many pairs
-    assert row["calibration"] is None
+    assert row["calibration"]["value"] == pytest.approx(np.mean(time <= 2) - 0.5)  # nobody is censored
 
 
 def test_another_site_by_hand() -> None:

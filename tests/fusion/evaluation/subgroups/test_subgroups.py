@@ -8,11 +8,11 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from fusion.contract import EndpointSpec
-from fusion.evaluation.outcome import outcome_of
+from fusion.contract import EndpointSpec, Truth
+from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.evaluation.subgroups.evaluate import Vectors, subgroups
 from fusion.evaluation.subgroups.groups import groups_of
-from fusion.evaluation.subgroups.permuted import corrected, mean_gaps, rank_gaps
+from fusion.evaluation.subgroups.permuted import corrected
 
 BINARY = outcome_of(EndpointSpec(name="response", kind="binary", classes=("no", "yes")))
 
@@ -28,7 +28,7 @@ def cohort(n: int = 240, *, harm: float = 0.0, shift: float = 0.0, seed: int = 0
     patients = [f"P{number:03}" for number in range(n)]
     groups.index = pd.Index(patients)
     rows = pd.DataFrame({"patient_id": patients})
-    return Vectors(patients=patients, labels=labels, scores=[expit(told)], rows=rows), groups
+    return Vectors(patients=patients, truths=[Truth(label=labels)], scores=[expit(told)], rows=rows), groups
 
 
 def by_group(found: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -84,7 +84,9 @@ def test_several_classes_by_balanced_accuracy_and_confidence() -> None:
     patients = [f"P{number:03}" for number in range(150)]
     groups = pd.DataFrame({"arm": ["bad"] * 60 + ["good"] * 90}, index=patients)
     outcome = outcome_of(EndpointSpec(name="kind", kind="multiclass", classes=("a", "b", "c")))
-    vectors = Vectors(patients=patients, labels=labels, scores=[scores], rows=pd.DataFrame({"patient_id": patients}))
+    vectors = Vectors(
+        patients=patients, truths=[Truth(label=labels)], scores=[scores], rows=pd.DataFrame({"patient_id": patients})
+    )
     row = by_group(subgroups(vectors, groups, outcome, draws=20, permutations=200))["arm", "bad"]
     right = scores.argmax(axis=1) == labels
     recalls = [right[:60][labels[:60] == one].mean() for one in range(3)]
@@ -93,26 +95,72 @@ def test_several_classes_by_balanced_accuracy_and_confidence() -> None:
     assert row["p"] < 0.05
 
 
+GRADE = outcome_of(EndpointSpec(name="rcb", kind="ordinal", classes=("0", "I", "II")))
+DEATH = outcome_of(EndpointSpec(name="death", kind="survival", classes=("no", "yes"), horizons=(1.0,)))
+
+
+def graded(n: int, bad: Any, harm: float, shift: float, rng: np.random.Generator) -> Vectors:
+    """Grades; with `harm` calls of the bad are drawn at random, with `shift` probabilities moved up a grade."""
+    labels = rng.integers(0, 3, n)
+    told = np.where(rng.random(n) < np.where(bad, 0.8 - 0.8 * harm, 0.8), labels, rng.integers(0, 3, n))
+    scores = 0.8 * np.eye(3)[told] + 0.2 / 3
+    scores[bad] = (1 - shift) * scores[bad] + shift * np.eye(3)[np.minimum(told + 1, 2)][bad]
+    ids = [f"P{number:03}" for number in range(n)]
+    rows = pd.DataFrame({"patient_id": ids})
+    return Vectors(patients=ids, truths=[Truth(label=labels)], scores=[scores], rows=rows)
+
+
+def timed(n: int, bad: Any, harm: float, shift: float, rng: np.random.Generator) -> Vectors:
+    """Times; with `harm` the bad's risks are drawn at random, with `shift` their survival is told too well."""
+    risk = rng.normal(size=n)
+    time, end = rng.exponential(np.exp(-1.2 * risk)), rng.uniform(0.5, 3, n)
+    told = np.where(bad & (harm > 0), rng.normal(size=n), risk)
+    survival = np.exp(-np.exp(1.2 * told - shift * bad))
+    ids = [f"P{number:03}" for number in range(n)]
+    fold = np.arange(n) % 5
+    truth = Truth(label=(time <= end).astype(np.int64), time=np.minimum(time, end), part=fold)
+    scores = np.stack([told + 3.0 * fold, survival], axis=1)
+    return Vectors(patients=ids, truths=[truth], scores=[scores], rows=pd.DataFrame({"patient_id": ids}))
+
+
+@pytest.mark.parametrize(("harm", "shift", "key"), [(1.0, 0.0, "p"), (0.0, 0.9, "calibration_p")])
+@pytest.mark.parametrize(("made", "outcome"), [(graded, GRADE), (timed, DEATH)], ids=["grades", "times"])
+def test_grades_and_times_are_found_wanting_where_they_are(
+    made: Any, outcome: Outcome, harm: float, shift: float, key: str
+) -> None:
+    rng = np.random.default_rng(4)
+    columns = {"arm": rng.choice(["a", "b"], 180), "site": rng.choice(["x", "y", "z"], 180)}
+    groups = pd.DataFrame(columns, index=[f"P{number:03}" for number in range(180)])
+    vectors = made(180, (groups["arm"] == "b").to_numpy(), harm, shift, rng)
+    found = subgroups(vectors, groups, outcome, draws=10, permutations=120)
+    rows = by_group(found)
+    assert found["tests"] == 10 and "observed minus expected" in found["calibration"]
+    assert rows["arm", "b"][key] < 0.05 and rows["arm", "b"][key] == rows["arm", "a"][key]
+    assert min(row[key] for (column, _), row in rows.items() if column == "site") > 0.05
+    gap = rows["arm", "b"]["gap" if key == "p" else "calibration_gap"]
+    assert gap["high"] < 0 if key == "p" or made is graded else gap["low"] > 0
+
+
+def test_without_a_horizon_ranks_alone_are_looked_at() -> None:
+    rng = np.random.default_rng(4)
+    vectors = timed(90, np.zeros(90, bool), 0.0, 0.0, rng)
+    groups = pd.DataFrame({"arm": rng.choice(["a", "b"], 90)}, index=vectors.patients)
+    vectors.scores[0] = vectors.scores[0][:, :1]
+    outcome = outcome_of(EndpointSpec(name="death", kind="survival", classes=("no", "yes")))
+    found = subgroups(vectors, groups, outcome, draws=10, permutations=20)
+    assert found["tests"] == 2 and "no horizon" in found["calibration"]
+    assert {(row["calibration"], row["calibration_gap"], row["calibration_p"]) for row in found["rows"]} == {
+        (None, None, None)
+    }
+    assert all(row["p"] > 0 for row in found["rows"])
+
+
 def test_numbers_are_cut_at_thirds_codes_are_not_and_what_is_missing_is_a_group() -> None:
     number = {"kind": "number"}
     cut = groups_of(pd.Series([*map(float, range(1, 10)), np.nan]), number)
     assert cut.tolist() == ["to 3.667"] * 3 + ["above 3.667 to 6.333"] * 3 + ["above 6.333"] * 3 + ["not known"]
     assert groups_of(pd.Series([0.0, 1.0, np.nan]), number).tolist() == ["0", "1", "not known"]
     assert groups_of(pd.Series(["III", None]), {"kind": "ordered"}).tolist() == ["III", "not known"]
-
-
-def test_gaps_over_their_errors_by_hand() -> None:
-    """Three against three patients: Welch's t, and Hanley and McNeil's error of AUROCs 1 and 1/2 of two pairs each."""
-    member = np.array([[True, True, True, False, False, False]])
-    values = np.array([1.0, 2.0, 3.0, 2.0, 4.0, 6.0])
-    assert mean_gaps(values, member)[0] == pytest.approx((2 - 4) / np.sqrt(2 / 3 / 2 + 8 / 3 / 2))
-    labels = np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0])
-    scores = np.array([0.9, 0.8, 0.1, 0.9, 0.1, 0.5])
-    variances = []
-    for area in ((1 * 2 + 0.5) / 3, (0.5 * 2 + 0.5) / 3):
-        one = area / (2 - area) - area**2
-        variances.append((area * (1 - area) + one) / 2)
-    assert rank_gaps(labels, [scores], member)[0] == pytest.approx((1 - 0.5) / np.sqrt(sum(variances)))
 
 
 def test_correction_is_the_share_of_deals_whose_largest_gap_is_as_large() -> None:
