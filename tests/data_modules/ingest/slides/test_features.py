@@ -10,7 +10,14 @@ from data_modules.ingest.slides.handcrafted import (
     pooled_names,
     tile_features,
 )
-from data_modules.ingest.slides.stain import REFERENCE, REFERENCE_MOST, StainFit, fit_stains, normalise
+from data_modules.ingest.slides.stain import (
+    REFERENCE,
+    REFERENCE_MOST,
+    StainFit,
+    average_stains,
+    fit_stains,
+    normalise,
+)
 
 HAEMATOXYLIN, EOSIN = np.array([0.65, 0.70, 0.29]), np.array([0.07, 0.99, 0.11])
 
@@ -145,3 +152,90 @@ def test_the_reference_is_left_as_it_is() -> None:
 
 def test_glass_has_no_stains() -> None:
     assert fit_stains(np.full((2, 3, 16, 16), 245, dtype=np.uint8)) is None
+
+
+def test_texture_by_hand() -> None:
+    """Columns of two colours in turn. One pixel aside, three of the four directions meet the other colour; two pixels
+    aside, the diagonals alone do, by one row and one column."""
+    from skimage.color import rgb2hed
+
+    pair = np.array([[[140, 100, 170], [220, 190, 230]]], dtype=np.uint8)
+    dark, pale = (int(np.clip(one / 0.2 * 16, 0, 15)) for one in rgb2hed(pair)[0, :, 0])
+    assert 0 < pale < dark < 15
+    tile = np.tile(pair[0].T[None, :, None, :], (1, 1, 16, 8))
+    for mpp, differ in ((2.0, 0.75), (1.0, 0.5), (1.4, 0.75)):
+        found = dict(zip(TILE_FEATURES, tile_features(tile, mpp=mpp, threshold=np.inf)[0], strict=True))
+        assert found["glcm_contrast"] == pytest.approx(differ * (dark - pale) ** 2)
+        assert found["glcm_homogeneity"] == pytest.approx(1 - differ + differ / (1 + (dark - pale) ** 2))
+        assert found["glcm_energy"] == pytest.approx(np.sqrt(0.5), abs=0.01)
+        assert found["glcm_correlation"] == pytest.approx(1 - 2 * differ, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "mpp", "counts", "small"),
+    [
+        (8, 4, 0.5, True, True),  # 32 pixels of 0.25 square microns: 8, the least of a nucleus
+        (7, 4, 0.5, False, True),
+        (8, 5, 2.5, True, False),  # 40 of 6.25: 250, the most
+        (9, 5, 2.5, False, False),
+        (5, 4, 1.5, True, False),  # 20 of 2.25: 45, no small one any more
+        (4, 4, 1.5, True, True),
+    ],
+)
+def test_which_pieces_are_nuclei(height: int, width: int, mpp: float, counts: bool, small: bool) -> None:
+    """A stripe from edge to edge has as many pixels above half its height as were drawn, smoothed or not."""
+    drawn = np.zeros((2, height, 24))
+    drawn[1, :, 8 : 8 + width] = 1.0
+    tiles = stained(0.1 + 1.2 * drawn, np.full_like(drawn, 0.4))
+    heights = np.array([stained(np.array([[[one]]]), np.array([[[0.4]]])) for one in (0.1, 1.3)])[:, 0]
+    low, high = (float(haematoxylin(one)) for one in heights)
+    found = dict(zip(TILE_FEATURES, tile_features(tiles, mpp=mpp, threshold=(low + high) / 2).T, strict=True))
+    assert found["nuclei_per_mm2"] == pytest.approx([0, counts / (height * 24 * mpp**2 / 1e6)])
+    assert found["nuclear_cover"] == pytest.approx([0, width / 24])
+    assert found["nuclear_stain"][1] == pytest.approx(high, rel=1e-5)
+    if counts:
+        assert found["nuclear_area_um2"][1] == pytest.approx(height * width * mpp**2)
+        assert found["nuclear_area_spread"][1] == 0 and found["small_nuclei_share"][1] == small
+    else:
+        assert np.isnan(found["nuclear_area_um2"][1])
+
+
+def haematoxylin(pixel: np.ndarray) -> float:
+    from skimage.color import rgb2hed
+
+    return float(rgb2hed(pixel.reshape(1, 1, 3))[0, 0, 0])
+
+
+def test_the_threshold_of_nuclei_parts_two_stains_and_is_none_of_one() -> None:
+    drawn = np.zeros((1, 16, 16))
+    assert haematoxylin_threshold(stained(drawn + 0.3, drawn + 0.4)) == np.inf
+    drawn[:, :, 8:] = 1.0
+    tiles = stained(0.1 + 1.2 * drawn, drawn * 0 + 0.4)
+    low, high = (haematoxylin(tiles[0, :, 0, column]) for column in (0, 15))
+    assert low < haematoxylin_threshold(tiles) < high
+    assert haematoxylin_threshold(np.full((1, 3, 8, 8), 255, np.uint8)) == np.inf
+
+
+def test_stains_of_several_slides_in_one_by_hand() -> None:
+    one = StainFit(matrix=np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), most=np.array([1.0, 2.0]))
+    two = StainFit(matrix=np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]), most=np.array([3.0, 2.5]))
+    more = average_stains([one, two, StainFit(matrix=one.matrix, most=np.array([9.0, 9.0]))])
+    assert more is not None and average_stains([]) is None
+    # Mean of (1, 0), (0, 1), (1, 0): (2, 1) / 3, of length √5 / 3.
+    assert more.matrix[:, 0] == pytest.approx(np.array([2, 1, 0]) / np.sqrt(5))
+    assert more.matrix[:, 1] == pytest.approx([0, 1, 0])
+    assert more.most.tolist() == [3.0, 2.5]
+
+
+def test_too_few_coloured_pixels_tell_no_stains(amounts: tuple[np.ndarray, np.ndarray]) -> None:
+    """A hundred coloured pixels are enough."""
+    both = stained(*amounts, light=240.0)[0].reshape(3, -1)
+    density = np.linalg.norm(-np.log((both + 1.0) / 240), axis=0)
+    coloured = both[:, density > 0.15][:, :100]
+    assert coloured.shape == (3, 100)
+    glass = np.full((3, 44), 250, dtype=np.uint8)
+    enough = np.concatenate([coloured, glass], axis=1).reshape(1, 3, 12, 12)
+    assert fit_stains(enough) is not None
+    few = np.concatenate([coloured[:, 1:], glass, glass[:, :1]], axis=1).reshape(1, 3, 12, 12)
+    assert fit_stains(few) is None
+    assert fit_stains(np.full((1, 3, 12, 12), 120, dtype=np.uint8)) is None, "one colour has no two directions"

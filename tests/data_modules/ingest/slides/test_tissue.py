@@ -9,7 +9,17 @@ from PIL import Image
 from scipy import ndimage
 
 from data_modules.ingest.slides.settings import TissueSettings
-from data_modules.ingest.slides.tissue import _red_ink, find_tissue
+from data_modules.ingest.slides.tissue import (
+    TissueMask,
+    _drop_small,
+    _fill_holes,
+    _local_laplacian,
+    _pen,
+    _red_ink,
+    _rims,
+    _saturation_threshold,
+    find_tissue,
+)
 
 MPP = 4.0
 
@@ -144,3 +154,92 @@ def test_red_ink_is_told_by_the_pixels_own_green_and_blue() -> None:
     clear = np.abs(more) > 1e-9  # 0 and 3, 15 and 31 are on the line itself
     assert red.sum() > 1000 and 0.1 < (more[red] > 0).mean() < 0.9
     assert (_red_ink(hue, saturation, value) == (red & (more > 0)))[clear].all()
+
+
+@pytest.mark.parametrize(
+    ("hue", "saturation", "value", "pen"),
+    [
+        (0.20, 0.50, 0.9, False), (0.21, 0.50, 0.9, True), (0.51, 0.21, 0.9, True), (0.51, 0.20, 0.9, False),
+        (0.52, 0.40, 0.9, False), (0.52, 0.41, 0.9, True), (0.654, 0.41, 0.9, True), (0.655, 0.41, 0.9, False),
+        (0.80, 0.34, 0.29, True), (0.80, 0.35, 0.29, False), (0.80, 0.34, 0.30, False),
+    ],
+)  # fmt: skip
+def test_which_colours_are_ink(hue: float, saturation: float, value: float, pen: bool) -> None:
+    """Green, blue and black, to the bounds."""
+    hue_, saturation_, value_ = (np.full((9, 9), one, dtype=np.float32) for one in (hue, saturation, value))
+    assert _pen(hue_, saturation_, value_, mpp=5.0).any() == pen
+
+
+def test_ink_is_wider_than_a_few_cells_and_is_taken_with_its_rim() -> None:
+    """At 2.5 microns a radius of 2 pixels: strokes of 5 pixels stay and grow by 5 on either side, those of 4 go."""
+    colour = {"saturation": np.full((40, 30), 0.9, np.float32), "value": np.full((40, 30), 0.9, np.float32)}
+    for width, found in ((5, slice(10, 25)), (4, slice(0, 0))):
+        hue = np.full((40, 30), 0.8, dtype=np.float32)
+        hue[:, 15 : 15 + width] = 0.6
+        row = _pen(hue, mpp=2.5, **colour)[20]
+        assert np.flatnonzero(row).tolist() == list(range(30))[found]
+
+
+def test_pieces_and_holes_by_their_number_of_pixels() -> None:
+    mask = np.zeros((8, 9), dtype=bool)
+    mask[1, 1] = mask[2, 2] = mask[3, 3] = True  # three pixels, corner to corner
+    mask[6, 6:8] = True
+    assert np.array_equal(_drop_small(mask, 2), mask)
+    three = mask.copy()
+    three[6] = False
+    assert np.array_equal(_drop_small(mask, 2.5), three) and np.array_equal(_drop_small(mask, 3), three)
+    assert not _drop_small(mask, 4).any()
+    holed = np.ones((8, 9), dtype=bool)
+    holed[2, 2:4] = False
+    holed[5, 4:7] = False
+    holed[0, 6] = holed[4, 0] = holed[7, 3] = holed[3, 8] = False  # at each border: no holes
+    holed[3, 4] = False  # beside the first corner to corner: a hole of its own
+    filled = _fill_holes(holed, 2)
+    assert filled[2, 2:4].all() and filled[3, 4] and not filled[5, 4:7].any()
+    assert not (filled[0, 6] or filled[4, 0] or filled[7, 3] or filled[3, 8])
+    assert np.array_equal(_fill_holes(holed, 1)[2, 2:4], [False, False])
+
+
+def test_rings_are_rims_by_their_share_of_what_they_enclose() -> None:
+    """The border of a square of n by n has 4n - 4 of n² pixels: 36 % of n = 10, 33 % of n = 11."""
+    found = np.zeros((30, 40), dtype=bool)
+    for left, side in ((1, 10), (20, 11)):
+        found[5 : 5 + side, left : left + side] = True
+        found[6 : 4 + side, left + 1 : left + side - 1] = False
+    rims = _rims(found)
+    assert not rims[:, :15].any() and np.array_equal(rims[:, 15:], found[:, 15:])
+
+
+def test_sharpness_by_hand() -> None:
+    """A bright green point has -4 of its height there and 1 at its four neighbours; their mean square in 3 × 3."""
+    thumbnail = np.full((9, 9, 3), 100, dtype=np.uint8)
+    thumbnail[4, 4, 1] = 200
+    sharp = _local_laplacian(thumbnail, window=3)
+    assert sharp[4, 4] == pytest.approx(58.7 * np.sqrt(20 / 9), rel=1e-5)
+    assert sharp[3, 3] == pytest.approx(58.7 * np.sqrt(18 / 9), rel=1e-5)
+    assert sharp[2, 4] == pytest.approx(58.7 * np.sqrt(1 / 9), rel=1e-5)
+    assert sharp[0, 0] == pytest.approx(0, abs=1e-3)
+    for channel, weight in enumerate((0.299, 0.587, 0.114)):
+        one = np.zeros((9, 9, 3), dtype=np.uint8)
+        one[4, 4, channel] = 100
+        assert _local_laplacian(one, window=1)[4, 4] == pytest.approx(400 * weight, rel=1e-5)
+
+
+def test_shares_by_hand() -> None:
+    found = np.zeros((4, 5), dtype=bool)
+    found[:2] = True
+    pen = np.zeros((4, 5), dtype=bool)
+    pen[2, :4] = True
+    mask = TissueMask(kept=found, found=found, artefacts={"pen": pen}, mpp=100.0, threshold=0.1, sharpness=1.0)
+    assert mask.share("pen") == pytest.approx(4 / 20) and mask.share("blur") == 0
+    assert mask.share_of_found("pen") == pytest.approx(4 / 14) and mask.share_of_found("fold") == 0
+    assert mask.tissue_mm2 == pytest.approx(10 * 0.01)
+
+
+def test_otsus_threshold_counts_between_glass_and_stroma_alone() -> None:
+    saturation = np.full((10, 10), 0.02, dtype=np.float32)
+    assert _saturation_threshold(saturation, "otsu") == 0.12
+    for low, threshold in ((0.02, 0.06), (0.3, 0.12)):
+        saturation[:5], saturation[5:] = low, 0.9
+        assert _saturation_threshold(saturation, "otsu") == pytest.approx(threshold)
+    assert _saturation_threshold(saturation, 0.3) == 0.3
