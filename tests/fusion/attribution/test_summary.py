@@ -55,7 +55,8 @@ def test_against_the_truth_each_figure_has_its_own_score(tmp_path: Path) -> None
     tiles = pd.DataFrame(
         {
             "feature": [f"tile:0:{x},{y}" for y in (0, 40) for x in (0, 40)],
-            "attribution": [1.0, -3.0, 2.0, 2.0], "attention": [0.2, 0.1, 0.3, 0.4], "x": [0, 40] * 2, "y": [0, 0, 40, 40],
+            "attribution": [1.0, -3.0, 2.0, 2.0], "attention": [0.2, 0.1, 0.3, 0.4],
+            "x": [0, 40, 0, 40], "y": [0, 0, 40, 40],
         }
     )  # fmt: skip
     genes = pd.DataFrame({"feature": ["v:TP53", "v:BRCA1"], "gene": ["TP53", "BRCA1"], "attribution": [0.5, -1.0]})
