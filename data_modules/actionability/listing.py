@@ -11,7 +11,7 @@ from data_modules.actionability.changes import Change
 from data_modules.actionability.criteria import Level, criterion
 from data_modules.actionability.matching import Match, matches
 from data_modules.actionability.profiles import ProfileError, Rule, ask, rule_of
-from data_modules.actionability.release import Evidence, Release
+from data_modules.actionability.release import Evidence, Profile, Release
 from data_modules.errors import some
 from fusion.contract import FusionError
 
@@ -22,6 +22,15 @@ SAID = (
     "What CIViC's curators entered by the date stated, matched by a program. Not advice, not complete, not checked "
     "against approvals or guidelines; no match means that these files hold none."
 )
+
+
+TIERS = {
+    True: "AMP/ASCO/CAP tiers are those that CIViC's assertions state, of the disease and therapy stated with them; "
+    "none is derived from evidence, and ESCAT tiers CIViC does not state.",
+    False: "CIViC states AMP/ASCO/CAP tiers in its table AssertionSummaries, which is not among these files, so "
+    "assertions are named without them. None is derived from evidence, and ESCAT tiers CIViC does not state.",
+}
+"""Whether the table of assertions was there → what is said of tiers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +75,7 @@ def listing(changes: Sequence[Change], release: Release, wanted: Wanted) -> dict
     return {
         "source": {"name": "CIViC", "licence": "CC0 1.0", "date": release.date, "sha256": dict(release.hashes)},
         "said": SAID,
+        "tiers": TIERS[release.assertions is not None],
         "settings": {"diseases": wanted.diseases, "level": wanted.level, "kinds": wanted.kinds, "levels": LEVELS},
         "account": {
             "patients": len(patients),
@@ -119,7 +129,7 @@ def _patient(
         if asked.answer == "fails" or not rows:
             continue
         mine = [match for match in found if match.variant.id in release.profiles[profile].variants]
-        entry = _profile(release.profiles[profile].name, profile, mine, rows, diseases, wanted)
+        entry = _profile(release.profiles[profile], mine, rows, release, diseases, wanted)
         if asked.answer == "holds":
             profiles.append(entry)
         else:
@@ -134,18 +144,31 @@ def _patient(
 
 
 def _profile(
-    name: str, key: str, mine: Sequence[Match], rows: Sequence[Evidence], diseases: Sequence[str], wanted: Wanted
-) -> dict[str, Any]:
+    profile: Profile, mine: Sequence[Match], rows: Sequence[Evidence], release: Release, diseases: Sequence[str],
+    wanted: Wanted,
+) -> dict[str, Any]:  # fmt: skip
     evidence = sorted((_row(row, diseases, wanted) for row in rows), key=_rank)
     return {
-        "profile": name,
-        "url": f"https://civicdb.org/links/molecular_profiles/{key}",
+        "profile": profile.name,
+        "url": f"https://civicdb.org/links/molecular_profiles/{profile.id}",
         # The furthest of its variants tells how near the whole is.
         "nearness": max((match.level for match in mine), key=_NEAREST.index),
         "matches": [_match(match) for match in mine],
         "evidence": evidence,
         "folded": sum(one["folded"] for one in evidence),
+        "assertions": [_assertion(one, release, diseases) for one in profile.assertions],
     }
+
+
+def _assertion(name: str, release: Release, diseases: Sequence[str]) -> dict[str, Any]:
+    """One of CIViC's assertions with the AMP tier that it states; the id alone where their table is not there."""
+    found = (release.assertions or {}).get(name)
+    if found is None:
+        return {"id": name, "url": f"https://civicdb.org/links/assertions/{name}", "tier": None}
+    return {
+        "id": name, "url": found.url, "tier": found.tier, "kind": found.kind, "effect": found.effect,
+        "regimen": found.regimen, "disease": found.disease, "tumour": _fits(found.disease, diseases),
+    }  # fmt: skip
 
 
 def _key(change: Change) -> tuple[Any, ...]:
@@ -162,17 +185,21 @@ def _match(match: Match) -> dict[str, Any]:
 
 
 def _row(row: Evidence, diseases: Sequence[str], wanted: Wanted) -> dict[str, Any]:
-    here = row.disease.casefold()
-    fits = "not said" if not diseases else "other"
-    if here in {one.casefold() for one in diseases}:
-        fits = "same"
-    elif here in _ANY_TUMOUR:
-        fits = "any tumour"
+    fits = _fits(row.disease, diseases)
     return {
         "id": row.id, "kind": row.kind, "effect": row.effect, "level": row.level, "regimen": row.regimen,
         "therapies": row.therapies, "disease": row.disease, "tumour": fits, "rating": row.rating, "origin": row.origin,
         "citation": row.citation, "url": row.url, "flagged": row.flagged, "folded": row.level > wanted.level,
     }  # fmt: skip
+
+
+def _fits(disease: str, diseases: Sequence[str]) -> str:
+    """How a tumour type of CIViC goes with the patient's."""
+    if disease.casefold() in {one.casefold() for one in diseases}:
+        return "same"
+    if disease.casefold() in _ANY_TUMOUR:
+        return "any tumour"
+    return "other" if diseases else "not said"
 
 
 def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -32,6 +32,7 @@ Evidence below level {{ settings.level }} is folded away
 {% if entry.needs is defined %}<div>Only together with {{ entry.needs|join(" and ") }}, which this list of variants does not
 show.</div>{% endif %}
 {% set open = entry.evidence|rejectattr("folded")|list %}{% if open %}{{ rows(open) }}{% endif %}
+{% if entry.assertions %}<div>CIViC's assertions: {% for one in entry.assertions %}<a href="{{ one.url }}">AID{{ one.id }}</a>{% if one.tier is not none %} ({{ one.tier or "no tier stated" }}: {{ one.effect }}{% if one.regimen %} to {{ one.regimen }}{% endif %}, {{ one.disease or "no tumour type" }}{% if one.tumour != "not said" %}, {{ one.tumour }}{% endif %}){% endif %}{{ "" if loop.last else "; " }}{% endfor %}</div>{% endif %}
 {% if entry.folded %}<details><summary>{{ entry.folded }} rows below level {{ settings.level }}</summary>
 {{ rows(entry.evidence|selectattr("folded")|list) }}</details>{% endif %}{% endmacro %}
 {% for patient, one in patients.items() if one.profiles or one.partial %}
@@ -49,6 +50,7 @@ show.</div>{% endif %}
 <p><b>exact</b>: the same allele by coordinates of its build, by coding HGVS of the same transcript, or by the change of the
 protein. <b>codon</b>: another or the same amino acid at the residue that CIViC names. <b>region</b>: in the exon or domain.
 <b>gene</b>: by what the change does to the gene; whether this one acts as those of the evidence did is not known.
+{{ tiers }}
 <i>Against</i> stands where CIViC's row does not support the effect. {{
 account.civic_variants_that_no_list_of_variants_can_tell }} of CIViC's {{ account.civic_variants }} variants
 (expression, wild types, gains of function, …) no list of variants can tell: they match nobody.

@@ -27,6 +27,7 @@ class Kind:
         patients: metrics.json → how many patients of which class, in a few words.
         tables: run folder, metrics.json and predictions → more for the template.
         figures: metrics.json and predictions → name → figure, beside those every report has.
+        output: what predictions are.
     """
 
     template: str
@@ -36,6 +37,7 @@ class Kind:
     patients: Callable[[Content], str]
     tables: Callable[[Any, Content, Any], dict[str, Any]]
     figures: Callable[[Content, Any], dict[str, Callable[[], Any]]]
+    output: str
 
     @property
     def more(self) -> dict[str, str]:
@@ -88,6 +90,7 @@ KINDS: Mapping[str, Kind] = {
             "confusion": sections.confusion(predictions, content["verdict"]["reference"])
         },
         figures=_binary_figures,
+        output="calibrated probabilities; thresholds by fold",
     ),
     "multiclass": Kind(
         template="classes.html.j2",
@@ -97,6 +100,7 @@ KINDS: Mapping[str, Kind] = {
         patients=lambda content: f"{content['patients']} cases of {len(content['classes'])} classes",
         tables=lambda run, content, predictions: class_sections.tables(run, content),
         figures=_class_figures,
+        output="calibrated probabilities of classes; the likeliest is called",
     ),
     "ordinal": Kind(
         template="classes.html.j2",
@@ -106,6 +110,7 @@ KINDS: Mapping[str, Kind] = {
         patients=lambda content: f"{content['patients']} patients of {len(content['classes'])} grades",
         tables=lambda run, content, predictions: class_sections.tables(run, content),
         figures=_class_figures,
+        output="probabilities of grades; the grade nearest to the expected one is called",
     ),
     "survival": Kind(
         template="survival.html.j2",
@@ -115,6 +120,7 @@ KINDS: Mapping[str, Kind] = {
         patients=survival_sections.patients,
         tables=lambda run, content, predictions: survival_sections.tables(content),
         figures=_survival_figures,
+        output="log hazard ratios and, at horizons, probabilities to be without the event; no threshold",
     ),
 }
 

@@ -47,8 +47,9 @@ def beside(evidence: Mapping[str, Any], patient: str, rows: pd.DataFrame) -> dic
 
     Returns:
         ``listed`` (whether the file has the patient), ``profiles`` (``profile``, ``url``, ``nearness``, ``variants``,
-        ``evidence``: rows not folded away, ``folded``: how many were, ``genes``: ``gene``, ``attribution``,
-        ``features``), and ``no_match``: variants of which the release holds nothing.
+        ``evidence``: rows not folded away, ``folded``: how many were, ``assertions``: CIViC's, with the AMP tier that
+        it states or None, ``genes``: ``gene``, ``attribution``, ``features``), and ``no_match``: variants of which the
+        release holds nothing.
     """
     found = evidence["patients"].get(patient)
     if found is None:
@@ -70,6 +71,7 @@ def _profile(profile: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
         "variants": list(dict.fromkeys(one["variant"] for one in matches)),
         "evidence": [row | {"url": _link(row["url"])} for row in profile["evidence"] if not row["folded"]],
         "folded": profile["folded"],
+        "assertions": [one | {"url": _link(one["url"])} for one in profile.get("assertions", ())],
         "genes": [_gene(gene, rows) for gene in genes],
     }
 

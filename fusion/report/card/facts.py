@@ -19,6 +19,7 @@ class Facts:
         config: config.yaml.
         metrics: metrics.json.
         labels: metric → name.
+        output: what predictions are, in words.
         seen: patients that any file names, and
         kept: how many of them were kept.
         quality: whether ingest told what it read and dropped.
@@ -28,6 +29,7 @@ class Facts:
     config: Mapping[str, Any]
     metrics: Mapping[str, Any]
     labels: Mapping[str, str]
+    output: str
     seen: int
     kept: int
     quality: bool
@@ -72,6 +74,7 @@ def facts_of(run: RunFolder) -> Facts:
         config=run.config(),
         metrics=run.metrics(),
         labels=kind_of(record).labels,
+        output=kind_of(record).output,
         seen=len(cohort),
         kept=int(cohort["kept"].astype(bool).sum()),
         quality=bool(run.quality()),

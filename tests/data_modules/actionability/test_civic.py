@@ -142,3 +142,10 @@ def test_every_variant_with_an_allele_finds_itself_by_its_own_coordinates(tmp_pa
     # A codon of which one allele is given as an example, an intron's, and changes that need a fusion beside them.
     assert {name for name in named.values() if "::" not in name} <= {"TP53 R249", "ALK I1171", "EZH2 Intron 6 Mutation"}
     assert len(named) <= 8
+
+
+def test_assertions_of_profiles_are_known_and_their_tiers_are_not_in_these_files(release: Release) -> None:
+    named = {profile.name: profile.assertions for profile in release.profiles.values() if profile.assertions}
+    assert named["BRAF V600E"] == ("20", "10", "23", "12", "7")
+    assert (len(named), sum(map(len, named.values()))) == (76, 115)
+    assert release.assertions is None

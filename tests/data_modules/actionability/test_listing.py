@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from data_modules.actionability.__main__ import main
+from tests.data_modules.actionability.conftest import table
 
 HEADER = "patient,gene,protein,coding,chromosome,start,ref,alt,build,consequence,alteration,exon"
 
@@ -176,3 +177,54 @@ def test_tables_of_two_releases_are_refused(civic: Path, capsys: pytest.CaptureF
     (civic / "02-Jan-2030-VariantSummaries.tsv").rename(civic / "03-Jan-2030-VariantSummaries.tsv")
     assert main(["--civic", str(civic), "--variants", "x", "--out", "y"]) == 2
     assert "several releases" in capsys.readouterr().err
+
+
+ASSERTIONS = """\
+assertion_id disease therapies therapy_interaction_type assertion_type assertion_direction significance amp_category
+70 Kidney~Cancer Aimab,Binib Combination Predictive Supports Sensitivity/Response Tier~I~-~Level~A
+71 <b>Odd</b> _ _ Diagnostic Does~Not~Support Positive _
+"""
+V10E = ["P1,MADEUP1,p.V10E"]
+
+
+def test_tiers_are_those_that_assertions_state_and_without_their_table_only_named(civic: Path) -> None:
+    profiles_file = civic / "02-Jan-2030-MolecularProfileSummaries.tsv"
+    lines = profiles_file.read_text().splitlines()
+    stated = ["assertion_ids", "70, 71, 99", *[""] * (len(lines) - 2)]
+    profiles_file.write_text("".join(f"{line}\t{one}\n" for line, one in zip(lines, stated, strict=True)))
+    before = listed(civic, V10E)
+    (alone,) = [one for one in before["patients"]["P1"]["profiles"] if one["profile"] == "MADEUP1 V10E"]
+    assert [(one["id"], one["tier"]) for one in alone["assertions"]] == [("70", None), ("71", None), ("99", None)]
+    assert "not among these files" in before["tiers"] and "ESCAT tiers CIViC does not state" in before["tiers"]
+    (civic / "02-Jan-2030-AcceptedAssertionSummaries.tsv").write_text(table(ASSERTIONS))
+    found = listed(civic, V10E, "--disease", "Kidney Cancer")
+    (entry,) = [one for one in found["patients"]["P1"]["profiles"] if one["profile"] == "MADEUP1 V10E"]
+    first, second, third = entry["assertions"]
+    assert first == {
+        "id": "70", "url": "https://civicdb.org/links/assertions/70", "tier": "Tier I - Level A", "kind": "Predictive",
+        "effect": "sensitivity", "regimen": "Aimab + Binib", "disease": "Kidney Cancer", "tumour": "same",
+    }  # fmt: skip
+    assert (second["tier"], second["effect"], second["tumour"]) == ("", "against positive", "other")
+    assert third == {"id": "99", "url": "https://civicdb.org/links/assertions/99", "tier": None}
+    assert "02-Jan-2030-AcceptedAssertionSummaries.tsv" in found["source"]["sha256"]
+    html = (civic.parent / "out" / "actionability.html").read_text()
+    assert "Tier I - Level A: sensitivity to Aimab + Binib, Kidney Cancer, same" in html
+    assert "no tier stated: against positive, &lt;b&gt;Odd" in html
+    others = [one for one in found["patients"]["P1"]["profiles"] if one is not entry]
+    assert others and not any(one["assertions"] for one in others)
+
+
+def test_a_second_table_of_assertions_and_another_date_are_refused(
+    civic: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--civic", str(civic), "--variants", str(civic.parent / "variants.csv"), "--out", str(civic / "out")]
+    listed(civic, V10E)
+    for name in ("02-Jan-2030-AssertionSummaries.tsv", "02-Jan-2030-AcceptedAssertionSummaries.tsv"):
+        (civic / name).write_text(table(ASSERTIONS))
+    assert main(arguments) == 2
+    assert "holds 2 files *AssertionSummaries.tsv" in capsys.readouterr().err
+    for one in civic.glob("*AssertionSummaries.tsv"):
+        one.unlink()
+    (civic / "03-Jan-2030-AssertionSummaries.tsv").write_text(table(ASSERTIONS))
+    assert main(arguments) == 2
+    assert "several releases (02-Jan-2030, 03-Jan-2030)" in capsys.readouterr().err

@@ -78,6 +78,15 @@ def test_the_page_says_what_the_model_makes_of_the_gene_and_escapes_what_files_s
     assert "CIViC of 02-Jan-2030" in html and "Not advice." in html
     assert "No evidence is held for this patient" in page("P2")
     assert "has no row of this patient" in page("P3")
+    shown = beside(EVIDENCE, "P1", ROWS)
+    assert shown["profiles"][0]["assertions"] == [] and "AID" not in html  # written before there were any
+    shown["profiles"][0]["assertions"] = [
+        {"id": "7", "url": "https://x.org/7", "tier": "Tier I - Level A", "effect": "sensitivity", "regimen": "<i>A",
+         "disease": "Kidney"},
+        {"id": "8", "url": None, "tier": None},
+    ]  # fmt: skip
+    told = str(templates.get_template("evidence.html.j2").render(evidence=shown, civic=EVIDENCE))
+    assert "AID7</a> Tier I - Level A: sensitivity to &lt;i&gt;A, Kidney" in told and "AID8</small>" in told
 
 
 def test_what_is_no_such_file_is_refused(tmp_path: Path) -> None:

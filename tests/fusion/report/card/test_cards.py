@@ -29,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[..., RunFol
 
 def rows(text: str) -> dict[str, str]:
     cells = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
-    return {one[0].strip("| "): one[2].rstrip(" |") for one in cells}
+    return {one[0].strip("| "): one[3].rstrip(" |") for one in cells}
 
 
 def test_the_card_has_front_matter_and_the_figures_of_the_run(run: RunFolder) -> None:
@@ -57,6 +57,12 @@ def test_every_item_has_a_place_or_is_not_reported(run: RunFolder) -> None:
     assert told["14"] == told["10"] == told["20b"] == "**not reported**"  # this run has no such parts
     assert "66 seen, 60 kept" in told["20a"]
     assert "no response / response" in told["8a"]
+    assert told["21"].endswith(f"60 patients, {run.metrics()['positives']} response")
+    assert told["15"].startswith("calibrated probabilities; thresholds by fold")
+    assert "weights of classes in the loss: none" in told["13"] and told["12f"].startswith("none in this run")
+    # As table 2 of the statement has them.
+    of = {kind: " ".join(item.number for item in ITEMS if item.of == kind) for kind in ("D", "E")}
+    assert of == {"D": "9a 12a 12b 12c 15 22 27a 27b", "E": "12f 12g 20c 24"}
 
 
 def test_what_was_looked_at_finds_its_place(run: RunFolder) -> None:
