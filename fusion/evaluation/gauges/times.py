@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fusion.contract import Truth
 from fusion.evaluation.gauges.base import FEWEST, Estimate, Floats, Gauge, Scores, mean_of
 from fusion.evaluation.survival.pairs import pooled, pooled_influence
-from fusion.evaluation.survival.steps import risk_table, survival_steps
+from fusion.evaluation.survival.steps import RiskTable, risk_table, survival_steps
 
 if TYPE_CHECKING:
     from fusion.evaluation.outcome import Outcome
@@ -87,18 +87,20 @@ class TimesGauge(Gauge):
         return self.truths[0].times
 
     @cached_property
-    def _cut(self) -> tuple[Floats, Floats]:
-        """Times and events up to the horizon; whoever outlives it is last seen just after."""
+    def _cut(self) -> tuple[Floats, Floats, RiskTable]:
+        """Times and events up to the horizon, counted; whoever outlives it is last seen just after."""
         beyond = self._times > self.horizon
-        after = np.nextafter(self.horizon, np.inf)
-        return np.where(beyond, after, self._times), np.where(beyond, 0.0, self.label.astype(np.float64))
+        times = np.where(beyond, np.nextafter(self.horizon, np.inf), self._times)
+        events = np.where(beyond, 0.0, self.label.astype(np.float64))
+        return times, events, risk_table(times, events, self.counts)
 
     @cached_property
     def _observed(self) -> Floats:
         """``(draw,)``; NaN where nobody is followed to the horizon."""
-        steps = survival_steps(*self._cut, self.counts)
+        _, _, table = self._cut
+        stay = 1 - np.divide(table.events, table.at_risk, out=np.zeros_like(table.events), where=table.events > 0)
         followed = self.counts[:, self._times >= self.horizon].sum(axis=1) > 0
-        return np.where(followed, 1 - steps.values[:, -1], np.nan)
+        return np.where(followed, 1 - stay.prod(axis=1), np.nan)
 
     @cached_property
     def _observed_influence(self) -> Floats:
@@ -107,8 +109,7 @@ class TimesGauge(Gauge):
         :math:`\hat S(h)\,[d_i/(Y-dN)(t_i) - \sum_{s \le t_i} dN/(Y(Y-dN))(s)]` over times to *h*, with *Y* at risk: the
         derivative by a patient's weight (infinitesimal jackknife), whose squares sum to Greenwood's variance.
         """
-        times, events = self._cut
-        table = risk_table(times, events, self.counts)
+        times, events, table = self._cut
         # Where all at risk have the event nobody survives, and the factor is 0.
         stay = np.maximum(table.at_risk - table.events, 0.5)
         hazard = np.cumsum(table.events / (np.maximum(table.at_risk, 1) * stay), axis=1)
