@@ -57,6 +57,10 @@ def draft(config: DictConfig) -> None:
     replace_file(path, lambda partial: partial.write_text(made.text, encoding="utf-8"))
     page = write_profile(made.profile, path.with_suffix(".html"))
     then = f"python -m fusion.check --config-dir {shown} cohort={name}"
+    if made.waiting:
+        sys.stdout.write(
+            f"{made.waiting} columns are not read yet: no name tells when they were known. See '# ' lines.\n"
+        )
     sys.stdout.write(f"{made.open} values are left to fill ('???'). Then: {then}\nProfile: {page}\nDraft: {path}\n")
 
 

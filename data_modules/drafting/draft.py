@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_modules.drafting.asking import fill
 from data_modules.drafting.findings import DraftTable, Findings
 from data_modules.drafting.look import look_at
+from data_modules.drafting.questions.asking import fill
 from data_modules.drafting.yaml_text import draft_text
 from data_modules.drafting.yaml_words import FILL
 from fusion.contract import Progress
@@ -23,12 +23,14 @@ class Draft:
         name: of the cohort, and of its file.
         text: YAML.
         open: how many values are left to fill.
+        waiting: how many columns are not read for nothing but that no name tells when they were known.
         profile: for a page: root, tables (file, patients, columns), sources, left, notes, kept, dropped, present.
     """
 
     name: str
     text: str
     open: int
+    waiting: int
     profile: dict[str, Any]
 
 
@@ -56,7 +58,8 @@ def draft_folder(
     text = draft_text(found, config_dir=config_dir)
     text = fill(text, ask) if ask is not None else text
     left = sum(line.partition("  #")[0].count(FILL) for line in text.split("\n") if not line.lstrip().startswith("#"))
-    return Draft(name=found.name, text=text, open=left, profile=_profile(found))
+    waiting = sum(column.waits for table in found.tables for column in table.columns)
+    return Draft(name=found.name, text=text, open=left, waiting=waiting, profile=_profile(found))
 
 
 def _profile(found: Findings) -> dict[str, Any]:

@@ -11,6 +11,7 @@ MOST_CLASSES = 6
 _OF_EVENTS = frozenset({"event", "status", "indicator", "censor", "censored", "observed"})
 _UNITS = ("days", "weeks", "months", "years")
 _OF_TIMES = frozenset({*_UNITS, "time", "day", "month", "year", "to", "t"})
+_OF_RESPONSE = frozenset({"response", "responder", "responders", "recist", "benefit", "remission"})
 _FIRST = (
     "pcr",
     "response",
@@ -110,6 +111,11 @@ def _rank(one: Candidate) -> tuple[int, int, int]:
         (_FIRST.index(word.removesuffix("s")) for word in words if word.removesuffix("s") in _FIRST), default=99
     )
     return (place, len(one.counts), -sum(count for _, count in one.counts))
+
+
+def is_of_response(one: Candidate) -> bool:
+    """Whether names say that it is response, which is what a run calls its classes where nothing is said."""
+    return not _OF_RESPONSE.isdisjoint([*tokens(one.column), *tokens(one.table)])
 
 
 def classes_of(values: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -14,6 +14,7 @@ from data_modules.drafting.tables import Table
 from data_modules.drafting.words import Hint
 
 Form = Literal["columns", "wide", "turned"]
+Ask = Literal["", "table", "own"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +25,15 @@ class DraftColumn:
         facts: as it is.
         hint: of a time after baseline, by its name or its file's.
         left_out: why it is written as a comment; empty where it is declared.
+        ask: where its time is asked for: with others at the table's ``time:``, or at its ``own``; empty with `hint`.
+        waits: it is left out for nothing but its time, and can be declared by taking the ``#`` away.
     """
 
     facts: ColumnFacts
     hint: Hint | None = None
     left_out: str = ""
+    ask: Ask = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +66,7 @@ class DraftTable:
 
     @property
     def mixed(self) -> bool:
-        """Whether some columns are of a time after baseline, so that each of the others is asked about."""
+        """Whether some columns are of a time after baseline, so that the others may be, too."""
         return any(column.hint is not None for column in self.columns)
 
 

@@ -14,6 +14,7 @@ from data_modules.drafting.ids import Join, candidates, join_names, join_tables
 from data_modules.drafting.keys import keys_of, plain_key
 from data_modules.drafting.listing import Listing, list_folder
 from data_modules.drafting.pictures import read_dicom
+from data_modules.drafting.questions.times import with_questions
 from data_modules.drafting.sources import Named, sources_of
 from data_modules.drafting.tables import Table, read_tables
 from data_modules.drafting.twice import told_twice
@@ -68,7 +69,7 @@ def look_at(folder: Path, *, name: str, told: Callable[[str, int, int], None]) -
     for table in empty:
         each = some([f"{column.facts.name}: {column.left_out}" for column in table.columns], 2)
         left[table.table.file] = f"nothing in it to learn from ({each})"
-    tables = [table for table in tables if table not in empty]
+    tables = [with_questions(table) for table in tables if table not in empty]
     if skipped:
         notes.append(f"{skipped} folders of DICOM files are not looked at.")
     ids = {table.table.key: set(table.join.patients) for table in tables}

@@ -30,48 +30,21 @@ _LATER = {
     "completed": "how therapy went", "discontinued": "how therapy went", "numcycles": "cycles received",
     "ended": "how therapy went", "necropsy": "a later time", "autopsy": "a later time",
 }  # fmt: skip
-_BASELINE = frozenset(
-    [
-        "age",
-        "sex",
-        "gender",
-        "race",
-        "ethnicity",
-        "ethnic",
-        "menopause",
-        "menopausal",
-        "bmi",
-        "diagnosis",
-        "grade",
-        "stage",
-        "histology",
-        "histological",
-        "er",
-        "pr",
-        "her2",
-        "ki67",
-        "hr",
-        "baseline",
-        "pre",
-        "pretreatment",
-        "biopsy",
-        "arm",
-        "smoking",
-        "ecog",
-        "height",
-        "weight",
-        "subtype",
-        "pam50",
-        "site",
-        "planned",
-    ]
-)
+_SITES = frozenset(["hospital", "center", "centre", "institution", "institute", "clinic", "tss"])
+_BASELINE = {
+    *_SITES,
+    "age", "sex", "gender", "female", "male", "race", "ethnicity", "ethnic", "menopause", "menopausal",
+    "bmi", "diagnosis", "grade", "stage", "histology", "histological", "oncotree", "icd", "er", "pr",
+    "her2", "ki67", "hr", "baseline", "pre", "pretreatment", "biopsy", "arm", "smoking", "ecog", "height",
+    "weight", "subtype", "pam50", "site", "planned", "prior", "history", "family",
+}  # fmt: skip
+_OF_SURGERY = frozenset(["pathologic", "pathological", "excision", "specimen"])
+"""Words of a name beside which none of `_BASELINE` tells anything: the stage at surgery is not the stage before it."""
 _UNITS = {
     "mm": "mm", "cm": "cm", "days": "days", "day": "days", "months": "months", "month": "months", "years": "years",
     "yrs": "years", "percent": "%", "pct": "%", "perc": "%", "kg": "kg", "kgm2": "kg/m²", "ml": "ml",
     "mb": "Mb", "um": "µm", "weeks": "weeks", "mm3": "mm³", "cc": "ml",
 }  # fmt: skip
-_SITES = frozenset(["hospital", "center", "centre", "institution", "institute", "clinic", "tss"])
 _IDS = re.compile(r"patient|participant|subject|donor|case|individual|person|barcode|sample|submitter|specimen|mrn")
 
 Smell = Literal["outcome", "post_baseline"]
@@ -121,7 +94,8 @@ def smells_of_outcome(file: str) -> Hint | None:
 
 def baseline_word(name: str) -> str | None:
     """A word of a name that is usually known before therapy."""
-    return next((word for word in tokens(name) if word in _BASELINE), None)
+    words = tokens(name)
+    return next((word for word in words if word in _BASELINE), None) if _OF_SURGERY.isdisjoint(words) else None
 
 
 def unit_of(name: str) -> str | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from data_modules.drafting.endpoints import is_of_response
 from data_modules.drafting.findings import Candidate, DraftColumn, DraftTable, Findings
 from data_modules.drafting.ids import shape_of
 from data_modules.drafting.keys import plain_key, unused
 from data_modules.drafting.modalities import modality_lines, table_modality
 from data_modules.drafting.words import baseline_word, is_site, unit_of
 from data_modules.drafting.yaml_words import FILL, OPEN, comments, many, mapping, scalar, sequence, with_comment
+from data_modules.errors import some
 
 TOLERATED = 0.1
 """What `max_unmatched` is where nothing is set."""
@@ -123,23 +125,34 @@ def _table(table: DraftTable) -> list[str]:
         lines.append(with_comment(f"      id_pattern: {scalar(join.pattern)}", "finds the patients of the other files"))
     if read.skipped:
         lines.append(with_comment(f"      skip_rows: {sequence(read.skipped)}", "these lines describe columns"))
-    asked = not table.mixed and table.form == "columns"
-    if asked:
-        count = many(len(table.declared), "column")
-        why = f"when was this known, {count}? No name tells of a later time; a column may say its own"
-        lines.append(with_comment(f"      time: {FILL}", why))
+    lines += _question(table)
     lines.append("      columns:")
-    for column in columns:
-        lines.append(_column(column, asked=asked))
-    return lines
+    return lines + [_column(column, mixed=table.mixed) for column in columns]
 
 
-def _column(column: DraftColumn, *, asked: bool) -> str:
+def _question(table: DraftTable) -> list[str]:
+    """One value for the columns that are asked together."""
+    together = [column.facts.name for column in table.columns if column.ask == "table"]
+    if not together:
+        return []
+    count = many(len(together), "column")
+    if not table.mixed:
+        why = f"when was this known, {count}? No name tells of a later time; a column may say its own"
+    elif any(baseline_word(name) is not None for name in together):
+        why = f"when was this known, {count} without a time below? By their names often baseline: {some(together, 5)}"
+    else:
+        why = f"when was this known, {count} without a time below? No name tells: look at each"
+    return [with_comment(f"      time: {FILL}", why)]
+
+
+def _column(column: DraftColumn, *, mixed: bool) -> str:
     facts = column.facts
     name = scalar(facts.name)
-    if column.left_out:
+    if column.left_out and not column.waits:
         return with_comment(f"        # {name}:", f"left out: {column.left_out}")
-    pairs: dict[str, str] = {} if asked else {"time": column.hint.time if column.hint else FILL}
+    pairs: dict[str, str] = {}
+    if column.hint is not None or column.ask == "own":
+        pairs["time"] = column.hint.time if column.hint else FILL
     if facts.kind != "category":
         pairs["kind"] = str(facts.kind)
     if facts.levels:
@@ -152,11 +165,15 @@ def _column(column: DraftColumn, *, asked: bool) -> str:
     told = [f"{facts.missing:.0%} missing", _values(column)]
     if column.hint is not None:
         told.insert(0, f"proposed, for {column.hint.reason}")
-    elif not asked and (word := baseline_word(facts.name)) is not None:
-        told.insert(0, f"baseline? '{word}' is often known before therapy")
+    elif column.waits:
+        told.insert(0, column.left_out)
+    elif mixed and (word := baseline_word(facts.name)) is not None:
+        told.insert(0, f"'{word}' is often known before therapy")
     if facts.kind == "ordered" or "codes" in facts.reason or "level" in facts.reason:
         told.append(facts.reason)
-    return with_comment(f"        {name}: {mapping(pairs)}", "; ".join(told))
+    start = "        # " if column.waits else "        "
+    body = f"{name}: {mapping(pairs)}" if pairs else f"{name}: {{}}"
+    return with_comment(f"{start}{body}", "; ".join(told))
 
 
 def _values(column: DraftColumn) -> str:
@@ -185,6 +202,8 @@ def _endpoints(candidates: Sequence[Candidate]) -> list[str]:
             lines.append(_survival("    " if not place else "    # ", key, one, counts))
             continue
         pairs |= {"positive": FILL, "negative": FILL}
+        if len(one.counts) == 2 and not is_of_response(one):
+            pairs["classes"] = "[negative, positive]"  # their names; a run says else: no response, response
         if len(one.counts) > 2:
             counts += "; instead of positive and negative: classes: {<name>: [<values>], …}"
         proposed = f"; positive: {_classes(one.positive)}, negative: {_classes(one.negative)}?" if one.positive else ""

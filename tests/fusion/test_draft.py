@@ -76,20 +76,20 @@ def test_a_folder_is_drafted_kept_and_refused_until_it_is_filled(
     with pytest.raises(ConfigError) as caught:
         check_command(["cohort=my_files"], "train", user, multirun=False)
     assert "3 values of the cohort are left to fill in" in str(caught.value)
-    assert "cohort.tables.clinical.columns.age.time: baseline, post_baseline or outcome" in str(caught.value)
+    assert "cohort.tables.clinical.time: baseline, post_baseline or outcome" in str(caught.value)
     filled = text.replace("time: '???'", "time: baseline")
     draft.write_text(filled.replace("positive: '???', negative: '???'", "positive: [1], negative: [0]"))
     check_command(["cohort=my_files"], "train", user, multirun=False)
     config = composed("train", ["cohort=my_files", f"output={tmp_path}/out", f"cache={tmp_path}/cache"], user)
-    assert config.cohort.tables.clinical.columns.age == {"time": "baseline", "kind": "number"}
+    assert config.cohort.tables.clinical.time == "baseline"
     # What it drafts is ready to train on, and what train would refuse is refused in its words.
     capsys.readouterr()
     check(config)
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "my_files → pcr: 20 patients would be trained on (10 no response, 10 response)."
+    assert said[0] == "my_files → pcr: 20 patients would be trained on (10 negative, 10 positive)."
     assert said[-1] == "Report: out/check.html"
     found = json.loads((tmp_path / "out" / "check.json").read_text())
-    assert found["classes"] == {"no response": 10, "response": 10}
+    assert found["classes"] == {"negative": 10, "positive": 10}
     assert found["combinations"] == [{"having": ["clinical"], "patients": 20}]
     assert [sum(fold["classes"]) for fold in found["folds"]] == [fold["test"] for fold in found["folds"]] == [4] * 5
     assert "Ready to train" in (tmp_path / "out" / "check.html").read_text()

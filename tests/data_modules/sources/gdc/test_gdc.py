@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +21,7 @@ from data_modules.sources.gdc.query import Remote, choose, list_files
 from data_modules.sources.web import download
 from data_modules.sources.web.http import MissingError, Service
 from fusion.contract import FusionError
+from tests.helpers.served import Answers, Served, served
 
 
 def uuid(number: int) -> str:
@@ -31,15 +29,11 @@ def uuid(number: int) -> str:
 
 
 @dataclass
-class World:
-    """What the server has, what it does wrong, and what it was asked."""
+class World(Served):
+    """What the server has, too."""
 
     hits: list[dict[str, Any]] = field(default_factory=list)
     bodies: dict[str, bytes] = field(default_factory=dict)
-    faults: list[Callable[[BaseHTTPRequestHandler], bool]] = field(default_factory=list)
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    payloads: list[dict[str, Any]] = field(default_factory=list)
-    address: str = ""
 
     def add(self, name: str, kind: str, *patients: str, size: int = 5000, access: str = "open") -> str:
         one = uuid(len(self.hits) + 1)
@@ -65,68 +59,24 @@ def matches(hit: dict[str, Any], filters: dict[str, Any]) -> bool:
     return True
 
 
-def make_handler(world: World) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class OfGdc(Answers):
+    world: World
 
-        def do_GET(self) -> None:
-            world.asked.append((self.path, dict(self.headers)))
-            if self.fails():
-                return
-            if self.path == "/status":
-                self.give({"status": "OK", "data_release": "Data Release 42.0 - January 30, 2025"})
-            elif self.path == "/projects/TCGA-BRCA":
-                self.give({"data": {"name": "Breast Invasive Carcinoma", "project_id": "TCGA-BRCA"}, "warnings": {}})
-            elif self.path.startswith("/data/") and self.path[6:] in world.bodies:
-                self.body(world.bodies[self.path[6:]])
-            else:
-                self.plain(404, b'{"message": "not found"}')
+    def get(self) -> None:
+        if self.path == "/status":
+            self.give({"status": "OK", "data_release": "Data Release 42.0 - January 30, 2025"})
+        elif self.path == "/projects/TCGA-BRCA":
+            self.give({"data": {"name": "Breast Invasive Carcinoma", "project_id": "TCGA-BRCA"}, "warnings": {}})
+        elif self.path.startswith("/data/") and self.path[6:] in self.world.bodies:
+            self.body(self.world.bodies[self.path[6:]])
+        else:
+            self.plain(404, b'{"message": "not found"}')
 
-        def do_POST(self) -> None:
-            payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            world.payloads.append(payload)
-            if self.fails():
-                return
-            every = [hit for hit in world.hits if matches(hit, payload["filters"])]
-            start, size = int(payload["from"]), int(payload["size"])
-            told = {"count": len(every[start : start + size]), "total": len(every), "from": start, "size": size}
-            self.give({"data": {"hits": every[start : start + size], "pagination": told}, "warnings": {}})
-
-        def fails(self) -> bool:
-            """The next fault, taken away before it answers: the test goes on as soon as it has the answer."""
-            fault = world.faults.pop(0) if world.faults else None
-            if fault is None or fault(self):
-                return fault is not None
-            world.faults.insert(0, fault)
-            return False
-
-        def give(self, content: dict[str, Any]) -> None:
-            self.plain(200, json.dumps(content).encode())
-
-        def body(self, whole: bytes) -> None:
-            asked = self.headers.get("Range")
-            if asked is None:
-                self.plain(200, whole)
-                return
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(whole):
-                self.plain(416, b"")
-                return
-            self.plain(206, whole[start:], **{"Content-Range": f"bytes {start}-{len(whole) - 1}/{len(whole)}"})
-
-        def plain(self, status: int, body: bytes, *, claim: int | None = None, **headers: str) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body) if claim is None else claim), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-            if claim is not None:
-                self.close_connection = True
-
-        def log_message(self, *arguments: object) -> None:
-            return
-
-    return Handler
+    def post(self, payload: dict[str, Any]) -> None:
+        every = [hit for hit in self.world.hits if matches(hit, payload["filters"])]
+        start, size = int(payload["from"]), int(payload["size"])
+        told = {"count": len(every[start : start + size]), "total": len(every), "from": start, "size": size}
+        self.give({"data": {"hits": every[start : start + size], "pagination": told}, "warnings": {}})
 
 
 @pytest.fixture
@@ -139,12 +89,8 @@ def world() -> Iterator[World]:
     for patient in ("TCGA-A2", "TCGA-A3"):
         world.add(f"{patient}.svs", "slides", patient, size=70_000)
     world.add("secret.maf.gz", "maf", "TCGA-A1", access="controlled")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), make_handler(world))
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    world.address = f"http://127.0.0.1:{server.server_address[1]}"
-    yield world
-    server.shutdown()
-    server.server_close()
+    with served(world, OfGdc):
+        yield world
 
 
 def service(world: World, **settings: Any) -> Service:

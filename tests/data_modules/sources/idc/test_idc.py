@@ -8,9 +8,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +21,7 @@ from data_modules.sources.idc.bucket import list_instances
 from data_modules.sources.idc.query import Series, choose, list_series
 from data_modules.sources.web.http import Service
 from fusion.contract import FusionError
+from tests.helpers.served import Answers, Served, served
 
 
 def uuid(number: int, part: int = 0) -> str:
@@ -30,17 +29,13 @@ def uuid(number: int, part: int = 0) -> str:
 
 
 @dataclass
-class World:
-    """What the server has, what it does wrong, and what it was asked."""
+class World(Served):
+    """What the server has, too."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-    faults: list[Callable[[Any], bool]] = field(default_factory=list)
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    payloads: list[dict[str, Any]] = field(default_factory=list)
     listed: int = 1000
-    address: str = ""
 
     def add(self, patient: str, modality: str, description: str, *, files: int = 3, licence: str = "CC BY 4.0") -> str:
         one = uuid(len(self.rows) + 1)
@@ -59,98 +54,56 @@ class World:
         return one
 
 
-def make_handler(world: World) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class OfIdc(Answers):
+    world: World
 
-        def do_GET(self) -> None:
-            world.asked.append((self.path, dict(self.headers)))
-            if self.fails():
-                return
-            parts = urlsplit(self.path)
-            asked = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            if parts.path == "/v2/collections":
-                self.give({"collections": [{"collection_id": "ispy2"}, {"collection_id": "ispy1"}], "code": 200})
-            elif parts.path == "/v2/cohorts/manifest/preview/nextPage":
-                self.page(int(asked["next_page"]), int(asked["page_size"]), first=False)
-            elif parts.path == "/bucket/idc-open-data/" and asked.get("list-type") == "2":
-                self.listing(asked["prefix"], int(asked.get("continuation-token", 0)))
-            elif (key := parts.path.removeprefix("/bucket/idc-open-data/")) in world.files:
-                self.body(world.files[key])
-            else:
-                self.plain(404, b"<Error><Code>NoSuchKey</Code></Error>")
+    def get(self) -> None:
+        parts = urlsplit(self.path)
+        asked = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        if parts.path == "/v2/collections":
+            self.give({"collections": [{"collection_id": "ispy2"}, {"collection_id": "ispy1"}], "code": 200})
+        elif parts.path == "/v2/cohorts/manifest/preview/nextPage":
+            self.page(int(asked["next_page"]), int(asked["page_size"]), first=False)
+        elif parts.path == "/bucket/idc-open-data/" and asked.get("list-type") == "2":
+            self.listing(asked["prefix"], int(asked.get("continuation-token", 0)))
+        elif (key := parts.path.removeprefix("/bucket/idc-open-data/")) in self.world.files:
+            self.body(self.world.files[key])
+        else:
+            self.plain(404, b"<Error><Code>NoSuchKey</Code></Error>")
 
-        def do_POST(self) -> None:
-            world.asked.append((self.path, dict(self.headers)))
-            payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            world.payloads.append(payload)
-            if self.fails():
-                return
-            assert self.path == "/v2/cohorts/manifest/preview"
-            self.page(0, payload["page_size"], first=True)
+    def post(self, payload: dict[str, Any]) -> None:
+        assert self.path == "/v2/cohorts/manifest/preview"
+        self.page(0, payload["page_size"], first=True)
 
-        def page(self, start: int, size: int, *, first: bool) -> None:
-            filters = world.payloads[-1]["cohort_def"]["filters"]
-            every = [row for row in world.rows if row["Modality"] in filters["Modality"]]
-            assert filters["collection_id"] == ["ispy2"]
-            rows, end = every[start : start + size], start + size
-            content = {
-                "code": 200, "next_page": str(end) if end < len(every) else "",
-                "manifest": {"manifest_data": rows, "rowsReturned": len(rows), "totalFound": len(every)},
-            }  # fmt: skip
-            if first:
-                content["cohort_def"] = {"filterSet": {"filters": filters, "idc_data_version": "21.0"}}
-            self.give(content)
+    def page(self, start: int, size: int, *, first: bool) -> None:
+        filters = self.world.payloads[-1]["cohort_def"]["filters"]
+        every = [row for row in self.world.rows if row["Modality"] in filters["Modality"]]
+        assert filters["collection_id"] == ["ispy2"]
+        rows, end = every[start : start + size], start + size
+        content = {
+            "code": 200, "next_page": str(end) if end < len(every) else "",
+            "manifest": {"manifest_data": rows, "rowsReturned": len(rows), "totalFound": len(every)},
+        }  # fmt: skip
+        if first:
+            content["cohort_def"] = {"filterSet": {"filters": filters, "idc_data_version": "21.0"}}
+        self.give(content)
 
-        def listing(self, prefix: str, start: int) -> None:
-            keys = sorted(key for key in world.files if key.startswith(prefix))
-            part, more = keys[start : start + world.listed], start + world.listed < len(keys)
-            items = "".join(
-                f"<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>"
-                f"<ETag>&quot;{world.tags[key]}&quot;</ETag><Size>{len(world.files[key])}</Size>"
-                "<StorageClass>INTELLIGENT_TIERING</StorageClass></Contents>"
-                for key in part
-            )
-            token = f"<NextContinuationToken>{start + world.listed}</NextContinuationToken>" if more else ""
-            text = (
-                '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-                f"<Name>idc-open-data</Name><Prefix>{prefix}</Prefix><KeyCount>{len(part)}</KeyCount>"
-                f"<MaxKeys>1000</MaxKeys><IsTruncated>{str(more).lower()}</IsTruncated>{token}{items}</ListBucketResult>"
-            )
-            self.plain(200, text.encode())
-
-        def fails(self) -> bool:
-            """The next fault, taken away before it answers: the test goes on as soon as it has the answer."""
-            fault = world.faults.pop(0) if world.faults else None
-            if fault is None or fault(self):
-                return fault is not None
-            world.faults.insert(0, fault)
-            return False
-
-        def give(self, content: dict[str, Any], status: int = 200) -> None:
-            self.plain(status, json.dumps(content).encode())
-
-        def body(self, whole: bytes) -> None:
-            asked = self.headers.get("Range")
-            if asked is None:
-                self.plain(200, whole)
-                return
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            self.plain(206, whole[start:], **{"Content-Range": f"bytes {start}-{len(whole) - 1}/{len(whole)}"})
-
-        def plain(self, status: int, body: bytes, *, claim: int | None = None, **headers: str) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body) if claim is None else claim), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-            if claim is not None:
-                self.close_connection = True
-
-        def log_message(self, *arguments: object) -> None:
-            return
-
-    return Handler
+    def listing(self, prefix: str, start: int) -> None:
+        keys = sorted(key for key in self.world.files if key.startswith(prefix))
+        part, more = keys[start : start + self.world.listed], start + self.world.listed < len(keys)
+        items = "".join(
+            f"<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>"
+            f"<ETag>&quot;{self.world.tags[key]}&quot;</ETag><Size>{len(self.world.files[key])}</Size>"
+            "<StorageClass>INTELLIGENT_TIERING</StorageClass></Contents>"
+            for key in part
+        )
+        token = f"<NextContinuationToken>{start + self.world.listed}</NextContinuationToken>" if more else ""
+        text = (
+            '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            f"<Name>idc-open-data</Name><Prefix>{prefix}</Prefix><KeyCount>{len(part)}</KeyCount>"
+            f"<MaxKeys>1000</MaxKeys><IsTruncated>{str(more).lower()}</IsTruncated>{token}{items}</ListBucketResult>"
+        )
+        self.plain(200, text.encode())
 
 
 @pytest.fixture
@@ -162,12 +115,8 @@ def world() -> Iterator[World]:
     world.add("ISPY2-001", "MR", "LOCALIZER", files=1)
     world.add("ISPY2-001", "CT", "chest")
     world.add("ISPY2-003", "SEG", "tumour", licence="CC BY-NC 4.0")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), make_handler(world))
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    world.address = f"http://127.0.0.1:{server.server_address[1]}"
-    yield world
-    server.shutdown()
-    server.server_close()
+    with served(world, OfIdc):
+        yield world
 
 
 def api(world: World) -> Service:

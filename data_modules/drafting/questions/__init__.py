@@ -1,0 +1,1 @@
+"""What a draft asks: which questions, and what their answers become."""
