@@ -99,9 +99,8 @@ def assessed(
     fused = predictions[predictions["arm"] == REFERENCE]
     if (causes := setup.cohort.causes) is not None and len(fused):
         parts["competing"] = competed(fused, causes, endpoint)
-    parts |= valued(
-        setup, folder.policy(), fused, outcome, draws=int(config.evaluation.draws), seed=int(config.seed)
-    )  # fmt: skip
+    drawn = {"draws": int(config.evaluation.draws), "seed": int(config.seed)}
+    parts |= valued(setup, folder.policy(), folder.left_out(), fused, outcome, **drawn)
     wanted = _wanted(config)
     groups = parted(found.table[wanted], found.facts)
     if outcome.can("called"):

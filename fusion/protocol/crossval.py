@@ -62,7 +62,7 @@ def fit_fold(
     from fusion.arms.withheld import withheld
     from fusion.protocol.secondary import predicted
     from fusion.protocol.tables import out_of_fold
-    from fusion.protocol.therapy import keep_support, under_regimens
+    from fusion.protocol.therapy import keep_support, under_regimens, without_regimens
 
     entering("fitting the modalities")
     data = replace(fold_data(config, setup, fold), unfinished=unfinished, epoch=epoch)
@@ -89,6 +89,7 @@ def fit_fold(
 
     entering("scoring under other regimens")
     regimens = under_regimens(setup, scores, data)
+    unseen = without_regimens(config, setup, data)
     keep_support(setup, data, folder)
     cohort, groups = setup.cohort, _groups(config, setup.cohort)
 
@@ -106,6 +107,7 @@ def fit_fold(
         audit=told(altered) if altered else pd.DataFrame(),
         withheld=told(kept) if kept else pd.DataFrame(),
         policy=regimens,
+        left_out=unseen,
         secondary=predicted(config, cohort, data, scores, groups, entering),
     )
 

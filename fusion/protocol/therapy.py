@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
 
     from fusion.arms.base import ArmScores, FoldData
-    from fusion.contract import Therapy
+    from fusion.contract import FittedModality, Therapy
     from fusion.evaluation.outcome import Outcome
     from fusion.protocol.setup import Setup
 
@@ -73,6 +74,27 @@ def under_regimens(setup: Setup, scores: dict[str, ArmScores], data: FoldData) -
     return counterfactual(scores, data, therapy, treatments(setup, therapy), labels=setup.cohort.labels)
 
 
+def without_regimens(config: Any, setup: Setup, data: FoldData) -> pd.DataFrame:
+    """One fold's rows of left_out.parquet; empty where nobody asked, or regimens are not told by agents."""
+    import numpy as np
+    import pandas as pd
+
+    therapy = therapy_of(setup)
+    asked = (config.get("evaluation") or {}).get("left_out", False)
+    if not asked or therapy is None or not therapy.agents or data.endpoint.kind != KIND:
+        return pd.DataFrame()
+    from fusion.arms.policy.left_out import left_out
+
+    labels = setup.cohort.labels
+
+    def fit(patients: Sequence[str]) -> dict[str, FittedModality]:
+        known = np.asarray(labels.loc[list(patients)], dtype=np.int64)
+        return {name: modality.fit(patients, known) for name, modality in setup.modalities.items()}
+
+    reading = [name for name in treatments(setup, therapy) if hasattr(setup.modalities[name], "unlisted")]
+    return left_out(data, therapy, reading, fit, labels=labels)
+
+
 def keep_support(setup: Setup, data: FoldData, folder: Path) -> None:
     """Write ``therapy.json`` into the fold's folder: what `fusion.predict treatments=…` must know of its patients."""
     therapy = therapy_of(setup)
@@ -96,12 +118,15 @@ def _plain(row: pd.DataFrame) -> dict[str, Any]:
     return {str(name): None if row[name].isna().iloc[0] else row[name].iloc[0] for name in row}
 
 
-def valued(setup: Setup, table: pd.DataFrame, fused: pd.DataFrame, outcome: Outcome, **drawn: Any) -> dict[str, Any]:
+def valued(
+    setup: Setup, table: pd.DataFrame, unseen: pd.DataFrame, fused: pd.DataFrame, outcome: Outcome, **drawn: Any
+) -> dict[str, Any]:
     """The key ``policy`` of metrics.json; nothing where the cohort declares no therapy.
 
     Args:
         setup: of the run.
         table: policy.parquet.
+        unseen: left_out.parquet.
         fused: predictions of the fused arm, which say who is held together.
         outcome: of the endpoint.
         drawn: draws and seed of the bootstrap.
@@ -116,4 +141,8 @@ def valued(setup: Setup, table: pd.DataFrame, fused: pd.DataFrame, outcome: Outc
         return {"policy": unsaid(f"not for {outcome.endpoint.kind} endpoints, only for {KIND} ones", **told)}
     if table.empty:
         return {"policy": unsaid("the run's folds were not scored under regimens", **told)}
-    return {"policy": policy(table, fused, control=therapy.control, **told, **drawn)}
+    from fusion.evaluation.policy.left_out import arms_left_out
+
+    found = policy(table, fused, control=therapy.control, **told, **drawn)
+    without = arms_left_out(unseen, fused, therapy.agents, **drawn)
+    return {"policy": found | ({"arms_left_out": without} if without else {})}

@@ -75,7 +75,7 @@ def figures(
 
     from fusion.report import figures as draw
     from fusion.report.parts import audit as parts
-    from fusion.report.parts import missing
+    from fusion.report.parts import missing, policy_figure
 
     verdict = metrics["verdict"]
     plots: dict[str, Callable[[], Any]] = {
@@ -89,6 +89,7 @@ def figures(
         **kind.figures(metrics, predictions),
         "audit": lambda: parts.falls(metrics, label=kind.labels.get(metrics.get("audit", {}).get("metric"), "")),
         "missing": lambda: missing.curve(metrics, label=kind.labels.get(metrics.get("missing", {}).get("metric"), "")),
+        "policy": lambda: policy_figure.values(metrics),
         "training": lambda: draw.training(run.curves()),
         "selection": lambda: draw.selection(sections.selected(run.selected())),
     }
@@ -128,6 +129,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "audit": parts.audit(metrics),
         "policy_said": policy.said(metrics),
         "policy_label": policy.label,
+        "left_out_said": policy.said_of_left_out(metrics),
         "subgroups_said": subgroups.said(metrics),
         "missing_said": missing.said(metrics, label=named.get(metrics.get("missing", {}).get("metric"), "")),
         "canaries": canaries_of(run),

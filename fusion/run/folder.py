@@ -4,7 +4,8 @@
 
     config.yaml  run.json  inputs.json  folds.json  cohort.csv  quality.json  predictions.parquet  metrics.json
     examples.json  selected.parquet  curves.parquet  inner.parquet  inner_predictions.parquet  choices.parquet
-    audit.parquet  described.parquet  uncertainty.parquet  withheld.parquet  policy.parquet  secondary.parquet
+    audit.parquet  described.parquet  uncertainty.parquet  withheld.parquet  policy.parquet  left_out.parquet
+    secondary.parquet
     models/<fold>/…  figures/  report.html  model_card.md  tripod_ai.md  canary.json
 
 Files are replaced whole (`replace_file`). A finished fold is a folder ``models/<fold>`` with a ``result.json``, so an

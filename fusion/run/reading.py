@@ -20,12 +20,22 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of the folder's layout; raised when an older program could misread a newer folder."""
 
-LATER = ("choices", "inner_predictions", "audit", "described", "withheld", "uncertainty", "policy", "secondary")
+LATER = (
+    "choices",
+    "inner_predictions",
+    "audit",
+    "described",
+    "withheld",
+    "uncertainty",
+    "policy",
+    "left_out",
+    "secondary",
+)
 """Tables that runs of older versions lack."""
 
 TABLES = (
     "predictions", "inner", "selected", "curves", "choices", "inner_predictions", "audit", "withheld", "policy",
-    "secondary",
+    "left_out", "secondary",
 )  # fmt: skip
 """The tables of a `FoldResult`; gathered over folds at the top of the folder."""
 
@@ -196,6 +206,10 @@ class RunReading:
     def policy(self) -> pd.DataFrame:
         """policy.parquet: out-of-fold scores of each patient under each regimen that was a candidate for them."""
         return self._table("policy.parquet")
+
+    def left_out(self) -> pd.DataFrame:
+        """left_out.parquet: scores of each patient by models that saw nobody given the patient's regimen."""
+        return self._table("left_out.parquet")
 
     def secondary(self) -> pd.DataFrame:
         """secondary.parquet: out-of-fold scores of secondary endpoints; empty where there is none."""

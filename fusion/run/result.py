@@ -35,6 +35,8 @@ class FoldResult:
             (`fusion.arms.withheld`); empty where nobody asked.
         policy: patient_id, arm, repeat, fold, stratum, given, regimen, score, propensity, best, label, why: of test
             patients under each candidate regimen (`fusion.arms.policy`); empty where the cohort declares no therapy.
+        left_out: patient_id, repeat, fold, given, label, seen, unseen, untold: of test patients, by models that saw
+            nobody given their regimen (`fusion.arms.policy.left_out`); empty where regimens have no agents.
         secondary: as `predictions`, of secondary endpoints, each with its own columns of scores; test patients whose
             label is known. Empty where there is one endpoint.
         made: when it was begun, the seconds it took, and the accelerator.
@@ -49,5 +51,6 @@ class FoldResult:
     audit: pd.DataFrame
     withheld: pd.DataFrame = field(default_factory=_nothing)
     policy: pd.DataFrame = field(default_factory=_nothing)
+    left_out: pd.DataFrame = field(default_factory=_nothing)
     secondary: pd.DataFrame = field(default_factory=_nothing)
     made: Mapping[str, Any] = field(default_factory=dict)

@@ -15,7 +15,7 @@ COHORT = """\
 # @package _global_
 defaults:
   - /modality@modality.clinical: table
-  - /modality@modality.treatment: table
+  - /modality@modality.regimen: regimen
 cohort:
   _target_: data_modules.cohort.source.CohortSource
   name: dealt
@@ -33,10 +33,10 @@ cohort:
         arm: {time: baseline}
   endpoints:
     response: {table: clinical, column: best, positive: [CR], negative: [PD]}
-  therapy: {table: treatment, columns: [arm], strata: [clinical.her2], control: [A], min_patients: 4}
+  therapy:
+    {table: treatment, columns: [arm], strata: [clinical.her2], control: [A], min_patients: 4, agents: regimens.csv}
 modality:
   clinical: {table: clinical}
-  treatment: {table: treatment}
 """
 
 
@@ -51,6 +51,7 @@ def write(root: Path) -> None:
     best = np.where((age > 50) == (arm == "B"), "CR", "PD")
     pd.DataFrame({"patient_id": ids, "age": age, "her2": her2, "best": best}).to_csv(root / "clinical.csv", index=False)
     pd.DataFrame({"patient_id": ids, "arm": arm}).to_csv(root / "treatment.csv", index=False)
+    (root / "regimens.csv").write_text("regimen,agent,class\nA,red,warm\nB,red,warm\nB,blue,cold\nC,green,cold\n")
 
 
 def test_a_run_values_its_rule_and_scores_new_patients_under_each_treatment(tmp_path: Path) -> None:
@@ -68,6 +69,15 @@ def test_a_run_values_its_rule_and_scores_new_patients_under_each_treatment(tmp_
     part = json.loads((run / "metrics.json").read_text())["policy"]
     assert set(part["arms"]) == {"fusion", "base", "t_learner", "interactions"}
     assert sum(row["patients"] for row in part["left_out"]) + part["patients"] == 64
+    # Each regimen was scored by models that saw nobody given it, through the agents it shares.
+    unseen = {row["regimen"]: row for row in part["arms_left_out"]["regimens"]}
+    assert sum(row["patients"] for row in unseen.values()) == part["arms_left_out"]["all"]["patients"] == 64
+    assert [(one["agent"], one["in"], one["class_in"]) for one in unseen["B"]["agents"]] == [
+        ("blue", 0, 1),
+        ("red", 1, 1),
+    ]
+    assert "A regimen that the model never saw" in (run / "report.html").read_text()
+    assert "regimens.csv" in json.loads((run / "inputs.json").read_text())["files"]
     assert "not a promise" in (run / "report.html").read_text()
 
     # New patients come without any treatment of their own.

@@ -38,6 +38,33 @@ def said(metrics: Mapping[str, Any]) -> str:
     return f"{text} {told}: {claim}."
 
 
+def said_of_left_out(metrics: Mapping[str, Any]) -> str:
+    """What agents and class tell of a regimen that a model never saw; empty where none was left out."""
+    part = (metrics.get("policy") or {}).get("arms_left_out")
+    if not part or not part["all"]["auroc"]:
+        return ""
+    found = part["all"]
+    ways = {way: _number(found["auroc"][way]) for way in ("seen", "unseen", "untold")}
+    text = (
+        f"Over all {len(part['regimens'])} regimens, each left out in turn, a plain model that is told the regimen by "
+        f"its agents and class alone ranks patients with an AUROC of {ways['unseen']}, against {ways['seen']} with the "
+        f"regimen in training and {ways['untold']} told nothing of it."
+    )
+    gain = found["unseen_against_untold"]
+    if gain["low"] is None:
+        return f"{text} There is no interval of the difference, and nothing is claimed."
+    told = f"Agents and class are worth {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
+    if gain["low"] > 0:
+        return f"{text} {told}: here they tell something of a regimen that was never given."
+    claim = "they mislead here" if gain["high"] < 0 else "that they tell anything of a regimen never given is not shown"
+    return f"{text} {told}: {claim}."
+
+
+def _number(entry: Mapping[str, Any]) -> str:
+    span = "" if entry["low"] is None else f" ({entry['low']:.2f} to {entry['high']:.2f})"
+    return "an unknown one" if entry["value"] is None else f"{entry['value']:.2f}{span}"
+
+
 def _share(entry: Mapping[str, Any]) -> str:
     """A share with its interval, in per cent."""
     if entry["value"] is None:

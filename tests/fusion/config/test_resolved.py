@@ -19,7 +19,7 @@ from fusion.contract.places import current
 STORED = json.loads(Path(__file__).with_name("resolved_2c33775.json").read_text(encoding="utf-8"))
 ADDED = {
     "choose", "model.base", "folds.allow", "evaluation.audit", "evaluation.margin", "verify", "trust",
-    "evaluation.floors", "evaluation.subgroups", "evaluation.missing",
+    "evaluation.floors", "evaluation.subgroups", "evaluation.missing", "evaluation.left_out",
     *(f"evaluation.operating.{rule}" for rule in ("sensitivity", "specificity", "net_benefit")),
     "device", "precision", "trainer.device", "trainer.precision", "trainer.accumulate", "trainer.seeds",
     "trainer.devices",

@@ -59,7 +59,7 @@ def test_a_cohort_without_a_therapy_is_given_nothing(tmp_path: Path) -> None:
     check_therapy(setup)
     data: Any = SimpleNamespace(endpoint=BINARY)
     assert under_regimens(setup, {}, data).empty
-    assert valued(setup, pd.DataFrame(), pd.DataFrame(), outcome_of(BINARY), draws=5, seed=0) == {}
+    assert valued(setup, *[pd.DataFrame()] * 3, outcome_of(BINARY), draws=5, seed=0) == {}
 
 
 def test_other_endpoints_are_said_not_to_be_judged(tmp_path: Path) -> None:
@@ -67,8 +67,8 @@ def test_other_endpoints_are_said_not_to_be_judged(tmp_path: Path) -> None:
     setup = setup_of(tmp_path, ARM, kind, treatment=["arm"])
     data: Any = SimpleNamespace(endpoint=kind)
     assert under_regimens(setup, {}, data).empty
-    found = valued(setup, pd.DataFrame(), pd.DataFrame(), outcome_of(kind), draws=5, seed=0)["policy"]
+    found = valued(setup, *[pd.DataFrame()] * 3, outcome_of(kind), draws=5, seed=0)["policy"]
     assert found["why"] == "not for multiclass endpoints, only for binary ones"
     assert found["promise"] == "association in these patients, not a promise"
-    early = valued(setup_of(tmp_path, ARM), pd.DataFrame(), pd.DataFrame(), outcome_of(BINARY), draws=5, seed=0)
+    early = valued(setup_of(tmp_path, ARM), *[pd.DataFrame()] * 3, outcome_of(BINARY), draws=5, seed=0)
     assert early["policy"]["why"] == "the run's folds were not scored under regimens"
