@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fusion.evaluation.curves import THRESHOLDS
-from fusion.report.figures import decision, gains, roc_curve
+from fusion.report.figures import decision, gains, roc_curve, selection, training
 
 BETTER, WORSE, UNCLEAR = "#009e73", "#d55e00", "#7f8792"
 
@@ -67,3 +67,46 @@ def test_a_decision_curve_by_hand() -> None:
         if given is not None:
             corners = axes.collections[0].get_paths()[0].vertices
             assert {(0.1, 0.1), (0.1, 0.3), (0.8, 0.2), (0.8, 0.4)} <= {tuple(one) for one in np.asarray(corners)}
+
+
+def test_selected_features_by_hand_and_where_nothing_was_selected() -> None:
+    stability = {"value": 0.5, "low": -0.25, "high": 0.75}
+    many = {
+        "modality": "variants", "sizes": (2, 4), "candidates": 12, "stability": stability,
+        "features": [{"feature": f"gene {number}", "share": 1 - number / 8} for number in range(4)],
+    }  # fmt: skip
+    none = {**many, "modality": "rna", "sizes": (0, 0), "candidates": 0, "features": []}
+    none["stability"] = dict.fromkeys(("value", "low", "high"), float("nan"))
+    figure = selection([many, none], limit=3)
+    assert figure is not None and selection([]) is None
+    first, second = figure.axes
+    assert [bar.get_width() for bar in first.patches] == [1, 0.875, 0.75]
+    assert [one.get_text() for one in first.get_yticklabels()] == ["gene 0", "gene 1", "gene 2"]
+    # The first at the top; by chance three of twelve. Of nothing there is room for one bar.
+    assert first.get_ylim() == pytest.approx((2.6, -0.6)) and second.get_ylim() == pytest.approx((0.6, -0.6))
+    assert [list(axes.lines[0].get_xdata()) for axes in (first, second)] == [[0.25, 0.25], [0, 0]]
+    assert first.get_title() == "variants: stability 0.50 (−0.25 to 0.75)"
+    assert second.get_title() == "rna: stability undefined"
+    assert first.get_xlim() == (0, 1) and figure.get_size_inches().tolist() == pytest.approx([7.2, 1.8 + 0.22 * 3])
+
+
+def test_losses_by_epoch_are_medians_between_quartiles() -> None:
+    rows = pd.DataFrame(
+        {
+            "arm": ["late"] * 2 + ["fusion"] * 10, "epoch": [0, 1] + [0, 1] * 5,
+            "train_loss": [9.0, 8.0, 1.0, 0.5, 2.0, 0.5, 3.0, 0.5, 4.0, 0.5, 5.0, 0.5],
+        }
+    )  # fmt: skip
+    figure = training(rows)
+    assert figure is not None
+    first, second = figure.axes
+    assert first.get_title() == "Fusion" and first.get_ylabel() == "Loss"
+    (line,) = first.lines
+    assert (list(line.get_xdata()), list(line.get_ydata()), line.get_label()) == ([0, 1], [3, 0.5], "train loss")
+    band = np.asarray(first.collections[0].get_paths()[0].vertices)
+    assert {(0, 2), (0, 4), (1, 0.5)} == {tuple(one) for one in band.tolist()}
+    assert list(second.lines[0].get_ydata()) == [9, 8]
+    assert training(rows.iloc[:0]) is None and training(rows.drop(columns="epoch")) is None
+    assert training(rows[["arm", "epoch"]]) is None
+    alone = training(rows[rows["arm"] == "late"])
+    assert alone is not None and alone.get_size_inches().tolist() == pytest.approx([3.2, 2.5])
