@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_modules.ingest.variants import store_builder
 from data_modules.ingest.variants.annotation.records import Annotation
 from data_modules.ingest.variants.files.bundle import groups
 from data_modules.ingest.variants.files.chain import write_chain
@@ -38,6 +39,21 @@ def test_files_of_other_patients_read_together() -> None:
     assert builder.variants("somatic")["file"].tolist() == ["a.vcf", "b.vcf", "a.vcf"]
     assert builder.genotypes == {"read": 4, "kept": 3, "uncalled": 1, "low_gq": 0, "low_dp": 0, "low_balance": 0}
     assert builder.sites["duplicate"] == 0, "two patients with a variant are no duplicate"
+
+
+def test_lines_become_blocks_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two lines at a time: what lies in memory as text is never more; the matrix is the same."""
+    lines = [row(10 * at, digits, source=at % 2) for at, digits in enumerate(("1", "2", "0", "1", "3"))]
+    sources = [Source(name="a.vcf", samples=("A",)), Source(name="b.vcf", samples=("B",))]
+    made = []
+    for batch in (2, 50_000):
+        monkeypatch.setattr(store_builder, "_BATCH", batch)
+        builder = StoreBuilder(sources=sources)
+        builder.add(lines, sources, {})
+        made.append((len(builder._blocks), builder.dosage().tolist(), builder.genotypes))
+    assert [blocks for blocks, _, _ in made] == [5, 2], "a block a file and batch"
+    assert made[0][1:] == made[1][1:]
+    assert made[0][1][:2] == [[1, NOT_LISTED], [NOT_LISTED, 2]]
 
 
 def test_what_comes_twice_is_merged_and_the_larger_dosage_stands() -> None:
