@@ -44,9 +44,12 @@ def test_each_volume_has_its_place(tmp_path: Path) -> None:
     hidden = volume("P1/IM0001", shape=(), affine=None, problem="P1/IM0001 does not open")
     found = sorted_(
         volume("P1/pre.nii"), volume("P1/post.nii"), volume("P1/mask.nii"), volume("P2/pre.nii"), volume("x/pre.nii"),
-        volume("x/mask_pre.nii"), volume("P2/pre_post.nii"), volume("P2/scout.nii"), broken, *strange, hidden, mask=MASK,
+        volume("x/mask_pre.nii"), volume("P2/pre_post.nii"), volume("P2/scout.nii"), broken, *strange, hidden,
+        mask=MASK,
     )  # fmt: skip
-    names = {who: {name: [one.name for one in part[name]] for name in part} for who, part in found.volumes.items()}
+    names = {
+        who: {name: [one.name for one in files] for name, files in part.items()} for who, part in found.volumes.items()
+    }
     assert names == {"P1": {"pre": ["P1/pre.nii"], "post": ["P1/post.nii"]}, "P2": {"pre": ["P2/pre.nii"]}}
     assert {who: [one.name for one in files] for who, files in found.masks.items()} == {"P1": ["P1/mask.nii"]}
     assert found.stray == ["x/pre.nii", "x/mask_pre.nii"] and found.several == ["P2/pre_post.nii (pre, post)"]
