@@ -156,7 +156,7 @@ def tests_of(path: Path, root: Path, *, wide: bool, integration: bool) -> list[l
     ]
     records = [root / test for room, tests in RECORDS.items() if path.is_relative_to(room) for test in tests]
     steps = [
-        [test for test in parts if _names(test, path)],
+        sorted((test for test in parts if _names(test, path)), key=lambda one: one.stem != f"test_{path.stem}"),
         records,
         [test for test in parts if test.parent == folder],
         [test for test in parts if any(_names(test, other) for other in importers)],
@@ -218,8 +218,8 @@ def _tests(tests: Sequence[str], root: Path, said: Path, seconds: int) -> None:
         sys.argv[:] = ["pytest"]
         import pytest
 
-        loaded = "ignore::pytest.PytestAssertRewriteWarning"
-        code = int(pytest.main(["-x", "-q", "--tb=line", "-W", loaded, f"--rootdir={root}", *tests]))
+        given = ["-x", "-q", "--tb=line", "-W", "ignore::pytest.PytestAssertRewriteWarning", f"--rootdir={root}"]
+        code = int(pytest.main([*given, f"--basetemp={root.parent / 'made'}", *tests]))
         sys.stdout.flush()
     finally:
         os._exit(code)
