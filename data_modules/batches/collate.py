@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from data_modules.batches.bags import Bag
 from fusion.contract import Batch, Item, ModalityBatch, ModalitySpec, Target
 
+Time = np.float64 | NDArray[np.float64]
+
 BAG_KINDS = ("tiles", "embeddings")
 """Kinds whose tokens are a bag of any number, so that a sample of them stands for all."""
 
@@ -26,7 +28,8 @@ class Sample:
         label: 0/1, -1 unknown.
         index: position in the list of ids.
         offset: the plain model's logit, or one a class; None where there is none.
-        time: until the event or the last visit; None where the endpoint has no times.
+        time: until the event or the last visit, or this and from when on the patient was under observation; None where
+            the endpoint has no times.
         targets: secondary endpoint → label and time, likewise.
     """
 
@@ -34,8 +37,8 @@ class Sample:
     label: int
     index: int
     offset: NDArray[np.float32] | None = None
-    time: float | None = None
-    targets: Mapping[str, tuple[int, float | None]] = field(default_factory=dict)
+    time: Time | None = None
+    targets: Mapping[str, tuple[int, Time | None]] = field(default_factory=dict)
 
 
 def collate(samples: Sequence[Sample], specs: Mapping[str, ModalitySpec]) -> Batch:
@@ -52,16 +55,20 @@ def collate(samples: Sequence[Sample], specs: Mapping[str, ModalitySpec]) -> Bat
         label=torch.tensor([one.label for one in samples], dtype=torch.int64),
         index=torch.tensor([one.index for one in samples], dtype=torch.int64),
         offset=torch.from_numpy(np.stack(offsets)) if offsets else None,
-        time=torch.tensor(times, dtype=torch.float64) if times else None,
+        time=_times(times),
         targets={name: _target([one.targets[name] for one in samples]) for name in samples[0].targets},
     )
 
 
-def _target(outcomes: Sequence[tuple[int, float | None]]) -> Target:
+def _times(times: Sequence[Time]) -> torch.Tensor | None:
+    return torch.from_numpy(np.stack(times).astype(np.float64)) if times else None
+
+
+def _target(outcomes: Sequence[tuple[int, Time | None]]) -> Target:
     times = [time for _, time in outcomes if time is not None]
     return Target(
         label=torch.tensor([label for label, _ in outcomes], dtype=torch.int64),
-        time=torch.tensor(times, dtype=torch.float64) if times else None,
+        time=_times(times),
     )
 
 

@@ -114,7 +114,8 @@ class FusionDataModule(pl.LightningDataModule):
         num_workers: threads that load batches ahead, out of the one cache; 0 loads in turn with the network, which is
             fastest for items that are cached. Rows on disk are announced to the system a batch ahead in either case.
         offsets: index patient_id: logits of the plain model, for training and validation patients; None: none.
-        times: index patient_id, until the event (label 1) or the last visit (label 0); None: the endpoint has no times.
+        times: index patient_id, until the event (label 1) or the last visit (label 0), or a frame of this and of when
+            they came under observation (`fusion.contract.secondary.followed`); None: the endpoint has no times.
             With times a training batch is a risk set: it is stratified, and large enough for `EVENTS` events.
         secondary: secondary endpoint → its outcomes, for training patients; None: there is none. Of one with times too
             a training batch holds `EVENTS` events.
@@ -135,7 +136,7 @@ class FusionDataModule(pl.LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
         offsets: pd.Series | pd.DataFrame | None = None,
-        times: pd.Series[float] | None = None,
+        times: pd.Series[float] | pd.DataFrame | None = None,
         secondary: Mapping[str, Secondary] | None = None,
     ) -> None:
         super().__init__()

@@ -91,7 +91,8 @@ class PatientDataset(Dataset[Batch]):
         seed: of these draws.
         cache: of loaded items, shared by datasets over the same `fitted`.
         offsets: index patient_id: the logits that the network adds to, for all of `patient_ids`; None: none.
-        times: index patient_id, of a survival endpoint; patients it lacks have NaN. None: the endpoint has no times.
+        times: index patient_id, of a survival endpoint; patients it lacks have NaN. None: the endpoint has no times. A
+            frame has from when on they were under observation beside it.
         secondary: secondary endpoint → its outcomes; patients whom these lack have label -1.
     """
 
@@ -105,7 +106,7 @@ class PatientDataset(Dataset[Batch]):
         seed: int = 0,
         cache: ItemCache | None = None,
         offsets: pd.Series | pd.DataFrame | None = None,
-        times: pd.Series[float] | None = None,
+        times: pd.Series[float] | pd.DataFrame | None = None,
         secondary: Mapping[str, Secondary] | None = None,
     ) -> None:
         self.fitted = dict(fitted)
@@ -120,13 +121,13 @@ class PatientDataset(Dataset[Batch]):
             self._offsets = offsets.loc[list(self.patient_ids)].to_numpy(dtype=np.float32)
         self.times = self._timed(times)
         self._targets = {
-            name: (self._aligned(one.labels), self._timed(one.times)) for name, one in (secondary or {}).items()
+            name: (self._aligned(one.labels), self._timed(one.followed)) for name, one in (secondary or {}).items()
         }
 
     def _aligned(self, labels: pd.Series[int]) -> NDArray[np.int64]:
         return np.asarray(labels.reindex(list(self.patient_ids)).fillna(-1), dtype=np.int64)
 
-    def _timed(self, times: pd.Series[float] | None) -> NDArray[np.float64] | None:
+    def _timed(self, times: pd.Series[float] | pd.DataFrame | None) -> NDArray[np.float64] | None:
         return None if times is None else np.asarray(times.reindex(list(self.patient_ids)), dtype=np.float64)
 
     def __len__(self) -> int:
@@ -170,10 +171,10 @@ class PatientDataset(Dataset[Batch]):
                 if number < len(item.mask):
                     items[name] = self._drawn(name, patient, item, number, draw.epoch)
         offset = None if self._offsets is None else self._offsets[draw.position]
-        time = None if self.times is None else float(self.times[draw.position])
+        time = None if self.times is None else self.times[draw.position]
         label = int(self.labels[draw.position])
         targets = {
-            name: (int(labels[draw.position]), None if times is None else float(times[draw.position]))
+            name: (int(labels[draw.position]), None if times is None else times[draw.position])
             for name, (labels, times) in self._targets.items()
         }
         return Sample(items=items, label=label, index=draw.position, offset=offset, time=time, targets=targets)

@@ -115,7 +115,7 @@ def mixed_units(source: CohortFiles, times: pd.Series[float]) -> list[Problem]:
 
 def _is_time(source: CohortFiles, table: str, column: Column) -> bool:
     """Another time to an outcome: a number with a unit of time, known only afterwards or of another endpoint."""
-    mine = table == source.endpoint.table and column.name == source.endpoint.time
+    mine = table == source.endpoint.table and column.name in (source.endpoint.time, source.endpoint.entry)
     after = column.time != "baseline" or column.name in outcome_columns(source.outcomes, table)
     return not mine and after and column.kind == "number" and column.unit in DAYS
 

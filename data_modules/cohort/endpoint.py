@@ -38,6 +38,7 @@ class Endpoint:
         note: for reports, e.g. that a label is a proxy.
         kind: binary, multiclass, ordinal or survival. Of survival `column` tells events from censored patients.
         time: column of the same table, of survival: until the event or the last visit.
+        entry: column of the same table, of survival: when patients came under observation, counted as `time` is.
         unit: of `time`; empty: as the column declares it.
         horizons: of survival, in that unit.
         time_zero: of survival, what times count from, for messages and reports, e.g. ``diagnosis``.
@@ -59,11 +60,12 @@ class Endpoint:
     zero: str = "refuse"
     time_zero: str = ""
     competing: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    entry: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Its columns, none of which may be an input."""
-        return (self.column,) if self.time is None else (self.column, self.time)
+        return tuple(one for one in (self.column, self.time, self.entry) if one is not None)
 
     @property
     def spec(self) -> EndpointSpec:
@@ -100,8 +102,8 @@ def read_endpoint(cohort: str, name: str | None, endpoints: Mapping[str, Mapping
 
     It takes either ``positive`` and ``negative`` lists of values, with names in ``classes``, or in ``classes`` a
     mapping of class to its values; ``kind: ordinal`` says that these are grades, the least first. ``kind: survival``
-    takes ``time`` and ``event`` columns, ``event_values``, ``censored_values`` and ``competing_values`` (a list, or
-    a mapping of names to values), ``unit``, ``horizons``, ``zero`` and ``time_zero``.
+    takes ``time``, ``event`` and ``entry`` columns, ``event_values``, ``censored_values`` and ``competing_values`` (a
+    list, or a mapping of names to values), ``unit``, ``horizons``, ``zero`` and ``time_zero``.
 
     Raises:
         CohortError: a declaration that cannot be right.
@@ -149,13 +151,14 @@ def outcome_columns(endpoints: Mapping[str, Mapping[str, Any]], table: str) -> d
         str(facts[key]): name
         for name, facts in reversed(list(endpoints.items()))
         if isinstance(facts, Mapping) and facts.get("table") == table
-        for key in ("column", "event", "time")
+        for key in ("column", "event", "time", "entry")
         if facts.get(key) is not None
     }
 
 
 _OF_SURVIVAL = {"table", "time", "event"}
 _MAY = {
+    "entry",
     "event_values",
     "censored_values",
     "competing_values",
@@ -204,6 +207,11 @@ def _survival(cohort: str, name: str, key: str, facts: dict[str, Any]) -> Endpoi
     if facts["time"] == facts["event"]:
         what = f"{key}.time and event are one column, {facts['time']!r}"
         problems.append(Problem(what=what, remedy="Name the column of times and that of events"))
+    entry = facts.get("entry")
+    if entry is not None and entry in (facts["time"], facts["event"]):
+        what = f"{key}.entry is {entry!r}, which is its {'time' if entry == facts['time'] else 'event'}"
+        remedy = "Name the column that says when patients came under observation, or leave entry out"
+        problems.append(Problem(what=what, remedy=remedy))
     if problems:
         raise CohortError(cohort, problems)
     return Endpoint(
@@ -221,6 +229,7 @@ def _survival(cohort: str, name: str, key: str, facts: dict[str, Any]) -> Endpoi
         zero=str(facts.get("zero", "refuse")),
         time_zero=str(facts.get("time_zero") or ""),
         competing=tuple(others.items()),
+        entry=None if entry is None else str(entry),
     )
 
 

@@ -13,7 +13,7 @@ from data_modules.cohort.chronology import measured_later, mixed_units
 from data_modules.cohort.members import Members, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
 from data_modules.cohort.secondary import absent_classes, read_secondary, trained_alone
-from data_modules.cohort.times import as_label, read_causes, read_times
+from data_modules.cohort.times import Followed, as_label, read_followed
 from data_modules.cohort.yaml_words import quoting
 from data_modules.errors import CohortError, Problem, some
 from fusion.contract import CohortSpec, Modality, Secondary
@@ -39,6 +39,7 @@ class ReconciledCohort:
             ingest), then one bool column a source file and modality; a modality whose files all failed is not there.
         notes: what is no error and yet to be known: files that new patients come without, patients in one file alone.
         times: index patient_id in that order, until the event or the last visit; None where the endpoint has none.
+        entry: index patient_id in that order, when they came under observation; None where the endpoint declares none.
         causes: index patient_id in that order, what ended the wait; None where nothing competes with the event.
         secondary: secondary endpoint → its outcomes, of these patients and then of
         alone: patients who lack the primary label and have another; sorted. `sites` and `groups` go on with them.
@@ -52,6 +53,7 @@ class ReconciledCohort:
     groups: pd.Series[str] | None = None
     notes: tuple[str, ...] = ()
     times: pd.Series[float] | None = None
+    entry: pd.Series[float] | None = None
     causes: pd.Series[int] | None = None
     secondary: Mapping[str, Secondary] = field(default_factory=dict)
     alone: tuple[str, ...] = ()
@@ -61,9 +63,12 @@ class ReconciledCohort:
         if self.times is not None:
             order = np.random.default_rng(seed).permutation(len(self.labels))
             labels, times = (pd.Series(one.to_numpy()[order], one.index) for one in (self.labels, self.times))
+            # An entry goes with its time, before which it is.
+            entry = None if self.entry is None else pd.Series(self.entry.to_numpy()[order], self.entry.index)
             note = "CANARY: times and events permuted among patients; Harrell's C must be near 0.5"
             spec = replace(self.spec, endpoint=replace(self.spec.endpoint, note=note))
-            return replace(self, labels=labels.rename("label"), times=times.rename("time"), spec=spec)._lone()
+            dealt = replace(self, labels=labels.rename("label"), times=times.rename("time"), entry=entry, spec=spec)
+            return dealt._lone()
         shuffled = self.labels.copy()
         shuffled[:] = np.random.default_rng(seed).permutation(self.labels.to_numpy())
         endpoint = replace(self.spec.endpoint, note="CANARY: labels permuted among patients; AUROC must be near 0.5")
@@ -103,12 +108,11 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
     everyone = sorted(frozenset().union(*(part.patients for part in members)))
     labels, reasons, wrong_labels = _labels(source, everyone, require_labels=require_labels)
     problems += wrong_labels
-    times, wrong_times = (None, []) if problems else read_times(source, labels, reasons, require_labels=require_labels)
-    problems += wrong_times
-    causes, told = (None, []) if problems else read_causes(source, labels, require_labels=require_labels)
-    notes += told
-    if require_labels and times is not None and not problems:
-        problems += [*measured_later(source), *mixed_units(source, times)]
+    followed = Followed() if problems else read_followed(source, labels, reasons, require_labels=require_labels)
+    problems += followed.problems
+    notes += followed.notes
+    if require_labels and followed.times is not None and not problems:
+        problems += [*measured_later(source), *mixed_units(source, followed.times)]
         if not source.endpoint.time_zero:
             key = f"cohort.endpoints.{source.endpoint.name}.time_zero"
             notes.append(f"{key} does not say what times count from; inputs must be known by then.")
@@ -154,8 +158,7 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
         reconciliation=table,
         groups=_groups(source, trained, require_labels=require_labels),
         notes=tuple(notes),
-        times=None if times is None else times.loc[list(kept)],
-        causes=None if causes is None else causes.loc[list(kept)],
+        **followed.of(kept),
         secondary=beside,
         alone=alone,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from data_modules.cohort.chronology import measured_later, mixed_units
-from data_modules.cohort.times import read_times
+from data_modules.cohort.times import Followed, read_followed
 from data_modules.errors import Problem, some
 from fusion.contract import Secondary
 
@@ -34,13 +34,14 @@ def read_secondary(
     for endpoint in source.secondary:
         view = source.seen_as(endpoint)
         labels, reasons, wrong = labels_of(view)
-        times = None
-        if not wrong:
-            times, wrong = read_times(view, labels, reasons, require_labels=True)
-        if not wrong and times is not None:
-            wrong = [*measured_later(view), *mixed_units(view, times)]
+        followed = Followed() if wrong else read_followed(view, labels, reasons, require_labels=True)
+        wrong += followed.problems
+        if not wrong and followed.times is not None:
+            wrong = [*measured_later(view), *mixed_units(view, followed.times)]
         problems += wrong
-        found[endpoint.name] = Secondary(endpoint=endpoint.spec, labels=labels, times=times)
+        found[endpoint.name] = Secondary(
+            endpoint=endpoint.spec, labels=labels, times=followed.times, entry=followed.entry
+        )  # fmt: skip
     return found, problems
 
 

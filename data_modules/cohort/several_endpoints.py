@@ -36,17 +36,24 @@ def read_endpoints(
 def places_of(endpoint: Endpoint) -> list[tuple[str, str, str, str]]:
     """Where it names a column: its node, the table, the column, and the key of the latter."""
     node = f"cohort.endpoints.{endpoint.name}"
-    keys = ("column",) if endpoint.time is None else ("event", "time")
+    keys = ("column",) if endpoint.time is None else ("event", "time", "entry")[: len(endpoint.columns)]
     return [(node, endpoint.table, column, f"{node}.{key}") for key, column in zip(keys, endpoint.columns, strict=True)]
 
 
 def timed(endpoint: Endpoint, specs: Mapping[str, TableSpec], problems: list[Problem]) -> Endpoint:
-    """The endpoint with the unit of its column of times, whose kind must be number; else one more of `problems`."""
+    """The endpoint with the unit of its column of times; what is no number, or of two units, is one of `problems`."""
     if endpoint.time is None:
         return endpoint
-    time = specs[endpoint.table].columns[endpoint.time]
-    if time.kind != "number":
-        what = f"cohort.endpoints.{endpoint.name}.time {time.name!r} is of kind {time.kind}"
-        remedy = f"Set cohort.tables.{endpoint.table}.columns.{time.name}.kind: number"
+    columns, key = specs[endpoint.table].columns, f"cohort.endpoints.{endpoint.name}"
+    time, entry = columns[endpoint.time], None if endpoint.entry is None else columns[endpoint.entry]
+    for role, column in (("time", time), ("entry", entry)):
+        if column is not None and column.kind != "number":
+            what = f"{key}.{role} {column.name!r} is of kind {column.kind}"
+            remedy = f"Set cohort.tables.{endpoint.table}.columns.{column.name}.kind: number"
+            problems.append(Problem(what=what, remedy=remedy))
+    unit = endpoint.unit or time.unit or ""
+    if entry is not None and entry.unit and unit and entry.unit != unit:
+        what = f"{key}.entry {entry.name!r} is in {entry.unit}, and {key}.time {time.name!r} in {unit}"
+        remedy = f"Bring both to one unit in the file, or mend cohort.tables.{endpoint.table}.columns.{entry.name}.unit"
         problems.append(Problem(what=what, remedy=remedy))
-    return replace(endpoint, unit=endpoint.unit or time.unit or "")
+    return replace(endpoint, unit=unit)

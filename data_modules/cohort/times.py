@@ -1,7 +1,13 @@
-"""Times until an event or the last visit, and what ended the wait: read, and refused where they cannot be."""
+"""Times until an event or the last visit, from when on, and what ended the wait: read, or refused where they cannot be.
+
+Who had the event before they would have come under observation is in no cohort (left truncation). To count the others
+as followed from time zero on would make early times look safe; so an entry that is missing or wrong is never guessed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +17,44 @@ from data_modules.errors import Problem
 
 if TYPE_CHECKING:
     from data_modules.cohort.declared import CohortFiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """What became of everyone by an endpoint in time, each index patient_id; all None where the endpoint is none.
+
+    Attributes:
+        times: see `read_times`.
+        entry: see `read_entries`.
+        causes: see `read_causes`.
+        problems: what is wrong with them.
+        notes: what is to be known of them.
+    """
+
+    times: pd.Series[float] | None = None
+    entry: pd.Series[float] | None = None
+    causes: pd.Series[int] | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def of(self, patients: Sequence[str]) -> dict[str, pd.Series | None]:
+        """Times, entry and causes of these patients."""
+        parts = {"times": self.times, "entry": self.entry, "causes": self.causes}
+        return {name: None if one is None else one.loc[list(patients)] for name, one in parts.items()}
+
+
+def read_followed(
+    source: CohortFiles, labels: pd.Series[int], reasons: dict[str, str], *, require_labels: bool
+) -> Followed:
+    """Read all of it; see `read_times` for `labels` and `reasons`, which change in place."""
+    times, problems = read_times(source, labels, reasons, require_labels=require_labels)
+    if problems:
+        return Followed(problems=tuple(problems))
+    entry, problems, notes = read_entries(source, labels, times, require_labels=require_labels)
+    if problems:
+        return Followed(problems=tuple(problems))
+    causes, told = read_causes(source, labels, require_labels=require_labels)
+    return Followed(times=times, entry=entry, causes=causes, notes=(*notes, *told))
 
 
 def read_times(
@@ -66,6 +110,64 @@ def read_times(
             what = f"{key}.horizons lie beyond the longest time, {longest:g}"
             problems.append(Problem(what=what, remedy="Leave them out, or mend the unit", examples=beyond))
     return times.where(labels >= 0), problems
+
+
+def read_entries(
+    source: CohortFiles, labels: pd.Series[int], times: pd.Series[float] | None, *, require_labels: bool
+) -> tuple[pd.Series[float] | None, list[Problem], list[str]]:
+    """Entry of everyone in `labels`, what is wrong with entries, and what is to be known of them.
+
+    Args:
+        source: the cohort.
+        labels: index patient_id; -1 unknown.
+        times: likewise, of the endpoint.
+        require_labels: False for new patients.
+
+    Returns:
+        NaN where the label is unknown; None where the endpoint declares no entry.
+    """
+    endpoint = source.endpoint
+    if endpoint.entry is None or times is None:
+        return None, [], []
+    spec = source.specs[endpoint.table]
+    table = source.read(endpoint.table, require_labels=require_labels)
+    entries = table.frame[endpoint.entry].reindex(labels.index).astype(np.float64).rename("entry")
+    key, zero = f"cohort.endpoints.{endpoint.name}.entry", endpoint.time_zero or "time zero"
+    known = labels >= 0
+    problems = []
+
+    def told(who: pd.Series[bool], what: str, remedy: str) -> None:
+        rows = table.rows.reindex(labels.index[who])
+        examples = tuple(
+            f"{one}, row {row}: {entries[one]:g}, {endpoint.time} {times[one]:g}"
+            for one, row in zip(rows.index, rows, strict=True)
+        )
+        column = f"{spec.source}: column {endpoint.entry!r}"
+        problems.append(Problem(what=f"{column} {what}", remedy=remedy, examples=examples, column=endpoint.entry))
+
+    if (lacking := known & entries.isna()).any():
+        remedy = f"Fill in when they came under observation, 0 for who was followed from {zero} on ({key})"
+        told(lacking, "does not say from when on patients were under observation", remedy)
+    if (early := known & (entries < 0)).any():
+        remedy = f"Mend them: 0 for who was followed from {zero} on; entries count from there as times do ({key})"
+        told(early, "has entries below 0", remedy)
+    if (late := known & (entries >= times)).any():
+        remedy = f"Mend them, or leave these patients out: nothing was seen of them ({key})"
+        if late.sum() > known.sum() / 2:
+            remedy += (
+                f"; of most patients, so that it may be in another unit or count from elsewhere than {endpoint.time}"
+            )
+        told(late, f"has entries at or after the end of follow-up ({endpoint.time})", remedy)
+    behind = int((known & (entries > 0)).sum())
+    notes = []
+    if not problems and behind:
+        notes.append(
+            f"{behind} of {int(known.sum())} patients came under observation after {zero} ({endpoint.entry}) and count "
+            "from then on: times are left-truncated, and what is estimated of early times rests on the others."
+        )
+    elif not problems and known.any():
+        notes.append(f"{key}: every {endpoint.entry} is 0, as if it were not declared.")
+    return entries.where(known), problems, notes
 
 
 def as_label(value: object) -> str:

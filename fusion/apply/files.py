@@ -173,7 +173,7 @@ def _meaning(column: str, endpoint: EndpointSpec) -> str:
 
 def _by_arm(rows: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
     """arms.csv: the labelled patients' scores by every arm that was compared."""
-    columns = [name for name in rows.columns if name in ("time", *outcome.names)]
+    columns = [name for name in rows.columns if name in ("time", "entry", *outcome.names)]
     return rows[["patient_id", "arm", "label", *columns]]
 
 
@@ -196,6 +196,8 @@ def labelled(result: Application, setup: Setup, outcome: Outcome) -> pd.DataFram
     }
     if setup.cohort.times is not None:
         own["time"] = setup.cohort.times.loc[list(result.table["patient_id"])].to_numpy()
+    if setup.cohort.entry is not None:
+        own["entry"] = setup.cohort.entry.loc[list(result.table["patient_id"])].to_numpy()
     parts = [result.table.assign(arm=result.arm, threshold=result.threshold, **own)]
     parts += [
         result.table.assign(**other.columns, arm=arm, threshold=other.threshold, **own)

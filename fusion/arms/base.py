@@ -52,6 +52,7 @@ class FoldData:
         seed: of this fold; arms derive their own from it.
         groups: index patient_id, of `fold.train`: whom folds keep together; None where everybody is by themselves.
         times: index patient_id, of `fold.train`: until the event or the last visit; None where the endpoint has none.
+        entry: likewise, when they came under observation; None where the endpoint declares none.
         unfinished: folder that keeps each network once it is trained; None keeps none, see `fusion.arms.finished`.
         epoch: told of an arm's name, a member and its row of the curves after each epoch.
         memory: plain models that an arm fitted, for other arms that ask for the same.
@@ -68,6 +69,7 @@ class FoldData:
     seed: int
     groups: pd.Series | None = None
     times: pd.Series[float] | None = None
+    entry: pd.Series[float] | None = None
     unfinished: Path | None = None
     epoch: Callable[[str, int, Mapping[str, float]], None] | None = None
     memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -89,7 +91,7 @@ class FoldData:
         fold = replace(self.fold, train=kept(self.fold.train), inner=inner)
         mine = one.of(fold.train)
         return replace(
-            self, fold=fold, endpoint=one.endpoint, labels=mine.labels, times=mine.times,
+            self, fold=fold, endpoint=one.endpoint, labels=mine.labels, times=mine.times, entry=mine.entry,
             groups=None if self.groups is None else self.groups.loc[list(fold.train)],
             unfinished=None, epoch=None, memory={}, secondary={}, alone=(),
         )  # fmt: skip
@@ -106,6 +108,7 @@ class FoldData:
             label=np.asarray(self.labels.loc[who], dtype=np.int64),
             time=None if self.times is None else np.asarray(self.times.loc[who], dtype=np.float64),
             part=np.array([self._held_out.get(one, -1) for one in who], dtype=np.int64),
+            entry=None if self.entry is None else np.asarray(self.entry.loc[who], dtype=np.float64),
         )
 
     def whole_truth(self, patients: Sequence[str] | pd.Index[str]) -> Truth:

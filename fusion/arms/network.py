@@ -24,6 +24,7 @@ from fusion.arms.finished import Finished, Trained, key_of
 from fusion.arms.secondary import Both, mean_of, others_of, secondary_scores, without_offset
 from fusion.arms.start import base_arm, gate_of, gate_record, plain_again, plain_start, unseen_of
 from fusion.contract.devices import Device, device_of
+from fusion.contract.secondary import followed
 from fusion.network.fitting import PRIMARY, predict_endpoints, predict_scores, save_weights
 from fusion.network.model import FusionModel, build_model
 from fusion.network.together import fit_on_devices
@@ -82,7 +83,7 @@ class NetworkArm:
                     val_ids=list(inner.val),
                     labels=data.labels,
                     seed=seed,
-                    **({} if data.times is None else {"times": data.times}),
+                    **({} if data.times is None else {"times": followed(data.times, data.entry)}),
                     **({} if start is None else {"offsets": without_offset(start.offsets[member], alone)}),
                     **({"secondary": data.secondary} if others else {}),
                 )

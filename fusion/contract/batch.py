@@ -63,7 +63,7 @@ class Target:
 
     Attributes:
         label: ``(batch,)`` int64; -1 where unknown.
-        time: ``(batch,)`` float64, NaN where unknown; None where the endpoint has no times.
+        time: ``(batch,)`` float64, NaN where unknown; None where the endpoint has no times. See `Batch`.
     """
 
     label: Tensor
@@ -91,7 +91,7 @@ class Batch:
         offset: ``(batch,)`` or ``(batch, class)`` float32, the plain model's logits, to which the network adds; None
             where it starts from nothing, or where what it adds is asked for alone.
         time: ``(batch,)`` float64, until the event or the last visit; NaN where unknown, None where the endpoint has no
-            times.
+            times. Where patients came under observation late, ``(batch, 2)``: beside it from when on they were.
         targets: secondary endpoint → its outcomes.
     """
 

@@ -52,6 +52,14 @@ class Cohort(Protocol):
         ...
 
     @property
+    def entry(self) -> pd.Series[float] | None:
+        """Index patient_id: when they came under observation (left truncation), counted as `times` are, before these.
+
+        0: followed from time zero on; NaN where unknown. None where the endpoint declares none: all are followed so.
+        """
+        ...
+
+    @property
     def causes(self) -> pd.Series[int] | None:
         """Index patient_id: 0 censored, 1 the event, 2 and above what competes with it in the order of the endpoint's.
 

@@ -20,11 +20,18 @@ class Secondary:
         endpoint: what is predicted.
         labels: index patient_id, of whom it may be known; position in the endpoint's classes, -1 where unknown.
         times: likewise, until the event or the last visit, NaN where unknown; None where the endpoint has no times.
+        entry: likewise, when they came under observation; None where the endpoint declares none.
     """
 
     endpoint: EndpointSpec
     labels: pd.Series[int]
     times: pd.Series[float] | None = None
+    entry: pd.Series[float] | None = None
+
+    @property
+    def followed(self) -> pd.Series[float] | pd.DataFrame | None:
+        """See `followed`."""
+        return followed(self.times, self.entry)
 
     @property
     def known(self) -> frozenset[str]:
@@ -35,4 +42,10 @@ class Secondary:
         """The same of these patients alone, in their order; all of them must be there."""
         who = list(patients)
         times = None if self.times is None else self.times.loc[who]
-        return replace(self, labels=self.labels.loc[who], times=times)
+        entry = None if self.entry is None else self.entry.loc[who]
+        return replace(self, labels=self.labels.loc[who], times=times, entry=entry)
+
+
+def followed(times: pd.Series[float] | None, entry: pd.Series[float] | None) -> pd.Series[float] | pd.DataFrame | None:
+    """Times as loaders take them: a series; with `entry` a frame of time and entry; None without times."""
+    return times if times is None or entry is None else times.to_frame("time").assign(entry=entry)

@@ -13,7 +13,8 @@ from fusion.layers import ModelError
 class Head(nn.Module):
     """From the fused vector to one endpoint.
 
-    Labels are ``(patient,)`` int64; `time` is ``(patient,)`` of endpoints in time and None for all others.
+    Labels are ``(patient,)`` int64; `time` is ``(patient,)`` of endpoints in time and None for all others; where
+    patients came under observation late it is ``(patient, 2)``, with that time beside it.
 
     Args:
         endpoint: what is predicted.

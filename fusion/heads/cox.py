@@ -56,7 +56,7 @@ class CoxRisk(Head):
     def loss(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> Tensor:
         """Mean over the events of the batch; zero where there is none."""
         known = label >= 0
-        return partial_likelihood(output[known], label[known], times_of(time)[known])
+        return partial_likelihood(output[known], label[known], times_of(time)[known], entry_of(time, known))
 
     def score(self, output: Tensor) -> Tensor:
         """Log-risks as they are."""
@@ -65,10 +65,10 @@ class CoxRisk(Head):
     def metrics(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> dict[str, float]:
         """Harrell's C of the validation patients."""
         known = label >= 0
-        return {"c_harrell": concordance(output[known], label[known], times_of(time)[known])}
+        return {"c_harrell": concordance(output[known], label[known], times_of(time)[known], entry_of(time, known))}
 
 
-def partial_likelihood(risks: Tensor, event: Tensor, time: Tensor) -> Tensor:
+def partial_likelihood(risks: Tensor, event: Tensor, time: Tensor, entry: Tensor | None = None) -> Tensor:
     r"""Negative log partial likelihood over the number of events, ties by Efron (JASA 1977); zero without events.
 
     :math:`\frac1d \sum_i \log(\sum_{t_j \ge t_i} e^{\eta_j} - \frac{l_i}{d_i} \sum_{j \in D_i} e^{\eta_j}) - \eta_i`,
@@ -78,6 +78,8 @@ def partial_likelihood(risks: Tensor, event: Tensor, time: Tensor) -> Tensor:
         risks: ``(patient,)`` log-risks.
         event: ``(patient,)`` 1 where the event was seen, else 0.
         time: ``(patient,)`` until then, or until the last visit.
+        entry: ``(patient,)`` from when on they were under observation: at risk of later events alone. None: all from
+            time zero on.
     """
     if risks.dtype in (torch.float16, torch.bfloat16):
         risks = risks.float()  # of half-precision networks: sums over patients need more digits
@@ -95,17 +97,22 @@ def partial_likelihood(risks: Tensor, event: Tensor, time: Tensor) -> Tensor:
     tied = torch.zeros(len(number), dtype=weight.dtype, device=weight.device).index_add(0, group, weight[at])
     # A matrix, for sums along a vector have no deterministic kernel on a GPU.
     followed = torch.arange(len(time), device=time.device) <= end[:, None]
+    if entry is not None:
+        followed = followed & (entry[order] < time[at][:, None])
     risk = (followed * weight).sum(dim=1) - share * tied[group]
     return (torch.log(risk.clamp_min(1e-30)) - eta[at]).sum() / len(at)
 
 
-def concordance(risks: Tensor, event: Tensor, time: Tensor) -> float:
+def concordance(risks: Tensor, event: Tensor, time: Tensor, entry: Tensor | None = None) -> float:
     """Harrell's C (JAMA 1982): of pairs whose earlier time is an event, the share in which that one has more risk.
 
-    A censored patient of the same time as an event outlived it; equal risks count half.
+    A censored patient of the same time as an event outlived it; equal risks count half. Who was not yet under
+    observation (`entry`) when the event happened is not compared with it.
     """
     earlier = (time[:, None] < time[None, :]) | ((time[:, None] == time[None, :]) & (event[None, :] == 0))
     pairs = earlier & (event[:, None] == 1)
+    if entry is not None:
+        pairs = pairs & (entry[None, :] < time[:, None])
     difference = risks[:, None] - risks[None, :]
     right = (difference > 0).double() + 0.5 * (difference == 0).double()
     number = int(pairs.sum())
@@ -133,4 +140,9 @@ def times_of(time: Tensor | None) -> Tensor:
     """
     if time is None:
         raise ModelError("model.head: this endpoint has no times; a head of survival cannot learn from it.")
-    return time
+    return time if time.ndim == 1 else time[:, 0]
+
+
+def entry_of(time: Tensor | None, known: Tensor) -> Tensor | None:
+    """When `known` patients came under observation; None where all are followed from time zero on."""
+    return None if time is None or time.ndim == 1 else time[:, 1][known]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from fusion.contract import EndpointSpec
 from fusion.heads.base import Head
-from fusion.heads.cox import concordance, refuse_class_options, times_of
+from fusion.heads.cox import concordance, entry_of, refuse_class_options, times_of
 from fusion.layers import ModelError
 
 _TINY = 1e-6
@@ -85,12 +85,17 @@ class DiscreteTime(Head):
         """Mean over patients; ``(batch,)`` is a log-risk for all intervals. Zero where nobody came through one."""
         known = label >= 0
         output, event, times = output[known], label[known] == 1, times_of(time)[known]
+        entry = entry_of(time, known)
         if output.ndim == 1:
             output = output[:, None].expand(-1, len(self.share))
         last = self._interval(times)[:, None]
         number = torch.arange(len(self.share), device=output.device)
         # Who is censored within an interval did not come through it, and had no event there: it says nothing of them.
         happened = (number == last) & event[:, None]
+        if entry is not None:
+            # Nor does who came under observation within it: of whom it had befallen before, none could come.
+            begun = number >= self._first(entry)[:, None]
+            happened, last = happened & begun, torch.where(begun, last, -1)
         counted = (number < last) | happened
         origin = _origins(output.detach(), happened, counted)
         each = F.binary_cross_entropy_with_logits(output + origin, happened.to(output.dtype), reduction="none")
@@ -104,10 +109,15 @@ class DiscreteTime(Head):
     def metrics(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> dict[str, float]:
         """Harrell's C of the validation patients."""
         known = label >= 0
-        return {"c_harrell": concordance(self.logit(output)[known], label[known], times_of(time)[known])}
+        risks = self.logit(output)[known]
+        return {"c_harrell": concordance(risks, label[known], times_of(time)[known], entry_of(time, known))}
 
     def _interval(self, times: Tensor) -> Tensor:
         return torch.bucketize(times.double(), self.edges)
+
+    def _first(self, entry: Tensor) -> Tensor:
+        """The first interval through all of which a patient was under observation."""
+        return torch.where(entry > 0, self._interval(entry) + 1, 0)
 
 
 def _mixed(happened: Tensor, counted: Tensor) -> Tensor:

@@ -29,6 +29,10 @@ SETTINGS: Mapping[str, Any] = {
 """Small trees, a slow pace and half of the columns: what a few hundred patients allow."""
 
 
+Objective = Callable[[Any, Any], tuple[Any, Any]]
+"""``(patient,)`` logits and XGBoost's matrix → first and second derivative of each patient's loss."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Boosted:
     """A boosted model; everything that is kept of it.
@@ -131,6 +135,7 @@ def fit_boosted_to(
     seed: int,
     settings: Mapping[str, Any],
     loss: Callable[[Floats], float],
+    objective: Callable[[NDArray[np.intp]], Objective] | None = None,
 ) -> tuple[Boosted, Floats]:
     """One logit a patient by trees that are no classifier, their number chosen by held-out patients.
 
@@ -141,20 +146,24 @@ def fit_boosted_to(
         seed: of the trees.
         settings: XGBoost's objective and base score.
         loss: ``(patient,)`` logits of held-out patients → what the number of trees makes least.
+        objective: places of the patients that are fitted on → their objective, where XGBoost has none.
     """
     import xgboost
+
+    def own(places: NDArray[np.intp]) -> dict[str, Any]:
+        return {} if objective is None else {"obj": objective(places)}
 
     every = {**SETTINGS, **settings, "seed": seed}
     held_out = np.zeros((len(ROUNDS), len(target)))
     for seen, out in splits:
         booster, others = (
-            xgboost.train(every, _matrix(rows.iloc[seen], target[seen]), ROUNDS[-1]),
+            xgboost.train(every, _matrix(rows.iloc[seen], target[seen]), ROUNDS[-1], **own(seen)),
             _matrix(rows.iloc[out]),
         )
         for place, rounds in enumerate(ROUNDS):
             held_out[place, out] = booster.predict(others, output_margin=True, iteration_range=(0, rounds))
     best = int(np.argmin([loss(logits) for logits in held_out]))
-    model = xgboost.train(every, _matrix(rows, target), ROUNDS[best])
+    model = xgboost.train(every, _matrix(rows, target), ROUNDS[best], **own(np.arange(len(target))))
     fitted = Boosted(
         names=tuple(map(str, rows.columns)),
         classes=2,

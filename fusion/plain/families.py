@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from fusion.contract import EndpointSpec, Truth
 from fusion.evaluation.outcomes.cumulative import along, fit_cuts
 from fusion.evaluation.outcomes.partial import RiskSets
-from fusion.plain.boosted import Boosted, fit_boosted, fit_boosted_to
+from fusion.plain.boosted import Boosted, Objective, fit_boosted, fit_boosted_to
 from fusion.plain.elastic import fit_elastic
 from fusion.plain.gate import class_derivatives
 from fusion.plain.grades import ProportionalOdds, as_numbers
@@ -123,11 +123,16 @@ class RiskFamily(Family):
     ) -> tuple[Boosted, Floats]:
         # XGBoost's form of the partial likelihood is Breslow's; held-out ties are Efron's. A time below 0 is censored.
         target = np.where(truth.label == 1, truth.times, -truth.times)
-        settings = {"objective": "survival:cox", "base_score": 1.0}
+        settings: dict[str, Any] = {"objective": "survival:cox", "base_score": 1.0}
+        objective = None
+        if truth.entry is not None:
+            # XGBoost's own takes everybody to be followed from time zero on.
+            settings, objective = {"base_score": 0.0}, lambda places: _followed_late(truth[places])
         apart = RiskSets.of(in_parts(truth, splits))
         return fit_boosted_to(
-            rows, target, splits, seed=seed, settings=settings, loss=lambda risks: float(apart.losses(risks).sum())
-        )
+            rows, target, splits, seed=seed, settings=settings, loss=lambda risks: float(apart.losses(risks).sum()),
+            objective=objective,
+        )  # fmt: skip
 
     def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
         return Prevalence(intercept=np.zeros(1))
@@ -260,7 +265,21 @@ def spread(
 def _comparable(truth: Truth) -> bool:
     """Whether somebody had the event while another was still at risk."""
     event = truth.label == 1
+    if truth.entry is not None:
+        at = truth.times[event][:, None]
+        return bool(((truth.entry < at) & (at < truth.times)).any())
     return bool(event.any() and truth.times[event].min() < truth.times.max())
+
+
+def _followed_late(truth: Truth) -> Objective:
+    """Cox's partial likelihood of patients of whom some came under observation late, as trees take it."""
+    sets = RiskSets.of(truth)
+
+    def objective(risks: Any, _: Any) -> tuple[Any, Any]:
+        risks = np.asarray(risks, dtype=np.float64)
+        return sets.gradient(risks), np.maximum(sets.curvature(risks), 1e-16)
+
+    return objective
 
 
 CLASSES = ClassFamily()

@@ -151,6 +151,7 @@ def competed(rows: pd.DataFrame, causes: pd.Series[int], endpoint: EndpointSpec)
         np.asarray(first["fold"], dtype=np.int64),
         names=[endpoint.name, *endpoint.competing],
         horizons=endpoint.horizons,
+        entry=first["entry"].to_numpy(np.float64) if "entry" in first else None,
     )
 
 

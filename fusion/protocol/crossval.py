@@ -94,7 +94,9 @@ def fit_fold(
     cohort, groups = setup.cohort, _groups(config, setup.cohort)
 
     def told(arms: Mapping[str, ArmScores]) -> pd.DataFrame:
-        return out_of_fold(data, arms, labels=cohort.labels, times=cohort.times, groups=groups)
+        return out_of_fold(
+            data, arms, labels=cohort.labels, times=cohort.times, groups=groups, entry=cohort.entry
+        )  # fmt: skip
 
     where = {"repeat": fold.repeat, "fold": fold.index}
     return FoldResult(
@@ -137,7 +139,7 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
     from fusion.arms.base import FoldData
     from fusion.protocol.secondary import trained_alone
 
-    labels, times = setup.cohort.labels, setup.cohort.times
+    labels, times, entry = setup.cohort.labels, setup.cohort.times, setup.cohort.entry
 
     def fit(patients: Sequence[str]) -> dict[str, FittedModality]:
         known = np.asarray(labels.loc[list(patients)], dtype=np.int64)
@@ -154,6 +156,7 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
         seed=fold_seed(int(config.seed), fold),
         groups=groups.loc[list(fold.train)],
         times=None if times is None else times.loc[list(fold.train)],
+        entry=None if entry is None else entry.loc[list(fold.train)],
         secondary=beside,
         alone=trained_alone(setup.cohort, fold, groups) if beside else (),
     )
@@ -208,7 +211,8 @@ def _known(truth: Truth) -> dict[str, Any]:
     """Columns of what became of training patients; scores of times are compared within an inner fold alone."""
     if truth.time is None:
         return {"label": truth.label}
-    return {"label": truth.label, "time": truth.time, "part": truth.part}
+    entry = {} if truth.entry is None else {"entry": truth.entry}
+    return {"label": truth.label, "time": truth.time, **entry, "part": truth.part}
 
 
 def _selected(data: FoldData) -> pd.DataFrame:

@@ -109,7 +109,7 @@ def predicted(
         arms = {arm: found.secondary[name] for arm, found in scores.items() if name in found.secondary}
         arms |= {arm.name: arm.fit(seen, None, lambda: None) for arm in plain_arms(config, seen)}
         arms |= combined(config.arms, seen, arms, list(seen.whole), None)
-        parts.append(out_of_fold(seen, arms, labels=one.labels, times=one.times, groups=groups))
+        parts.append(out_of_fold(seen, arms, labels=one.labels, times=one.times, groups=groups, entry=one.entry))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
@@ -131,7 +131,7 @@ def judged(
         outcome = outcome_of(endpoint)
         rows = table[table["endpoint"] == endpoint.name]
         # Columns of the other endpoints' scores and times are empty here.
-        own = [*KEYS, *outcome.names, *(["time"] if "time" in rows and rows["time"].notna().all() else [])]
+        own = [*KEYS, *outcome.names, *(one for one in ("time", "entry") if one in rows and rows[one].notna().all())]
         rows = rows[own].reset_index(drop=True)
         content = outcome.evaluate(
             rows, draws=config.evaluation.draws, seed=config.seed, simulated=spec.simulated, modalities=modalities

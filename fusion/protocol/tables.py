@@ -18,6 +18,7 @@ def out_of_fold(
     labels: pd.Series[int],
     times: pd.Series[float] | None,
     groups: pd.Series[Any],
+    entry: pd.Series[float] | None = None,
 ) -> pd.DataFrame:
     """A row an arm and test patient whose label is known.
 
@@ -27,6 +28,7 @@ def out_of_fold(
         labels: index patient_id, of the test patients; -1 unknown.
         times: likewise; None where the endpoint has none.
         groups: likewise, whom folds keep together.
+        entry: likewise, when they came under observation; None where the endpoint declares none.
     """
     import pandas as pd
 
@@ -42,6 +44,7 @@ def out_of_fold(
                 "endpoint": data.endpoint.name,
                 "label": labels.loc[test].to_numpy(),
                 **({} if times is None else {"time": times.loc[test].to_numpy()}),
+                **({} if entry is None else {"entry": entry.loc[test].to_numpy()}),
                 **data.outcome.columns(arm.test.loc[test].to_numpy()),
                 "threshold": arm.threshold,
                 "group": groups.loc[test].array,

@@ -26,6 +26,20 @@ def followed(
     return times, (time <= end).astype(np.float64), risk
 
 
+def followed_late(number: int, *, seed: int = 0, late: float = 0.7) -> tuple[Floats, Floats, Floats, Floats]:
+    """Times in months without ties, events, entries and risk; who had the event before their entry is not there.
+
+    A share `late` would have come under observation up to 30 months after time zero; `number` are those who did.
+    """
+    rng = np.random.default_rng(seed)
+    risk = rng.normal(size=4 * number)
+    time = rng.exponential(40 * np.exp(-0.7 * risk))
+    entry = np.where(rng.random(len(time)) < late, rng.uniform(0, 30, len(time)), 0.0)
+    end = entry + rng.exponential(40, size=len(time))
+    there = np.flatnonzero(entry < time)[:number]
+    return np.minimum(time, end)[there], (time <= end)[there].astype(np.float64), entry[there], risk[there]
+
+
 def survival_predictions(
     number: int = 120,
     *,

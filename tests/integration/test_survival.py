@@ -35,6 +35,7 @@ cohort:
       columns:
         age: {time: baseline, kind: number}
         months: {time: outcome, kind: number, unit: months}
+        enrolled: {time: outcome, kind: number, unit: months}
         died: {time: outcome}
     expression:
       file: expression.csv
@@ -45,7 +46,7 @@ cohort:
   endpoint: ${endpoint}
   endpoints:
     os:
-      {table: clinical, kind: survival, time: months, event: died, horizons: [6, 12],
+      {table: clinical, kind: survival, time: months, entry: enrolled, event: died, horizons: [6, 12],
        competing_values: {other death: [2]}}
 modality:
   clinical: {table: clinical}
@@ -65,6 +66,7 @@ def write(root: Path) -> None:
     last = rng.uniform(5, 40, size=PATIENTS)
     table = {"patient": ids, "age": age, "months": np.minimum(until, last) + 0.1, "died": (until <= last).astype(int)}
     table["died"][np.flatnonzero(table["died"] == 0)[:OTHERS]] = 2
+    table["enrolled"] = np.where(np.arange(PATIENTS) % 3 == 0, table["months"] / 3, 0.0)
     pd.DataFrame(table).to_csv(root / "clinical.csv", index=False)
     pd.DataFrame({"patient": ids, "g0": genes[:, 0], "g1": genes[:, 1]}).to_csv(root / "expression.csv", index=False)
 
@@ -92,13 +94,15 @@ def test_from_files_to_a_report_and_new_patients(tmp_path, monkeypatch):
     predictions = pd.read_parquet(output / "predictions.parquet")
     arms = ("fusion", "base", "only_clinical", "only_expression", "classical_cox", "classical_boosting")
     assert set(predictions["arm"]) >= {*arms, "late", "classical"}
-    assert {"time", "score", "survival@6", "survival@12"} < set(predictions)
+    assert {"time", "entry", "score", "survival@6", "survival@12"} < set(predictions)
     told = pd.read_csv(root / "clinical.csv", index_col="patient")
     one = predictions[predictions["arm"] == "fusion"].set_index("patient_id")
     assert sorted(one.index) == list(told.index)
     np.testing.assert_allclose(one["time"], told["months"].loc[one.index])
+    np.testing.assert_allclose(one["entry"], told["enrolled"].loc[one.index])
     assert (one["survival@6"] > one["survival@12"]).all()
-    truth = Truth(label=one["label"].to_numpy(), time=one["time"].to_numpy(), part=one["fold"].to_numpy())
+    columns = {"label": "label", "time": "time", "entry": "entry", "part": "fold"}
+    truth = Truth(**{name: one[column].to_numpy() for name, column in columns.items()})
     concordance = harrell(one["score"].to_numpy(), truth)
     metrics = json.loads((output / "metrics.json").read_text())
     assert metrics["arms"]["fusion"]["c_harrell"]["value"] == pytest.approx(concordance)
@@ -115,6 +119,7 @@ def test_from_files_to_a_report_and_new_patients(tmp_path, monkeypatch):
     ]  # fmt: skip
     assert competing["horizons"][1]["incidence"]["value"] <= competing["horizons"][1]["alone"]
     assert f"{OTHERS} patients had other death" in page
+    assert f"Times are left-truncated: 20 of {PATIENTS} patients came under observation after time zero" in page
 
     # What a horizon's probability rests on adds up to it, out of fold.
     why = ("patients=[P000,P001]", "horizon=6", "steps=4", "workers=1", "evaluation.draws=20", "device=cpu")
@@ -140,7 +145,7 @@ def test_from_files_to_a_report_and_new_patients(tmp_path, monkeypatch):
 
     # Patients of whom nothing became known yet, and the run's own out of fold.
     with (root / "clinical.csv").open("a") as file:
-        file.write("N1,3.0,,\n")
+        file.write("N1,3.0,,,\n")
     scored = tmp_path / "scored"
     place = ("--config-dir", str(tmp_path / "conf"), f"run={output}", "cohort=times", f"output={scored}")
     command(monkeypatch, predict, "predict", *place)
@@ -160,4 +165,6 @@ def test_from_files_to_a_report_and_new_patients(tmp_path, monkeypatch):
     value = judged["arms"]["fusion"]["c_harrell"]["value"]
     assert f"has Harrell's C {value:.3f}" in page
     assert f"{judged['patients']} followed patients, {judged['events']} of them with the event" in page
+    assert judged["entry"]["late"] == 20
+    assert "Times are left-truncated: 20 of 60" in page
     assert "P000" not in page, "the page names no patient"

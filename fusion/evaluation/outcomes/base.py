@@ -180,6 +180,7 @@ class Outcome(ABC):
             label=rows["label"].to_numpy(np.int64),
             time=rows["time"].to_numpy(np.float64) if "time" in rows else None,
             part=None if part is None else rows[part].to_numpy(np.int64),
+            entry=rows["entry"].to_numpy(np.float64) if "entry" in rows else None,
         )
 
     def examples(self, predictions: pd.DataFrame, modalities: Sequence[Modality]) -> list[dict[str, Any]]:

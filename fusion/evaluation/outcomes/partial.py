@@ -5,11 +5,13 @@ r"""Cox's partial likelihood with Efron's ties, of risks of which each part has 
 
 over patients *i* with an event (Cox 1972; Efron, JASA 72:557–565, 1977): :math:`D_i` are the :math:`d_i` events at the
 same time, of which *i* is number :math:`l_i`, counted from 0. Patients of different parts (`Truth.part`) are never at
-risk together: the likelihood is stratified.
+risk together: the likelihood is stratified. Who came under observation late (`Truth.entry`) is at risk of the events
+after their entry alone, :math:`a_j < t_i \le t_j` (left truncation; Andersen and Gill, Ann. Stat. 10:1100–1120, 1982).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,6 +33,7 @@ class _Stratum(NamedTuple):
         end: and that of the last patient who is still at risk then.
         group: which events share a time.
         share: l / d.
+        late: who came under observation late; None where nobody did.
     """
 
     rows: Places
@@ -38,6 +41,21 @@ class _Stratum(NamedTuple):
     end: Places
     group: Places
     share: Floats
+    late: _Late | None = None
+
+
+class _Late(NamedTuple):
+    """Who is not yet at risk at an event.
+
+    Attributes:
+        rows: places in the stratum's `rows`, the latest entry first.
+        number: of each event, how many of `rows`, from the first on, come under observation only then or later.
+        before: of each patient of the stratum, how many events there were until their entry, the earliest first.
+    """
+
+    rows: Places
+    number: Places
+    before: Places
 
 
 @dataclass(frozen=True)
@@ -81,6 +99,15 @@ class RiskSets:
             found += (x.T * (weight * _hazard(one, weight))) @ x - means.T @ means
         return found
 
+    def curvature(self, risks: Floats) -> Floats:
+        """``(patient,)``: second derivative of the summed loss by each patient's log-risk alone, as trees take it."""
+        found = np.zeros(self.patients)
+        for one in self.strata:
+            _, weight, _ = _weights(risks[one.rows])
+            squares = _spent(one, 1 / _risk(one, weight) ** 2, lambda share: 1 - (1 - share) ** 2)
+            found[one.rows] = np.maximum(weight * _hazard(one, weight) - weight**2 * squares, 0.0)
+        return found
+
     def along(self, risks: Floats, direction: Floats) -> tuple[Floats, Floats]:
         """``(patient,)`` each: first and second derivative of each event's loss as `direction` is added to risks."""
         first, second = np.zeros(self.patients), np.zeros(self.patients)
@@ -105,6 +132,12 @@ def breslow(truth: Truth, risks: Floats) -> tuple[Floats, Floats]:
     # At risk at a time: who is followed as long or longer.
     above = np.concatenate([np.cumsum(weight[order][::-1])[::-1], [0.0]])
     risk = above[np.searchsorted(times[order], at, side="left")]
+    if truth.entry is not None:
+        order = np.argsort(truth.entry, kind="stable")
+        # And not yet: who comes under observation then or later.
+        above = np.concatenate([np.cumsum(weight[order][::-1])[::-1], [0.0]])
+        risk = risk - above[np.searchsorted(truth.entry[order], at, side="left")]
+        risk = np.maximum(risk, np.bincount(np.searchsorted(at, times[event]), weights=weight[event]))
     deaths = np.bincount(np.searchsorted(at, times[event]), minlength=len(at))
     return at, np.cumsum(deaths / risk)
 
@@ -118,7 +151,18 @@ def _stratum(rows: Places, truth: Truth) -> _Stratum:
     _, group, number = np.unique(falling[at], return_inverse=True, return_counts=True)
     first = np.searchsorted(group, np.arange(len(number)))  # events are sorted by time already
     share = (np.arange(len(at)) - first[group]) / number[group]
-    return _Stratum(rows=rows[order], at=at, end=end, group=group, share=share)
+    late = None if truth.entry is None else _late(truth.entry[rows][order], -falling[at])
+    return _Stratum(rows=rows[order], at=at, end=end, group=group, share=share, late=late)
+
+
+def _late(entry: Floats, events: Floats) -> _Late | None:
+    """Of patients' entries and the times of events, the latest first."""
+    if (entry < events.min(initial=np.inf)).all():
+        return None
+    order = np.argsort(-entry, kind="stable")
+    number = np.searchsorted(-entry[order], -events, side="right")
+    before = np.searchsorted(events[::-1], entry, side="right")
+    return _Late(rows=order, number=number, before=before)
 
 
 def _weights(risks: Floats) -> tuple[Floats, Floats, float]:
@@ -132,18 +176,33 @@ def _sums(one: _Stratum, values: Floats) -> Floats:
     tied = np.zeros((int(one.group.max(initial=-1)) + 1, *values.shape[1:]))
     np.add.at(tied, one.group, values[one.at])
     share = one.share.reshape(-1, *[1] * (values.ndim - 1))
-    return np.asarray(np.cumsum(values, axis=0)[one.end] - share * tied[one.group], dtype=np.float64)
+    found = np.cumsum(values, axis=0)[one.end] - share * tied[one.group]
+    if one.late is not None:
+        nobody = np.zeros((1, *values.shape[1:]))
+        found = found - np.concatenate([nobody, np.cumsum(values[one.late.rows], axis=0)])[one.late.number]
+    return np.asarray(found, dtype=np.float64)
 
 
 def _risk(one: _Stratum, weight: Floats) -> Floats:
-    return np.maximum(_sums(one, weight), 1e-300)
+    found = _sums(one, weight)
+    if one.late is not None:
+        # A small rest of large sums has few digits; whose event it is are at risk in any case.
+        tied = np.bincount(one.group, weights=weight[one.at])
+        found = np.maximum(found, (1 - one.share) * tied[one.group])
+    return np.maximum(found, 1e-300)
 
 
 def _hazard(one: _Stratum, weight: Floats) -> Floats:
     """``(patient,)``: the hazard that each patient of log-risk 0 was under while they were followed."""
-    each = 1 / _risk(one, weight)
+    return _spent(one, 1 / _risk(one, weight), lambda share: share)
+
+
+def _spent(one: _Stratum, each: Floats, less: Callable[[Floats], Floats]) -> Floats:
+    """``(patient,)``: the sum of `each` event's number while they were at risk; of ties, less `less` of the share."""
     ending = np.bincount(one.end, weights=each, minlength=len(one.rows))
-    hazard = np.cumsum(ending[::-1])[::-1]
-    tied = np.bincount(one.group, weights=one.share * each)
-    hazard[one.at] -= tied[one.group]
-    return np.asarray(hazard, dtype=np.float64)
+    spent = np.cumsum(ending[::-1])[::-1]
+    tied = np.bincount(one.group, weights=less(one.share) * each)
+    spent[one.at] -= tied[one.group]
+    if one.late is not None:
+        spent = spent - np.concatenate([[0.0], np.cumsum(each[::-1])])[one.late.before]
+    return np.asarray(spent, dtype=np.float64)

@@ -119,7 +119,7 @@ def harrell(risks: Floats, truth: Truth) -> float:
     """Harrell's C (JAMA 1982) within parts, averaged over parts that have a comparable pair; NaN where none has.
 
     Of pairs whose earlier time is an event, the share in which that patient has more risk; equal risks count half, and
-    a censored patient of the time of an event outlived it.
+    a censored patient of the time of an event outlived it. Who was not yet under observation then is not compared.
     """
     part = np.zeros(len(truth), dtype=np.int64) if truth.part is None else truth.part
     found = []
@@ -128,6 +128,8 @@ def harrell(risks: Floats, truth: Truth) -> float:
         event = mine.label == 1
         time, risk = mine.times[event], eta[event]
         pairs = (time[:, None] < mine.times) | ((time[:, None] == mine.times) & ~event)
+        if mine.entry is not None:
+            pairs &= mine.entry < time[:, None]
         right = (risk[:, None] > eta) + 0.5 * (risk[:, None] == eta)
         if pairs.any():
             found.append(float(right[pairs].mean()))

@@ -100,6 +100,8 @@ def _labels(name: str, rows: pd.DataFrame) -> pd.Series[str]:
     said = rows["label"].astype(str)
     if "time" in rows:
         said = said + " at " + rows["time"].map("{:g}".format)
+    if "entry" in rows:
+        said = said + " from " + rows["entry"].map("{:g}".format)
     known = pd.DataFrame({"patient_id": rows["patient_id"], "label": said}).drop_duplicates()
     odd = known.loc[known["patient_id"].duplicated(), "patient_id"]
     if len(odd):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fusion.evaluation.survival.curves import kaplan_meier
 from fusion.evaluation.survival.groups import GROUPS, tertiles
+from fusion.evaluation.survival.steps import to_come
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -47,18 +48,21 @@ class Incidence:
         return float(self.value[place]), float(self.low[place]), float(self.high[place])
 
 
-def aalen_johansen(times: Floats, causes: Places, cause: int) -> Incidence:
+def aalen_johansen(times: Floats, causes: Places, cause: int, entry: Floats | None = None) -> Incidence:
     """Of one cause, with intervals by log(−log F) of its variance (Marubini and Valsecchi 1995, equation 10.12).
 
     Args:
         times: ``(patient,)`` of the first event of any cause, or of censoring.
         causes: ``(patient,)`` 0 censored, else which.
         cause: whose incidence.
+        entry: ``(patient,)`` from when on they were under observation (left truncation); None: from time zero on.
     """
     at, place = np.unique(times, return_inverse=True)
     every = np.bincount(place, weights=causes > 0, minlength=len(at))
     mine = np.bincount(place, weights=causes == cause, minlength=len(at))
     at_risk = len(times) - np.concatenate([[0], np.cumsum(np.bincount(place, minlength=len(at)))[:-1]])
+    if entry is not None:
+        at_risk = at_risk - to_come(entry, np.ones((1, len(entry))), at)[0]
     free = np.concatenate([[1.0], np.cumprod(1 - every / at_risk)[:-1]])
     value = np.cumsum(free * mine / at_risk)
     # Sums over the times up to t of (F(t) − F(tⱼ))² a − 2 (F(t) − F(tⱼ)) b + c, by powers of F(tⱼ).
@@ -79,7 +83,14 @@ def aalen_johansen(times: Floats, causes: Places, cause: int) -> Incidence:
 
 
 def competing_record(
-    times: Floats, causes: Places, risks: Floats, folds: Places, *, names: Sequence[str], horizons: Sequence[float]
+    times: Floats,
+    causes: Places,
+    risks: Floats,
+    folds: Places,
+    *,
+    names: Sequence[str],
+    horizons: Sequence[float],
+    entry: Floats | None = None,
 ) -> dict[str, Any]:
     """For metrics.json: incidence of every cause, of the event in each third of risk, and beside 1 − Kaplan–Meier.
 
@@ -90,14 +101,15 @@ def competing_record(
         folds: ``(patient,)``.
         names: of the event and then of what competes with it.
         horizons: of the endpoint.
+        entry: ``(patient,)`` as of `aalen_johansen`.
     """
-    alone = kaplan_meier(times, (causes == EVENT).astype(np.float64))
-    curves = {name: aalen_johansen(times, causes, at) for at, name in enumerate(names, start=EVENT)}
+    alone = kaplan_meier(times, (causes == EVENT).astype(np.float64), entry)
+    curves = {name: aalen_johansen(times, causes, at, entry) for at, name in enumerate(names, start=EVENT)}
     event = curves[names[0]]
     groups, third = [], tertiles(risks, folds)
     for place in np.unique(third):
         inside = third == place
-        found = aalen_johansen(times[inside], causes[inside], EVENT)
+        found = aalen_johansen(times[inside], causes[inside], EVENT, None if entry is None else entry[inside])
         groups.append({"name": GROUPS[place], "patients": int(inside.sum()), "curve": _curve(found)})
     return {
         "causes": [

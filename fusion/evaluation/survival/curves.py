@@ -40,14 +40,17 @@ class Curve:
         return float(self.times[below[0]]) if len(below) else float("nan")
 
 
-def kaplan_meier(times: Floats, events: Floats) -> Curve:
+def kaplan_meier(times: Floats, events: Floats, entry: Floats | None = None) -> Curve:
     """Kaplan–Meier's estimate with intervals by log(-log S) of Greenwood's variance (Kalbfleisch & Prentice 2002).
+
+    Where few are under observation early the curve may fall to 0 while others are still to come; see `emptied`.
 
     Args:
         times: ``(patient,)`` of the event or of censoring.
         events: ``(patient,)`` 1 where the event was seen, else 0.
+        entry: ``(patient,)`` from when on they were under observation (left truncation); None: from time zero on.
     """
-    table = _once(times, events)
+    table = _once(times, events, entry)
     d, n = table.events[0], table.at_risk[0]
     survival = np.cumprod(1 - d / n)
     inside = (survival > 0) & (survival < 1)
@@ -60,9 +63,22 @@ def kaplan_meier(times: Floats, events: Floats) -> Curve:
     return Curve(times=table.times, survival=survival, low=low, high=high)
 
 
-def numbers_at_risk(times: Floats, at: Floats) -> list[int]:
-    """How many are still followed and free of the event just before each time."""
-    return [int((times >= one).sum()) for one in at]
+def numbers_at_risk(times: Floats, at: Floats, entry: Floats | None = None) -> list[int]:
+    """How many are followed and free of the event just before each time; at 0 those who are followed from then on."""
+    there = np.zeros(len(times)) if entry is None else entry
+    return [int(((times >= one) & ((there < one) | (there == 0))).sum()) for one in at]
+
+
+def emptied(times: Floats, events: Floats, entry: Floats | None) -> float | None:
+    """When Kaplan–Meier's curve falls to 0 while others are still to come under observation; None where it does not.
+
+    All who were under observation then had the event, few mostly, and the curve can say nothing of later times.
+    """
+    if entry is None:
+        return None
+    curve = kaplan_meier(times, events, entry)
+    gone = curve.times[curve.survival <= 0]
+    return float(gone[0]) if len(gone) and (times > gone[0]).any() else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +90,13 @@ class RestrictedMean:
     until: float
 
 
-def restricted_mean(times: Floats, events: Floats, until: float) -> RestrictedMean:
+def restricted_mean(times: Floats, events: Floats, until: float, entry: Floats | None = None) -> RestrictedMean:
     r"""Area under Kaplan–Meier's curve up to a time (Royston & Parmar, BMC Med Res Methodol 13:152, 2013).
 
     Its variance is :math:`\sum_k A_k^2\, d_k / (n_k (n_k - d_k))`, *A* the area from the k-th time on. After the last
     patient's time the curve goes on as it is, so choose a time to which each group is followed.
     """
-    table = _once(times, events)
+    table = _once(times, events, entry)
     d, n = table.events[0], table.at_risk[0]
     inside = table.times < until
     survival = np.cumprod(1 - d / n)[inside]
@@ -101,17 +117,18 @@ class LogRank:
     degrees: int
 
 
-def log_rank(times: Floats, events: Floats, groups: NDArray[np.int64]) -> LogRank:
+def log_rank(times: Floats, events: Floats, groups: NDArray[np.int64], entry: Floats | None = None) -> LogRank:
     """The log-rank test of two groups or more (Mantel 1966; Peto & Peto 1972).
 
     Args:
         times: ``(patient,)``.
         events: ``(patient,)`` 1 where the event was seen.
         groups: ``(patient,)``.
+        entry: ``(patient,)`` as of `kaplan_meier`.
     """
     names = np.unique(groups)
     member = (groups[None, :] == names[:, None]).astype(np.float64)
-    table = risk_table(times, events, member)
+    table = risk_table(times, events, member, entry)
     d, n = table.events, table.at_risk
     total_d, total_n = d.sum(axis=0), n.sum(axis=0)
     share = n / total_n
@@ -126,8 +143,8 @@ def log_rank(times: Floats, events: Floats, groups: NDArray[np.int64]) -> LogRan
     return LogRank(statistic=statistic, p=float(chi2.sf(statistic, degrees)), degrees=degrees)
 
 
-def _once(times: Floats, events: Floats) -> RiskTable:
-    return risk_table(times, events, np.ones((1, len(times))))
+def _once(times: Floats, events: Floats, entry: Floats | None) -> RiskTable:
+    return risk_table(times, events, np.ones((1, len(times))), entry)
 
 
 def _greenwood(d: Floats, n: Floats) -> Floats:

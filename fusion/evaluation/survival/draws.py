@@ -114,7 +114,8 @@ def fold_draws(data: Predicted, inside: NDArray[np.bool_], counts: Floats, *, ta
     training = ~inside if not inside.all() else inside
 
     def part(rows: NDArray[np.bool_]) -> Followed:
-        return Followed(times=data.times[rows], events=data.events[rows], counts=counts[:, rows])
+        entry = None if data.entry is None else data.entry[rows]
+        return Followed(times=data.times[rows], events=data.events[rows], counts=counts[:, rows], entry=entry)
 
     return FoldDraws(test=part(inside), training=part(training), tau=tau)
 

@@ -31,9 +31,12 @@ FOLLOWED = 0.9
 """τ is this quantile of the times, unless it is declared: a tenth of the patients is still followed then."""
 
 
-def deciding(events: int) -> str:
-    """The metric that the verdict reads."""
-    return "c_harrell" if events < ENOUGH_EVENTS else "c_uno"
+def deciding(events: int, *, late: bool = False) -> str:
+    """The metric that the verdict reads; Harrell's C where patients came under observation late.
+
+    Weights of Uno's rest on how many were under observation early, which may be one or two, and need not exist.
+    """
+    return "c_harrell" if late or events < ENOUGH_EVENTS else "c_uno"
 
 
 def evaluate_survival(
@@ -77,7 +80,7 @@ def evaluate_survival(
         for arm, one in arms.items():
             measured[arm].append(one)
     events, folds = int(data.events.sum()), len(np.unique(data.repeats[0].folds))
-    first = deciding(events)
+    first = deciding(events, late=data.entry is not None)
     judgement = Judgement(
         by_repeat={arm: [one.metrics for one in repeats] for arm, repeats in measured.items()},
         plan=plan, units=units, reference=reference, metrics=(first, *(name for name in METRICS if name != first)),
@@ -97,6 +100,7 @@ def evaluate_survival(
         "units": units.record(),
         "unit": unit,
         "tau": tau,
+        **({} if data.entry is None else {"entry": _entered(data.entry)}),
         "censoring": "the training part" if folds > 1 else "these patients",
         "arms": {
             arm: {name: finite(asdict(plan.value(values[name]))) for name in METRICS}
@@ -150,4 +154,14 @@ def _risk_groups(data: Predicted, reference: str, tau: float) -> dict[str, Any] 
     if reference not in repeat.risks:
         return None
     group = tertiles(repeat.risks[reference], repeat.folds)
-    return {"arm": reference, **risk_groups(data.times, data.events, group, until=tau)}
+    return {"arm": reference, **risk_groups(data.times, data.events, group, until=tau, entry=data.entry)}
+
+
+def _entered(entry: Floats) -> dict[str, Any]:
+    """How many came under observation after time zero, and when half of these had, and all."""
+    late = entry[entry > 0]
+    return {
+        "late": len(late),
+        "median": float(np.median(late)) if len(late) else None,
+        "last": float(late.max()) if len(late) else None,
+    }

@@ -1,7 +1,8 @@
 """One test fold for all bootstrap draws: how well risks rank its patients, and how far survival probabilities are off.
 
 Risks of different folds come from different models and are never ranked against one another. Censoring is estimated in
-each draw from the fold's training part, as that draw has it.
+each draw from the fold's training part, as that draw has it; where patients came under observation late, so is the
+chance to be under observation, in its place (`fusion.evaluation.survival.watched`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.evaluation.survival.steps import Steps, censoring_steps, survival_steps
+from fusion.evaluation.survival.watched import Watched
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -26,11 +28,13 @@ class Followed:
         times: ``(patient,)`` of the event or of censoring.
         events: ``(patient,)`` 1 where the event was seen, else 0.
         counts: ``(draw, patient)`` how often each is drawn.
+        entry: ``(patient,)`` from when on each was under observation; None: all from time zero on.
     """
 
     times: Floats
     events: Floats
     counts: Floats
+    entry: Floats | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +53,24 @@ class FoldDraws:
 
     @cached_property
     def censoring(self) -> Steps:
-        """G of the training part."""
+        """G of the training part, where all are followed from time zero on."""
         return censoring_steps(self.training.times, self.training.events, self.training.counts)
+
+    @cached_property
+    def _watched(self) -> Watched | None:
+        one = self.training
+        if one.entry is None:
+            return None
+        return Watched(times=one.times, events=one.events, entry=one.entry, counts=one.counts)
+
+    def _seen_at(self, times: Floats) -> Floats:
+        """``(draw, time)``: the chance of whoever has the event then to be seen to have it."""
+        return self.censoring.at(times) if self._watched is None else self._watched.until(times)
+
+    def _free_at(self, horizon: float) -> NDArray[np.bool_]:
+        """``(patient,)``: who is seen to be free of the event after the horizon."""
+        free = self.test.times > horizon
+        return free if self.test.entry is None else free & (self.test.entry <= horizon)
 
     @cached_property
     def _cases(self) -> NDArray[np.int64]:
@@ -63,10 +83,11 @@ class FoldDraws:
 
     @cached_property
     def _later(self) -> NDArray[np.bool_]:
-        """``(case, patient)``: who is known to be free of the event longer than the case."""
+        """``(case, patient)``: who is under observation at the case's event and known to be free of it longer."""
         times, cases = self.test.times, self._cases
         same = (times == times[cases, None]) & (self.test.events == 0)
-        return np.asarray((times > times[cases, None]) | same)
+        later = np.asarray((times > times[cases, None]) | same)
+        return later if self.test.entry is None else later & (self.test.entry < times[cases, None])
 
     @cached_property
     def _pairs(self) -> Floats:
@@ -77,7 +98,7 @@ class FoldDraws:
     def _uno(self) -> Floats:
         """``(draw, case)``: 1/G² at the case's time, 0 from `tau` on."""
         times = self.test.times[self._cases]
-        return np.where(times < self.tau, _inverse(self.censoring.at(times)) ** 2, 0.0)
+        return np.where(times < self.tau, _inverse(self._seen_at(times)) ** 2, 0.0)
 
     @cached_property
     def pairs(self) -> Floats:
@@ -107,9 +128,9 @@ class FoldDraws:
         Cases weigh 1/G(T) (Hung & Chiang, Can J Stat 38:8–26, 2010); NaN where a draw lacks either.
         """
         cases = self._cases[self.test.times[self._cases] <= horizon]
-        controls = (self.test.times > horizon).astype(np.float32)
+        controls = self._free_at(horizon).astype(np.float32)
         drawn = self.test.counts[:, cases]
-        weights = _inverse(self.censoring.at(self.test.times[cases]))
+        weights = _inverse(self._seen_at(self.test.times[cases]))
         won = _times(self._counts, _outranked(risks, cases) * controls)
         number = self.test.counts @ controls
         return _ratio(_sum(drawn * won, weights), _sum(drawn, weights) * number)
@@ -131,7 +152,8 @@ class FoldDraws:
 
     def brier_floor(self, horizon: float) -> Floats:
         """`brier_sum` of giving everyone the training part's Kaplan–Meier estimate."""
-        training = survival_steps(self.training.times, self.training.events, self.training.counts)
+        one = self.training
+        training = survival_steps(one.times, one.events, one.counts, one.entry)
         return self.brier_sum(training.at(np.array([horizon])), horizon)
 
     def _brier_weights(self, horizon: float) -> tuple[Floats, Floats]:
@@ -139,6 +161,11 @@ class FoldDraws:
         times, counts = self.test.times, self.test.counts
         had = (times <= horizon) & (self.test.events == 1)
         weight = np.zeros_like(counts)
+        if self._watched is not None:
+            # Where a draw's curve is 0 before others come, weights are unknown and so is what they are for.
+            weight[:, had] = _drawn(counts[:, had], _inverse(self._watched.until(times[had])))
+            free = counts * self._free_at(horizon)
+            return weight, _drawn(free, _inverse(self._watched.beyond(np.array([horizon]))))
         weight[:, had] = counts[:, had] * np.nan_to_num(_inverse(self.censoring.at(times[had])))
         here = np.nan_to_num(_inverse(self.censoring.at(np.array([horizon]))))
         return weight, counts * (times > horizon) * here
@@ -153,6 +180,11 @@ def _outranked(risks: Floats, cases: NDArray[np.int64]) -> Singles:
 def _times(counts: Singles, table: Singles) -> Floats:
     """``(draw, patient)`` counts and a ``(case, patient)`` table → ``(draw, case)``."""
     return np.asarray(counts @ table.T, dtype=np.float64)
+
+
+def _drawn(counts: Floats, weights: Floats) -> Floats:
+    """Counts times weights; who is not drawn may have an unknown weight."""
+    return np.where(counts > 0, counts * weights, 0.0)
 
 
 def _inverse(values: Floats) -> Floats:

@@ -45,6 +45,7 @@ class Predicted:
         horizons: ascending; of the columns ``survival@<horizon>``.
         names: of the horizons, as the columns write them.
         repeats: in their order.
+        entry: ``(patient,)`` from when on each was under observation; None: all from time zero on.
     """
 
     patients: list[str]
@@ -54,6 +55,7 @@ class Predicted:
     horizons: Floats
     names: list[str]
     repeats: list[Repeat]
+    entry: Floats | None = None
 
 
 def horizons_of(columns: Sequence[str]) -> dict[str, float]:
@@ -82,11 +84,12 @@ def read_predictions(predictions: pd.DataFrame) -> Predicted:
     Args:
         predictions: columns patient_id, arm, repeat, fold, endpoint, label (1 event, 0 censored, -1 unknown), time,
             score (log-risk), and ``survival@<horizon>`` for each declared horizon; one row a patient, arm and repeat.
+            With a column entry, who came under observation late counts from then on.
 
     Raises:
         FusionError: a column is missing, a patient lacks a prediction or has two, their time or label is not one, a
-            time is not above 0, a score is not finite, a probability is out of range, nobody's label is known, or
-            arms were tested in different folds.
+            time is not above 0, an entry not from 0 on and before the time, a score is not finite, a probability is out
+            of range, nobody's label is known, or arms were tested in different folds.
     """
     if "time" not in predictions:
         raise FusionError("predictions: no column time.")
@@ -124,12 +127,18 @@ def read_predictions(predictions: pd.DataFrame) -> Predicted:
         horizons=np.array(list(horizons.values()), dtype=np.float64),
         names=list(horizons),
         repeats=repeats,
+        entry=each["entry"].to_numpy(np.float64) if "entry" in each else None,
     )
 
 
 def _check_values(rows: pd.DataFrame, columns: Sequence[str]) -> None:
     checks = [
         ("time", "above 0", np.isfinite(rows["time"]) & (rows["time"] > 0)),
+        *(
+            [("entry", "from 0 on and before the time", (rows["entry"] >= 0) & (rows["entry"] < rows["time"]))]
+            if "entry" in rows
+            else []
+        ),
         ("score", "finite", np.isfinite(rows["score"])),
         *((name, "in 0 to 1", rows[name].isna() | rows[name].between(0, 1)) for name in columns),
     ]
@@ -144,7 +153,7 @@ def _check_values(rows: pd.DataFrame, columns: Sequence[str]) -> None:
 
 def _one_truth(rows: pd.DataFrame) -> pd.DataFrame:
     """Each patient's label and time, by patient_id."""
-    truth = rows[["patient_id", "label", "time"]].drop_duplicates()
+    truth = rows[["patient_id", "label", "time", *(["entry"] if "entry" in rows else [])]].drop_duplicates()
     twice = truth.loc[truth["patient_id"].duplicated(), "patient_id"]
     if len(twice):
         raise FusionError(

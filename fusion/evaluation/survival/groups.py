@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from fusion.evaluation.judgement import finite
-from fusion.evaluation.survival.curves import Curve, kaplan_meier, log_rank, numbers_at_risk, restricted_mean
+from fusion.evaluation.survival.curves import (
+    Curve,
+    emptied,
+    kaplan_meier,
+    log_rank,
+    numbers_at_risk,
+    restricted_mean,
+)  # fmt: skip
+from fusion.evaluation.survival.watched import Watched
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
@@ -32,7 +40,9 @@ def tertiles(risks: Floats, folds: NDArray[np.int64]) -> NDArray[np.int64]:
     return group
 
 
-def risk_groups(times: Floats, events: Floats, group: NDArray[np.int64], *, until: float) -> Row:
+def risk_groups(
+    times: Floats, events: Floats, group: NDArray[np.int64], *, until: float, entry: Floats | None = None
+) -> Row:
     """For metrics.json: each group's curve, numbers at risk, median and restricted mean; and the log-rank test.
 
     Args:
@@ -40,13 +50,16 @@ def risk_groups(times: Floats, events: Floats, group: NDArray[np.int64], *, unti
         events: ``(patient,)`` 1 where the event was seen.
         group: ``(patient,)`` index into `GROUPS`.
         until: of the restricted mean.
+        entry: ``(patient,)`` from when on they were under observation; None: from time zero on. Then each group says
+            when its curve fell to 0 while others were still to come (`emptied`), if it did.
     """
     ticks = _ticks(float(times.max()))
     rows = []
     for place in np.unique(group):
         inside = group == place
-        curve = kaplan_meier(times[inside], events[inside])
-        mean = restricted_mean(times[inside], events[inside], until)
+        mine = None if entry is None else entry[inside]
+        curve = kaplan_meier(times[inside], events[inside], mine)
+        mean = restricted_mean(times[inside], events[inside], until, mine)
         half = _Z * mean.error
         rows.append(
             {
@@ -55,11 +68,12 @@ def risk_groups(times: Floats, events: Floats, group: NDArray[np.int64], *, unti
                 "events": int(events[inside].sum()),
                 "median": finite({"value": curve.median})["value"],
                 "restricted_mean": {"value": mean.value, "low": mean.value - half, "high": mean.value + half},
-                "at_risk": numbers_at_risk(times[inside], ticks),
+                "at_risk": numbers_at_risk(times[inside], ticks, mine),
                 "curve": _curve(curve),
+                **({} if mine is None else {"emptied": emptied(times[inside], events[inside], mine)}),
             }
         )
-    test = log_rank(times, events, group)
+    test = log_rank(times, events, group, entry)
     return {
         "ticks": ticks.tolist(),
         "until": until,
@@ -68,7 +82,9 @@ def risk_groups(times: Floats, events: Floats, group: NDArray[np.int64], *, unti
     }
 
 
-def calibration_groups(times: Floats, events: Floats, survival: Floats, horizon: float) -> list[Row]:
+def calibration_groups(
+    times: Floats, events: Floats, survival: Floats, horizon: float, entry: Floats | None = None
+) -> list[Row]:
     """Patients in groups of equal size by predicted risk at a horizon: mean predicted risk, and the observed one.
 
     The observed one is 1 - Kaplan–Meier's estimate with its 95 % interval. There are five groups, fewer where events
@@ -79,6 +95,8 @@ def calibration_groups(times: Floats, events: Floats, survival: Floats, horizon:
         events: ``(patient,)``.
         survival: ``(patient,)`` predicted probability of being free of the event at the horizon.
         horizon: in the unit of the times.
+        entry: ``(patient,)`` as of `risk_groups`. Then the mean predicted risk is of all who were there at time zero,
+            for whom patients stand by `Watched.weights`: those at high risk came under observation more seldom.
     """
     risk = 1 - survival
     by_then = int(((times <= horizon) & (events == 1)).sum())
@@ -87,12 +105,19 @@ def calibration_groups(times: Floats, events: Floats, survival: Floats, horizon:
     rows = []
     for place in np.unique(group):
         inside = group == place
-        value, low, high = kaplan_meier(times[inside], events[inside]).at(horizon)
+        mine = None if entry is None else entry[inside]
+        value, low, high = kaplan_meier(times[inside], events[inside], mine).at(horizon)
+        predicted = float(risk[inside].mean())
+        if mine is not None:
+            once = np.ones((1, int(inside.sum())))
+            weights = Watched(times=times[inside], events=events[inside], entry=mine, counts=once).weights(horizon)
+            predicted = float(weights[0] @ risk[inside])
+            value, low, high = (one if np.isfinite(predicted) else float("nan") for one in (value, low, high))
         rows.append(
             finite(
                 {
                     "patients": int(inside.sum()),
-                    "predicted": float(risk[inside].mean()),
+                    "predicted": predicted,
                     "observed": 1 - value,
                     "low": 1 - high,
                     "high": 1 - low,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fusion.evaluation.classes import SCORE
 from fusion.evaluation.survival.frame import SURVIVAL, horizons_of
+from fusion.report.survival.sections import late
 
 Content = Mapping[str, Any]
 Figures = dict[str, Any]
@@ -83,7 +84,7 @@ def _of_times(facts: Content, table: pd.DataFrame, metrics: Content | None) -> d
         for one in (metrics or {}).get("horizons", ())
     ]
     groups = (metrics or {}).get("risk_groups")
-    return {"unit": unit, "horizons": rows, "observed": observed, "risk_groups": groups}
+    return {"unit": unit, "horizons": rows, "observed": observed, "risk_groups": groups, "late": late(metrics or {})}
 
 
 def _times_drawn(facts: Content, table: pd.DataFrame, metrics: Content | None, rows: pd.DataFrame | None) -> Figures:

@@ -18,7 +18,29 @@ def tables(content: Content) -> Row:
         "horizons": horizons(content),
         "risk_groups": content.get("risk_groups"),
         "unit": content.get("unit") or "",
+        "late": late(content),
     }
+
+
+def late(content: Content) -> str:
+    """What it means that patients came under observation late; empty where nobody did."""
+    entry, groups = content.get("entry"), (content.get("risk_groups") or {}).get("groups", ())
+    if not entry or not entry["late"]:
+        return ""
+    unit = f" {content['unit']}" if content.get("unit") else ""
+    gone = [f"{one['name']} (at {one['emptied']:g}{unit})" for one in groups if one.get("emptied") is not None]
+    told = (
+        f"Times are left-truncated: {entry['late']} of {content['patients']} patients came under observation after "
+        f"time zero, half of these by {entry['median']:g}{unit}, the last at {entry['last']:g}. Nobody is at risk "
+        "before their entry: not in a likelihood, a curve or the numbers at risk; and a pair is compared only if the "
+        "one who outlived the event was under observation then. Weights are inverse to the chance to be under "
+        "observation, and mean predicted risks are of all who were there at time zero. Probabilities rest on the "
+        "assumption that when a patient came under observation says nothing of their risk."
+    )
+    if gone:
+        told += f" The curve of {' and '.join(gone)} falls to 0 where few were under observation, all of whom had the "
+        told += "event; it says nothing of later times."
+    return told
 
 
 def patients(content: Content) -> str:

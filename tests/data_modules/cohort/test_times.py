@@ -202,3 +202,91 @@ def test_a_list_competes_under_one_name_and_nobody_may_have_it(survival, named):
         "cohort.endpoints.os.competing_values: no patient has another event (other in died)" in one
         for one in kept.notes
     )
+
+
+def enter(survival, entries: dict[int, str]) -> None:
+    """P01 to P10 under observation from the time that `entries` says, else from time zero on."""
+    survival.treatment[0] += "\tenrolled"
+    for number in range(1, 11):
+        survival.treatment[number] += f"\t{entries.get(number, '0')}"
+    survival.settings["tables"]["treatment"]["columns"]["enrolled"] = {"time": "outcome", "kind": "number"}
+    survival.settings["endpoints"]["os"] |= {"entry": "enrolled", "time_zero": "diagnosis"}
+
+
+def test_entries_are_read_and_go_with_their_times(survival, named):
+    put(survival, 4, "", "alive")
+    enter(survival, {5: "2.5", 8: "7", 4: ""})  # of whom nothing is known, nothing is asked
+    source = survival.source()
+    kept = source.reconcile({"slides": named(source, ALL)})
+    assert kept.entry.to_dict() == {one: {"P05": 2.5, "P08": 7.0}.get(one, 0.0) for one in ALL if one != "P04"}
+    told = "2 of 9 patients came under observation after diagnosis (enrolled) and count from then on"
+    assert any(told in one for one in kept.notes)
+    dealt = kept.permuted(3)
+    both = set(zip(kept.times, kept.entry, strict=True))
+    assert set(zip(dealt.times, dealt.entry, strict=True)) == both
+    new = source.reconcile({"slides": named(source, ["P05", "P04", "P99"])}, require_labels=False)
+    assert new.entry["P05"] == 2.5
+    assert new.entry[["P04", "P99"]].isna().all()
+    _, problems = source.inputs("treatment", ["enrolled"], key="modality.treatment")
+    assert "is the endpoint 'os'" in problems[0].remedy
+
+
+def test_entries_of_a_secondary_endpoint(survival, named):
+    enter(survival, {5: "2.5"})
+    survival.settings["endpoints"] |= {
+        "response": {"table": "treatment", "column": "outcome", "positive": ["CR", "PR"], "negative": ["SD", "PD"]}
+    }
+    source = survival.source(endpoint=["response", "os"])
+    kept = source.reconcile({"slides": named(source, ALL)})
+    assert kept.entry is None
+    beside = kept.secondary["os"]
+    assert beside.entry["P05"] == 2.5
+    assert beside.of(["P05", "P01"]).followed.to_numpy().tolist() == [[5.0, 2.5], [1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("entries", "said", "example"),
+    [
+        ({3: "3"}, "has entries at or after the end of follow-up (months)", "P03, row 4: 3, months 3"),
+        ({3: "-1"}, "has entries below 0", "P03, row 4: -1, months 3"),
+        ({3: ""}, "does not say from when on patients were under observation", "P03, row 4: nan, months 3"),
+        (
+            dict.fromkeys(range(1, 8), "30"),
+            "may be in another unit or count from elsewhere",
+            "P01, row 2: 30, months 1",
+        ),
+    ],
+)
+def test_entries_that_cannot_be(survival, named, entries, said, example):
+    enter(survival, entries)
+    text = refused(survival, named)
+    for word in (said, example, "cohort.endpoints.os.entry", "treatment.tsv: column 'enrolled'"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("entry", "column", "said"),
+    [
+        ("months", {}, "cohort.endpoints.os.entry is 'months', which is its time"),
+        ("died", {}, "cohort.endpoints.os.entry is 'died', which is its event"),
+        ("enroled", {}, "cohort.endpoints.os.entry 'enroled' is not declared"),
+        (
+            "enrolled",
+            {"unit": "days"},
+            "os.entry 'enrolled' is in days, and cohort.endpoints.os.time 'months' in months",
+        ),
+        ("enrolled", {"kind": "category"}, "cohort.endpoints.os.entry 'enrolled' is of kind category"),
+    ],
+)
+def test_declarations_of_entry_that_cannot_be(survival, named, entry, column, said):
+    enter(survival, {})
+    survival.settings["endpoints"]["os"]["entry"] = entry
+    survival.settings["tables"]["treatment"]["columns"]["enrolled"] |= column
+    assert said in refused(survival, named)
+
+
+def test_everyone_from_time_zero_on_is_told(survival, named):
+    enter(survival, {})
+    source = survival.source()
+    kept = source.reconcile({"slides": named(source, ALL)})
+    assert "cohort.endpoints.os.entry: every enrolled is 0, as if it were not declared." in kept.notes
