@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 
 
 class TimesGauge(Gauge):
-    """Calibration is of the middle one of the declared horizons (of two the later one)."""
+    """Calibration is of the middle one of the declared horizons (of two the later one).
+
+    Where patients came under observation late there is none: what is observed is of all who were there at time zero,
+    what is predicted of those who came, and few patients of a group do not tell how far the two lie apart.
+    """
 
     rule: ClassVar[str] = f"or than {FEWEST} events"
 
     def __init__(self, outcome: Outcome, truths: Sequence[Truth], counts: Floats) -> None:
         super().__init__(outcome, truths, counts)
         horizons = outcome.endpoint.horizons
-        self.at = len(horizons) // 2 if horizons else None
+        self.late = truths[0].entry is not None
+        self.at = len(horizons) // 2 if horizons and not self.late else None
         # Times after the horizon say no more than that the patient outlived it.
         self.horizon = float(horizons[self.at]) if self.at is not None else float("inf")
 
@@ -63,15 +68,16 @@ class TimesGauge(Gauge):
     def of_nobody(self) -> Floats:
         """A patient of average risk, and Kaplan and Meier's estimate of all."""
         once = np.ones((1, len(self.label)))
-        steps = survival_steps(self._times, self.label.astype(np.float64), once)
+        steps = survival_steps(self._times, self.label.astype(np.float64), once, self.truths[0].entry)
         survival = steps.at(np.array(self.outcome.endpoint.horizons, dtype=np.float64))[0]
         return np.asarray(np.tile(np.concatenate([[0.0], survival]), (len(self.label), 1)), dtype=np.float64)
 
     def told(self) -> Mapping[str, str]:
         unit = f" {self.outcome.endpoint.unit}" if self.outcome.endpoint.unit else ""
         known = f"risk at {self.horizon:g}{unit}, observed minus expected"
+        nothing = "patients came under observation late" if self.late else "no horizon is declared"
         return {
-            "calibration": known if self.at is not None else "not told, for no horizon is declared",
+            "calibration": known if self.at is not None else f"not told, for {nothing}",
             "rule": self.rule,
             "nothing": "the average risk",
         }

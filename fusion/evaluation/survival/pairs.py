@@ -35,8 +35,8 @@ def pairs_within(truth: Truth, risks: Floats) -> Iterator[Pairs]:
     """The comparable pairs of every fold.
 
     A pair is comparable where the one's event is seen before the other's event or end of follow-up (who is censored at
-    the time of an event outlived it); the one with the event wins by more risk, ties count one half (Harrell et al.,
-    JAMA 247:2543–2546, 1982).
+    the time of an event outlived it) and the other was under observation by then; the one with the event wins by more
+    risk, ties count one half (Harrell et al., JAMA 247:2543–2546, 1982).
 
     Args:
         truth: with times; `part` is the fold.
@@ -49,6 +49,8 @@ def pairs_within(truth: Truth, risks: Floats) -> Iterator[Pairs]:
         cases = np.flatnonzero(event)
         when, own = time[cases, None], risk[cases, None]
         later = (time > when) | ((time == when) & ~event)
+        if truth.entry is not None:
+            later &= truth.entry[place] < when
         won = np.where(risk < own, 1.0, np.where(risk == own, 0.5, 0.0)) * later
         # Halves and counts are exact in single precision, and products take half the time.
         yield Pairs(place=place, cases=cases, later=later.astype(np.float32), won=won.astype(np.float32))

@@ -45,8 +45,9 @@ def late(content: Content) -> str:
 
 def patients(content: Content) -> str:
     """How many patients and events, in a few words."""
-    events = content["events"]
-    return f"{content['patients']} patients, {events} {'event' if events == 1 else 'events'}"
+    events, entry = content["events"], content.get("entry")
+    late = f", {entry['late']} under observation late" if entry else ""
+    return f"{content['patients']} patients, {events} {'event' if events == 1 else 'events'}{late}"
 
 
 def by_fold(content: Content) -> list[Row]:

@@ -8,6 +8,7 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from fusion.heads.cox import concordance
 from fusion.heads.discrete_time import DiscreteTime
 from fusion.layers import ModelError
 from tests.helpers.times import MONTHS, invented
@@ -93,3 +94,35 @@ def test_unknown_and_censored_at_once_say_nothing_and_what_is_refused(patients):
         head.learn_prevalence(torch.ones(6), torch.tensor([1.0, 2, 1, 2, 1, 2]))
     with pytest.raises(ModelError, match=r"intervals is 1"):
         DiscreteTime(MONTHS, width=2, intervals=1)
+
+
+def test_who_came_late_counts_in_intervals_through_all_of_which_they_were_there(patients):
+    """By person-periods, from the first whole interval on; who came within that of their event says nothing."""
+    head, fused, label, time = patients
+    output = head(fused).detach()
+    entry = torch.where(torch.arange(len(label)) % 2 == 0, time * 0.6, 0.0)
+    edges = np.concatenate([[0.0], head.edges.numpy(), [np.inf]])
+    rows = []
+    for patient in range(len(label)):
+        for place in range(4):
+            begun = float(entry[patient]) <= edges[place]
+            ended = edges[place] < float(time[patient]) <= edges[place + 1]
+            if begun and float(time[patient]) > edges[place + 1]:
+                rows.append((place, output[patient, place].item(), 0))
+            elif begun and ended and label[patient] == 1:
+                rows.append((place, output[patient, place].item(), 1))
+    interval, offset, happened = (np.array(column) for column in zip(*rows, strict=True))
+
+    def loss(origin):
+        probability = expit(origin[interval] + offset)
+        return -np.log(np.where(happened == 1, probability, 1 - probability)).sum()
+
+    finite = interval < 3
+    interval, offset, happened = interval[finite], offset[finite], happened[finite]
+    found = head.loss(output, label, torch.stack([time, entry], dim=1)).item()
+    assert found == pytest.approx(minimize(loss, np.zeros(4)).fun / len(label), abs=1e-6)
+    zero = torch.stack([time, torch.zeros_like(time)], dim=1)
+    assert head.loss(output, label, zero).item() == head.loss(output, label, time).item()
+    assert found != pytest.approx(head.loss(output, label, time).item(), abs=1e-3)
+    whole = head.metrics(output, label, torch.stack([time, entry], dim=1))["c_harrell"]
+    assert whole == pytest.approx(concordance(head.logit(output), label, time, entry))

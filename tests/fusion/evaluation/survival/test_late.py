@@ -7,13 +7,18 @@ import warnings
 import numpy as np
 import pytest
 
-from fusion.contract import FusionError
+from fusion.contract import EndpointSpec, FusionError, Truth
+from fusion.evaluation.gauges.kinds import gauge_of
+from fusion.evaluation.outcome import outcome_of
 from fusion.evaluation.survival.competing import aalen_johansen
 from fusion.evaluation.survival.curves import emptied, kaplan_meier, log_rank, numbers_at_risk, restricted_mean
 from fusion.evaluation.survival.evaluate import evaluate_survival
 from fusion.evaluation.survival.fold import FoldDraws, Followed
 from fusion.evaluation.survival.groups import calibration_groups, risk_groups
+from fusion.evaluation.survival.pairs import harrell_draws, pooled
 from fusion.evaluation.survival.watched import Watched
+from fusion.report.survival.sections import late as told_of
+from fusion.report.survival.sections import patients as told_of_patients
 from tests.helpers.survival import followed, followed_late, survival_predictions
 
 CLOSE = {"rtol": 0, "atol": 1e-6}
@@ -169,3 +174,31 @@ def test_metrics_of_predictions_with_entries():
     assert found["horizons"][0]["followed"] < without["horizons"][0]["followed"]
     with pytest.raises(FusionError, match=r"entry that is not from 0 on and before the time, e\.g\. "):
         evaluate_survival(late.assign(entry=late["time"]), draws=20)
+    told = told_of({**found, "unit": "months"})
+    assert f"{behind} of 160 patients came under observation after time zero" in told
+    assert f"the last at {found['entry']['last']:g}. Nobody" in told
+    assert told_of_patients(found).endswith(f"events, {behind} under observation late")
+    assert told_of(without) == ""
+    groups = [{"name": "lowest third", "emptied": 2.5}, {"name": "middle third", "emptied": None}]
+    told = told_of({**found, "unit": "months", "risk_groups": {"groups": groups}})
+    assert "The curve of lowest third (at 2.5 months) falls to 0" in told
+
+
+def test_of_groups_pairs_are_those_that_were_there_and_calibration_is_not_told():
+    times, events, entry, risk = late(60)
+    part = np.arange(60) % 3
+    truth = Truth(label=events.astype(np.int64), time=times, entry=entry, part=part)
+    once = np.ones((1, 60))
+    each, won, number = [], 0.0, 0.0
+    for fold in range(3):
+        inside = part == fold
+        one = _fold(*[(times[inside], events[inside], entry[inside])] * 2)
+        each.append(one.concordance(risk[inside])[0][0])
+        won, number = won + each[-1] * one.pairs[0], number + one.pairs[0]
+    assert harrell_draws(risk, truth, once)[0] == pytest.approx(np.mean(each))
+    assert pooled(risk, truth, once)[0] == pytest.approx(won / number)
+    endpoint = EndpointSpec(name="os", kind="survival", classes=("censored", "event"), horizons=(12.0,))
+    gauge = gauge_of(outcome_of(endpoint), [truth], once)
+    assert np.isnan(gauge.calibration([np.column_stack([risk, np.full(60, 0.5)])])).all()
+    assert gauge.told()["calibration"] == "not told, for patients came under observation late"
+    assert gauge.of_nobody()[0, 1] == pytest.approx(kaplan_meier(times, events, entry).at(12.0)[0])
