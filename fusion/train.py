@@ -70,7 +70,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
 
     # Patients: those with a label and at least one modality. Everyone else is listed with the reason.
     with progress.timed("cohort"):
-        setup, _ = open_checked(config, progress)
+        setup, _ = open_checked(config, progress, say=progress.say)
         cohort = setup.cohort
         folder.begin(
             config=OmegaConf.to_container(config, resolve=True),  # type: ignore[arg-type]

@@ -53,8 +53,15 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
     require_space(Path(config.output), SPACE, key="output")
 
 
-def open_checked(config: Any, progress: Progress) -> tuple[Setup, Sequence[Fold]]:
+def open_checked(
+    config: Any, progress: Progress, *, say: Callable[[str], None] = lambda text: None
+) -> tuple[Setup, Sequence[Fold]]:
     """The cohort before ingest, and folds as they would be drawn of it; whom ingest leaves is not known yet.
+
+    Args:
+        config: of a training run.
+        progress: of writing a simulated cohort.
+        say: told, while it is ingested on other machines, of those that were lost.
 
     Raises:
         FusionError: every problem of the cohort; a head, folds or subgroups that cannot be.
@@ -65,11 +72,12 @@ def open_checked(config: Any, progress: Progress) -> tuple[Setup, Sequence[Fold]
     from fusion.config.candidates import every
     from fusion.network.model import check_head
     from fusion.protocol.assessment import check_subgroups
+    from fusion.protocol.execution.ingest import elsewhere_of
     from fusion.protocol.secondary import check_folds
     from fusion.protocol.setup import open_setup
     from fusion.protocol.therapy import check_therapy
 
-    setup = open_setup(config, progress)
+    setup = open_setup(config, progress, elsewhere=elsewhere_of(config, say))
     for candidate in every(config):
         check_head(candidate.model, setup.cohort.spec.endpoint, setup.cohort.spec.secondary)
         check_shares(candidate.trainer, [setup.cohort.spec.endpoint, *setup.cohort.spec.secondary])

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import FusionError
+from fusion.contract.pieces import InPieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fusion.contract import Cohort, Modality, Progress
+    from fusion.contract.pieces import Elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,12 @@ class Setup:
 
 
 def open_setup(
-    config: Any, progress: Progress, *, require_labels: bool = True, require_modalities: bool = True
+    config: Any,
+    progress: Progress,
+    *,
+    require_labels: bool = True,
+    require_modalities: bool = True,
+    elsewhere: Elsewhere | None = None,
 ) -> Setup:
     """Instantiate cohort and modalities, write a simulated cohort that is missing, check and reconcile.
 
@@ -80,6 +87,7 @@ def open_setup(
         progress: of writing a simulated cohort.
         require_labels: keep labelled patients alone; else new ones too.
         require_modalities: refuse a modality without any file; else leave it out, unless all are.
+        elsewhere: what ingests on other machines; None: here.
 
     Raises:
         FusionError: every problem of the cohort, in one message.
@@ -94,6 +102,9 @@ def open_setup(
     source = instantiate(config.cohort)
     source.prepare(progress)
     modalities = {str(name): instantiate(node, name=str(name), source=source) for name, node in config.modality.items()}
+    for modality in modalities.values():
+        if elsewhere is not None and isinstance(modality, InPieces):
+            modality.elsewhere = elsewhere
     if require_labels:
         check_images(config.get("arms") or (), modalities)
     absent = {} if require_modalities else _absent(modalities)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from fusion.contract import Fold, FusionError
 from fusion.contract.devices import cores
-from fusion.protocol.execution.cluster import Place, run_on
+from fusion.protocol.execution.cluster import run_on
+from fusion.protocol.execution.opened import open_cluster
+from fusion.protocol.execution.places import Folds
 from fusion.protocol.fold_task import Task, fold_work, start
 from fusion.protocol.pool import Failure, TaskFailedError, run_tasks
 from fusion.run.files import replace_file
 
 if TYPE_CHECKING:
-    from fusion.protocol.execution.cluster import Cluster
     from fusion.protocol.setup import Setup
 
 
@@ -89,21 +90,11 @@ def _on_cluster(
 ) -> Iterator[tuple[Task, Any]]:
     from omegaconf import OmegaConf
 
-    settings = config[str(config.execution)]
-    place = Place(run=run.absolute(), config=OmegaConf.to_container(config, resolve=True))
-    cluster: Cluster
-    if config.execution == "ray":
-        from fusion.protocol.execution.on_ray import RayCluster
-
-        cluster = RayCluster(settings, workers=config.workers)
-    else:
-        from fusion.protocol.execution.on_slurm import SlurmCluster
-
-        cluster = SlurmCluster(settings, place.run / "logs" / "slurm")
-    return run_on(
-        cluster, {fold.name: (fold, folder) for fold, folder in tasks}, place, retries=settings.retries, told=told,
-        say=say,
-    )  # fmt: skip
+    retries = config[str(config.execution)].retries
+    place = Folds(run=run.absolute(), config=OmegaConf.to_container(config, resolve=True))
+    cluster = open_cluster(config, logs=place.run / "logs" / "slurm")
+    named = {fold.name: (fold, folder) for fold, folder in tasks}
+    return run_on(cluster, named, place, retries=retries, told=told, say=say)
 
 
 def _run_here(

@@ -42,9 +42,10 @@ class Rays:
             command = [str(ray), "start", *arguments, *common]
             node = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=said, stderr=said)
         self._nodes.append(node)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180  # a machine that is busy with other work
         while "Ray runtime started" not in Path(said.name).read_text(errors="replace"):
             if node.poll() is not None or time.monotonic() > until:
+                self.close(keep=True)
                 raise RuntimeError(f"Ray did not start: {Path(said.name).read_text(errors='replace')}")
             time.sleep(0.05)
 
@@ -57,7 +58,9 @@ class Rays:
                     process.send_signal(signal.SIGKILL)
         self._nodes[node].wait()
 
-    def close(self) -> None:
+    def close(self, *, keep: bool = False) -> None:
+        """End all nodes; `keep` leaves the folder of what they said."""
         for node in reversed(range(len(self._nodes))):
             self.lose(node)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)

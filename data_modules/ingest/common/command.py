@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fusion.contract import FusionError
+from fusion.contract.pieces import InPieces
 
 MENDABLE = 2
 _COMPOSE = "fusion.config.compose.composed"
-"""What composes a configuration; by its name, as Hydra joins the wings."""
+_ELSEWHERE = "fusion.protocol.execution.ingest.elsewhere_of"
+"""What composes a configuration, and what ingests on other machines; by their names, as Hydra joins the wings."""
 M = TypeVar("M", bound=Any)
 
 
@@ -40,7 +42,8 @@ def run_command(
     """
     given = parser_of(program, description).parse_args(arguments)
     try:
-        for modality in modalities_of(given.overrides, given.config_dir, kind=kind(), lacking=lacking):
+        found = modalities_of(given.overrides, given.config_dir, kind=kind(), lacking=lacking, elsewhere=True)
+        for modality in found:
             _prepare(modality)
             if modality.account is not None:
                 sys.stdout.write(f"{modality.account}\n")
@@ -68,7 +71,9 @@ def parser_of(program: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def modalities_of(overrides: Sequence[str], config_dir: Path | None, *, kind: type[M], lacking: str) -> list[M]:
+def modalities_of(
+    overrides: Sequence[str], config_dir: Path | None, *, kind: type[M], lacking: str, elsewhere: bool = False
+) -> list[M]:
     """Modalities of this kind in the configuration, with their cohort written where it is simulated.
 
     Args:
@@ -76,6 +81,7 @@ def modalities_of(overrides: Sequence[str], config_dir: Path | None, *, kind: ty
         config_dir: the user's own YAML.
         kind: class of the modalities.
         lacking: what a cohort without one lacks, for the message.
+        elsewhere: let `execution` say where those are ingested that can be in pieces.
 
     Raises:
         FusionError: the configuration cannot be composed, or has no such modality.
@@ -96,7 +102,15 @@ def modalities_of(overrides: Sequence[str], config_dir: Path | None, *, kind: ty
     found = [modality for modality in every if isinstance(modality, kind)]
     if not found:
         raise FusionError(f"cohort {source.name!r} has no {lacking}: modality holds {', '.join(config.modality)}.")
+    make = get_method(_ELSEWHERE)(config, _say) if elsewhere else None
+    for modality in found:
+        if make is not None and isinstance(modality, InPieces):
+            modality.elsewhere = make
     return found
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _mendable(error: BaseException) -> FusionError | None:

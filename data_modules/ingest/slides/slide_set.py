@@ -14,6 +14,7 @@ import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,15 +23,17 @@ from data_modules.errors import some
 from data_modules.files import replace_file
 from data_modules.hashes import content_hash, write_text_atomic
 from data_modules.ingest.common.cache import CacheEntry
+from data_modules.ingest.common.pieces import made_elsewhere
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for, ingest_slide
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
     from fusion.contract import Progress
+    from fusion.contract.pieces import Elsewhere
 
 _FEW = 4  # slides that are done sooner than a worker process starts
 
@@ -67,6 +70,7 @@ def ingest_slides(
     max_failed: float = 0.05,
     name: str = "slides",
     simulated: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> SlideSet:
     """Make every missing entry; nothing to do where the cache holds them all.
 
@@ -80,6 +84,7 @@ def ingest_slides(
         max_failed: share of slides that may fail before the run stops.
         name: the modality, for messages.
         simulated: the slides are invented: stamped on the contact sheets and in the quality table.
+        elsewhere: what makes the entries on other machines; None makes them here.
 
     Raises:
         FusionError: more slides failed than `max_failed` allows, or the disk is full.
@@ -92,22 +97,25 @@ def ingest_slides(
     outcomes = _Outcomes(done=len(requests) - len(missing))
     step = f"{name}: {'tiles' if embedding is None else embedding.encoder}"
     progress(step, outcomes.done, len(requests))
-    if embedding is None:
-        attempts = _run(missing, settings, cache=cache, workers=workers)
+
+    def told(done: int, total: int) -> None:
+        progress(f"{name}: tiles of this slide", done, total)
+
+    if elsewhere is None or not missing:
+        attempts = attempt_slides(missing, settings, embedding, cache=cache, workers=workers, told=told)
     else:
-        from data_modules.ingest.slides.embed.run import embed_missing
-
-        def told(done: int, total: int) -> None:
-            progress(f"{name}: tiles of this slide", done, total)
-
-        attempts = embed_missing(missing, settings, embedding, cache=cache, readers=workers, told=told)
-    for request, error in attempts:
-        outcomes.done += 1
-        if error is not None:
-            outcomes.errors[request.label] = error
-            if len(outcomes.errors) > max_failed * len(requests):
-                raise _too_many(outcomes.errors, total=len(requests), max_failed=max_failed, name=name)
-        progress(step, outcomes.done, len(requests))
+        attempts = made_elsewhere(
+            elsewhere, missing, requests, name=name, address=lambda one: places[one.label].key,
+            label=lambda one: one.label,
+        )  # fmt: skip
+    with closing(attempts):
+        for request, error in attempts:
+            outcomes.done += 1
+            if error is not None:
+                outcomes.errors[request.label] = error
+                if len(outcomes.errors) > max_failed * len(requests):
+                    raise _too_many(outcomes.errors, total=len(requests), max_failed=max_failed, name=name)
+            progress(step, outcomes.done, len(requests))
     result = SlideSet(
         entries={file: SlideEntry(folder=place.folder) for file, place in places.items() if place.complete},
         errors=outcomes.errors,
@@ -115,6 +123,35 @@ def ingest_slides(
     )
     _describe(result, requests, simulated=simulated)
     return result
+
+
+def attempt_slides(
+    requests: Sequence[SlideRequest],
+    settings: IngestSettings,
+    embedding: EmbeddingSettings | None,
+    *,
+    cache: Path,
+    workers: int,
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> Generator[tuple[SlideRequest, str | None]]:
+    """Make these entries on this machine; each slide as it is finished, with its error if it failed.
+
+    Args:
+        requests: slides without an entry.
+        settings: what an entry holds.
+        embedding: see `ingest_slides`.
+        cache: the cache folder.
+        workers: see `ingest_slides`.
+        told: with an encoder, of the tiles of a slide.
+
+    Raises:
+        FusionError: the encoder cannot be loaded, or the disk is full.
+    """
+    if embedding is None:
+        return _run(requests, settings, cache=cache, workers=workers)
+    from data_modules.ingest.slides.embed.run import embed_missing
+
+    return embed_missing(requests, settings, embedding, cache=cache, readers=workers, told=told)
 
 
 def load_set(
@@ -150,7 +187,7 @@ def _too_many(errors: dict[str, str], *, total: int, max_failed: float, name: st
 
 def _run(
     requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, workers: int
-) -> Iterator[tuple[SlideRequest, str | None]]:
+) -> Generator[tuple[SlideRequest, str | None]]:
     """Each slide as it is finished, with its error if it failed."""
     if workers <= 1 or len(requests) < _FEW:
         for request in requests:
@@ -174,7 +211,7 @@ def _run(
 
 def _in_pool(
     requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, workers: int
-) -> Iterator[tuple[SlideRequest, str | None]]:
+) -> Generator[tuple[SlideRequest, str | None]]:
     # spawn: a forked child would inherit the parent's threads and locks in an unknown state.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:

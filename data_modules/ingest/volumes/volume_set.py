@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,16 @@ from data_modules.errors import some
 from data_modules.files import replace_file
 from data_modules.hashes import content_hash, write_text_atomic
 from data_modules.ingest.common.cache import CacheEntry
+from data_modules.ingest.common.pieces import made_elsewhere
 from data_modules.ingest.volumes.files import VolumeError
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeEntry, VolumeRules, entry_for, ingest_patient
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from fusion.contract import Progress
+    from fusion.contract.pieces import Elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,7 @@ def ingest_volumes(
     max_failed: float = 0.05,
     name: str = "volumes",
     simulated: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> VolumeSet:
     """Make every missing entry; nothing to do where the cache holds them all.
 
@@ -63,6 +67,7 @@ def ingest_volumes(
         max_failed: share of patients that may fail before the run stops. One who failed counts as lacking the modality.
         name: the modality, for messages.
         simulated: stamped on the contact sheets and in the quality table.
+        elsewhere: what makes the entries on other machines; None makes them here.
 
     Raises:
         FusionError: more patients failed than `max_failed` allows, or the disk is full.
@@ -75,21 +80,21 @@ def ingest_volumes(
     done = len(requests) - len(missing)
     errors: dict[str, str] = {}
     progress(f"{name}: volumes", done, len(requests))
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        futures = {pool.submit(ingest_patient, request, settings, cache=cache): request for request in missing}
-        try:
-            for future in as_completed(futures):
-                try:
-                    future.result()
-                except VolumeError as error:
-                    errors[futures[future].patient] = str(error)
-                    if len(errors) > max_failed * len(requests):
-                        raise _too_many(errors, total=len(requests), max_failed=max_failed, name=name) from error
-                done += 1
-                progress(f"{name}: volumes", done, len(requests))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    if elsewhere is None or not missing:
+        attempts = attempt_volumes(missing, settings, cache=cache, workers=workers)
+    else:
+        attempts = made_elsewhere(
+            elsewhere, missing, requests, name=name, address=lambda one: places[one.patient].key,
+            label=lambda one: one.patient,
+        )  # fmt: skip
+    with closing(attempts):
+        for request, error in attempts:
+            if error is not None:
+                errors[request.patient] = error
+                if len(errors) > max_failed * len(requests):
+                    raise _too_many(errors, total=len(requests), max_failed=max_failed, name=name)
+            done += 1
+            progress(f"{name}: volumes", done, len(requests))
     result = VolumeSet(
         entries={patient: VolumeEntry(folder=place.folder) for patient, place in places.items() if place.complete},
         errors=errors,
@@ -97,6 +102,34 @@ def ingest_volumes(
     )
     _describe(result, requests, settings, simulated=simulated)
     return result
+
+
+def attempt_volumes(
+    requests: Sequence[PatientVolumes], settings: VolumeRules, *, cache: Path, workers: int
+) -> Generator[tuple[PatientVolumes, str | None]]:
+    """Make these entries on this machine; each patient as they are done, with the error of their volumes.
+
+    Args:
+        requests: patients without an entry.
+        settings: what an entry holds.
+        cache: the cache folder.
+        workers: threads.
+
+    Raises:
+        FusionError: the disk is full.
+    """
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        futures = {pool.submit(ingest_patient, request, settings, cache=cache): request for request in requests}
+        try:
+            for future in as_completed(futures):
+                try:
+                    future.result()
+                except VolumeError as error:
+                    yield futures[future], str(error)
+                else:
+                    yield futures[future], None
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def load_set(

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from data_modules.errors import some
+from data_modules.ingest.common.pieces import asked_for
 from data_modules.ingest.slides.dicom_slide import header, is_dicom
-from data_modules.ingest.slides.ingest import IngestSettings, has_entry
+from data_modules.ingest.slides.ingest import IngestSettings, entry_for, has_entry
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest, refuse_enlarging
 from data_modules.ingest.slides.slide_files import SLIDE_ENDINGS, open_slide, sort_out_slides
-from data_modules.ingest.slides.slide_set import SlideSet, ingest_slides, load_set
+from data_modules.ingest.slides.slide_set import SlideSet, attempt_slides, ingest_slides, load_set
 from data_modules.ingest.slides.stain import StainFit, average_stains
 from data_modules.modalities.base import require_same
 from data_modules.modalities.files import FileModality
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
     from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
     from data_modules.ingest.slides.settings import TileSettings
+    from fusion.contract.pieces import Elsewhere, Piece
 
 _NOT_INGESTED = "the slides have not been ingested, or the cache was emptied since: run prepare first"
 
@@ -50,6 +52,7 @@ class Slides(FileModality):
     settings_class: ClassVar = SlideSettings
     handcrafted = True
     noun = "slides"
+    elsewhere: Elsewhere | None = None
 
     def __init__(self, *, name: str, source: CohortSource, **given: Any) -> None:
         settings = read_settings(SlideSettings, given, at=f"modality.{name}")
@@ -120,7 +123,8 @@ class Slides(FileModality):
     def check(self) -> list[str]:
         problems = self.check_mapping()
         if self.embedding is not None:
-            problems += [f"{self.key}.embed.{problem}" for problem in self.embedding.problems()]
+            found = self.embedding.problems(device=self.elsewhere is None)
+            problems += [f"{self.key}.embed.{problem}" for problem in found]
         return problems or self.check_names() + self._check_slides()
 
     def check_names(self) -> list[str]:
@@ -150,8 +154,29 @@ class Slides(FileModality):
             max_failed=self.settings.max_failed,
             name=self.name,
             simulated=self.source.simulated,
+            elsewhere=self.elsewhere,
         )
         self.__dict__.pop("ingested", None)
+
+    def make(self, pieces: Sequence[Piece]) -> list[str | None]:
+        """Make the entries of these slides, asked for by another machine; of each its error, where it failed.
+
+        Raises:
+            FusionError: other slides lie here; an encoder that cannot be loaded, a device that is not there.
+        """
+        cache, embedding = Path(self.source.cache), self.embedding
+        wrong = [] if embedding is None else embedding.problems()
+        if wrong:
+            raise FusionError(f"{self.key}.embed.{wrong[0]}")
+        requests = asked_for(
+            pieces, self.requests, lambda one: entry_for(one, self.rules, cache=cache).key, key=self.key,
+            label=lambda one: one.label,
+        )  # fmt: skip
+        workers = 1 if embedding is None else self.settings.workers
+        missing = [one for one in requests if not entry_for(one, self.rules, cache=cache).complete]
+        made = attempt_slides(missing, self.rules, embedding, cache=cache, workers=workers)
+        errors = {request.label: error for request, error in made}
+        return [errors.get(request.label) for request in requests]
 
     def quality(self) -> Sequence[Quality]:
         """Slides read and failed, tiles kept, and on how many slides there was pen, a fold, blur or a bubble."""

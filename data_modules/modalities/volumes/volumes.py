@@ -13,9 +13,10 @@ import numpy as np
 
 from data_modules.errors import some
 from data_modules.hashes import same_content
+from data_modules.ingest.common.pieces import asked_for
 from data_modules.ingest.volumes.find import Found, find_all
-from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeRules
-from data_modules.ingest.volumes.volume_set import VolumeSet, ingest_volumes, load_set
+from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeRules, entry_for
+from data_modules.ingest.volumes.volume_set import VolumeSet, attempt_volumes, ingest_volumes, load_set
 from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseModality, require_same
 from data_modules.modalities.quality import volume_quality
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data_modules.cohort.source import CohortSource
+    from fusion.contract.pieces import Elsewhere, Piece
 
 
 class Volumes(BaseModality):
@@ -51,6 +53,7 @@ class Volumes(BaseModality):
     """
 
     settings_class: ClassVar = VolumeSettings
+    elsewhere: Elsewhere | None = None
 
     def __init__(self, *, name: str, source: CohortSource, **given: Any) -> None:
         super().__init__(name=name, source=source)
@@ -174,8 +177,24 @@ class Volumes(BaseModality):
             max_failed=self.settings.max_failed,
             name=self.name,
             simulated=self.source.simulated,
+            elsewhere=self.elsewhere,
         )
         self.__dict__.pop("ingested", None)
+
+    def make(self, pieces: Sequence[Piece]) -> list[str | None]:
+        """Make the entries of these patients, asked for by another machine; of each its error, where it failed.
+
+        Raises:
+            FusionError: other volumes lie here; the disk is full.
+        """
+        cache = Path(self.source.cache)
+        requests = asked_for(
+            pieces, self.requests, lambda one: entry_for(one, self.rules, cache=cache).key, key=self.key,
+            label=lambda one: one.patient,
+        )  # fmt: skip
+        made = attempt_volumes(requests, self.rules, cache=cache, workers=1)
+        errors = {request.patient: error for request, error in made}
+        return [errors[request.patient] for request in requests]
 
     @property
     def failed(self) -> Mapping[str, str]:

@@ -1,1 +1,1 @@
-"""Folds on other machines: what Ray and SLURM have in common, and each of them."""
+"""Folds and pieces of ingest on other machines: what Ray and SLURM have in common, and each of them."""

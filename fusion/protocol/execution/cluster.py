@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from fusion.protocol.execution.node import SIGN, TOLD
+from fusion.protocol.execution.node import SIGN
+from fusion.protocol.execution.places import Place
 from fusion.protocol.pool import Failure, TaskFailedError
 from fusion.run.files import replace_file
 
@@ -51,33 +52,6 @@ class Cluster(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """What all tasks of a run share.
-
-    Attributes:
-        run: the run folder, absolute.
-        config: resolved, plain containers.
-    """
-
-    run: Path
-    config: Any
-
-    def text(self, fold: str, token: str, told: str) -> str:
-        """What a node is given; see `fusion.protocol.execution.node.serve`."""
-        root = (self.config.get("cohort") or {}).get("root")
-        seen = {"cache": self.config.get("cache"), "cohort.root": root}
-        job = {
-            "config": self.config,
-            "folder": str(Path.cwd()),
-            "run": str(self.run),
-            "fold": fold,
-            # Only what this machine sees: a cohort of features has no cache.
-            "seen": {key: str(value) for key, value in seen.items() if value is not None and Path(value).is_dir()},
-        }
-        return json.dumps({**job, "token": token, "told": told})
-
-
 @dataclass
 class _Listening:
     """Reads what a task has told since the last look."""
@@ -99,7 +73,7 @@ class _Listening:
 
 @dataclass
 class _Running:
-    """An attempt at a fold; `units` is how many units of work earlier attempts have told of already."""
+    """An attempt at a task; `units` is how many units of work earlier attempts have told of already."""
 
     name: str
     listening: _Listening
@@ -108,7 +82,7 @@ class _Running:
     done: int = 0
 
     def heard(self) -> list[Any]:
-        """What is new: a fold that is begun again tells of its units anew."""
+        """What is new: a task that is begun again tells of its units anew."""
         new = []
         for content in self.listening.heard():
             if content is None:
@@ -127,21 +101,23 @@ def run_on(
     retries: int,
     told: Callable[[T, Any], None],
     say: Callable[[str], None] = lambda text: None,
-) -> Iterator[tuple[T, str]]:
-    """Run the folds of a run, yielding each with its name as it finishes.
+    lost: Callable[[T, Failure], Any] | None = None,
+) -> Generator[tuple[T, Any]]:
+    """Run tasks, yielding each with what it gave as it finishes.
 
     Args:
         cluster: closed at the end.
-        tasks: name of the fold → the task that it is to the caller.
-        place: the run.
-        retries: how often a fold is begun again whose node was lost.
+        tasks: name → the task that it is to the caller.
+        place: what they share.
+        retries: how often a task is begun again whose node was lost.
         told: what a task tells on its way.
         say: told of lost nodes.
+        lost: what to yield for a task that lost its node too often; None: that is a failure.
 
     Raises:
-        TaskFailedError: a fold failed, or lost its node too often; no task runs any longer.
+        TaskFailedError: a task failed, or lost its node too often; none runs any longer.
     """
-    token, folder = secrets.token_hex(16), place.run / TOLD
+    token, folder = secrets.token_hex(16), place.folder
     replace_file(folder / SIGN, lambda partial: partial.write_text(token, encoding="utf-8"))
     running: dict[Any, _Running] = {}
 
@@ -166,15 +142,19 @@ def run_on(
                     answer = json.loads(cluster.answer(handle))
                 except LostError as error:
                     if one.attempt <= retries:
-                        say(f"Fold {one.name}: {error}; it begins again ({one.attempt} of {retries} times).")
+                        say(f"{place.named(one.name)}: {error}; it begins again ({one.attempt} of {retries} times).")
                         begin(one.name, one.attempt + 1, max(one.units, one.done))
                         continue
-                    failed = failed or (one.name, Failure(said=f"{error}, {one.attempt} times", memory=error.memory))
+                    failure = Failure(said=f"{error}, {one.attempt} times", memory=error.memory)
+                    if lost is not None:
+                        yield tasks[one.name], lost(tasks[one.name], failure)
+                    else:
+                        failed = failed or (one.name, failure)
                     continue
                 if "failed" in answer:
                     failed = failed or (one.name, _on(answer["host"], Failure(**answer["failed"])))
                 else:
-                    yield tasks[one.name], one.name
+                    yield tasks[one.name], answer.get("result")
             if failed is not None:
                 raise TaskFailedError(tasks[failed[0]], failed[1])
     finally:

@@ -41,24 +41,37 @@ def check_execution(config: Any) -> None:
 
 
 def _require_gpu(config: Any, asked: str, settings: Any) -> None:
-    """Refuse folds that would look for a GPU on a node and not be given one; else it is said after ingest, there.
+    """Refuse tasks that would look for a GPU on a node and not be given one; else it is said late, there.
 
     Raises:
         FusionError: naming the keys.
     """
-    device, precision = str(config.get("device") or "auto"), str(config.get("precision") or "32")
+    _require_one(config, asked, settings, at="")
+    for name, node in (config.get("modality") or {}).items():
+        embed = node.get("embed") if hasattr(node, "get") else None
+        if embed:
+            _require_one(embed, asked, settings, at=f"modality.{name}.embed.")
+
+
+def _require_one(wanted: Any, asked: str, settings: Any, *, at: str) -> None:
+    """Of `device` and `precision` of `wanted`, whose key is `at`.
+
+    Raises:
+        FusionError: naming the keys.
+    """
+    device, precision = str(wanted.get("device") or "auto"), str(wanted.get("precision") or "32")
     given = float(settings.get("gpus", 0))
     if settings.get("cluster") == "local":
         return  # processes of this machine, which see what it has
     if device.startswith("cuda:"):
         raise FusionError(
-            f"device={device}: under execution={asked} a fold sees the GPUs that it is given, by whatever number. Set "
-            f"device=cuda, and {asked}.gpus."
+            f"{at}device={device}: under execution={asked} a task sees the GPUs that it is given, by whatever number. "
+            f"Set {at}device=cuda, and {asked}.gpus."
         )
     if not given and (device == "cuda" or precision == "16"):
-        wants = f"device={device}" if device == "cuda" else f"precision={precision}"
+        wants = f"{at}device={device}" if device == "cuda" else f"{at}precision={precision}"
         raise FusionError(
-            f"{wants} needs a GPU, and {asked}.gpus={settings.get('gpus', 0)} gives a fold none: a cluster hides them "
-            f"then. Set {asked}.gpus=1{', or a share of one, 0.25' if asked == 'ray' else ''}; or device=cpu and "
-            "precision=32."
+            f"{wants} needs a GPU, and {asked}.gpus={settings.get('gpus', 0)} gives a task none: a cluster hides them "
+            f"then. Set {asked}.gpus=1{', or a share of one, 0.25' if asked == 'ray' else ''}; or {at}device=cpu and "
+            f"{at}precision=32."
         )

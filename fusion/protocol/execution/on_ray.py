@@ -1,4 +1,4 @@
-"""Ray (Moritz et al., OSDI 2018): a cluster that runs already (`ray.address`), or one started here for a run."""
+"""Ray (Moritz et al., OSDI 2018): a cluster that runs already (`ray.address`), or one started here for a command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KNOCK = 10
 
 
 class RayCluster(Cluster):
-    """Folds as Ray tasks.
+    """Tasks of Ray.
 
     Args:
         settings: the node `ray` of the configuration.
@@ -60,7 +60,7 @@ class RayCluster(Cluster):
         if not any(all(node.get(name, 0.0) >= amount for name, amount in need.items()) for node in nodes):
             have = "; ".join(f"{node.get('CPU', 0):g} CPU, {node.get('GPU', 0):g} GPU" for node in nodes)
             raise FusionError(
-                f"ray: no node of the cluster has {need['CPU']:g} CPU and {need['GPU']:g} GPU for a fold ({have}). "
+                f"ray: no node of the cluster has {need['CPU']:g} CPU and {need['GPU']:g} GPU for a task ({have}). "
                 "Lower ray.cpus or ray.gpus."
             )
 
@@ -80,7 +80,7 @@ class RayCluster(Cluster):
             raise LostError("Ray ended it, for its node ran out of memory", memory=True) from error
         except errors.RayTaskError as error:
             raise FusionError(
-                f"ray: a node cannot run a fold: {_short(error)}. Install the same package there."
+                f"ray: a node cannot run a task: {_short(error)}. Install the same package there."
             ) from error
         except (errors.RayError, errors.WorkerCrashedError) as error:
             raise LostError(f"its node or process was lost ({type(error).__name__})") from error
@@ -142,8 +142,8 @@ def _lost_cluster() -> Iterator[None]:
         yield
     except Exception as error:
         raise FusionError(
-            f"ray: the cluster itself was lost ({_short(error)}). Finished folds are kept; start it again and go on "
-            "with resume=true."
+            f"ray: the cluster itself was lost ({_short(error)}). What was finished is kept: start the cluster "
+            "again, and the command (of train with resume=true)."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""SLURM, through submitit: a job a fold. Preempted jobs are queued again by SLURM and go on in the same fold."""
+"""SLURM, through submitit: a job a task. Preempted jobs are queued again by SLURM and go on in the same task."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Served:
         return serve(text)
 
     def checkpoint(self, text: str) -> Any:
-        """The same task anew: what it had finished lies in the run folder."""
+        """The same task anew: what it had finished lies in the run folder, or the cache."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, text)
 
 
 class SlurmCluster(Cluster):
-    """Folds as SLURM jobs.
+    """Tasks as SLURM jobs.
 
     Args:
         settings: the node `slurm` of the configuration.
@@ -91,7 +91,7 @@ class SlurmCluster(Cluster):
         except errors.UncompletedJobError as error:
             raise LostError(f"its job {handle.job_id} ended without a word (state {handle.state})") from error
         except errors.FailedJobError as error:
-            raise FusionError(f"slurm: a node cannot run a fold (job {handle.job_id}): {error}") from error
+            raise FusionError(f"slurm: a node cannot run a task (job {handle.job_id}): {error}") from error
 
     def close(self) -> None:
         for job in self._jobs:

@@ -61,12 +61,16 @@ class EmbeddingSettings(EmbedSettings):
         """Pixels to which tiles are resized; None leaves them."""
         return self.input_size or self.facts.input_size
 
-    def problems(self) -> list[str]:
-        """What is wrong, each a sentence that starts with the key below ``embed``."""
+    def problems(self, *, device: bool = True) -> list[str]:
+        """What is wrong, each a sentence that starts with the key below ``embed``.
+
+        Args:
+            device: ask for the device; not where slides are embedded on other machines.
+        """
         try:
             assert self.facts
             path = self.weights_file
-            if self.device not in ("auto", "cpu") or self.precision != 32:
+            if device and (self.device not in ("auto", "cpu") or self.precision != 32):
                 self._device()
         except FusionError as error:
             return [str(error)]

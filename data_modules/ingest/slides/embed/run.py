@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def embed_missing(
     cache: Path,
     readers: int = 2,
     told: Callable[[int, int], None] = lambda done, total: None,
-) -> Iterator[tuple[SlideRequest, str | None]]:
+) -> Generator[tuple[SlideRequest, str | None]]:
     """Make the entries of these slides; yields each slide as it is finished, with its error if it failed.
 
     Args:

@@ -154,5 +154,7 @@ def test_what_is_refused() -> None:
         PatchGraph(SPEC, width=4, neighbours=0)
     with pytest.raises(ModelError, match=r"model\.width=6 must be a multiple"):
         TransformerMIL(SPEC, width=6, heads=4)
+    with pytest.raises(ModelError, match=r"exact_tiles is 1; it must be at least 2"):
+        TransformerMIL(SPEC, width=8, exact_tiles=1)
     with pytest.raises(ModelError, match="MeanMLP reads embeddings"):
         MeanMLP(ModalitySpec(name="slides", kind="tiles", token_shape=(3, 8, 8)), width=4)

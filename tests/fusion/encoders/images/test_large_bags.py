@@ -47,6 +47,31 @@ def test_pieces_change_nothing(kind: type[Encoder], monkeypatch: pytest.MonkeyPa
     assert not pieces.summary[2].any()
 
 
+def test_a_tile_of_a_larger_bag_looks_at_a_sample_that_is_spread_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transformer, "_LONG", 1)
+    torch.manual_seed(0)
+    whole = TransformerMIL(SPEC, width=8, blocks=2, exact_tiles=None).eval()
+    part = TransformerMIL(SPEC, width=8, blocks=2, exact_tiles=30).eval()
+    part.load_state_dict(whole.state_dict())
+    shuffled = torch.randperm(37, generator=torch.Generator().manual_seed(1))
+    batch = bags()
+    other = ModalityBatch(values=batch.values[:, shuffled], mask=batch.mask[:, shuffled], coords=batch.coords)
+    with torch.no_grad():
+        found, exact, again = part(batch), whole(batch), part(other)
+        # By hand: 15 of the 37 tiles, every 37/15th in the order of the sum of what was projected.
+        bag = whole.project(batch.values[0].float())
+        order = bag.sum(dim=1).argsort()
+        seen = order[[int((number + 0.5) * 37 / 15) for number in range(15)]]
+        for block in whole.blocks:
+            normed = block.norm1(bag)
+            bag = bag + block.self_attn(normed[None], normed[None, seen], normed[None, seen])[0][0]
+            bag = bag + block.linear2(torch.nn.functional.gelu(block.linear1(block.norm2(bag))))
+    torch.testing.assert_close(found.values[0], whole.norm(bag), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(again.values[0], found.values[0, shuffled], rtol=1e-5, atol=1e-6)
+    assert torch.equal(found.values[1], exact.values[1])  # 20 tiles: all of them
+    assert not torch.allclose(found.values[0], exact.values[0], atol=1e-3)
+
+
 def test_a_transformer_scores_a_large_bag_without_all_pairs_of_tiles() -> None:
     """6,000 tiles: all pairs of four heads would be 0.58 GB; the process may grow by a tenth of that."""
     import resource

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +11,16 @@ import pytest
 from omegaconf import OmegaConf
 
 from fusion.contract import FusionError
-from fusion.protocol.execution.cluster import LostError, Place, run_on
+from fusion.protocol.execution.cluster import LostError, run_on
 from fusion.protocol.execution.extras import check_execution, require_extra
 from fusion.protocol.execution.node import SIGN, TOLD, serve
+from fusion.protocol.execution.places import Folds
 from fusion.protocol.pool import TaskFailedError
+from tests.helpers.cluster import Here
 
 
-class Here:
-    """A cluster of this process: a task is done when it is handed over; `tries` says how each attempt ends."""
-
-    def __init__(self, work: Callable[[dict[str, Any], int], str]) -> None:
-        self._work = work
-        self.given: list[dict[str, Any]] = []
-        self.closed = False
-
-    def submit(self, text: str) -> int:
-        self.given.append(json.loads(text))
-        return len(self.given)
-
-    def finished(self, waiting: Collection[int], seconds: float) -> list[int]:
-        return sorted(waiting)[:1]
-
-    def answer(self, handle: int) -> str:
-        return self._work(self.given[handle - 1], handle)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def place(folder: Path) -> Place:
-    return Place(run=folder, config={"seed": 7, "cache": str(folder), "cohort": {"root": None}})
+def place(folder: Path) -> Folds:
+    return Folds(run=folder, config={"seed": 7, "cache": str(folder), "cohort": {"root": None}})
 
 
 def tell(job: dict[str, Any], *contents: Any) -> None:
@@ -68,7 +48,7 @@ def test_a_lost_task_begins_again_and_is_counted_once(tmp_path: Path) -> None:
         cluster, {"a": "A"}, place(tmp_path), retries=1, told=lambda task, what: heard.append((task, what)),
         say=said.append,
     )  # fmt: skip
-    assert list(done) == [("A", "a")]
+    assert list(done) == [("A", None)]
     assert heard == [("A", "arm fusion"), ("A", None), ("A", "arm fusion"), ("A", None)]
     assert said == ["Fold a: its node was lost; it begins again (1 of 1 times)."]
     assert cluster.closed and not (tmp_path / "logs").exists()
@@ -87,8 +67,8 @@ def test_a_task_lost_too_often_fails_and_what_finished_is_handed_over(tmp_path: 
     cluster = Here(work)
     done = []
     with pytest.raises(TaskFailedError, match="its node was lost, 2 times") as raised:
-        for _, name in run_on(cluster, dict.fromkeys("ab"), place(tmp_path), retries=1, told=lambda task, what: None):
-            done.append(name)
+        for task, _ in run_on(cluster, {"a": "a", "b": "b"}, place(tmp_path), retries=1, told=lambda task, what: None):
+            done.append(task)
     assert done == ["a"]
     assert raised.value.failure.memory
     assert cluster.closed

@@ -21,10 +21,14 @@ def conf(place: str, settings: dict[str, Any], **keys: Any) -> Any:
         (conf("ray", {"gpus": 0}, device="cuda"), r"device=cuda needs a GPU, and ray\.gpus=0 .*0\.25"),
         (
             conf("slurm", {"gpus": 0, "cluster": "slurm"}, device="cuda"),
-            r"slurm\.gpus=0 gives a fold none.*slurm\.gpus=1;",
+            r"slurm\.gpus=0 gives a task none.*slurm\.gpus=1;",
         ),
         (conf("ray", {"gpus": 0}, precision=16), r"precision=16 needs a GPU"),
         (conf("ray", {"gpus": 1}, device="cuda:1"), r"device=cuda:1: .*Set device=cuda, and ray\.gpus"),
+        (
+            conf("ray", {"gpus": 0}, modality={"slides": {"embed": {"device": "cuda"}}, "clinical": {}}),
+            r"modality\.slides\.embed\.device=cuda needs a GPU, .*or modality\.slides\.embed\.device=cpu",
+        ),
         (conf("ray", {"gpus": -1}), r"ray\.gpus=-1: give at least 0"),
     ],
 )

@@ -1,7 +1,8 @@
-"""Folds on Ray and under submitit give the bytes that they give here, nodes lost on the way included."""
+"""Folds and ingest on Ray and under submitit give the bytes that they give here, nodes lost on the way included."""
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -9,18 +10,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from data_modules.ingest.slides.ingest import entry_for
+from data_modules.ingest.volumes.__main__ import main as ingest_volumes
 from fusion.contract import FusionError
 from fusion.protocol.execution import on_ray
+from fusion.protocol.execution.ingest import elsewhere_of
 from fusion.protocol.execution.node import TOLD
 from fusion.protocol.execution.on_ray import RayCluster
 from fusion.protocol.setup import open_setup
 from fusion.protocol.workers import run_folds
 from fusion.run.folder import RunFolder
+from tests.helpers import ingest as mine
 from tests.helpers.rays import Rays
 from tests.helpers.small_cohort import configured, silent, write_cohort
 
@@ -102,9 +109,84 @@ def test_two_ray_nodes_of_which_one_is_lost_give_the_same_bytes(
     assert "its node or process was lost" in one and "it begins again (1 of 3 times)" in one
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> DictConfig:
+    """Four slides."""
+    root = tmp_path_factory.mktemp("places") / "pictures"
+    write_cohort(root, patients=4)
+    with pytest.MonkeyPatch.context() as patch:
+        return configured(root, patch, only=("slides",))
+
+
+@pytest.fixture(scope="module")
+def ingested_here(pictures: DictConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return ingested(pictures, tmp_path_factory.mktemp("here"))
+
+
+def ingested(config: DictConfig, cache: Path, said: list[str] | None = None, **changed: Any) -> dict[str, bytes]:
+    """Every file of every slide's entry, and the quality table."""
+    config = OmegaConf.merge(config, changed, {"cache": str(cache)})  # type: ignore[assignment]
+    elsewhere = elsewhere_of(config, (said if said is not None else []).append)
+    steps: list[tuple[int, int]] = []
+    setup = open_setup(config, silent, elsewhere=elsewhere)
+    setup.prepare(lambda step, done, total: steps.append((done, total)))
+    assert steps == [(done, 4) for done in range(5)]
+    assert not (cache / "tasks").exists()
+    files = [*cache.glob("slides/*/*"), *cache.glob("slide_sets/*/quality.csv")]
+    return {str(path.relative_to(cache)): path.read_bytes() for path in files}
+
+
+def test_slides_on_two_ray_nodes_of_which_one_is_lost_are_the_same_bytes(
+    pictures: DictConfig, ingested_here: dict[str, bytes], rays: Rays, tmp_path: Path
+) -> None:
+    other, said = rays.node(), list[str]()
+    setup = open_setup(OmegaConf.merge(pictures, {"cache": str(tmp_path)}), silent)
+    slides: Any = setup.modalities["slides"]
+    # Each node gets one of these first, and waits as it would for another run that makes the same.
+    busy = [entry_for(slides.requests[number], slides.rules, cache=tmp_path).claim() for number in (0, 1)]
+
+    def both() -> bool:
+        running = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"]]
+        return sum(process.info["cmdline"][0].startswith("ray::serve") for process in running) == 2
+
+    def lose() -> None:
+        rays.lose(other)
+        for claim in busy:
+            claim.release()  # type: ignore[union-attr]
+
+    losing = once(both, lose)
+    settings = {"execution": "ray", "ray": {"address": rays.address}}
+    assert ingested(pictures, tmp_path, said, **settings) == ingested_here
+    losing.join()
+    (one,) = said
+    assert re.match(r"modality\.slides: P00[01]\.png: its node or process was lost .*begins again \(1 of 3", one)
+
+
+def test_volumes_under_submitit_are_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = np.random.default_rng(0).normal(100, 30, (12, 12, 12)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "P1_t1.nii.gz")
+    lines = (
+        "files: '*.nii.gz'", "patient_pattern: '(P\\d)'", "size: 8", "patch: 4",
+        "sequences: {t1: {match: t1, time: baseline, intensity: mr}}",
+    )  # fmt: skip
+    conf = mine.write_cohort(
+        tmp_path, tmp_path, name="mri", option="volumes", modality="\n".join(lines), patients="P1 P2"
+    )
+    asked = ["execution=slurm", "slurm.cluster=local", "slurm.minutes=5"]
+    told = []
+    for cache, more in ((tmp_path / "here", []), (tmp_path / "there", asked)):
+        assert ingest_volumes(mine.over_cohort(conf, cache, *more)) == 0
+        told.append(capsys.readouterr().out.replace(str(cache), ""))
+        made = [*cache.glob("volumes/*/*"), *cache.glob("volume_sets/*/quality.csv")]
+        told.append({path.relative_to(cache): path.read_bytes() for path in made})  # type: ignore[arg-type]
+    assert "modality.mri: 1 patients, 1 volumes" in told[0]
+    assert told[:2] == told[2:] and len(told[1]) == 7
+    assert list((tmp_path / "there/logs/slurm").glob("*_submitted.pkl"))
+
+
 def test_a_cluster_without_what_a_fold_needs_is_refused(rays: Rays) -> None:
     settings = OmegaConf.create({"address": rays.address, "cpus": 1, "gpus": 1, "retries": 0})
-    with pytest.raises(FusionError, match=r"no node of the cluster has 1 CPU and 1 GPU for a fold \(1 CPU, 0 GPU"):
+    with pytest.raises(FusionError, match=r"no node of the cluster has 1 CPU and 1 GPU for a task \(1 CPU, 0 GPU"):
         RayCluster(settings, workers=None)
     assert not ray.is_initialized()
 

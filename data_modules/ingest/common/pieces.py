@@ -1,0 +1,66 @@
+"""Pieces of an ingest that another machine asked for, found again among the files that this one sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import TypeVar
+
+from data_modules.errors import some
+from fusion.contract import FusionError
+from fusion.contract.pieces import Elsewhere, Piece
+
+R = TypeVar("R")
+
+
+def asked_for(
+    pieces: Sequence[Piece], requests: Sequence[R], address: Callable[[R], str], *, key: str, label: Callable[[R], str]
+) -> list[R]:
+    """The requests that the pieces stand for.
+
+    Args:
+        pieces: of another machine.
+        requests: all that this machine would ingest, in their order.
+        address: key of a request's entry in the cache.
+        key: of the modality in the configuration.
+        label: file or patient of a request, for the message.
+
+    Raises:
+        FusionError: this machine sees other files, or other settings.
+    """
+    found, other = [], []
+    for piece in pieces:
+        request = requests[piece.number] if piece.number < len(requests) else None
+        if request is None or address(request) != piece.key:
+            other.append(f"number {piece.number + 1}" if request is None else label(request))
+        else:
+            found.append(request)
+    if other:
+        raise FusionError(
+            f"{key}: the {len(requests)} here are not those that the command was started with ({some(other, 3)}). Put "
+            "cohort.root on a disk that all nodes share, under the same path; is a copy of it out of date?"
+        )
+    return found
+
+
+def made_elsewhere(
+    elsewhere: Elsewhere, missing: Sequence[R], every: Sequence[R], *, name: str, address: Callable[[R], str],
+    label: Callable[[R], str],
+) -> Generator[tuple[R, str | None]]:  # fmt: skip
+    """Have entries made elsewhere: each request as it is done, with its error.
+
+    Args:
+        elsewhere: what makes them.
+        missing: requests without an entry.
+        every: all of them, by whose order another machine finds them.
+        name: of the modality.
+        address: key of a request's entry.
+        label: file or patient of a request.
+    """
+    wanted = {label(request) for request in missing}
+    pieces = [
+        Piece(number=number, key=address(request), label=label(request))
+        for number, request in enumerate(every)
+        if label(request) in wanted
+    ]
+    for piece, error in elsewhere(name, pieces):
+        yield every[piece.number], error
