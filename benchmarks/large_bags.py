@@ -10,8 +10,10 @@ that holds a part of them (`--cache`, MB):
   memory; once with files that the system holds in its cache (warm), once after POSIX_FADV_DONTNEED (cold);
 - *validation*: an epoch of the same bags at as many tiles, over the training epoch: the first, which reads the fixed
   sample, and later ones;
-- *prediction*: one bag, all tiles, reading and computing apart;
-- *memory*: the peak of the process's own, not of files that the system keeps in its cache.
+- *prediction*: one bag, all tiles, reading and computing apart, and the processor's seconds of computing, which other
+  work on the machine lengthens less;
+- *memory*: the peak of the process's own, not of files that the system keeps in its cache. `num_workers` are threads of
+  the process and share its cache (data_modules/batches), so it is the memory of all of training.
 """
 
 from __future__ import annotations
@@ -155,7 +157,9 @@ def validate(model: FusionModel, batches: Any) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for key, default in (("bags", 30), ("tiles", 15_000), ("width", 1_024), ("repeats", 3), ("cache", 256)):
+    for key, default in (
+        ("bags", 30), ("tiles", 15_000), ("width", 1_024), ("repeats", 3), ("cache", 256), ("workers", 0),
+    ):  # fmt: skip
         parser.add_argument(f"--{key}", type=int, default=default)
     parser.add_argument("--encoder", default="mil")
     parser.add_argument("--folder", default=None)
@@ -180,7 +184,7 @@ def measure(files: dict[str, Path], asked: argparse.Namespace) -> None:
     make = instantiate({"_target_": "data_modules.batches.datamodule.FusionDataModule", "_partial_": True})
     data: FusionDataModule = make(
         fitted={"slides": fitted}, train_ids=patients, val_ids=patients, labels=labels, batch_size=16,
-        tiles_per_patient=DRAWN, validation_tiles=DRAWN, cache_bytes=asked.cache << 20,
+        tiles_per_patient=DRAWN, validation_tiles=DRAWN, cache_bytes=asked.cache << 20, num_workers=asked.workers,
     )  # fmt: skip
     model = network(fitted.spec, asked.encoder)
     size = asked.tiles * asked.width * 2 / 2**20
@@ -203,8 +207,14 @@ def measure(files: dict[str, Path], asked: argparse.Namespace) -> None:
     batch = next(iter(one))
     reading = timed(lambda: next(iter(one)))
     with Peak() as peak:
+        used = time.process_time()
         computing = min(timed(lambda: predict_scores(model, [batch])) for _ in range(asked.repeats))
-    print(f"a prediction: reading {reading:.2f} s, computing {computing:.2f} s; own {peak.value:.2f} GB", flush=True)
+        used = (time.process_time() - used) / asked.repeats
+    print(
+        f"a prediction: reading {reading:.2f} s, computing {computing:.2f} s (processor {used:.2f} s); own "
+        f"{peak.value:.2f} GB",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -49,8 +49,9 @@ def run(config: Any, address: str, output: Path) -> tuple[Times, Times]:
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
-    import fusion.protocol.execution.cluster as cluster
+    from fusion.protocol.execution.cluster import run_on
     from fusion.protocol.execution.on_ray import RayCluster
+    from fusion.protocol.execution.places import Folds
     from fusion.protocol.setup import open_setup
     from fusion.run.folder import RunFolder
 
@@ -70,7 +71,7 @@ def run(config: Any, address: str, output: Path) -> tuple[Times, Times]:
                 super().close()
 
     ray = Twice(OmegaConf.create({"address": address, "cpus": 1, "gpus": 0}), workers=None)
-    place = cluster.Place(run=output.absolute(), config=OmegaConf.to_container(config, resolve=True))
+    place = Folds(run=output.absolute(), config=OmegaConf.to_container(config, resolve=True))
 
     def once() -> Times:
         times, begun = Times(), time.perf_counter()
@@ -78,7 +79,7 @@ def run(config: Any, address: str, output: Path) -> tuple[Times, Times]:
         def told(task: str, content: Any) -> None:
             times.first.setdefault(task, time.perf_counter() - begun)
 
-        for name, _ in cluster.run_on(ray, {fold.name: fold.name for fold in folds}, place, retries=0, told=told):
+        for name, _ in run_on(ray, {fold.name: fold.name for fold in folds}, place, retries=0, told=told):
             times.done[name] = time.perf_counter() - begun
         return times
 

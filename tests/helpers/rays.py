@@ -40,7 +40,10 @@ class Rays:
         quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_enable_metrics_collection": "false"}
         with (self.folder / f"{len(self._nodes)}.out").open("wb") as said:
             command = [str(ray), "start", *arguments, *common]
-            node = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=said, stderr=said)
+            # A session of its own, as it would have on a machine of its own.
+            node = subprocess.Popen(
+                command, env={**os.environ, **quiet}, stdout=said, stderr=said, start_new_session=True
+            )
         self._nodes.append(node)
         until = time.monotonic() + 180  # a machine that is busy with other work
         while "Ray runtime started" not in Path(said.name).read_text(errors="replace"):
@@ -48,6 +51,16 @@ class Rays:
                 self.close(keep=True)
                 raise RuntimeError(f"Ray did not start: {Path(said.name).read_text(errors='replace')}")
             time.sleep(0.05)
+
+    def working(self) -> int:
+        """Workers that are busy with a task."""
+        busy = 0
+        for node in self._nodes:
+            with suppress(psutil.NoSuchProcess):
+                for process in psutil.Process(node.pid).children(recursive=True):
+                    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                        busy += process.cmdline()[:1] == ["ray::serve"]
+        return busy
 
     def lose(self, node: int) -> None:
         """As a machine is lost: all its processes at once, without a word."""

@@ -1,6 +1,7 @@
 """``python -m data_modules.ingest.slides``: ingest a cohort's slides alone, e.g. ahead of time or on several machines.
 
     python -m data_modules.ingest.slides cohort=mine
+    python -m data_modules.ingest.slides cohort=mine execution=slurm slurm.partition=cpu
     python -m data_modules.ingest.slides cohort=mine modality.slides.tile.size=224 modality.slides.tile.mpp=0.5
     python -m data_modules.ingest.slides cohort=mine modality@modality.slides=slides_embedded
 

@@ -1,6 +1,7 @@
 """``python -m data_modules.ingest.volumes``: ingest a cohort's radiology volumes alone, e.g. ahead of time.
 
     python -m data_modules.ingest.volumes cohort=mine
+    python -m data_modules.ingest.volumes cohort=mine execution=slurm slurm.partition=cpu
     python -m data_modules.ingest.volumes cohort=mine modality.mri.spacing=1.5 modality.mri.crop=mask
 
 Started several times, on one machine or on several that share the folder `cache`, the runs share the work. A run that

@@ -86,7 +86,8 @@ class TransformerMIL(Encoder):
             # Patients without tiles are left out: attention over nothing is not a number.
             inside, mask = projected(self.project, x.values[has], training=self.training), x.mask[has]
             long = not self.training and mask.shape[1] > _LONG
-            seen = [_sample(bag, real, self.exact_tiles) for bag, real in zip(inside, mask, strict=True)]
+            bags = zip(inside, mask, strict=True) if long else ()
+            seen = [_sample(bag, real, self.exact_tiles) for bag, real in bags]
             for block in self.blocks:
                 inside = one_by_one(block, inside, mask, seen) if long else block(inside, src_key_padding_mask=~mask)
             tokens = scattered(self.norm(inside) * mask.unsqueeze(-1), has, tokens.shape)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
 from importlib.util import find_spec
 from typing import Any
 
 from fusion.contract import FusionError
 
 PLACES = ("local", "ray", "slurm")
+KNOCK = 10
+"""Seconds in which the port of a Ray cluster must have answered."""
 
 
 def require_extra(module: str, extra: str) -> None:
@@ -20,11 +24,44 @@ def require_extra(module: str, extra: str) -> None:
         raise FusionError(f"{module} is not installed. Run: pip install 'oncofusion[{extra}]'")
 
 
+def knock(address: str) -> None:
+    """Refuse an address of Ray where nothing listens, within `KNOCK` seconds.
+
+    Raises:
+        FusionError: it does not answer.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host:
+        return  # auto, local: Ray looks for it
+    try:
+        with socket.create_connection((host, int(port)), timeout=KNOCK):
+            pass
+    except (OSError, ValueError) as error:
+        raise FusionError(
+            f"ray.address={address} does not answer ({error}). Start a cluster there with `ray start --head`, give the "
+            "address that it prints, or set ray.address=null to start one on this machine."
+        ) from error
+
+
+def require_sbatch(cluster: str) -> None:
+    """Refuse a machine that cannot hand jobs to SLURM.
+
+    Raises:
+        FusionError: it has no sbatch.
+    """
+    if cluster == "slurm" and shutil.which("sbatch") is None:
+        raise FusionError(
+            "execution=slurm: this machine has no sbatch. Run the command on a login node of the cluster, or try it "
+            "out here with slurm.cluster=local."
+        )
+
+
 def check_execution(config: Any) -> None:
     """Refuse what cannot run.
 
     Raises:
-        FusionError: an unknown place, a missing extra, a number out of range.
+        FusionError: an unknown place, a missing extra, a number out of range, a GPU that no task would be given, a
+            cluster that does not answer.
     """
     asked = str(config.get("execution", "local"))
     if asked not in PLACES:
@@ -38,6 +75,10 @@ def check_execution(config: Any) -> None:
         if not isinstance(value, int | float) or value < least:
             raise FusionError(f"{asked}.{key}={value}: give at least {least}.")
     _require_gpu(config, asked, settings)
+    if asked == "slurm":
+        require_sbatch(str(settings.get("cluster", "slurm")))
+    elif settings.get("address") is not None:
+        knock(str(settings.address))
 
 
 def _require_gpu(config: Any, asked: str, settings: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -13,12 +12,10 @@ from typing import Any
 from fusion.contract import FusionError
 from fusion.contract.devices import cores
 from fusion.protocol.execution.cluster import Cluster, LostError
-from fusion.protocol.execution.extras import require_extra
+from fusion.protocol.execution.extras import knock, require_extra
 
 WAIT = 45
 """Seconds in which a cluster must have taken us in."""
-KNOCK = 10
-"""Seconds in which its port must have answered."""
 
 
 class RayCluster(Cluster):
@@ -44,7 +41,7 @@ class RayCluster(Cluster):
         self._ray: Any = ray
         address = settings.address
         if address is not None:
-            _knock(str(address))
+            knock(str(address))
         _join(ray, None if address is None else str(address), workers)
         need = {"CPU": float(settings.cpus), "GPU": float(settings.gpus)}
         try:
@@ -87,21 +84,6 @@ class RayCluster(Cluster):
 
     def close(self) -> None:
         self._ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Refuse an address where nothing listens, within `KNOCK` seconds."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host:
-        return  # auto, local: Ray looks for it
-    try:
-        with socket.create_connection((host, int(port)), timeout=KNOCK):
-            pass
-    except (OSError, ValueError) as error:
-        raise FusionError(
-            f"ray.address={address} does not answer ({error}). Start a cluster there with `ray start --head`, give the "
-            "address that it prints, or set ray.address=null to start one on this machine."
-        ) from error
 
 
 def _join(ray: Any, address: str | None, workers: int | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from fusion.contract import FusionError
 from fusion.protocol.execution.cluster import Cluster, LostError
-from fusion.protocol.execution.extras import require_extra
+from fusion.protocol.execution.extras import require_extra, require_sbatch
 from fusion.protocol.execution.node import serve
 
 
@@ -42,11 +41,7 @@ class SlurmCluster(Cluster):
         require_extra("submitit", "slurm")
         import submitit
 
-        if settings.cluster == "slurm" and shutil.which("sbatch") is None:
-            raise FusionError(
-                "execution=slurm: this machine has no sbatch. Run the command on a login node of the cluster, or try "
-                "it out here with slurm.cluster=local."
-            )
+        require_sbatch(str(settings.cluster))
         self._submitit = submitit
         self._jobs: list[Any] = []
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

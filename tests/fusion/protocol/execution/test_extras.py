@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,10 +30,16 @@ def conf(place: str, settings: dict[str, Any], **keys: Any) -> Any:
             conf("ray", {"gpus": 0}, modality={"slides": {"embed": {"device": "cuda"}}, "clinical": {}}),
             r"modality\.slides\.embed\.device=cuda needs a GPU, .*or modality\.slides\.embed\.device=cpu",
         ),
+        (conf("ray", {"gpus": 0, "address": "127.0.0.1:1"}), r"ray\.address=127\.0\.0\.1:1 does not answer"),
+        (conf("ray", {"gpus": 0, "address": "127.0.0.1:port"}), r"ray\.address=127\.0\.0\.1:port does not answer"),
+        (conf("slurm", {"gpus": 0, "cluster": "slurm"}), "execution=slurm: this machine has no sbatch"),
         (conf("ray", {"gpus": -1}), r"ray\.gpus=-1: give at least 0"),
     ],
 )
-def test_a_gpu_that_a_fold_is_not_given_is_told_at_once(config: Any, said: str) -> None:
+def test_what_no_task_would_be_given_is_told_at_once(
+    config: Any, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # a machine without sbatch
     with pytest.raises(FusionError, match=said):
         check_execution(config)
 

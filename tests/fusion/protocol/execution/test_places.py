@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from data_modules.ingest.slides.ingest import entry_for
 from data_modules.ingest.volumes.__main__ import main as ingest_volumes
 from fusion.contract import FusionError
-from fusion.protocol.execution import on_ray
+from fusion.protocol.execution import extras, on_ray
 from fusion.protocol.execution.ingest import elsewhere_of
 from fusion.protocol.execution.node import TOLD
 from fusion.protocol.execution.on_ray import RayCluster
@@ -145,16 +145,12 @@ def test_slides_on_two_ray_nodes_of_which_one_is_lost_are_the_same_bytes(
     # Each node gets one of these first, and waits as it would for another run that makes the same.
     busy = [entry_for(slides.requests[number], slides.rules, cache=tmp_path).claim() for number in (0, 1)]
 
-    def both() -> bool:
-        running = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"]]
-        return sum(process.info["cmdline"][0].startswith("ray::serve") for process in running) == 2
-
     def lose() -> None:
         rays.lose(other)
         for claim in busy:
             claim.release()  # type: ignore[union-attr]
 
-    losing = once(both, lose)
+    losing = once(lambda: rays.working() == 2, lose)
     settings = {"execution": "ray", "ray": {"address": rays.address}}
     assert ingested(pictures, tmp_path, said, **settings) == ingested_here
     losing.join()
@@ -223,7 +219,7 @@ def test_what_does_not_answer_is_told_in_a_moment(monkeypatch: pytest.MonkeyPatc
     begun = time.monotonic()
     with pytest.raises(FusionError, match=r"ray.address=127.0.0.1:1 does not answer .*ray start --head"):
         RayCluster(OmegaConf.create(settings), workers=None)
-    assert on_ray.KNOCK + on_ray.WAIT < 60 > time.monotonic() - begun
+    assert extras.KNOCK + on_ray.WAIT < 60 > time.monotonic() - begun
     monkeypatch.setattr(on_ray, "WAIT", 0.5)
     with socket.socket() as mute:  # takes the call and says nothing
         mute.bind(("127.0.0.1", 0))

@@ -221,7 +221,7 @@ def test_two_runs_share_the_work(
 ) -> None:
     cache = tmp_path / "cache"
     both = [start(tmp_path, slides, cache, own, "0.03") for _ in range(2)]
-    told = [process.communicate(timeout=60)[0] for process in both]
+    told = [process.communicate(timeout=240)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     # Every slide was embedded by one of them, and both end with all four.
     embedded = sum(text.count("tiles of this slide 64 64") for text in told)
