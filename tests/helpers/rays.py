@@ -48,8 +48,9 @@ class Rays:
         until = time.monotonic() + 180  # a machine that is busy with other work
         while "Ray runtime started" not in Path(said.name).read_text(errors="replace"):
             if node.poll() is not None or time.monotonic() > until:
-                self.close(keep=True)
-                raise RuntimeError(f"Ray did not start: {Path(said.name).read_text(errors='replace')}")
+                why = Path(said.name).read_text(errors="replace")
+                self.close()
+                raise RuntimeError(f"Ray did not start: {why}")
             time.sleep(0.05)
 
     def working(self) -> int:
@@ -71,9 +72,7 @@ class Rays:
                     process.send_signal(signal.SIGKILL)
         self._nodes[node].wait()
 
-    def close(self, *, keep: bool = False) -> None:
-        """End all nodes; `keep` leaves the folder of what they said."""
+    def close(self) -> None:
         for node in reversed(range(len(self._nodes))):
             self.lose(node)
-        if not keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
