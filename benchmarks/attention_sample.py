@@ -2,9 +2,9 @@
 
     python benchmarks/attention_sample.py [--tiles 20000] [--bags 4]
 
-Trains the encoder and a linear head on invented bags at 512 drawn tiles, as training does: a share of a bag's tiles is
+Trains the encoder and a linear head on invented bags at 256 drawn tiles, as training does: a share of a bag's tiles is
 shifted, along one direction in bags of one class and along another in those of the other. Then scores large bags whole,
-by the sample (half of `exact_tiles`, spread over the bag), and by 8 draws of 512 tiles, in logits: how far the sample
+by the sample (half of `exact_tiles`, spread over the bag), and by 8 draws of 256 tiles, in logits: how far the sample
 is from all tiles, beside how far bags of the two classes are apart and what a draw of training moves. Rare tiles, of
 which a sample holds few, are the harder case.
 """
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from fusion.contract import ModalityBatch, ModalitySpec
 from fusion.encoders.images.transformer_mil import TransformerMIL
 
-FEATURES, DRAWN, STEPS, BATCH = 32, 512, 150, 16
+FEATURES, DRAWN, STEPS, BATCH = 32, 256, 80, 8
 
 
 def bag(label: int, tiles: int, share: float, random: torch.Generator) -> Tensor:
@@ -51,7 +51,7 @@ def trained(share: float, random: torch.Generator) -> nn.ModuleList:
         loss.backward()
         optimiser.step()
         if step in (0, STEPS - 1):
-            print(f"  step {step}: loss {float(loss):.3f}", flush=True)
+            print(f"  step {step}: loss {loss.item():.3f}", flush=True)
     return both.eval()
 
 
