@@ -133,6 +133,11 @@ class EndpointSpec:
     competing: tuple[str, ...] = ()
 
     @property
+    def middle(self) -> int | None:
+        """Which of `horizons` stands for all where one must: the middle one, of two the later; None without any."""
+        return len(self.horizons) // 2 if self.horizons else None
+
+    @property
     def needed(self) -> tuple[int, ...]:
         """Labels of which every part of every fold needs patients: all; of survival the event, not the censored."""
         return (1,) if self.kind == "survival" else tuple(range(len(self.classes)))

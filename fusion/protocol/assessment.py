@@ -103,11 +103,9 @@ def assessed(
     parts |= valued(setup, folder.policy(), folder.left_out(), fused, outcome, **drawn)
     wanted = _wanted(config)
     groups = parted(found.table[wanted], found.facts)
-    if outcome.can("called"):
-        parts["uncertainty"] = _uncertain(
-            folder, fused, groups, outcome, draws=config.evaluation.draws, seed=config.seed
-        )
     settings = {"draws": int(config.evaluation.draws), "seed": int(config.seed)}
+    uncertain = _uncertain(folder, fused, groups, outcome, **settings) if len(fused) else {}
+    parts |= {"uncertainty": uncertain} if uncertain else {}
     missing = missing_curve(fused, folder.withheld(), outcome, list(setup.modalities), **settings)
     parts |= {"missing": missing} if missing else {}
     if outcome.can("sample size"):
@@ -173,7 +171,8 @@ def _uncertain(
     inner = folder.inner_predictions()
     inner = inner[inner["arm"] == REFERENCE] if len(inner) else inner
     found = uncertainty(fused, inner, groups, outcome, draws=draws, seed=seed)
-    folder.write_uncertainty(found.patients)
+    if found.record:
+        folder.write_uncertainty(found.patients)
     return found.record
 
 

@@ -29,11 +29,10 @@ class TimesGauge(Gauge):
 
     def __init__(self, outcome: Outcome, truths: Sequence[Truth], counts: Floats) -> None:
         super().__init__(outcome, truths, counts)
-        horizons = outcome.endpoint.horizons
         self.late = truths[0].entry is not None
-        self.at = len(horizons) // 2 if horizons and not self.late else None
+        self.at = None if self.late else outcome.endpoint.middle
         # Times after the horizon say no more than that the patient outlived it.
-        self.horizon = float(horizons[self.at]) if self.at is not None else float("inf")
+        self.horizon = float(outcome.endpoint.horizons[self.at]) if self.at is not None else float("inf")
 
     def value_of_few(self, scores: Scores) -> Floats:
         """Over the pairs within all folds together: of few patients some folds have hardly a pair."""

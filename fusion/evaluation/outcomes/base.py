@@ -128,6 +128,20 @@ class Outcome(ABC):
         """
         return np.full(len(mean), -1, dtype=np.int64), mean["score"].to_numpy(np.float64)
 
+    @property
+    def firm(self) -> tuple[str, str]:
+        """What `number` is, in words; and what a call does that is another one, empty where there is no call."""
+        return "probability", "lie on the other side of the threshold"
+
+    def number(self, rows: pd.DataFrame, called: NDArray[np.int64]) -> Floats:
+        """Of rows of predictions the one number that says most of the patient, comparable between models.
+
+        Args:
+            rows: with `columns`.
+            called: ``(row,)`` the patient's call, see `call`.
+        """
+        return rows["score"].to_numpy(np.float64)
+
     @abstractmethod
     def of_columns(self, rows: pd.DataFrame) -> Floats:
         """Scores of the rows of a table that has `columns`."""

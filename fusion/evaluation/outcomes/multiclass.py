@@ -71,6 +71,14 @@ class MulticlassOutcome(Outcome):
         by_class = self.of_columns(mean)
         return by_class.argmax(axis=1).astype(np.int64), by_class.max(axis=1)
 
+    @property
+    def firm(self) -> tuple[str, str]:
+        return "probability of the class called", "call another class"
+
+    def number(self, rows: pd.DataFrame, called: NDArray[np.int64]) -> Floats:
+        """The probability of the class that the patient is called."""
+        return np.asarray(self.of_columns(rows)[np.arange(len(rows)), called], dtype=np.float64)
+
     def of_columns(self, rows: pd.DataFrame) -> Floats:
         return rows[[f"{SCORE}{name}" for name in self.endpoint.classes]].to_numpy(np.float64)
 

@@ -129,6 +129,14 @@ class OrdinalOutcome(MulticlassOutcome):
         expected = by_class @ np.arange(by_class.shape[1])
         return np.rint(expected).astype(np.int64), expected
 
+    @property
+    def firm(self) -> tuple[str, str]:
+        return "expected grade", "call another grade"
+
+    def number(self, rows: pd.DataFrame, called: NDArray[np.int64]) -> Floats:
+        """The expected grade."""
+        return self.call(rows)[1]
+
     def evaluate(self, predictions: Any, **settings: Any) -> dict[str, Any]:
         def more(labels: NDArray[np.int64], scores: Floats, counts: Floats) -> dict[str, Floats]:
             return {

@@ -192,6 +192,17 @@ class SurvivalOutcome(Outcome):
     def drawn(self, truth: Truth, scores: Floats, counts: Floats) -> Floats:
         return harrell_draws(self.logits(scores), truth, counts)
 
+    @property
+    def firm(self) -> tuple[str, str]:
+        if self.endpoint.middle is None:
+            return "", ""
+        unit = f" {self.endpoint.unit}" if self.endpoint.unit else ""
+        return f"risk at {self.endpoint.horizons[self.endpoint.middle]:g}{unit}", ""
+
+    def number(self, rows: pd.DataFrame, called: NDArray[np.int64]) -> Floats:
+        """The risk at the middle horizon: log-risks of two models have no common scale."""
+        return 1 - rows[self.names[1:]].to_numpy(np.float64)[:, self.endpoint.middle]
+
     def of_columns(self, rows: pd.DataFrame) -> Floats:
         return rows[self.names].to_numpy(np.float64)
 

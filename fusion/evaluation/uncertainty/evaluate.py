@@ -29,7 +29,8 @@ class Uncertainty:
 
     Attributes:
         record: for metrics.json.
-        patients: patient_id, repeat, ``in_<class>``, and of a binary endpoint ``low``, ``high``, ``spread``, ``flips``.
+        patients: patient_id, repeat, ``spread``, ``flips``; of classes and grades ``in_<class>``, of two classes
+            ``low`` and ``high`` too.
     """
 
     record: dict[str, Any]
@@ -39,20 +40,35 @@ class Uncertainty:
 def uncertainty(
     outer: pd.DataFrame, inner: pd.DataFrame, groups: pd.DataFrame, outcome: Outcome, *, draws: int, seed: int
 ) -> Uncertainty:
-    """Conformal sets and their coverage; of a binary endpoint Venn-Abers probabilities and how firm scores are.
+    """How firm scores are, and where patients have a call conformal sets; of two classes Venn-Abers probabilities too.
 
     Args:
         outer: out-of-fold rows of one arm.
         inner: of inner_predictions.parquet, the same arm; empty for older versions.
         groups: index patient_id, a column a way of parting patients; coverage is told by each; may have no columns.
-        outcome: of the endpoint, binary or of several classes.
+        outcome: of the endpoint.
         draws: of the bootstrap.
         seed: of it.
     """
-    classes = outcome.endpoint.classes
     patients = sorted(str(one) for one in outer["patient_id"].unique())
     first = outer[outer["repeat"] == outer["repeat"].min()]
     plan = resample(units_of(first, patients).of, draws, seed=seed)
+    if outcome.can("called"):
+        record, every = _sets(outer, patients, groups, outcome, plan)
+    else:
+        record, every = {}, outer[["patient_id", "repeat"]].sort_values(["repeat", "patient_id"], ignore_index=True)
+    firm = firmness(outer, inner, outcome) if len(inner) else pd.DataFrame()
+    if len(firm):
+        record["firmness"] = summary(firm, outcome)
+        every = every.merge(firm[["spread", "flips"]], left_on="patient_id", right_index=True, how="left")
+    return Uncertainty(record=record, patients=every)
+
+
+def _sets(
+    outer: pd.DataFrame, patients: list[str], groups: pd.DataFrame, outcome: Outcome, plan: Resampling
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Conformal sets, and Venn-Abers probabilities of a binary endpoint; a row a repeat and patient."""
+    classes = outcome.endpoint.classes
     tables, held, single, right, abers = [], [], [], [], []
     for repeat, part in outer.groupby("repeat"):
         rows = part.set_index("patient_id").loc[patients]
@@ -78,14 +94,9 @@ def uncertainty(
         "right_where_decided": _ratio(mean[2], mean[1], plan),
         "by": _by(mean[0], mean[1], labels, groups.reindex(patients), classes),
     }
-    every = pd.concat(tables, ignore_index=True)
     if abers:
         record["probabilities"] = _probabilities(abers, plan)
-        firm = firmness(outer, inner) if len(inner) else pd.DataFrame()
-        if len(firm):
-            record["firmness"] = summary(firm)
-            every = every.merge(firm[["spread", "flips"]], left_on="patient_id", right_index=True, how="left")
-    return Uncertainty(record=record, patients=every)
+    return record, pd.concat(tables, ignore_index=True)
 
 
 def _share(values: Floats, plan: Resampling) -> dict[str, Any]:

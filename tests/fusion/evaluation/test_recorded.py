@@ -81,8 +81,7 @@ def parts_of(endpoint: EndpointSpec) -> dict[str, Any]:
         "subgroups": subgroups(vectors_of(rows, outcome, arm="fusion"), groups, outcome, draws=20, permutations=30),
         "missing": missing_curve(fused, pd.concat(kept), outcome, ["a", "b"], draws=20, seed=1),
     }
-    if outcome.can("called"):
-        found["uncertainty"] = vars(uncertainty(fused, fused, groups, outcome, draws=20, seed=1))
+    found["uncertainty"] = vars(uncertainty(fused, fused, groups, outcome, draws=20, seed=1))
     if endpoint.kind == "binary":
         points = [("sensitivity", 0.8), ("specificity", 0.7), ("net_benefit", 0.3)]
         found["operating"] = operating(rows, rows, points, draws=20, seed=1)

@@ -16,7 +16,7 @@ from data_modules.cohort.source import CohortSource
 from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import outcome_of
 from fusion.protocol.assessment import assessed, check_subgroups, described
-from fusion.report.page import write_report
+from fusion.report.page import environment, write_report
 from fusion.report.parts.subgroups import said
 from fusion.run.folder import RunFolder
 from tests.helpers.recorded import assert_page
@@ -138,7 +138,7 @@ def test_every_kind_of_endpoint_has_values_or_a_sentence(
     assert whole["complete"]["low"] <= whole["complete"]["value"] <= whole["complete"]["high"]
     assert whole["gains"][0]["complete"]["value"] == pytest.approx(0.0)  # both arms say the same
     assert [row["site"] for row in found["sites"]["rows"]] == ["here", "there"]
-    assert ("uncertainty" in found) == (kind != "survival")
+    assert ("coverage" in found.get("uncertainty", {})) == (kind != "survival")
     told = " ".join(found["not_assessed"])
     assert f"not for {kind} ones" in told
     assert ("Conformal sets" in told) == (kind == "survival")
@@ -154,3 +154,16 @@ def test_the_sentence_names_who_differs_and_in_what() -> None:
     assert said({"subgroups": part}) == "The model is calibrated otherwise in site S1 (4 looks, corrected)."
     assert said({"subgroups": part | {"rows": [row | {"calibration_p": 0.3}]}}).startswith("Nothing here shows")
     assert said({}) == ""
+
+
+def test_how_firm_a_score_is_stands_there_also_without_sets_and_without_a_call() -> None:
+    firm = {"of": "risk at 2 years", "flip": "", "spread": {"median": 0.05, "ninth_decile": 0.1}, "flips": None}
+    template = environment().get_template("uncertainty.html.j2")
+    html = template.render(metrics={"uncertainty": {"firmness": firm | {"unsure": None}}}, drawn="patients")
+    assert "move a patient's risk at 2 years by 0.050" in html and "Conformal" not in html and "% of such" not in html
+    of_grades = firm | {"of": "expected grade", "flip": "call another grade", "flips": 0.25, "unsure": 0.5}
+    html = template.render(metrics={"uncertainty": {"firmness": of_grades}}, drawn="patients")
+    assert "25.0 % of such models call another grade; for 50.0 % of patients" in html
+    older = {"spread": firm["spread"], "flips": 0.1, "unsure": 0.2}
+    html = template.render(metrics={"uncertainty": {"firmness": older}}, drawn="patients")
+    assert "move a patient's probability" in html and "10.0 % of such scores lie on the other side" in html

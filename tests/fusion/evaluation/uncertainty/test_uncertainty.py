@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import StratifiedKFold
 
 from fusion.contract import EndpointSpec
-from fusion.evaluation.outcome import outcome_of
+from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.evaluation.uncertainty.conformal import p_values, sets
 from fusion.evaluation.uncertainty.evaluate import uncertainty
 from fusion.evaluation.uncertainty.firmness import firmness, summary
@@ -116,10 +118,47 @@ def test_several_classes_have_sets_and_no_bounds() -> None:
 def test_firmness_by_hand() -> None:
     outer = pd.DataFrame({"patient_id": ["a", "b"], "score": [0.6, 0.2], "threshold": [0.5, 0.5]})
     inner = pd.DataFrame({"patient_id": ["a", "a", "b", "b"], "score": [0.4, 0.8, 0.2, 0.2]})
-    found = firmness(outer, inner)
+    found = firmness(outer, inner, BINARY)
     assert found.loc["a", "spread"] == pytest.approx(np.std([0.6, 0.4, 0.8], ddof=1))
     assert found["flips"].tolist() == [0.5, 0.0]
-    told = summary(found)
+    told = summary(found, BINARY)
     assert told["flips"] == 0.25
     assert told["unsure"] == 0.5
     assert told["spread"]["median"] == pytest.approx(np.std([0.6, 0.4, 0.8], ddof=1) / 2)
+
+
+def rows_of(outcome: Outcome, patients: list[str], scores: Any) -> pd.DataFrame:
+    """Columns of predictions."""
+    return pd.DataFrame({"patient_id": patients, "threshold": np.nan, **outcome.columns(np.array(scores))})
+
+
+def test_firmness_of_classes_is_of_the_class_called_and_of_grades_of_the_expected_one() -> None:
+    outer, inner = [[0.6, 0.3, 0.1]], [[0.2, 0.3, 0.5], [0.7, 0.2, 0.1]]
+    kinds = {
+        "multiclass": ([0.6, 0.2, 0.7], "call another class", 0.5),
+        # Expected grades 0.5, 1.3 and 0.4, called 0 (half to even), 1 and 0.
+        "ordinal": ([0.5, 1.3, 0.4], "call another grade", 0.5),
+    }
+    for kind, (numbers, flip, flips) in kinds.items():
+        outcome = outcome_of(EndpointSpec(name="kind", kind=kind, classes=("a", "b", "c")))  # type: ignore[arg-type]
+        found = firmness(rows_of(outcome, ["P"], outer), rows_of(outcome, ["P", "P"], inner), outcome)
+        assert found.loc["P", "spread"] == pytest.approx(np.std(numbers, ddof=1))
+        assert found.loc["P", "flips"] == flips
+        assert summary(found, outcome)["flip"] == flip
+
+
+def test_firmness_of_times_is_of_the_risk_at_the_middle_horizon_and_there_is_no_call() -> None:
+    endpoint = EndpointSpec(name="death", kind="survival", classes=("no", "yes"), horizons=(1.0, 2.0), unit="years")
+    outcome = outcome_of(endpoint)
+    outer = rows_of(outcome, ["P", "Q"], [[0.1, 0.9, 0.8], [3.0, 0.5, 0.1]])
+    inner = rows_of(outcome, ["P", "P", "Q", "R"], [[9.0, 0.1, 0.6], [0, 0, 0.4], [0, 0, 0.1], [0, 0, 0]])
+    found = firmness(outer, inner, outcome)
+    assert found["spread"].tolist() == pytest.approx([0.2, 0.0])
+    told = summary(found, outcome)
+    assert (told["of"], told["flips"], told["unsure"]) == ("risk at 2 years", None, None)
+    nothing = pd.DataFrame(index=pd.Index(["P", "Q"]))
+    made = uncertainty(outer.assign(repeat=0, label=1, fold=0), inner, nothing, outcome, draws=5, seed=0)
+    assert set(made.record) == {"firmness"}
+    assert list(made.patients) == ["patient_id", "repeat", "spread", "flips"]
+    without = outcome_of(EndpointSpec(name="death", kind="survival", classes=("no", "yes")))
+    assert firmness(outer, inner, without).empty
