@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data_modules.drafting.columns import column_facts, in_order
+from data_modules.drafting.columns import MOST_LEVELS, MOST_SITES, column_facts, in_order
 from data_modules.drafting.endpoints import classes_of
 from data_modules.drafting.words import baseline_word, is_id, is_site, smell, unit_of
 
@@ -101,3 +101,44 @@ def test_classes_are_proposed_only_where_every_value_is_clear() -> None:
     assert classes_of(["Partial Response", "Stable Disease"]) == (("Partial Response",), ("Stable Disease",))
     assert classes_of(["1", "0"]) == (("1",), ("0",))
     assert classes_of(["Alive", "Dead"]) == ((), ())
+
+
+def test_facts_to_the_number() -> None:
+    facts = column_facts("x", ["1", "2", "2", "NA"])
+    assert (facts.rows, facts.missing, facts.distinct, facts.counts) == (4, 0.25, 2, (("2", 2), ("1", 1)))
+    assert facts.reason == "all values are numbers", "two of them are no codes"
+    assert column_facts("x", []).missing == 1.0
+    codes = column_facts("x", list("1234567800"))
+    assert codes.kind == "number" and codes.reason == "all values are numbers", "nine are many"
+    codes = column_facts("x", list("12345678"))
+    assert codes.reason.startswith("8 different whole numbers; if they are codes")
+    assert column_facts("x", ["1", "2", "3.5"]).reason == "all values are numbers"
+    assert column_facts("x", ["0", "1", "2", "3"]).bars == (1, 0, 0, 1, 0, 0, 1, 0, 0, 1)
+    assert column_facts("x", ["3", "3"]).bars == (0,) * 10
+    assert column_facts("x", ["3,5", "1.5"]).kind == "category", "two decimal signs"
+    thirty = [f"w{number}" for number in range(MOST_LEVELS)]
+    assert column_facts("x", thirty).kind == "category" and len(column_facts("x", thirty).counts) == 30
+    assert (
+        column_facts("x", [*thirty, "one more"]).kind is None and column_facts("x", [*thirty, "one more"]).counts == ()
+    )
+    assert column_facts("hospital", [f"H{number}" for number in range(MOST_SITES)]).kind == "category"
+    assert column_facts("hospital", [f"H{number}" for number in range(MOST_SITES + 1)]).kind is None
+    assert column_facts("x", ["2020-01-02", "soon"]).kind == "category"
+    assert [column_facts("x", [one, "y", "z"]).kind for one in ("1.2.2020", "2020-1-2 10:00")] == ["category"] * 2
+    assert "dates" in column_facts("x", ["1.2.20", "2020-1-2 10:00"]).reason
+    ordered = column_facts("x", ["G1", "G2", "G3"])
+    assert (ordered.kind, ordered.levels) == ("ordered", ("G1", "G2", "G3"))
+
+
+@pytest.mark.parametrize(
+    ("levels", "order"),
+    [
+        (["very high", "none", "mild"], ("none", "mild", "very high")), (["low", "mild", "high"], None),
+        (["Stage III", "Stage IIIA", "Stage IV"], ("Stage III", "Stage IIIA", "Stage IV")),
+        (["grade v", "Grade I", "grade ii"], ("Grade I", "grade ii", "grade v")),
+        (["pT2", "T1", "T3b", "T3a"], ("T1", "pT2", "T3a", "T3b")), (["T1", "pT1", "T2"], None),
+        (["G6", "G1", "G2"], None), (["Stage VI", "Stage I", "Stage II"], None),
+    ],
+)  # fmt: skip
+def test_more_levels_in_order(levels: list[str], order: tuple[str, ...] | None) -> None:
+    assert in_order(levels) == order

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data_modules.drafting.ids import join_names, join_tables, shape_of
+from data_modules.drafting.ids import candidates, join_names, join_tables, patient_in, shape_of
 from data_modules.drafting.keys import keys_of, plain_key
 from data_modules.drafting.pictures import patterns_of
-from data_modules.drafting.tables import Table, sort_of
+from data_modules.drafting.tables import Table, _descriptions, sort_of
 
 KNOWN = [f"P-{at:03}" for at in range(1, 9)]
 
@@ -97,3 +97,85 @@ def test_what_a_table_is_by_its_header() -> None:
     seg = ["ID", "chrom", "loc.start", "loc.end", "num.mark", "seg.mean"]
     assert sort_of({name.lower(): name for name in seg})[1]["log2"] == "seg.mean"
     assert sort_of({"patient": "patient", "age": "age"})[0] == "patients"
+
+
+@pytest.mark.parametrize(
+    ("ids", "shape"),
+    [
+        ([], None), (["a"], "a"), (["7", "8"], r"\d"), (["ab", "cd"], "[A-Za-z]{2}"), (["a1", "bc1"], r"[A-Za-z]+1"),
+        (["a.1", "b.1"], r"[A-Za-z]\.1"), (["a-1", "b_1"], None), (["x-1", "x-1a"], "x-[A-Za-z0-9]+"),
+    ],
+)  # fmt: skip
+def test_shapes_to_the_letter(ids: list[str], shape: str | None) -> None:
+    assert shape_of(ids) == shape
+
+
+def test_half_of_the_names_are_enough() -> None:
+    half = join_names(["P-001", "P-002", "x", "y"], KNOWN)
+    assert half is not None and half.reason == "the name is the patient for 2 of 4" and half.shared == 2
+    assert half.patients == ("P-001", "P-002", "x", "y") and half.pattern is None and half.column is None
+    assert join_names(["P-001", "x", "y"], KNOWN) is None and join_names([], KNOWN) is None
+    assert join_names(["P-001"], []) is None
+    once = join_names(["P-001", "P-001", "x"], KNOWN)
+    assert once is not None and once.reason == "the name is the patient for 1 of 2", "a name counts once"
+    inside = join_names(["a_P-001_b", "x-P-002", "nobody", "P-9999"], KNOWN)
+    assert inside is not None and inside.pattern == r"(?<![A-Za-z0-9])(P-\d{3})(?![0-9])"
+    assert inside.patients == ("P-001", "P-002") and inside.shared == 2
+    assert inside.reason == "it finds a patient of other files in 2 of 4 names, e.g. a_P-001_b"
+    files = join_names(["P-001.svs", "P-002.ome.tif"], KNOWN, paths=True)
+    assert files is not None and files.reason == "a file's name less its endings is the patient for 2 of 2"
+
+
+def test_the_patient_of_one_name() -> None:
+    assert patient_in("mri/P-001/t1.nii.gz", r"(P-\d{3})", paths=True) == "P-001"
+    assert patient_in("P-002/P-001.nii.gz", r"(P-\d{3})", paths=True) == "P-001", "the name before the folder"
+    assert patient_in("mri/P-001/t1.nii.gz", r"^(P-\d{3})", paths=True) is None
+    assert patient_in("mri/P-001.nii.gz", None, paths=True) == "P-001"
+    assert patient_in("P-001.nii.gz", None, paths=False) == "P-001.nii.gz"
+    assert patient_in("x", "(P)", paths=False) is None
+
+
+def test_which_columns_may_hold_the_patient() -> None:
+    rows = [str(number) for number in range(10)]
+    names = [f"P{number}" for number in range(10)]
+    found = candidates(
+        table(
+            "t", first=rows, second=rows, words=names, twice=[*names[:9], "P0"], patient_id=[*names[:9], "P0"],
+            sparse=[*names[:9], "NA"], sparser=[*names[:8], "NA", ""], one=["x"] * 10,
+            floats=[f"{row}.5" for row in rows],
+        )
+    )  # fmt: skip
+    # Numbers only in the first column, values that repeat only under a name of ids, a tenth may be unknown.
+    assert list(found) == ["first", "words", "patient_id", "sparse"]
+    assert found["sparse"] == names[:9]
+    wide = {f"c{number}": names for number in range(40)} | {"other": names, "patient_id": names}
+    assert [name for name in candidates(table("t", **wide)) if name in ("c39", "other", "patient_id")] == [
+        "c39",
+        "patient_id",
+    ]
+
+
+def test_a_table_of_few_known_patients_is_not_joined_to_them() -> None:
+    many = [f"Q-{number:03}" for number in range(96)]
+    others = table("big", id=[*KNOWN, *[f"P-{number}" for number in range(100, 112)]], x=["1"] * 20)
+    five = join_tables([others, table("t", code=[*KNOWN[:5], *many[:95]])], {})
+    assert five["t"].column == "code" and five["t"].shared == 5, "one in twenty is enough"
+    assert "t" not in join_tables([others, table("t", code=[*KNOWN[:4], *many[:96]])], {})
+    alone = join_tables([others], {})
+    assert alone["big"].reason == "an id by its name or its values" and alone["big"].shared == 0
+    assert five["big"].reason == "5 of its 20 ids are in other tables"
+    assert join_tables([], {}) == {} and join_tables([table("t", x=["1.5", "2.5"])], {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("rows", "skipped"),
+    [
+        ([["patient", "age"], ["P1", "5"]], (1,)), ([["CDE_ID:1", "CDE_ID:2"], ["P1", "5"]], (1,)),
+        ([["CDE_ID:1", "x"], ["P1", "5"]], ()), ([["patient", "x"], ["P1", "5"]], ()),
+        ([["patient", "age"], ["CDE_ID:1", "CDE_ID:2"], ["P1", "5"]], (1, 2)),
+        ([["P1", "5"], ["P2", "5"], ["P3", "5"], ["patient", "age"]], ()),
+    ],
+)  # fmt: skip
+def test_lines_that_describe_columns(rows: list[list[str]], skipped: tuple[int, ...]) -> None:
+    frame = pd.DataFrame(rows, columns=["patient", "age"], index=range(1, len(rows) + 1))
+    assert _descriptions(frame) == skipped

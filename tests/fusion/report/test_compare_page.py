@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from fusion.compare import compare
 from fusion.config.overrides import gathered, parse
 from fusion.contract import FusionError
-from fusion.report.compare.page import write_comparison
+from fusion.report.compare.page import _told, write_comparison
 from fusion.run.folder import RunFolder
 from fusion.run.integrity import hash_files
 from tests.helpers.recorded import assert_page
@@ -163,3 +163,31 @@ def test_on_a_phone_nothing_sticks_out_and_nothing_runs(page: tuple[Any, Path]) 
     assert shown.evaluate("window.owned") is None
     assert asked == [file.as_uri()]
     assert shown.locator(".verdict .status").inner_text().lower() == "b over a: worse"
+
+
+def test_what_the_command_says_by_hand(tmp_path: Path) -> None:
+    """A figure a run, then each gain over the first with the calls that flip, where calls are compared."""
+
+    def run(name: str, value: float) -> dict[str, Any]:
+        figures = {"auroc": {"value": value, "low": value - 0.1, "high": value + 0.1}, "ece": {"value": None}}
+        return {"run": name, "path": f"runs/{name}", "metrics": figures}
+
+    def gain(name: str, metric: str, verdict: str) -> dict[str, Any]:
+        return {"run": name, "metric": metric, "value": 0.05, "low": -0.01, "high": 0.11, "verdict": verdict}
+
+    content = {
+        "metric": "auroc", "simulated": False, "endpoint": "pCR", "arm": "fusion", "patients": 40, "first": "A",
+        "runs": [run("A", 0.7), run("B", 0.75), run("C", 0.75)],
+        "gains": [gain("B", "auroc", "undecided"), gain("B", "ece", "worse"), gain("C", "auroc", "better")],
+        "changed": {"B": {"patients": ["P1", "P2", "P3"]}},
+    }  # fmt: skip
+    assert _told(content, "AUROC", tmp_path).splitlines() == [
+        "pCR, Fusion: 40 common patients",
+        "  A  AUROC 0.700 (0.60 to 0.80)  runs/A",
+        "  B  AUROC 0.750 (0.65 to 0.85)  runs/B",
+        "  C  AUROC 0.750 (0.65 to 0.85)  runs/C",
+        "  B over A: 0.050 (−0.010 to 0.110), undecided; 3 calls flip",
+        "  C over A: 0.050 (−0.010 to 0.110), better",
+        f"Report: {tmp_path / 'compare.html'}",
+    ]
+    assert _told(content | {"simulated": True}, "AUROC", tmp_path).startswith("SIMULATED · pCR, Fusion: 40")
