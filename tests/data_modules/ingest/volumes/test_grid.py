@@ -159,3 +159,15 @@ def test_patches_by_hand() -> None:
 def test_patches_put_together_again() -> None:
     values = np.arange(2 * 6 * 4, dtype=np.float32).reshape(2, 6, 4)
     np.testing.assert_array_equal(from_patches(to_patches(values, (1, 2, 4)), (2, 3, 1)), values)
+
+
+def test_a_grid_meets_the_lowest_corner_of_a_volume_whose_axes_run_backwards() -> None:
+    """Of 4 × 6 × 8 voxels of 1.5 mm that end at 5.5, 12.5 and 19.5 mm: whole millimetres from there on."""
+    affine = np.diag([-1.5, -1.5, -1.5, 1.0])
+    affine[:3, 3] = 10, 20, 30
+    volume = Volume(values=np.zeros((4, 6, 8), dtype=np.float32), affine=affine)
+    origin = grid_origin(volume, np.array([8.0, 17.0, 26.0]), GridSettings(size=(4, 4, 4), patch=(2, 2, 2)))
+    # Centred, the grid begins at 6.5, 15.5 and 24.5.
+    assert origin.tolist() == [6.5, 15.5, 24.5]
+    origin = grid_origin(volume, np.array([8.6, 17.4, 26.6]), GridSettings(size=(4, 4, 4), patch=(2, 2, 2)))
+    assert origin.tolist() == [7.5, 15.5, 25.5]

@@ -278,3 +278,16 @@ def test_segments_of_another_genome_and_on_no_chromosome(tmp_path: Path) -> None
         read_segments(written(tmp_path, head + rows + "P1\tc1\t1\t9\t1\t1\n" * 2), ASCAT, key="k")
     made = read_segments(written(tmp_path, head + rows + "P1\tc1\t1\t9\t1\t1\n"), ASCAT, key="k")
     assert made.attrs["notes"] == ["1 segments on other contigs are left out (c1)."]
+
+
+def test_minor_copies_alone_may_be_unknown(tmp_path: Path) -> None:
+    """As callers write for X. Such a segment counts in no score; anything else that is unknown is named by its line."""
+    told = ROWS + "P1\t2\t51\t90\t2\tNA\n"
+    segments = read_segments(written(tmp_path, HEADER + told), ASCAT, key="k")
+    unknown = segments[segments["minor"].isna()]
+    assert unknown[["contig", "start", "end", "major"]].to_numpy().tolist() == [["2", 51, 90, 2]]
+    known = instability(read_segments(written(tmp_path, HEADER + ROWS), ASCAT, key="k"))
+    pd.testing.assert_frame_equal(instability(segments), known)
+    for cells in ("P1\t2\t51\t90\tNA\t1", "P1\t2\tNA\t90\t2\t1", "P1\t2\t51\t?\t2\t1"):
+        with pytest.raises(FusionError, match=r"segments.tsv, sample P1, line 6: .* is no number \(1 such lines\)"):
+            read_segments(written(tmp_path, f"{HEADER}{ROWS}{cells}\n"), ASCAT, key="k")
