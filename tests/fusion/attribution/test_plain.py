@@ -71,7 +71,9 @@ def test_rows_add_up_from_the_reference_to_the_score_that_predict_gives(fold: An
 def test_a_columns_part_is_coefficient_times_distance_from_the_mean(fold: Any) -> None:
     """With the gate shut, by hand; with it open, the networks' part comes on top."""
     members, plain = fold
-    rows = explained(fold, "x").rows.set_index("feature")["attribution"]
+    table = explained(fold, "x").rows.set_index("feature")
+    rows = table["attribution"]
+    assert table.loc[["burden:TP53", "burden:ATM"], "members"].tolist() == [len(members)] * 2, "the plain model is none"
     train = Fitted("variants").table(PEOPLE[:20])["burden:TP53"]
     by_hand = 1.5 * 0.7 * (Fitted("variants").table(["x"])["burden:TP53"].iloc[0] - train.mean()) / train.std(ddof=0)
     by_hand += 1.5 * 0.7 * -0.3 / np.sqrt(0.21)  # the patient has what 6 of 20 lack
