@@ -203,6 +203,7 @@ def _of_train(cohort: Generated) -> Any:
         patient_ids=cohort.train,
         labels=cohort.labels.loc[list(cohort.train)],
         times=None,
+        entry=None,
         sites=None,
         groups=None,
     )
@@ -226,7 +227,12 @@ def _whole(cohort: Generated, config: Any) -> Fold:
 def _fit(cohort: Generated, config: Any, folds: Sequence[Fold]) -> tuple[pd.DataFrame, Sequence[str]]:
     """Out-of-fold scores of every arm, and the modalities' names."""
     modalities = modalities_of(cohort, config)
-    known: Mapping[str, Any] = {"labels": cohort.labels, "times": None, "patient_ids": tuple(cohort.labels.index)}
+    known: Mapping[str, Any] = {
+        "labels": cohort.labels,
+        "times": None,
+        "entry": None,
+        "patient_ids": tuple(cohort.labels.index),
+    }
     known = {**known, "sites": None, "groups": None, "alone": (), "secondary": {}}
     whole = SimpleNamespace(spec=SimpleNamespace(name=cohort.name, endpoint=ENDPOINT), **known)
     setup: Any = SimpleNamespace(cohort=whole, modalities=modalities, source=None)

@@ -20,7 +20,7 @@ from fusion.contract import FusionError, State, Truth
 from fusion.plain.boosted import Boosted
 from fusion.plain.columns import Columns
 from fusion.plain.families import CLASSES, Family
-from fusion.plain.gate import fit_gate
+from fusion.plain.gate import SEARCHED, fit_gate
 from fusion.plain.linear import Linear
 from fusion.plain.mixture import Mixture
 from fusion.plain.pairs import Crossed
@@ -32,9 +32,6 @@ Floats = NDArray[np.float64]
 KINDS = ("none", "linear", "boosted", "choose")
 """What `model.base` may be; ``choose``: a linear model, and as much of products of its columns and of a boosted one as
 held-out patients support."""
-
-SEARCHED = 2.0
-"""Standard errors within which what a few products of many add counts as nothing."""
 
 
 class Plain(Protocol):

@@ -6,8 +6,8 @@ network adds, *r*. The gate is the coefficient :math:`\hat g` that minimises the
 
 .. math:: g = \hat g \, (1 - (s / \hat g)^2)_+ , \qquad 0 \le g \le 1
 
-with *s* the standard error of :math:`\hat g`. So an addition within one standard error of nothing is nothing, and one
-that is clear stays nearly whole.
+with *s* the standard error of :math:`\hat g`, or `SEARCHED` of them. So an addition within its error of nothing is
+nothing, and one that is clear stays nearly whole.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from fusion.contract import Truth
 
 Floats = NDArray[np.float64]
 
+SEARCHED = 2.0
+"""Standard errors within which an addition counts as nothing that was itself searched for among much: a few products of
+many, or the epoch at which a network is kept, which the patients choose by whom it is judged."""
 
 Derivatives = Callable[[float, Floats, Floats, Truth], tuple[Floats, Floats]]
 """Gate, plain logits, additions and truth → each patient's first and second derivative of the loss by the gate."""

@@ -19,10 +19,10 @@ from scipy.special import expit
 
 from data_modules.batches.datamodule import FusionDataModule
 from fusion.apply.trained import Member, member_logits, score
-from fusion.arms.base import FoldData
+from fusion.arms.base import FoldData, Members
 from fusion.arms.classical import features
 from fusion.arms.network import NetworkArm
-from fusion.arms.start import gate_record, plain_start
+from fusion.arms.start import gate_of, gate_record, plain_start, unseen_of
 from fusion.evaluation.calibration import Platt
 from fusion.network.fitting import load_weights
 from fusion.network.model import build_model
@@ -235,6 +235,23 @@ def test_an_interaction_opens_the_gate(raw: Raw, fold_of: Callable[..., FoldData
     assert (found.test[truth].min() > found.test[~truth].max()) and found.gate.value > 0.8
     assert found.gate.plain == 0
     assert np.ptp(found.base.test.to_numpy()) < 0.3
+
+
+@pytest.mark.parametrize(("strength", "kept"), [(0.05, False), (0.6, True)])
+def test_what_a_network_adds_must_be_clear_of_two_errors(
+    strength: float, kept: bool, raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    """By Breiman's garrote: an epoch was searched for on the patients who judge what it adds."""
+    data = fold_of(raw, labels)
+    start = plain_start(data, ["clinical", "blood"], STARTING)
+    assert start is not None
+    truth = 2.0 * data.labels.loc[list(data.fold.train)].to_numpy() - 1
+    added = 4.0 * (strength * truth + np.random.default_rng(0).normal(size=start.train.shape))
+    members = Members(train=added, unseen=unseen_of(data.fold), test=np.zeros((len(added), len(data.fold.test))))
+    gate = gate_of(start, members, data, STARTING)
+    assert gate.raw > gate.error, "one error would let it in"
+    assert gate.value == pytest.approx(max(0.0, gate.raw * (1 - (2 * gate.error / gate.raw) ** 2)))
+    assert 0 < gate.value < 1 if kept else gate.value == 0
 
 
 def test_pooled_columns_of_images_are_started_from_as_tables_are(

@@ -93,8 +93,7 @@ def test_noise_is_left_out() -> None:
 
 
 def module_share(held_out: np.ndarray, added: np.ndarray, labels: np.ndarray) -> float:
-    from fusion.plain.base import SEARCHED
-    from fusion.plain.gate import fit_gate
+    from fusion.plain.gate import SEARCHED, fit_gate
 
     return fit_gate(held_out, added, labels).cautious(SEARCHED)
 
