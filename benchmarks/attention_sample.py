@@ -62,7 +62,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     random = torch.Generator().manual_seed(0)
-    for share in (0.02, 0.002):
+    for share in (0.02, 0.01):
         print(f"{share:.1%} of tiles shifted, bags of {asked.tiles} tiles")
         sample = trained(share, random)
         whole = copy.deepcopy(sample)
