@@ -26,6 +26,7 @@ from fusion.contract.devices import device_of
 from fusion.contract.modality import has as has_modality
 from fusion.evaluation.outcome import outcome_of
 from fusion.plain.base import load_base
+from fusion.plain.redrawn import Redrawn
 from fusion.run.bounded import plain_name, read_json
 from fusion.run.state import load_estimator, load_state
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+
+REFITS = "therapy_draws"
+"""In a fold's folder: the changes of its plain model from draw to draw (`fusion.arms.policy.redrawn`)."""
 
 
 def kept_arms(models: Sequence[Path], have: Sequence[str]) -> list[str]:
@@ -119,6 +123,31 @@ class FoldArms:
             calibrator = outcome_of(self._endpoint).restore_calibrator(kept["calibration"])
             return np.asarray(calibrator(plain.logits(rows)), dtype=np.float64)
         return self._late(kept)
+
+    def redrawn(self, arm: str) -> Floats | None:
+        """``(draw, patient)`` scores of the fused arm or its plain model by refits to patients drawn with replacement.
+
+        What networks and trees add stays as it is. None where the run kept no refits, or of another arm.
+
+        Raises:
+            FusionError: what it kept does not fit its plain model.
+        """
+        plain = load_base(self._models / FUSION) if arm in (FUSION, BASE) else None
+        if plain is None or not (self._models / f"{REFITS}.json").is_file():
+            return None
+        try:
+            change = Redrawn.restore(load_state(self._models, REFITS).arrays).change(plain, self.table)
+        except (KeyError, ValueError) as error:
+            raise FusionError(
+                f"{self._models / REFITS}: cannot be read ({error}). The run folder was altered; restore it."
+            ) from error
+        if arm == FUSION and (self._models / arm / "member0.safetensors").is_file():
+            members, logits = self.network(arm)
+            calibrator, middle = members[0].calibrator, logits.mean(axis=0)
+        else:
+            calibrator = outcome_of(self._endpoint).restore_calibrator(_kept(self._models, arm)["calibration"])
+            middle = plain.logits(self.table)
+        return np.stack([np.asarray(calibrator(middle + one), dtype=np.float64) for one in change])
 
     @cached_property
     def whole(self) -> dict[str, FittedModality]:

@@ -3,6 +3,10 @@
 A fold's models read the treatment modality as its training patients who were given the treatment have it; all else is
 the patient's own. It is refused where, in any fold that scores the patient, fewer training patients of the patient's
 stratum than `min_patients` were given it: nobody like them received it, and a score would be a guess.
+
+Of a patient's difference there is a 95 % interval where every fold kept refits of its plain model to draws of patients
+(`fusion.plain.redrawn`): draw by draw the folds' scores are averaged, a draw being the same patients in each, and the
+interval is of the draws' percentiles. Else it is a range over fold models, and is called so.
 """
 
 from __future__ import annotations
@@ -16,11 +20,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fusion.arms.base import BASE, FUSION
+from fusion.arms.policy.redrawn import DRAWS
 from fusion.contract import FusionError, Progress
 from fusion.evaluation.outcome import kinds_that, outcome_of
 from fusion.evaluation.policy.evaluate import DRIFT, PROMISE
 from fusion.evaluation.policy.support import Support
 from fusion.run.bounded import read_json
+
+Floats = NDArray[np.float64]
 
 if TYPE_CHECKING:
     from fusion.protocol.setup import Setup
@@ -29,6 +37,11 @@ if TYPE_CHECKING:
 FILE = "therapy.json"
 """In a fold's folder: support, and what the treatment modalities hold under each regimen."""
 RANGE = "range over models"
+INTERVAL = "95 % interval"
+REFITTED = (
+    "of {draws} refits of the plain model's regression to patients drawn with replacement; its penalties, the columns "
+    "and products that were chosen, trees and what networks add are held, so that it is a little short"
+)
 EVERY = "all"
 COLUMNS = {
     "regimen": "the treatment that the patient is scored under, everything else being their own",
@@ -37,8 +50,9 @@ COLUMNS = {
     "high": f"highest score of a fold model: a {RANGE}, no confidence interval",
     "against": "the first treatment asked for that is not refused for the patient",
     "difference": "score under the regimen minus that under `against`, mean over fold models",
-    "difference_low": f"lowest difference of a fold model: a {RANGE}, no confidence interval",
-    "difference_high": f"highest difference of a fold model: a {RANGE}, no confidence interval",
+    "difference_low": "its lower end, of what `interval` says",
+    "difference_high": "its upper end, likewise",
+    "interval": f"{INTERVAL} (of refits to patients drawn with replacement), or {RANGE}: no confidence interval",
     "stratum": "of the patient, within which training patients were dealt to regimens",
     "training_patients": "training patients of the stratum who were given the regimen, fewest over folds",
     "propensity": "their share among the stratum's who were given a regimen that is not refused, mean over folds",
@@ -154,6 +168,8 @@ def under(
     scores = np.full((len(treatments.names), len(folds), number), np.nan)
     counts = np.full(scores.shape, np.nan)
     shares = np.full(scores.shape, np.nan)
+    drawn: Floats | None = None
+    refitted = arm in (FUSION, BASE)
     for at, fold in enumerate(folds):
         progress("Scoring under treatments", at, len(folds))
         name = f"repeat{fold['repeat']}_fold{fold['index']}"
@@ -172,9 +188,17 @@ def under(
                 make_data=make_data,
             )
             scores[row, at, unseen] = arms.score(arm)
+            refits = arms.redrawn(arm) if refitted else None
+            if refits is None:
+                refitted = False
+                continue
+            drawn = np.zeros((len(treatments.names), len(refits), number)) if drawn is None else drawn
+            drawn[row][:, unseen] += refits
     progress("Scoring under treatments", len(folds), len(folds))
     least = next(iter(treatments.folds.values())).support.least
-    return pd.DataFrame(rows_of(treatments.names, patients, strata, scores, counts, shares, least=least))
+    if drawn is not None:
+        drawn = drawn / np.maximum(np.isfinite(scores).sum(axis=1), 1)[:, None] if refitted else None
+    return pd.DataFrame(rows_of(treatments.names, patients, strata, scores, counts, shares, least=least, drawn=drawn))
 
 
 def _overlap(support: Support, regimen: str, strata: pd.Series[str]) -> tuple[list[float], list[float]]:
@@ -207,7 +231,7 @@ def _given(
 
 def rows_of(
     names: Sequence[str], patients: Sequence[str], strata: pd.Series[str], scores: NDArray[np.float64],
-    counts: NDArray[np.float64], shares: NDArray[np.float64], *, least: int,
+    counts: NDArray[np.float64], shares: NDArray[np.float64], *, least: int, drawn: Floats | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """A row a patient and treatment.
 
@@ -219,6 +243,7 @@ def rows_of(
         counts: ``(treatment, fold, patient)`` training patients like them, likewise.
         shares: ``(treatment, fold, patient)`` propensity.
         least: training patients from which a treatment is not refused.
+        drawn: ``(treatment, draw, patient)`` scores by refits, mean over folds; None where there are none.
     """
     rows = []
     for place, patient in enumerate(patients):
@@ -231,6 +256,10 @@ def rows_of(
                 mine, first = scores[row, :, place], scores[kept[0], :, place]
                 told |= _spread(mine, ("score", "low", "high")) | {"against": names[kept[0]]}
                 told |= _spread(mine - first, ("difference", "difference_low", "difference_high"))
+                told["interval"] = RANGE if drawn is None else INTERVAL
+                if drawn is not None:
+                    ends = np.quantile(drawn[row, :, place] - drawn[kept[0], :, place], [0.025, 0.975])
+                    told["difference_low"], told["difference_high"] = (float(one) for one in ends)
                 told |= {"propensity": float(np.nanmean(shares[row, :, place])), "refused": ""}
             elif not isinstance(stratum, str):
                 told["refused"] = "the stratum is not known"
@@ -256,7 +285,9 @@ def record(treatments: Treatments, table: pd.DataFrame, arm: str) -> dict[str, A
             told[key] = float(scored[key].astype(float).median()) if len(scored) else None
         by.append(told)
     least = next(iter(treatments.folds.values())).support.least
+    refitted = bool((table["interval"] == INTERVAL).any())
+    of_what = f"{INTERVAL} {REFITTED.format(draws=DRAWS)}" if refitted else f"{RANGE}, no confidence interval"
     return {
-        "promise": PROMISE, "drift": DRIFT, "interval": RANGE, "arm": arm, "least": least, "regimens": by,
+        "promise": PROMISE, "drift": DRIFT, "interval": of_what, "arm": arm, "least": least, "regimens": by,
         "columns": dict(COLUMNS),
     }  # fmt: skip

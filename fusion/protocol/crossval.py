@@ -62,7 +62,7 @@ def fit_fold(
     from fusion.arms.withheld import withheld
     from fusion.protocol.secondary import predicted
     from fusion.protocol.tables import out_of_fold
-    from fusion.protocol.therapy import keep_support, under_regimens, without_regimens
+    from fusion.protocol.therapy import keep_draws, keep_support, under_regimens, without_regimens
 
     entering("fitting the modalities")
     data = replace(fold_data(config, setup, fold), unfinished=unfinished, epoch=epoch)
@@ -91,6 +91,7 @@ def fit_fold(
     regimens = under_regimens(setup, scores, data)
     unseen = without_regimens(config, setup, data)
     keep_support(setup, data, folder)
+    keep_draws(config, setup, data, folder)
     cohort, groups = setup.cohort, _groups(config, setup.cohort)
 
     def told(arms: Mapping[str, ArmScores]) -> pd.DataFrame:

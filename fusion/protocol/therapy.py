@@ -118,6 +118,20 @@ def _plain(row: pd.DataFrame) -> dict[str, Any]:
     return {str(name): None if row[name].isna().iloc[0] else row[name].iloc[0] for name in row}
 
 
+def keep_draws(config: Any, setup: Setup, data: FoldData, folder: Path) -> None:
+    """Refit the plain model to draws of patients, for the intervals of `fusion.predict treatments=…`."""
+    therapy = therapy_of(setup)
+    if therapy is None or data.endpoint.kind != KIND:
+        return
+    from fusion.arms.policy.redrawn import draws_of, keep_redrawn
+    from fusion.evaluation.units import held_together
+
+    cohort = setup.cohort
+    sites = cohort.sites if config.folds.get("site") == "group" else None
+    groups = held_together(list(cohort.patient_ids), cohort.groups, sites)
+    keep_redrawn(data, folder, draws_of(cohort.patient_ids, groups, seed=int(config.seed)), config.model)
+
+
 def valued(
     setup: Setup, table: pd.DataFrame, unseen: pd.DataFrame, fused: pd.DataFrame, outcome: Outcome, **drawn: Any
 ) -> dict[str, Any]:

@@ -1,14 +1,15 @@
-"""A regimen left out: a plain model that saw nobody given it scores its patients by its agents and class alone.
+"""A regimen left out: a regression that saw nobody given it scores its patients by its agents and class alone.
 
 In evaluation only: nobody is offered a regimen that training never saw. For every regimen that test patients of the
-fold were given, the modalities and a linear plain model are fitted anew on the training patients who were given
-something else. It scores the test patients given the regimen
+fold were given, the modalities and a ridge regression of all their columns are fitted anew on the training patients who
+were given something else. It scores the test patients given the regimen
 
 - *unseen*: with the regimen as it is: what its agents and class are worth elsewhere counts for them;
 - *untold*: with the regimen as the average of those training patients: what the patient's own data say;
 
 beside *seen*: the same kind of model fitted on all training patients, those given the regimen among them. Patients are
-out of fold in all three.
+out of fold in all three. The penalty is chosen by cross-fitting, one for all columns: a fit takes a fraction of what
+the fused arm's plain model takes, which averages over sets of modalities.
 """
 
 from __future__ import annotations
@@ -82,12 +83,17 @@ def left_out(
 
 def _model(fitted: Mapping[str, FittedModality], patients: Sequence[str], data: FoldData) -> Plain:
     known = np.asarray(data.labels.loc[list(patients)], dtype=np.int64)
-    rows, groups = features(fitted, patients), groups_of(data, patients)
+    rows, groups = _one_block(features(fitted, patients)), groups_of(data, patients)
     return fit_base("linear", rows, known, classes=2, groups=groups, seed=data.seed).model
 
 
 def _scores(model: Plain, rows: pd.DataFrame) -> Floats:
-    return np.asarray(expit(model.logits(rows)), dtype=np.float64)
+    return np.asarray(expit(model.logits(_one_block(rows))), dtype=np.float64)
+
+
+def _one_block(rows: pd.DataFrame) -> pd.DataFrame:
+    """Columns as if of one modality: one penalty, no averaging over sets."""
+    return rows.add_prefix("all:")
 
 
 def _averaged(new: pd.DataFrame, train: pd.DataFrame, treatment: Sequence[str]) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def said_of_left_out(metrics: Mapping[str, Any]) -> str:
     found = part["all"]
     ways = {way: _number(found["auroc"][way]) for way in ("seen", "unseen", "untold")}
     text = (
-        f"Over all {len(part['regimens'])} regimens, each left out in turn, a plain model that is told the regimen by "
+        f"Over all {len(part['regimens'])} regimens, each left out in turn, a regression that is told the regimen by "
         f"its agents and class alone ranks patients with an AUROC of {ways['unseen']}, against {ways['seen']} with the "
         f"regimen in training and {ways['untold']} told nothing of it."
     )

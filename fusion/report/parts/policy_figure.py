@@ -28,6 +28,7 @@ def values(metrics: Mapping[str, Any]) -> Figure | None:
         *((f"What {_phrase(name)} prefers", row["robust"], _colour(row)) for name, row in part["arms"].items()),
     ]
     rows = [row for row in rows if row[1]["value"] is not None]
+    behind = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 0.6}  # of words, before the dashed line
     figure = Figure(figsize=(4.7, 0.7 + 0.44 * len(rows)), layout="constrained")
     axes = figure.subplots()
     given = part["given"]["value"]
@@ -42,8 +43,8 @@ def values(metrics: Mapping[str, Any]) -> Figure | None:
         if entry["low"] is not None:
             axes.plot([100 * entry["low"], 100 * entry["high"]], [place, place], color=colour, linewidth=2.0)
         axes.plot(100 * entry["value"], place, "o", markersize=6, color=colour)
-        axes.text(left - room, place - 0.3, name, va="bottom", ha="left", fontsize=8.5)
-        axes.text(right + room, place - 0.3, _told(entry), va="bottom", ha="right", fontsize=8.5)
+        axes.text(left - room, place - 0.3, name, va="bottom", ha="left", fontsize=8.5, bbox=behind)
+        axes.text(right + room, place - 0.3, _told(entry), va="bottom", ha="right", fontsize=8.5, bbox=behind)
     axes.set_xlim(left - room, right + room)
     axes.set_ylim(len(rows) - 0.6, -0.95)
     axes.set_yticks([])

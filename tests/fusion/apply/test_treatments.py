@@ -107,7 +107,26 @@ def test_scores_differences_and_refusals_by_hand() -> None:
     treatments = Treatments(names=("A", "B"), folds={"f": KeptTherapy(support=SUPPORT, held=HELD, by=())})
     found = record(treatments, pd.DataFrame(rows), "fusion")
     assert found["promise"] == "association in these patients, not a promise"
-    assert found["interval"] == "range over models"
+    assert found["interval"] == "range over models, no confidence interval"
+    assert set(table["interval"].dropna()) == {"range over models"}
     told = [(one["regimen"], one["scored"], one["refused"]) for one in found["regimens"]]
     assert told == [("A", 1, 2), ("B", 2, 1)]
     assert found["regimens"][1]["difference"] == pytest.approx(0.1)
+
+
+def test_intervals_of_differences_are_of_draws_where_there_are_any() -> None:
+    scores = np.array([[[0.2, 0.5]], [[0.5, 0.7]]])
+    counts, strata = np.full(scores.shape, 20.0), pd.Series(["s=0", None])
+    first = np.linspace(0.1, 0.3, 201)[:, None] * np.ones(2)
+    drawn = np.stack([first, first + np.linspace(-1, 1, 201)[:, None]])
+    rows = rows_of(["A", "B"], ["P1", "P2"], strata, scores, counts, counts / 40, least=10, drawn=drawn)
+    table = pd.DataFrame(rows).set_index(["patient_id", "regimen"])
+    told = table.loc[("P1", "B")]
+    assert told[["difference", "difference_low", "difference_high"]].tolist() == pytest.approx([0.3, -0.95, 0.95])
+    assert told["interval"] == "95 % interval"
+    assert table.loc[("P1", "A"), ["difference_low", "difference_high"]].tolist() == [0, 0]
+    assert table.loc["P2", "interval"].isna().all()
+    treatments = Treatments(names=("A", "B"), folds={"f": KeptTherapy(support=SUPPORT, held=HELD, by=())})
+    said = record(treatments, table.reset_index(), "fusion")["interval"]
+    assert said.startswith("95 % interval of 200 refits of the plain model's regression to patients drawn")
+    assert "what networks add are held" in said

@@ -125,7 +125,7 @@ def left_out(low: float | None, high: float | None) -> dict[str, Any]:
 
 def test_what_agents_tell_of_a_regimen_never_seen_is_a_sentence() -> None:
     text = said_of_left_out(left_out(0.01, 0.05))
-    assert text.startswith("Over all 3 regimens, each left out in turn, a plain model that is told the regimen by its")
+    assert text.startswith("Over all 3 regimens, each left out in turn, a regression that is told the regimen by its")
     assert "an AUROC of 0.70 (0.65 to 0.75), against 0.70 (0.65 to 0.75) with the regimen in training" in text
     assert text.endswith("+0.030 (+0.010 to +0.050): here they tell something of a regimen that was never given.")
     assert said_of_left_out(left_out(-0.02, 0.05)).endswith("of a regimen never given is not shown.")
