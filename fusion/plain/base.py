@@ -133,8 +133,8 @@ def fit_base(
             first = Crossed(linear=linear, pairs=pairs, share=share)
             held_out = held_out + share * added
     trees, of_trees = family.boosted(rows, truth, weights, splits, seed=seed)
-    share = fit_gate(held_out, of_trees - held_out, apart, weights, derivatives=family.derivatives).value
-    if share == 0:
+    gate = fit_gate(held_out, of_trees - held_out, apart, weights, derivatives=family.derivatives)
+    if (share := gate.cautious(SEARCHED)) == 0:
         return Base(model=first, held_out=held_out)
     mixture = Mixture(linear=first, boosted=trees, share=share)
     return Base(model=mixture, held_out=held_out + share * (of_trees - held_out))

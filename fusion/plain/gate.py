@@ -23,8 +23,8 @@ from fusion.contract import Truth
 Floats = NDArray[np.float64]
 
 SEARCHED = 2.0
-"""Standard errors within which an addition counts as nothing that was itself searched for among much: a few products of
-many, or the epoch at which a network is kept, which the patients choose by whom it is judged."""
+"""Standard errors within which an addition counts as nothing that was itself searched for: a few products of many
+columns, the number of trees, the epoch of a network. Those who judge trees and networks also stop them."""
 
 Derivatives = Callable[[float, Floats, Floats, Truth], tuple[Floats, Floats]]
 """Gate, plain logits, additions and truth → each patient's first and second derivative of the loss by the gate."""

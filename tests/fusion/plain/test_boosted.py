@@ -17,7 +17,7 @@ from fusion.contract import FusionError
 from fusion.plain.base import fit_base, load_base, save_base
 from fusion.plain.boosted import ROUNDS, SETTINGS, Boosted, fit_boosted
 from fusion.plain.families import spread
-from fusion.plain.gate import fit_gate
+from fusion.plain.gate import SEARCHED, fit_gate
 from fusion.plain.linear import fit_linear, log_loss
 from fusion.plain.mixture import Mixture
 
@@ -93,7 +93,7 @@ def test_held_out_logits_of_a_mixture_are_those_of_its_parts() -> None:
     found = fit_base("choose", ROWS, both, classes=2, seed=3)
     assert isinstance(found.model, Mixture) and found.model.share > 0
     (_, line), (_, trees) = fit_linear(ROWS, both, ONES, parts), fit_boosted(ROWS, both, ONES, parts, seed=3)
-    share = fit_gate(line, trees - line, both).value
+    share = fit_gate(line, trees - line, both).cautious(SEARCHED)
     assert found.model.share == pytest.approx(share)
     assert found.held_out == pytest.approx((1 - share) * line + share * trees)
     new = ROWS.iloc[:9]
