@@ -10,6 +10,8 @@ scored only by the models of the folds that left them out. New patients need no 
   prediction_report.html  the same for the eye; with labels also discrimination and calibration
   metrics.json            where at least two patients of both classes are labelled: fusion's metrics, and its paired
                           gains over every other arm that the run kept, with a verdict for this cohort
+  secondary.csv           of a run with several endpoints: the others, a row a patient and endpoint, with their metrics
+                          in metrics.json where there are labels; they decide nothing
   treatments.csv          with treatments=[A,B] or all: each patient under each of these regimens of the run, the
                           difference, and whom it is refused, for nobody like them received it
   arms.csv                the labelled patients' scores by each of these arms
@@ -56,7 +58,13 @@ def predict(config: DictConfig) -> None:
     output = Path(config.output)
     refuse_existing(output, overwrite=config.overwrite)
     trained = folder.cohort_spec()
-    merged, undeclared = merge(folder.config(), config, endpoint=trained.endpoint.name, asked=asked_for())
+    merged, undeclared = merge(
+        folder.config(),
+        config,
+        endpoint=trained.endpoint.name,
+        asked=asked_for(),
+        secondary=[one.name for one in trained.secondary],
+    )
     with locked(output), JobProgress() as progress:
         remove_partial(output, ["figures"])
         setup = open_setup(merged, progress, require_labels=False, require_modalities=False)

@@ -19,6 +19,10 @@ BAG_KINDS = ("tiles", "embeddings")
 """Kinds whose tokens are a bag of any number, so that a sample of them stands for all."""
 
 
+Outcome = tuple[int, Time | None, NDArray[np.float32] | None]
+"""Label, time and offset of one patient by one endpoint."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sample:
     """One patient, ready to be padded.
@@ -30,7 +34,7 @@ class Sample:
         offset: the plain model's logit, or one a class; None where there is none.
         time: until the event or the last visit, or this and from when on the patient was under observation; None where
             the endpoint has no times.
-        targets: secondary endpoint → label and time, likewise.
+        targets: secondary endpoint → label, time and offset, likewise.
     """
 
     items: Mapping[str, Item | None]
@@ -38,7 +42,7 @@ class Sample:
     index: int
     offset: NDArray[np.float32] | None = None
     time: Time | None = None
-    targets: Mapping[str, tuple[int, Time | None]] = field(default_factory=dict)
+    targets: Mapping[str, Outcome] = field(default_factory=dict)
 
 
 def collate(samples: Sequence[Sample], specs: Mapping[str, ModalitySpec]) -> Batch:
@@ -64,11 +68,13 @@ def _times(times: Sequence[Time]) -> torch.Tensor | None:
     return torch.from_numpy(np.stack(times).astype(np.float64)) if times else None
 
 
-def _target(outcomes: Sequence[tuple[int, Time | None]]) -> Target:
-    times = [time for _, time in outcomes if time is not None]
+def _target(outcomes: Sequence[Outcome]) -> Target:
+    times = [time for _, time, _ in outcomes if time is not None]
+    offsets = [offset for _, _, offset in outcomes if offset is not None]
     return Target(
-        label=torch.tensor([label for label, _ in outcomes], dtype=torch.int64),
+        label=torch.tensor([label for label, _, _ in outcomes], dtype=torch.int64),
         time=_times(times),
+        offset=torch.from_numpy(np.stack(offsets)) if offsets else None,
     )
 
 

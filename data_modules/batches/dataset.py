@@ -121,7 +121,8 @@ class PatientDataset(Dataset[Batch]):
             self._offsets = offsets.loc[list(self.patient_ids)].to_numpy(dtype=np.float32)
         self.times = self._timed(times)
         self._targets = {
-            name: (self._aligned(one.labels), self._timed(one.followed)) for name, one in (secondary or {}).items()
+            name: (self._aligned(one.labels), self._timed(one.followed), self._started(one.offsets))
+            for name, one in (secondary or {}).items()
         }
 
     def _aligned(self, labels: pd.Series[int]) -> NDArray[np.int64]:
@@ -129,6 +130,12 @@ class PatientDataset(Dataset[Batch]):
 
     def _timed(self, times: pd.Series[float] | pd.DataFrame | None) -> NDArray[np.float64] | None:
         return None if times is None else np.asarray(times.reindex(list(self.patient_ids)), dtype=np.float64)
+
+    def _started(self, offsets: pd.Series | pd.DataFrame | None) -> NDArray[np.float32] | None:
+        """Of a secondary endpoint; 0 for who has no label of it, whose loss there is none."""
+        if offsets is None:
+            return None
+        return np.asarray(offsets.reindex(list(self.patient_ids), fill_value=0.0), dtype=np.float32)
 
     def __len__(self) -> int:
         return len(self.patient_ids)
@@ -174,8 +181,12 @@ class PatientDataset(Dataset[Batch]):
         time = None if self.times is None else self.times[draw.position]
         label = int(self.labels[draw.position])
         targets = {
-            name: (int(labels[draw.position]), None if times is None else times[draw.position])
-            for name, (labels, times) in self._targets.items()
+            name: (
+                int(labels[draw.position]),
+                None if times is None else times[draw.position],
+                None if offsets is None else offsets[draw.position],
+            )
+            for name, (labels, times, offsets) in self._targets.items()
         }
         return Sample(items=items, label=label, index=draw.position, offset=offset, time=time, targets=targets)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,15 +122,15 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
         problems += _unknown_required(source, modalities)
         for part in members:
             if part.name in source.require:
-                lacking = (one for one in everyone if one not in part.present)
-                reasons |= {
-                    one: f"not in {part.name}, which cohort.require names" for one in lacking if one not in reasons
-                }
+                lacking = (one for one in everyone if one not in part.present and one not in reasons)
+                reasons |= dict.fromkeys(lacking, f"not in {part.name}, which cohort.require names")
     beside: Mapping[str, Secondary] = {}
     alone: tuple[str, ...] = ()
-    if require_labels and source.secondary and not problems:
-        beside, wrong_labels = read_secondary(source, everyone, lambda one: _labels(one, everyone, require_labels=True))
+    if source.secondary and not problems:
+        labels_of = partial(_labels, everyone=everyone, require_labels=require_labels)
+        beside, wrong_labels = read_secondary(source, everyone, labels_of, require_labels=require_labels)
         problems += wrong_labels
+    if require_labels and beside:
         required = [part.present for part in members if part.name in source.require]
         alone = trained_alone(beside, labels, somewhere.intersection(*required), reasons)
     table = _table(everyone, members, reasons, somewhere, list(modalities))
@@ -137,7 +138,7 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
     if not problems:  # with problems, who is kept says little
         problems += _classes(source, kept, labels, require_labels=require_labels)
         beside = {name: one.of([*kept, *alone]) for name, one in beside.items()}
-        problems += absent_classes(source, beside)
+        problems += absent_classes(source, beside) if require_labels else []
     if problems:
         raise CohortError(source.name, problems)
     trained = labels.index[labels.index.isin(kept)].append(pd.Index(alone, dtype=object)).rename("patient_id")

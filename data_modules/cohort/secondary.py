@@ -10,7 +10,7 @@ import pandas as pd
 from data_modules.cohort.chronology import measured_later, mixed_units
 from data_modules.cohort.times import Followed, read_followed
 from data_modules.errors import Problem, some
-from fusion.contract import Secondary
+from fusion.contract import ALONE, Secondary
 
 if TYPE_CHECKING:
     from data_modules.cohort.declared import CohortFiles
@@ -20,7 +20,11 @@ Labels = tuple["pd.Series[int]", dict[str, str], list[Problem]]
 
 
 def read_secondary(
-    source: CohortFiles, everyone: Sequence[str], labels_of: Callable[[CohortFiles], Labels]
+    source: CohortFiles,
+    everyone: Sequence[str],
+    labels_of: Callable[[CohortFiles], Labels],
+    *,
+    require_labels: bool = True,
 ) -> tuple[dict[str, Secondary], list[Problem]]:
     """Outcomes of everyone by each secondary endpoint, and what is wrong with them.
 
@@ -28,15 +32,16 @@ def read_secondary(
         source: the cohort.
         everyone: whom any file names.
         labels_of: reads the labels of a cohort's primary endpoint.
+        require_labels: False for new patients, whose outcomes may be missing.
     """
     found: dict[str, Secondary] = {}
     problems: list[Problem] = []
     for endpoint in source.secondary:
         view = source.seen_as(endpoint)
         labels, reasons, wrong = labels_of(view)
-        followed = Followed() if wrong else read_followed(view, labels, reasons, require_labels=True)
+        followed = Followed() if wrong else read_followed(view, labels, reasons, require_labels=require_labels)
         wrong += followed.problems
-        if not wrong and followed.times is not None:
+        if require_labels and not wrong and followed.times is not None:
             wrong = [*measured_later(view), *mixed_units(view, followed.times)]
         problems += wrong
         found[endpoint.name] = Secondary(
@@ -61,7 +66,7 @@ def trained_alone(
         has = [name for name, one in secondary.items() if one.labels[patient] >= 0]
         if has and patient in usable:
             alone.append(patient)
-            reasons[patient] = f"{reasons.get(patient, 'no label')}; trains {' and '.join(has)} and is never tested"
+            reasons[patient] = f"{reasons.get(patient, 'no label')}; trains {' and '.join(has)} {ALONE}"
     return tuple(alone)
 
 

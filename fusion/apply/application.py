@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from fusion.apply.arms import FoldArms, kept_arms
 from fusion.apply.matching import Matching, match_all
-from fusion.contract import Progress
+from fusion.apply.secondary import AppliedSecondary, SecondaryScores, trained_alone
+from fusion.contract import CohortSpec, Progress
 from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.protocol.novelty import Novelty
 from fusion.run.state import load_state
@@ -35,6 +36,7 @@ class Application:
         arm: which was applied.
         notes: what a reader of the scores must know, each a sentence.
         compared: the other arms that the run kept, where labels allow to compare them: their scores and threshold.
+        secondary: what the arm says of endpoints that were trained beside the primary one, where it is a network.
     """
 
     table: pd.DataFrame
@@ -43,6 +45,7 @@ class Application:
     arm: str
     notes: tuple[str, ...]
     compared: Mapping[str, Compared] = field(default_factory=dict)
+    secondary: tuple[AppliedSecondary, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +89,10 @@ def apply(
     models = {_name(fold): folder.models(_name(fold)) for fold in folds}
     matches = match_all(_states(models.values()), setup.modalities, min_match=min_match)
     make_data = instantiate(config.datamodule)
-    endpoint = folder.cohort_spec().endpoint
-    outcome = outcome_of(endpoint)
+    spec = folder.cohort_spec()
+    endpoint, outcome = spec.endpoint, outcome_of(spec.endpoint)
+    alone = trained_alone(folder)
+    beside = SecondaryScores(spec.secondary, patients, alone)
     wanted = [arm]
     if arm == "fusion" and outcome.enough(labels_of(setup, outcome, patients)):
         wanted += [one for one in kept_arms(list(models.values()), list(setup.modalities)) if one != arm]
@@ -106,6 +111,7 @@ def apply(
             modalities=setup.modalities,
             patients=unseen,
             make_data=make_data,
+            secondary=spec.secondary,
         )
         for one in wanted:
             thresholds[one].append(arms.threshold(one))
@@ -114,16 +120,21 @@ def apply(
                 scores[one].append(np.full((len(patients), *mine.shape[1:]), np.nan))
                 scores[one][-1][[patient not in trained for patient in patients]] = mine
         if unseen:
+            beside.add(arms.beside(arm), unseen)
             distances.loc[unseen, name] = _distance(models[name], arms.table, setup)
     progress("Scoring by fold models", len(folds), len(folds))
     trained_on = {patient for fold in folds for patient in fold["train"]}
+    secondary = beside.applied()
     summaries = {one: outcome.summary(np.stack(found)) for one, found in scores.items()}
     return Application(
         table=_table(setup, summaries[arm], scores[arm], distances, trained=trained_on),
         threshold=float(np.mean(thresholds[arm])),
         matches=matches,
         arm=arm,
-        notes=tuple(_notes(folder, setup, matches, trained=sum(one in trained_on for one in patients))),
+        notes=(
+            *_notes(folder, setup, matches, trained=sum(one in trained_on for one in patients)),
+            *_beside_notes(spec, arm, secondary, alone=sum(one in alone for one in patients)),
+        ),
         compared={
             one: Compared(
                 columns={key: found for key, found in summaries[one].items() if key in outcome.names},
@@ -131,6 +142,7 @@ def apply(
             )
             for one in wanted[1:]
         },
+        secondary=secondary,
     )
 
 
@@ -218,3 +230,16 @@ def _notes(folder: RunFolder, setup: Setup, matches: Mapping[str, Matching], *, 
             f"({' / '.join(now.classes)})."
         )
     return notes
+
+
+def _beside_notes(spec: CohortSpec, arm: str, said: Sequence[AppliedSecondary], *, alone: int) -> list[str]:
+    """Which secondary endpoints nothing is said of, and of whom; `alone` counts patients who trained them alone."""
+    names = " and ".join(one.name for one in spec.secondary)
+    if names and not said:
+        return [f"Of {names}, trained beside {spec.endpoint.name}, {arm} says nothing: only networks do."]
+    if not alone:
+        return []
+    return [
+        f"{alone} patients without {spec.endpoint.name} trained {names} in every fold: of these secondary.csv says "
+        f"nothing of them, and {spec.endpoint.name} is scored by networks that have seen them."
+    ]

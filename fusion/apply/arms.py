@@ -15,7 +15,7 @@ import numpy as np
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 
-from fusion.apply.trained import Member, as_chosen, load_members, member_logits, score
+from fusion.apply.trained import Member, as_chosen, endpoint_logits, load_members, score
 from fusion.arms.base import BASE, FUSION
 from fusion.arms.boosting import PLAIN
 from fusion.arms.classical import features, model_logits
@@ -25,6 +25,7 @@ from fusion.contract import EndpointSpec, FittedModality, FusionError, Modality
 from fusion.contract.devices import device_of
 from fusion.contract.modality import has as has_modality
 from fusion.evaluation.outcome import outcome_of
+from fusion.network.fitting import PRIMARY
 from fusion.plain.base import load_base
 from fusion.plain.redrawn import Redrawn
 from fusion.run.bounded import plain_name, read_json
@@ -78,6 +79,7 @@ class FoldArms:
         modalities: bound to the cohort that is read.
         patients: whom to score.
         make_data: builds loaders (the run's `datamodule`).
+        secondary: endpoints trained beside it, of which network arms speak too; see `beside`.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class FoldArms:
         modalities: Mapping[str, Modality],
         patients: Sequence[str],
         make_data: Callable[..., Any],
+        secondary: Sequence[EndpointSpec] = (),
     ) -> None:
         self._models = models
         self._config = config
@@ -96,7 +99,8 @@ class FoldArms:
         self._modalities = modalities
         self._patients = list(patients)
         self._make_data = make_data
-        self._networks: dict[str, tuple[list[Member], Floats]] = {}
+        self._secondary = tuple(secondary)
+        self._networks: dict[str, tuple[list[Member], dict[str, Floats]]] = {}
 
     def threshold(self, arm: str) -> float:
         """Of the arm's decision, as the fold chose it; NaN where the likeliest class is called."""
@@ -115,7 +119,7 @@ class FoldArms:
             return self.score(kept["chosen"])
         if (self._models / arm / "model.skops").is_file():
             return self._classical(arm, kept)
-        if (self._models / arm / "member0.safetensors").is_file():
+        if self.is_network(arm):
             return score(*self.network(arm))
         plain = load_base(self._models / (FUSION if arm == BASE else arm))
         if plain is not None:
@@ -141,13 +145,29 @@ class FoldArms:
             raise FusionError(
                 f"{self._models / REFITS}: cannot be read ({error}). The run folder was altered; restore it."
             ) from error
-        if arm == FUSION and (self._models / arm / "member0.safetensors").is_file():
+        if arm == FUSION and self.is_network(arm):
             members, logits = self.network(arm)
             calibrator, middle = members[0].calibrator, logits.mean(axis=0)
         else:
             calibrator = outcome_of(self._endpoint).restore_calibrator(_kept(self._models, arm)["calibration"])
             middle = plain.logits(self.table)
         return np.stack([np.asarray(calibrator(middle + one), dtype=np.float64) for one in change])
+
+    def beside(self, arm: str) -> dict[str, tuple[Floats, float]]:
+        """Secondary endpoint → calibrated scores as in training, and the threshold; of network arms alone."""
+        if not self._secondary or not self.is_network(arm):
+            return {}
+        members = self.network(arm)[0]
+        kept, found = _kept(self._models, arm)["secondary"], {}
+        for name, member in members[0].secondary.items():
+            threshold = kept[name]["calibration"]["threshold"]
+            scores = score([member], self._networks[arm][1][name])
+            found[name] = scores, float("nan") if threshold is None else float(threshold)
+        return found
+
+    def is_network(self, arm: str) -> bool:
+        """Whether the arm is an ensemble of networks."""
+        return (self._models / arm / "member0.safetensors").is_file()
 
     @cached_property
     def whole(self) -> dict[str, FittedModality]:
@@ -171,13 +191,15 @@ class FoldArms:
                     config=self._config,
                     endpoint=self._endpoint,
                     modalities=self._modalities,
+                    secondary=self._secondary,
                 )
             )
             chosen = as_chosen(self._config, _kept(self._models, arm))
             make_data = self._make_data if chosen is self._config else instantiate(chosen.datamodule)
-            logits = member_logits(members, self._patients, make_data, device=device_of(self._config))
+            logits = endpoint_logits(members, self._patients, make_data, device=device_of(self._config))
             self._networks[arm] = members, logits
-        return self._networks[arm]
+        members, logits = self._networks[arm]
+        return members, logits[PRIMARY]
 
     def _classical(self, arm: str, kept: Mapping[str, Any]) -> Floats:
         outcome = outcome_of(self._endpoint)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusion.apply.judging import evaluated
 from fusion.apply.recalibration import recalibrate
-from fusion.contract import EndpointSpec, FusionError
+from fusion.apply.secondary import judged_beside, labelled_beside, meanings_beside
+from fusion.contract import ROLE, EndpointSpec, FusionError
 from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.evaluation.units import held_together
 from fusion.evaluation.verdict import check_margin
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fusion.apply.application import Application
+    from fusion.apply.secondary import AppliedSecondary
     from fusion.protocol.setup import Setup
     from fusion.run.folder import RunFolder
 
@@ -31,6 +34,7 @@ COLUMNS = {
     "modalities": "which of the run's modalities the patient has, joined by +; the score is made of these",
     "out_of_distribution": "true where distance is above 1: unlike the patients that the run trained on",
     "distance": "Mahalanobis distance to the training patients over the limit of their own fold; above 1 is unusual",
+    "endpoint": "the secondary endpoint that the row is of",
     "fold_models": "how many folds' models scored the patient: all, or those that did not train on them",
     "in_training": "true where some fold trained on the patient; the score is then out of fold",
     "recalibrated": "score updated on this cohort's labels, see metrics.json; of a labelled patient, on the others'",
@@ -62,6 +66,8 @@ class Applied:
         rows: labelled patients, as `fusion.evaluation.evaluate` takes them; None where too few are labelled.
         metrics: the content of metrics.json; None likewise.
         outcome: what judges the endpoint.
+        secondary: what is said of each secondary endpoint, its labelled patients and its part of metrics.json; None
+            likewise.
     """
 
     facts: dict[str, Any]
@@ -69,6 +75,7 @@ class Applied:
     rows: pd.DataFrame | None
     metrics: dict[str, Any] | None
     outcome: Outcome
+    secondary: tuple[tuple[AppliedSecondary, pd.DataFrame | None, dict[str, Any] | None], ...] = ()
 
 
 def write_results(
@@ -91,7 +98,11 @@ def write_results(
         evaluation: draws and seed of the bootstrap, and the margin.
         update: the key `recalibrate`, see `fusion.apply.recalibration.recalibrate`.
         treatments: what is said of the treatments asked for, and the content of treatments.csv.
+
+    Secondary endpoints go into secondary.csv and into parts ``secondary`` of predictions.json and metrics.json.
     """
+    import pandas as pd
+
     spec, trained = setup.cohort.spec, folder.cohort_spec().endpoint
     outcome = outcome_of(trained)
     simulated = spec.simulated or folder.cohort_spec().simulated
@@ -102,7 +113,7 @@ def write_results(
     if updated is not None:
         table = table.assign(recalibrated=updated.scores.loc[list(table["patient_id"])].to_numpy())
     output.mkdir(parents=True, exist_ok=True)
-    for stale in ("predictions.csv", "metrics.json", "arms.csv", "treatments.csv"):
+    for stale in ("predictions.csv", "metrics.json", "arms.csv", "treatments.csv", "secondary.csv"):
         (output / stale).unlink(missing_ok=True)
     replace_file(output / "cohort.csv", lambda path: setup.cohort.reconciliation.to_csv(path, index=False))
     save_json(output / "matches.json", {name: match.record() for name, match in result.matches.items()})
@@ -122,10 +133,16 @@ def write_results(
     if treatments is not None:
         facts["treatments"], each = treatments
         replace_file(output / "treatments.csv", lambda path: each.to_csv(path, index=False))
+    beside = _secondary(result, setup, evaluation, simulated=simulated)
+    if beside:
+        facts["secondary"] = {one.name: meanings_beside(one, _meaning) for one, _, _ in beside}
+        written = pd.concat([one.table for one, _, _ in beside], ignore_index=True)
+        written = written.assign(simulated=True) if simulated else written
+        replace_file(output / "secondary.csv", lambda path: written.to_csv(path, index=False))
     save_json(output / "predictions.json", facts)
     metrics = None
     if rows is not None:
-        metrics = _evaluate(
+        metrics = evaluated(
             rows,
             result.arm,
             outcome,
@@ -136,10 +153,24 @@ def write_results(
         )
         if updated is not None:
             metrics["recalibration"] = updated.record
-        save_json(output / "metrics.json", metrics)
         by_arm = _by_arm(rows, outcome)
         replace_file(output / "arms.csv", lambda path: by_arm.to_csv(path, index=False))
-    return Applied(facts=facts, table=table, rows=own, metrics=metrics, outcome=outcome)
+    judged = {one.name: part for one, _, part in beside if part is not None}
+    if metrics is not None or judged:
+        save_json(output / "metrics.json", (metrics or {}) | ({"secondary": judged} if judged else {}))
+    return Applied(facts=facts, table=table, rows=own, metrics=metrics, outcome=outcome, secondary=beside)
+
+
+def _secondary(
+    result: Application, setup: Setup, evaluation: Any, *, simulated: bool
+) -> tuple[tuple[AppliedSecondary, pd.DataFrame | None, dict[str, Any] | None], ...]:
+    """What is said of secondary endpoints, judged where enough patients are labelled."""
+    found = []
+    for one in result.secondary:
+        rows = labelled_beside(one, setup, result.arm)
+        judged = None if rows is None else judged_beside(rows, one, result.arm, evaluation, simulated=simulated)
+        found.append((one, rows, judged))
+    return tuple(found)
 
 
 def margin_of(evaluation: Any, folder: RunFolder) -> float | None:
@@ -158,9 +189,26 @@ def margin_of(evaluation: Any, folder: RunFolder) -> float | None:
 def finish(applied: Applied, output: Path, report: Path) -> None:
     """Write predictions.csv, last of all, and say where everything is."""
     lines = _answer(applied.facts, applied.metrics, applied.outcome, output)
+    lines += [_beside(one, judged, applied.facts) for one, _, judged in applied.secondary]
     lines.append(f"{'SIMULATED · ' if applied.facts['simulated'] else ''}Report: {report}")
     replace_file(output / "predictions.csv", lambda path: applied.table.to_csv(path, index=False))
     print("\n".join(lines))  # noqa: T201 — the command's answer
+
+
+def _beside(said: AppliedSecondary, judged: dict[str, Any] | None, facts: dict[str, Any]) -> str:
+    """A line of the command's answer."""
+    stamp = "SIMULATED · " if facts["simulated"] else ""
+    told = "no labels to judge it by"
+    if judged is not None:
+        told = f"{said.outcome.label} {_interval(judged['arms'][facts['arm']][said.outcome.chosen])}"
+        told += f" on {judged['patients']} labelled patients"
+    return f"{stamp}{said.name} ({ROLE}): {told}"
+
+
+def _interval(entry: dict[str, Any]) -> str:
+    if entry["value"] is None:
+        return "undefined"
+    return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
 
 
 def _meaning(column: str, endpoint: EndpointSpec) -> str:
@@ -206,42 +254,6 @@ def labelled(result: Application, setup: Setup, outcome: Outcome) -> pd.DataFram
     return pd.concat([part[known] for part in parts], ignore_index=True)
 
 
-def _evaluate(
-    rows: pd.DataFrame,
-    arm: str,
-    outcome: Outcome,
-    evaluation: Any,
-    *,
-    simulated: bool,
-    modalities: int,
-    margin: float | None,
-) -> dict[str, Any]:
-    """metrics.json; comparisons and a verdict for this cohort where other arms were scored too."""
-    metrics = outcome.evaluate(
-        rows,
-        draws=evaluation.draws,
-        seed=evaluation.seed,
-        reference=arm,
-        simulated=simulated,
-        modalities=modalities,
-        margin=margin,
-    )
-    if (rows["arm"] == arm).all():
-        for key in ("comparisons", "verdict"):
-            metrics.pop(key)
-    else:
-        metrics["comparisons"] = [row for row in metrics["comparisons"] if row["metric"] != _OF_FOLDS]
-    # Nobody's fold is another's: this would say what nobody measured.
-    for values in metrics["arms"].values():
-        values.pop(_OF_FOLDS, None)
-    threshold = float(rows["threshold"].iloc[0])
-    cut = {} if threshold != threshold else {"threshold": threshold}  # NaN: the likeliest class is called
-    return {**metrics, "scores": "mean of the fold models", **cut}
-
-
-_OF_FOLDS = "auroc_fold_mean"
-
-
 def _answer(facts: dict[str, Any], metrics: dict[str, Any] | None, outcome: Outcome, output: Path) -> list[str]:
     stamp = "SIMULATED · " if facts["simulated"] else ""
     lines = [f"{stamp}{facts['patients']} patients scored by {facts['arm']}: {output / 'predictions.csv'}"]
@@ -250,10 +262,7 @@ def _answer(facts: dict[str, Any], metrics: dict[str, Any] | None, outcome: Outc
         values = metrics["arms"][facts["arm"]]
 
         def interval(name: str) -> str:
-            entry = values[name]
-            if entry["value"] is None:
-                return "undefined"
-            return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
+            return _interval(values[name])
 
         label = outcome.label[0].upper() + outcome.label[1:]
         told = f"{stamp}{label} {interval(outcome.chosen)} on {metrics['patients']} labelled patients"

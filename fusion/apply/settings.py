@@ -40,7 +40,7 @@ def asked_for() -> list[str]:
 
 
 def merge(
-    trained: dict[str, Any], config: DictConfig, *, endpoint: str, asked: Sequence[str]
+    trained: dict[str, Any], config: DictConfig, *, endpoint: str, asked: Sequence[str], secondary: Sequence[str] = ()
 ) -> tuple[DictConfig, dict[str, str]]:
     """The run's configuration, reading the cohort that `config` names.
 
@@ -49,6 +49,7 @@ def merge(
         config: of the command.
         endpoint: of the run; the cohort's too, where it declares it and the command names no other.
         asked: keys that its command line sets.
+        secondary: endpoints that the run was trained for beside it; likewise, whichever of them the cohort declares.
 
     Returns:
         The configuration, and the run's modalities that the cohort does not declare, each with that reason.
@@ -79,7 +80,8 @@ def merge(
         }
         modality[name] = {**there, **places, "_target_": here["_target_"]}
     if cohort.get("endpoint") is None and endpoint in (cohort.get("endpoints") or {}):
-        cohort["endpoint"] = endpoint
+        declared = [one for one in secondary if one in cohort["endpoints"]]
+        cohort["endpoint"] = [endpoint, *declared] if declared else endpoint
     for key in LEARNED:
         if key in cohort and cohort[key] is None:
             cohort[key] = trained["cohort"].get(key)

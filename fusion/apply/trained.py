@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from fusion.apply.lacking import Lacking
 from fusion.arms.base import MEAN_LOGIT
 from fusion.arms.classical import features
 from fusion.config.candidates import candidate
-from fusion.contract import Bend, EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec, State
+from fusion.contract import Bend, EndpointSpec, FeatureSpec, FittedModality, FusionError, Modality, ModalitySpec
 from fusion.contract.devices import CPU, Device
 from fusion.evaluation.outcome import Calibrator, outcome_of
-from fusion.network.fitting import load_weights, predict_scores
+from fusion.network.fitting import PRIMARY, load_weights, predict_endpoints
 from fusion.network.model import FusionModel, build_model
 from fusion.plain.base import Plain, load_base
 from fusion.run.bounded import plain_name, read_json
@@ -27,7 +28,6 @@ from fusion.run.state import load_state
 
 if TYPE_CHECKING:
     import pandas as pd
-
 
 _HEADER = 1 << 20
 """Bytes by which a model may exceed its file: buffers that are not kept."""
@@ -50,6 +50,8 @@ class Member:
         base: the plain model to whose logit that is added, and
         base_fitted: modality → as fitted on all training patients of the fold, whose columns it reads; None and empty
             where the arm starts from nothing.
+        secondary: endpoint trained beside the primary one → the member as of that one: its head, calibration, gate and
+            plain model.
     """
 
     fold: str
@@ -62,41 +64,11 @@ class Member:
     gate: float = 1.0
     base: Plain | None = None
     base_fitted: Mapping[str, FittedModality] = field(default_factory=dict)
+    secondary: Mapping[str, Member] = field(default_factory=dict)
 
     def plain(self, patient_ids: Sequence[str]) -> NDArray[np.float64] | float:
         """Logits of the plain model, ``(patient,)`` or ``(patient, class)``; 0 where there is none."""
         return 0.0 if self.base is None else self.base.logits(features(self.base_fitted, patient_ids))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lacking:
-    """A `FittedModality` of which a cohort has no file: nobody has it.
-
-    Attributes:
-        spec: as the model was trained.
-    """
-
-    spec: ModalitySpec
-
-    def load(self, patient_id: str) -> None:
-        """Nobody has it."""
-        return
-
-    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
-        """One row a patient, NaN throughout."""
-        import pandas as pd
-
-        names = [feature.name for feature in self.spec.features]
-        return pd.DataFrame(np.nan, index=list(patient_ids), columns=names)
-
-    @property
-    def selection(self) -> None:
-        """Nothing was selected."""
-        return None
-
-    def state(self) -> State:
-        """There is none."""
-        raise NotImplementedError("nothing was fitted")
 
 
 def spec_from_json(content: Mapping[str, Any]) -> ModalitySpec:
@@ -123,6 +95,7 @@ def load_members(
     config: Any,
     endpoint: EndpointSpec,
     modalities: Mapping[str, Modality],
+    secondary: Sequence[EndpointSpec] = (),
 ) -> Iterator[Member]:
     """The members of one arm in one fold, one at a time.
 
@@ -134,6 +107,7 @@ def load_members(
         endpoint: the run's endpoint.
         modalities: bound to the cohort that is to be read; what they learned comes from the run. Nobody has one that
             is not here.
+        secondary: endpoints trained beside it, all or none of them.
 
     Raises:
         FusionError: the run kept no such arm, a file of it cannot be read, or the cohort has nothing that it reads.
@@ -143,17 +117,14 @@ def load_members(
     except OSError as error:
         arms = sorted(path.parent.name for path in folder.glob("*/member0.safetensors"))
         raise FusionError(f"{folder}: keeps no network arm {arm!r}; there are {', '.join(arms) or 'none'}.") from error
-    stored, outcome = kept["calibration"], outcome_of(endpoint)
-    calibrator = outcome.restore_calibrator(stored)
-    single = outcome.restore_calibrator(stored.get("member", stored))
-    averages_logits = stored.get("of") == MEAN_LOGIT
-    base, base_fitted = load_base(folder / arm), {}
-    if base is not None:
-        base_fitted = {
-            name: modalities[name].restore(load_state(folder / "modalities" / "whole", name))
-            for name in base.modalities
-            if name in modalities
-        }
+    whole = folder / "modalities" / "whole"
+    own = _kept_beside(kept, endpoint, load_base(folder / arm), modalities, whole)
+    others: dict[str, dict[str, Any]] = {}
+    for one in secondary:
+        mine = _of_secondary(kept, one, folder / arm)
+        # In runs of earlier versions they start from nothing.
+        start = load_base(folder / arm, name=mine["base"]) if "base" in mine else None
+        others[one.name] = _kept_beside(mine, one, start, modalities, whole)
     for path in sorted((folder / arm).glob("member*.safetensors")):
         index = int(path.stem.removeprefix("member").partition("_")[0])
         specs = {name: spec_from_json(content) for name, content in read_json(path.with_suffix(".json")).items()}
@@ -161,8 +132,9 @@ def load_members(
             raise FusionError(f"arm: {arm!r} reads {', '.join(specs)}, of which the cohort has no file.")
         plain = _without_pretraining(as_chosen(config, kept).model)
         _refuse_large(partial(build_model, plain, specs, endpoint, seed=0), path)
-        model = build_model(plain, specs, endpoint, seed=0)
-        load_weights(model, path)
+        model = build_model(plain, specs, endpoint, seed=0, secondary=secondary)
+        load_weights(model, path, *([path.with_name(f"secondary_{path.name}")] if secondary else []))
+        model.eval()
         fitted = {
             name: modalities[name].restore(load_state(folder / "modalities" / f"member{index}", name))
             if name in modalities
@@ -170,17 +142,52 @@ def load_members(
             for name, spec in specs.items()
         }
         yield Member(
-            fold=fold,
-            index=index,
-            model=model.eval(),
-            fitted=fitted,
-            calibrator=calibrator,
-            averages_logits=averages_logits,
-            single=single,
-            gate=float(kept.get("gate", {}).get("value", 1.0)),
-            base=base,
-            base_fitted=base_fitted,
+            fold=fold, index=index, model=model, fitted=fitted, **own,
+            secondary={
+                name: Member(fold=fold, index=index, model=model.seen_as(name), fitted=fitted, **found)
+                for name, found in others.items()
+            },
+        )  # fmt: skip
+
+
+def _kept_beside(
+    kept: Mapping[str, Any], endpoint: EndpointSpec, base: Plain | None, modalities: Mapping[str, Modality], whole: Path
+) -> dict[str, Any]:
+    """What a fold keeps of an endpoint beside its networks: arguments of `Member`.
+
+    Args:
+        kept: of arm.json, what is of the endpoint.
+        endpoint: of the run.
+        base: its plain model.
+        modalities: of the cohort that is read.
+        whole: folder of the modalities as fitted on all training patients.
+    """
+    stored, outcome = kept["calibration"], outcome_of(endpoint)
+    reads = () if base is None else base.modalities
+    return {
+        "calibrator": outcome.restore_calibrator(stored),
+        "averages_logits": stored.get("of") == MEAN_LOGIT,
+        "single": outcome.restore_calibrator(stored.get("member", stored)),
+        "gate": float(kept.get("gate", {}).get("value", 1.0)),
+        "base": base,
+        "base_fitted": {
+            name: modalities[name].restore(load_state(whole, name)) for name in reads if name in modalities
+        },
+    }
+
+
+def _of_secondary(kept: Mapping[str, Any], endpoint: EndpointSpec, folder: Path) -> Mapping[str, Any]:
+    """What arm.json holds of a secondary endpoint.
+
+    Raises:
+        FusionError: nothing.
+    """
+    found: Mapping[str, Any] | None = (kept.get("secondary") or {}).get(endpoint.name)
+    if found is None:
+        raise FusionError(
+            f"{folder / 'arm.json'}: keeps nothing of endpoint {endpoint.name!r}. Restore it from the run."
         )
+    return found
 
 
 def as_chosen(config: Any, kept: Mapping[str, Any]) -> Any:
@@ -230,21 +237,33 @@ def _without_pretraining(model: Any) -> Any:
 def member_logits(
     members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any], *, device: Device = CPU
 ) -> NDArray[np.float64]:
-    """Logits by every member of a fold, ``(member, patient)`` or ``(member, patient, class)``.
+    """Logits of the primary endpoint, ``(member, patient)`` or ``(member, patient, class)``; see `endpoint_logits`."""
+    return endpoint_logits(members, patient_ids, make_data, device=device)[PRIMARY]
 
-    Networks of one index, which differ by their seed, are one member: their mean.
+
+def endpoint_logits(
+    members: Sequence[Member], patient_ids: Sequence[str], make_data: Callable[..., Any], *, device: Device = CPU
+) -> dict[str, NDArray[np.float64]]:
+    """`PRIMARY` and every secondary endpoint that members were loaded with → logits by every member of a fold.
+
+    Networks of one index, which differ by their seed, are one member: their mean. They speak once for all endpoints.
     """
     import pandas as pd
 
     unknown: pd.Series[int] = pd.Series(-1, index=list(patient_ids))
-    # Members of a fold start from one plain model.
-    plain = members[0].plain(patient_ids)
-    added: dict[int, list[NDArray[np.float64]]] = defaultdict(list)
+    added: dict[str, dict[int, list[NDArray[np.float64]]]] = defaultdict(lambda: defaultdict(list))
     for member in members:
         data = make_data(fitted=member.fitted, train_ids=[], val_ids=[], labels=unknown, seed=0)
-        added[member.index].append(predict_scores(member.model, data.predict_loader(list(patient_ids)), device=device))
-    gate = members[0].gate
-    return np.stack([plain + gate * np.stack(networks).mean(axis=0) for networks in added.values()])
+        told = predict_endpoints(member.model, data.predict_loader(list(patient_ids)), device=device)
+        for name, logits in told.items():
+            added[name][member.index].append(logits)
+    found = {}
+    for name, of_members in added.items():
+        # Members of a fold start from one plain model.
+        first = members[0] if name == PRIMARY else members[0].secondary[name]
+        plain = first.plain(patient_ids)
+        found[name] = np.stack([plain + first.gate * np.stack(one).mean(axis=0) for one in of_members.values()])
+    return found
 
 
 def score(members: Sequence[Member], logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -79,7 +79,8 @@ class FoldData:
     def beside(self, name: str) -> FoldData:
         """The fold as a secondary endpoint has it: the training patients whose label of it is known, and all tested.
 
-        Modalities stay those fitted on all training patients.
+        Modalities stay those fitted on all training patients; `alone` are those of it who have the label. Plain models
+        that were fitted of the endpoint are remembered.
         """
         one = self.secondary[name]
         known = one.known
@@ -89,11 +90,14 @@ class FoldData:
 
         inner = tuple(InnerFold(train=kept(split.train), val=kept(split.val)) for split in self.fold.inner)
         fold = replace(self.fold, train=kept(self.fold.train), inner=inner)
-        mine = one.of(fold.train)
+        alone = tuple(kept(part) for part in self.alone)
+        who = [*fold.train, *sorted(set().union(*alone))]
+        mine = one.of(who)
         return replace(
             self, fold=fold, endpoint=one.endpoint, labels=mine.labels, times=mine.times, entry=mine.entry,
-            groups=None if self.groups is None else self.groups.loc[list(fold.train)],
-            unfinished=None, epoch=None, memory={}, secondary={}, alone=(),
+            groups=None if self.groups is None else self.groups.loc[who],
+            unfinished=None, epoch=None, memory=self.memory.setdefault(("secondary", name), {}), secondary={},
+            alone=alone,
         )  # fmt: skip
 
     @property

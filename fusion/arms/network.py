@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from fusion.arms.base import BASE, ArmScores, Change, Fitted, FoldData, Members, Table, calibrate_ensemble, table
 from fusion.arms.finished import Finished, Trained, key_of
-from fusion.arms.secondary import Both, mean_of, others_of, secondary_scores, without_offset
+from fusion.arms.secondary import (
+    Both,
+    mean_of,
+    others_of,
+    secondary_scores,
+    secondary_starts,
+    started,
+    without_offset,
+)
 from fusion.arms.start import base_arm, gate_of, gate_record, plain_again, plain_start, unseen_of
 from fusion.contract.devices import Device, device_of
 from fusion.contract.secondary import followed
@@ -67,6 +75,7 @@ class NetworkArm:
         seen: dict[str, Any] = {}
         others = [one.endpoint for one in data.secondary.values()]
         beside: dict[str, list[Both]] = {one.name: [] for one in others}
+        starts = secondary_starts(data, self.modalities, self._model)
         for member, inner in enumerate(data.fold.inner):
             fitted = {name: data.members[member][name] for name in self.modalities}
             specs = {name: part.spec for name, part in fitted.items()}
@@ -75,8 +84,9 @@ class NetworkArm:
             for again in range(self._seeds):
                 seed = data.member_seed(member, again)
                 model = build_model(
-                    self._model, specs, data.endpoint, seed=seed, adds=start is not None, secondary=others
-                )
+                    self._model, specs, data.endpoint, seed=seed, adds=start is not None, secondary=others,
+                    secondary_adds=starts,
+                )  # fmt: skip
                 make = partial(
                     self._make_data,
                     train_ids=[*inner.train, *alone],
@@ -85,7 +95,7 @@ class NetworkArm:
                     seed=seed,
                     **({} if data.times is None else {"times": followed(data.times, data.entry)}),
                     **({} if start is None else {"offsets": without_offset(start.offsets[member], alone)}),
-                    **({"secondary": data.secondary} if others else {}),
+                    **({"secondary": started(data.secondary, starts, member)} if others else {}),
                 )
                 loaders = make(fitted=fitted)
                 seen = seen or loaders.sampling()
@@ -119,12 +129,14 @@ class NetworkArm:
         calibration = calibrate_ensemble(logits, data)
         assert calibration.single is not None
         found = {
-            name: secondary_scores(self.name, data, name, *(np.stack(part) for part in zip(*both, strict=True)))
+            name: secondary_scores(self.name, data, name, both, start=starts.get(name), model=self._model)
             for name, both in beside.items()
         }
         if found:
             state["secondary"] = {name: kept for name, (_, kept) in found.items()}
         if folder is not None:
+            for name, plain in starts.items():
+                save_base(folder, plain.whole, name=state["secondary"][name]["base"])
             save_json(folder / "arm.json", {**state, "calibration": calibration.state()})
         kept = 1.0 if gate is None else gate.value
 

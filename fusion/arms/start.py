@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def plain_start(data: FoldData, modalities: Sequence[str], model: Any) -> Start 
     kind = str(model.get("base", "none"))
     if kind == "none":
         return None
-    return plain_models(data, list(modalities), kind, weigh=lambda truth: _weights(model, data, truth))
+    return plain_models(data, list(modalities), kind, weigh=partial(weights_of, model, data))
 
 
 def plain_models(
@@ -70,6 +71,7 @@ def plain_models(
     kind: str,
     *,
     weigh: Callable[[Truth], Floats] | None = None,
+    alone: Sequence[Sequence[str]] | None = None,
 ) -> Start:
     """Plain models of one kind: one a member, one of the whole training part.
 
@@ -78,7 +80,9 @@ def plain_models(
         modalities: whose columns are seen.
         kind: see `fusion.plain.base.fit_base`.
         weigh: outcomes → what each patient counts; None weighs all alike.
+        alone: of each member, patients of no fold on whom its plain model and that of the whole part are fitted too.
     """
+    more = [list(one) for one in alone or [()] * len(data.fold.inner)]
 
     def fit(fitted: Any, patients: Sequence[str], seed: int) -> Base:
         truth = data.whole_truth(patients)
@@ -100,11 +104,13 @@ def plain_models(
 
     train, offsets, by_member = list(data.fold.train), [], []
     for member, (fitted, inner) in enumerate(zip(data.members, data.fold.inner, strict=True)):
-        base = fit(fitted, inner.train, data.member_seed(member))
+        learners = [*inner.train, *more[member]]
+        base = fit(fitted, learners, data.member_seed(member))
         logits = table(base.model.logits(_rows(fitted, modalities, train)), train)
         by_member.append(logits.to_numpy())
-        offsets.append(pd.concat([table(base.held_out, inner.train), logits.loc[list(inner.val)]]))
-    whole = fit(data.whole, train, data.seed).model
+        offsets.append(pd.concat([table(base.held_out, learners), logits.loc[list(inner.val)]]))
+    # Who may not train one member, for a patient whom it validates, trains another.
+    whole = fit(data.whole, [*train, *sorted(set().union(*more))], data.seed).model
     test = whole.logits(_rows(data.whole, modalities, data.fold.test))
     return Start(offsets=offsets, train=np.stack(by_member), whole=whole, test=test, modalities=tuple(modalities))
 
@@ -152,7 +158,7 @@ def gate_of(start: Start, added: Members, data: FoldData, model: Any) -> Gate:
         plain.out_of_fold(train).to_numpy(),
         added.out_of_fold(train).to_numpy(),
         truth,
-        _weights(model, data, truth),
+        weights_of(model, data, truth),
         derivatives=family_of(data.endpoint).derivatives,
     )
     return replace(gate, value=gate.cautious(SEARCHED))
@@ -184,7 +190,8 @@ def groups_of(data: FoldData, patients: Sequence[str]) -> NDArray[Any] | None:
     return np.where(found.isna(), [f"alone {patient}" for patient in patients], found.astype(object))
 
 
-def _weights(model: Any, data: FoldData, truth: Truth) -> Floats:
+def weights_of(model: Any, data: FoldData, truth: Truth) -> Floats:
+    """``(patient,)``: what each counts in the loss of the head that the `model` config node describes."""
     import torch
 
     time = None if truth.time is None else torch.from_numpy(truth.time)

@@ -22,7 +22,7 @@ from fusion.contract.errors import FusionError
 from fusion.contract.folds import Fold, InnerFold
 from fusion.contract.modality import FittedModality, Match, Modality, Progress, Quality, State
 from fusion.contract.reading import read_settings
-from fusion.contract.secondary import Secondary
+from fusion.contract.secondary import ALONE, ROLE, Secondary
 from fusion.contract.settings import (
     Count,
     NotNegative,
@@ -49,6 +49,8 @@ from fusion.contract.therapy import Agent, Therapy
 from fusion.contract.truth import Truth
 
 __all__ = [
+    "ALONE",
+    "ROLE",
     "TABULATED",
     "Agent",
     "Batch",

@@ -64,10 +64,13 @@ class Target:
     Attributes:
         label: ``(batch,)`` int64; -1 where unknown.
         time: ``(batch,)`` float64, NaN where unknown; None where the endpoint has no times. See `Batch`.
+        offset: ``(batch,)`` or ``(batch, class)`` float32, a plain model's logits, to which the endpoint's head adds; 0
+            where the label is unknown, None where it starts from nothing.
     """
 
     label: Tensor
     time: Tensor | None = None
+    offset: Tensor | None = None
 
     @property
     def known(self) -> Tensor:
@@ -76,7 +79,8 @@ class Target:
 
     def to(self, device: Any) -> Target:
         """The same on another device."""
-        return Target(label=self.label.to(device), time=None if self.time is None else self.time.to(device))
+        time, offset = (None if one is None else one.to(device) for one in (self.time, self.offset))
+        return Target(label=self.label.to(device), time=time, offset=offset)
 
 
 @dataclass(kw_only=True)

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from fusion.contract.specs import EndpointSpec
 
 
+ROLE = "secondary, decides nothing"
+"""What reports call such an endpoint."""
+
+ALONE = "and is never tested"
+"""How cohort.csv ends the reason of a patient who lacks the primary label and trains secondary endpoints."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Secondary:
     """Outcomes of a secondary endpoint: it shares the network with the primary one and decides nothing.
@@ -21,12 +28,15 @@ class Secondary:
         labels: index patient_id, of whom it may be known; position in the endpoint's classes, -1 where unknown.
         times: likewise, until the event or the last visit, NaN where unknown; None where the endpoint has no times.
         entry: likewise, when they came under observation; None where the endpoint declares none.
+        offsets: index patient_id: a plain model's logits, to which the endpoint's head adds, of whoever trains it; None
+            where the head starts from nothing.
     """
 
     endpoint: EndpointSpec
     labels: pd.Series[int]
     times: pd.Series[float] | None = None
     entry: pd.Series[float] | None = None
+    offsets: pd.Series | pd.DataFrame | None = None
 
     @property
     def followed(self) -> pd.Series[float] | pd.DataFrame | None:

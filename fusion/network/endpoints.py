@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,17 +35,31 @@ class SecondaryHeads(nn.Module):
     Args:
         heads: secondary endpoint → its head.
         weights: see `weights_of`.
+        adds: endpoints whose heads add to a plain model's logits (`Target.offset`): they start at 0.
     """
 
-    def __init__(self, heads: Mapping[str, Head], weights: Weights) -> None:
+    def __init__(self, heads: Mapping[str, Head], weights: Weights, adds: Collection[str] = ()) -> None:
         super().__init__()
+        self.adds = tuple(adds)
         self.heads = nn.ModuleDict(heads)
         self.weights = None if weights is None else dict(weights)
         self.log_variance = nn.Parameter(torch.zeros(1 + len(heads))) if weights is None else None
+        self.start_at_zero()
 
-    def forward(self, fused: Tensor) -> dict[str, Tensor]:
-        """``(batch, width)`` → secondary endpoint → its head's output."""
-        return {name: in_float32(head, fused) for name, head in self.heads.items()}
+    def start_at_zero(self) -> None:
+        """Heads that add to a plain model say nothing yet."""
+        for name in self.adds:
+            self.head(name).start_at_zero()
+
+    def forward(self, fused: Tensor, targets: Mapping[str, Target]) -> dict[str, Tensor]:
+        """``(batch, width)`` → secondary endpoint → its head's output, with the offset that its targets have."""
+        said = {}
+        for name in self.heads:
+            said[name] = in_float32(self.head(name), fused)
+            offset = targets[name].offset if name in targets else None
+            if offset is not None:
+                said[name] = self.head(name).with_offset(said[name], offset)
+        return said
 
     def head(self, name: str) -> Head:
         """Of a secondary endpoint."""
@@ -57,6 +71,7 @@ class SecondaryHeads(nn.Module):
         """Each head sees the training labels of its endpoint once before training."""
         for name, target in targets.items():
             self.head(name).learn_prevalence(target.label[target.known], _of(target.time, target.known))
+        self.start_at_zero()
 
     def together(
         self, primary: Tensor, known: Tensor, losses: Mapping[str, Tensor], targets: Mapping[str, Target]
@@ -117,7 +132,7 @@ def weights_of(model: Mapping[str, Any], names: Sequence[str]) -> Weights:
 
 
 def secondary_heads(
-    model: Mapping[str, Any], endpoints: Sequence[EndpointSpec], *, width: int
+    model: Mapping[str, Any], endpoints: Sequence[EndpointSpec], *, width: int, adds: Collection[str] = ()
 ) -> SecondaryHeads | None:
     """Heads by the kind of each secondary endpoint; None where there is none.
 
@@ -125,8 +140,9 @@ def secondary_heads(
         model: the `model` config node.
         endpoints: the secondary ones.
         width: of the fused vector.
+        adds: names of those whose heads add to a plain model's logits.
     """
     weights = weights_of(model, [one.name for one in endpoints])
     if not endpoints:
         return None
-    return SecondaryHeads({one.name: by_endpoint(one, width=width) for one in endpoints}, weights)
+    return SecondaryHeads({one.name: by_endpoint(one, width=width) for one in endpoints}, weights, adds)

@@ -199,8 +199,13 @@ def save_weights(model: FusionModel, path: Path, *, secondary: bool | None = Non
     replace_file(path, lambda partial: save_file(state, partial))
 
 
-def load_weights(model: FusionModel, path: Path) -> None:
+def load_weights(model: FusionModel, path: Path, *more: Path) -> None:
     """Read what `save_weights` wrote into a model built from the same configuration and specs.
+
+    Args:
+        model: whose weights they become.
+        path: of the file, and
+        more: of others that hold the rest of them.
 
     Raises:
         ModelError: no such file, not a safetensors file, or weights of another model.
@@ -208,15 +213,19 @@ def load_weights(model: FusionModel, path: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    state: dict[str, Tensor] = {}
+    file = path
     try:
-        model.load_state_dict(load_file(path))
+        for file in (path, *more):
+            state |= load_file(file)
+        model.load_state_dict(state)
     except FileNotFoundError as error:
-        raise ModelError(f"{path}: there are no weights. Was the run finished?") from error
+        raise ModelError(f"{file}: there are no weights. Was the run finished?") from error
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not a readable safetensors file ({error}). Restore it from the run.") from error
+        raise ModelError(f"{file}: not a readable safetensors file ({error}). Restore it from the run.") from error
     except RuntimeError as error:
         raise ModelError(
-            f"{path}: the weights belong to another model than its configuration builds. {error}"
+            f"{file}: the weights belong to another model than its configuration builds. {error}"
         ) from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -100,10 +100,18 @@ class FusionModel(nn.Module):
                 auxiliary = {name: self.head.with_offset(each, batch.offset) for name, each in auxiliary.items()}
         output = Output(logit=logit, tokens=tokens, fused=fused, auxiliary=auxiliary)
         if self.secondary is not None:
-            output.secondary = self.secondary(fused.values)
+            output.secondary = self.secondary(fused.values, batch.targets)
             if self.training and self.shared_head:
-                output.secondary_auxiliary = {name: self.secondary(one.summary) for name, one in tokens.items()}
+                output.secondary_auxiliary = {
+                    name: self.secondary(one.summary, batch.targets) for name, one in tokens.items()
+                }
         return output
+
+    def seen_as(self, name: str) -> FusionModel:
+        """The same encoders and fuser under the head of a secondary endpoint; weights are shared."""
+        assert self.secondary is not None, "one endpoint was trained"
+        encoders: Any = dict(self.encoders.items())
+        return FusionModel(encoders, self.fuser, self.secondary.head(name)).train(self.training)
 
 
 def drop_modalities(modalities: Mapping[str, ModalityBatch], probability: float) -> dict[str, ModalityBatch]:
@@ -125,6 +133,7 @@ def build_model(
     seed: int = 0,
     adds: bool = False,
     secondary: Sequence[EndpointSpec] = (),
+    secondary_adds: Collection[str] = (),
 ) -> FusionModel:
     """The model that the `model` config node describes, for the modalities in `specs`.
 
@@ -139,6 +148,7 @@ def build_model(
         seed: of the initial weights; torch's own generator is left as it was.
         adds: to a plain model's logits; what it says alone is then what it adds.
         secondary: endpoints that are trained beside it.
+        secondary_adds: those whose heads add to a plain model's logits.
 
     Raises:
         ModelError: a modality without an encoder, or an encoder that does not fit it.
@@ -169,7 +179,9 @@ def build_model(
         shared = _shares_head(config)
         if helped and not shared:
             auxiliary = {name: _part(instantiate, config["head"], endpoint, width=width) for name in specs}
-        beside = secondary_heads(config, secondary, width=width)  # last: the others begin as without them
+        beside = secondary_heads(
+            config, secondary, width=width, adds=secondary_adds
+        )  # last: the others begin as without them
     dropout = float(config.get("modality_dropout", 0.0)) if len(specs) > 1 else 0.0
     return FusionModel(
         encoders,

@@ -73,7 +73,11 @@ def rows_of(batch: Batch, rows: list[int]) -> Batch:
         offset=None if batch.offset is None else batch.offset[rows],
         time=None if batch.time is None else batch.time[rows],
         targets={
-            name: Target(label=one.label[rows], time=None if one.time is None else one.time[rows])
+            name: Target(
+                label=one.label[rows],
+                time=None if one.time is None else one.time[rows],
+                offset=None if one.offset is None else one.offset[rows],
+            )
             for name, one in batch.targets.items()
         },
     )

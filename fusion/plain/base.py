@@ -25,6 +25,7 @@ from fusion.plain.linear import Linear
 from fusion.plain.mixture import Mixture
 from fusion.plain.pairs import Crossed
 from fusion.plain.prevalence import Prevalence
+from fusion.run.bounded import plain_name
 from fusion.run.state import load_state, save_state
 
 Floats = NDArray[np.float64]
@@ -75,14 +76,14 @@ class Base:
     held_out: Floats
 
 
-def check_base(kind: str) -> None:
-    """Refuse what is none.
+def check_base(kind: str, *, key: str = "model.base") -> None:
+    """Refuse what is none; `key` asked for it.
 
     Raises:
         FusionError: there is no such base.
     """
     if kind not in KINDS:
-        raise FusionError(f"model.base is {kind!r}; choose {', '.join(KINDS)}.")
+        raise FusionError(f"{key} is {kind!r}; choose {', '.join(KINDS)}.")
 
 
 def fit_base(
@@ -140,10 +141,10 @@ def fit_base(
     return Base(model=mixture, held_out=held_out + share * (of_trees - held_out))
 
 
-def save_base(folder: Path, base: Plain) -> None:
-    """Write ``base.json`` and ``base.npz``."""
+def save_base(folder: Path, base: Plain, *, name: str = "base") -> None:
+    """Write ``base.json`` and ``base.npz``, or under another name."""
     config, arrays = base.state()
-    save_state(folder, "base", State(config=config, arrays=arrays))
+    save_state(folder, name, State(config=config, arrays=arrays))
 
 
 _RESTORED: Mapping[str, Callable[..., Plain]] = {
@@ -151,19 +152,19 @@ _RESTORED: Mapping[str, Callable[..., Plain]] = {
 }
 
 
-def load_base(folder: Path) -> Plain | None:
+def load_base(folder: Path, *, name: str = "base") -> Plain | None:
     """Read what `save_base` wrote; None where the arm started from nothing.
 
     Raises:
         FusionError: it cannot be read.
     """
-    if not (folder / "base.json").is_file():
+    if not (folder / f"{plain_name(name, where='base')}.json").is_file():
         return None
-    state = load_state(folder, "base")
+    state = load_state(folder, name)
     try:
         return _RESTORED[state.config["kind"]](state.config, state.arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise FusionError(
-            f"{folder / 'base.json'}: holds no plain model that can be read ({error}). The run folder was altered; "
+            f"{folder / name}.json: holds no plain model that can be read ({error}). The run folder was altered; "
             "restore it."
         ) from error

@@ -148,6 +148,7 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
 
     alone, groups = setup.cohort.alone, _groups(config, setup.cohort)
     beside = {name: one.of([*fold.train, *alone]) for name, one in setup.cohort.secondary.items()}
+    trained = trained_alone(setup.cohort, fold, groups) if beside else []
     return FoldData(
         fold=fold,
         endpoint=setup.cohort.spec.endpoint,
@@ -155,11 +156,11 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
         members=[fit(inner.train) for inner in fold.inner],
         whole=fit(fold.train),
         seed=fold_seed(int(config.seed), fold),
-        groups=groups.loc[list(fold.train)],
+        groups=groups.loc[[*fold.train, *sorted({one for part in trained for one in part})]],
         times=None if times is None else times.loc[list(fold.train)],
         entry=None if entry is None else entry.loc[list(fold.train)],
         secondary=beside,
-        alone=trained_alone(setup.cohort, fold, groups) if beside else (),
+        alone=trained,
     )
 
 

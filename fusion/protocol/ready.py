@@ -69,6 +69,7 @@ def open_checked(
     from hydra.utils import instantiate
 
     from fusion.arms.plan import check_shares
+    from fusion.arms.secondary import bases_of
     from fusion.config.candidates import every
     from fusion.network.model import check_head
     from fusion.protocol.assessment import check_subgroups
@@ -80,6 +81,7 @@ def open_checked(
     setup = open_setup(config, progress, elsewhere=elsewhere_of(config, say))
     for candidate in every(config):
         check_head(candidate.model, setup.cohort.spec.endpoint, setup.cohort.spec.secondary)
+        bases_of(candidate.model, [one.name for one in setup.cohort.spec.secondary])
         check_shares(candidate.trainer, [setup.cohort.spec.endpoint, *setup.cohort.spec.secondary])
     folds: Sequence[Fold] = instantiate(config.folds, setup.cohort, path=None, seed=config.seed)
     check_folds(setup.cohort, folds)

@@ -7,17 +7,18 @@ label trains in every fold and is tested in none; one who lacks a secondary labe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from fusion.contract import Cohort, CohortSpec, Fold, FusionError
+from fusion.contract import ROLE, Cohort, CohortSpec, Fold, FusionError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fusion.arms.base import Arm, ArmScores, FoldData
 
-ROLE = "secondary, not deciding"
-"""What reports call such an endpoint."""
+GATE = "gate_"
+"""Before columns of secondary.parquet that tell of a fold's gate, as inner.parquet has them of the primary endpoint."""
 
 KEYS = ("patient_id", "arm", "repeat", "fold", "endpoint", "label", "threshold", "group")
 """Columns of secondary.parquet that every endpoint has; those of scores are its own."""
@@ -99,6 +100,7 @@ def predicted(
     """
     import pandas as pd
 
+    from fusion.arms.base import BASE, FUSION
     from fusion.arms.combined import combined
     from fusion.protocol.tables import out_of_fold
 
@@ -107,9 +109,16 @@ def predicted(
         entering(f"secondary endpoint {name}")
         seen = data.beside(name)
         arms = {arm: found.secondary[name] for arm, found in scores.items() if name in found.secondary}
+        fused = arms.get(FUSION)
+        if fused is not None and fused.base is not None:
+            arms[BASE] = fused.base
         arms |= {arm.name: arm.fit(seen, None, lambda: None) for arm in plain_arms(config, seen)}
         arms |= combined(config.arms, seen, arms, list(seen.whole), None)
-        parts.append(out_of_fold(seen, arms, labels=one.labels, times=one.times, groups=groups, entry=one.entry))
+        table = out_of_fold(seen, arms, labels=one.labels, times=one.times, groups=groups, entry=one.entry)
+        if fused is not None and fused.gate is not None:
+            for key, value in asdict(fused.gate).items():
+                table.loc[table["arm"] == FUSION, f"{GATE}{key}"] = value
+        parts.append(table)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
@@ -125,6 +134,7 @@ def judged(
         modalities: how many there are.
     """
     from fusion.evaluation.outcome import outcome_of
+    from fusion.evaluation.start import with_start
 
     found = {}
     for endpoint in spec.secondary:
@@ -136,5 +146,7 @@ def judged(
         content = outcome.evaluate(
             rows, draws=config.evaluation.draws, seed=config.seed, simulated=spec.simulated, modalities=modalities
         )
-        found[endpoint.name] = {"role": ROLE, "kind": endpoint.kind, **content}
+        gates = [column for column in table if str(column).startswith(GATE)]
+        start = table.loc[table["endpoint"] == endpoint.name, ["arm", "repeat", "fold", *gates]].drop_duplicates()
+        found[endpoint.name] = {"role": ROLE, "kind": endpoint.kind, **with_start(content, start)}
     return {"secondary": found} if found else {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from fusion.report.elsewhere.kinds import KINDS
+from fusion.report.elsewhere.secondary import secondary
 from fusion.report.kinds import kind_of
 from fusion.report.page import environment
 from fusion.report.sections import drawn
@@ -56,6 +57,7 @@ def write_applied_report(output: Path, applied: Applied, matches: Mapping[str, M
             judged=(metrics or {}).get("verdict"),
             comparisons=(metrics or {}).get("comparisons", []),
             update=(metrics or {}).get("recalibration"),
+            secondary=secondary(applied),
             matches=matches,
             figures=figures,
         )

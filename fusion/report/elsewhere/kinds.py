@@ -24,11 +24,14 @@ class Elsewhere:
         template: of the page.
         content: facts, predictions and metrics.json (None without labels) → more for the template.
         figures: the same and the labelled patients' rows → name → figure, or None where there is nothing to draw.
+        told: facts and predictions of an endpoint that stands beside another → what is said of all patients, in rows
+            of a name and a few words.
     """
 
     template: str
     content: Callable[[Content, pd.DataFrame, Content | None], dict[str, Any]]
     figures: Callable[[Content, pd.DataFrame, Content | None, pd.DataFrame | None], Figures]
+    told: Callable[[Content, pd.DataFrame], list[tuple[str, str]]]
 
 
 def calibration_verdict(values: Mapping[str, Mapping[str, float | None]]) -> str:
@@ -128,11 +131,40 @@ def _labels(rows: pd.DataFrame | None) -> pd.Series[int]:
     return pd.Series(dtype="int64") if rows is None else rows.set_index("patient_id")["label"]
 
 
-_CLASSES = Elsewhere(template="predicted_classes.html.j2", content=_of_classes, figures=_classes_drawn)
+def _spread(values: pd.Series[float]) -> str:
+    low, high = (float(values.quantile(share)) for share in (0.25, 0.75))
+    return f"{values.median():.2f}, quartiles {low:.2f} and {high:.2f}"
+
+
+def _two_told(facts: Content, table: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(f"Probability of {facts['classes'][1]}, median", _spread(table["score"]))]
+
+
+def _classes_told(facts: Content, table: pd.DataFrame) -> list[tuple[str, str]]:
+    return [
+        (row["name"], f"likeliest in {row['called']} patients; mean probability {row['mean']:.2f}")
+        for row in _of_classes(facts, table, None)["called"]
+    ]
+
+
+def _times_told(facts: Content, table: pd.DataFrame) -> list[tuple[str, str]]:
+    unit = f" {facts['unit']}" if facts.get("unit") else ""
+    free = [
+        (f"Free of the event at {name}{unit}, median", _spread(table[f"{SURVIVAL}{name}"]))
+        for name in horizons_of(list(table.columns))
+    ]
+    return [("Log-risk, median", _spread(table["score"])), *free]
+
+
+_CLASSES = Elsewhere(
+    template="predicted_classes.html.j2", content=_of_classes, figures=_classes_drawn, told=_classes_told
+)
 
 KINDS: Mapping[str, Elsewhere] = {
-    "binary": Elsewhere(template="prediction_report.html.j2", content=_of_two, figures=_two_drawn),
+    "binary": Elsewhere(template="prediction_report.html.j2", content=_of_two, figures=_two_drawn, told=_two_told),
     "multiclass": _CLASSES,
     "ordinal": _CLASSES,
-    "survival": Elsewhere(template="predicted_times.html.j2", content=_of_times, figures=_times_drawn),
+    "survival": Elsewhere(
+        template="predicted_times.html.j2", content=_of_times, figures=_times_drawn, told=_times_told
+    ),
 }

@@ -30,6 +30,7 @@ def secondary(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[dic
                 "status": verdict["status"],
                 "text": verdict["text"],
                 "patients": kind.patients(part),
+                "gate": part.get("start", {}).get("gate"),
                 "labels": [kind.labels[metric] for metric in shown],
                 "rows": [
                     {

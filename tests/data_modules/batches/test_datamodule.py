@@ -13,7 +13,7 @@ import torch
 from data_modules.batches.datamodule import EpochBatches, FusionDataModule, InOrder, risk_set
 from data_modules.batches.dataset import Draw, ItemCache, PatientDataset
 from data_modules.modalities.base import BaseFitted
-from fusion.contract import FeatureSpec, Item, ModalitySpec, State
+from fusion.contract import EndpointSpec, FeatureSpec, Item, ModalitySpec, Secondary, State
 
 IDS = [f"P{number:02d}" for number in range(23)]
 LABELS = pd.Series([int(number % 3 == 0) for number in range(23)], index=IDS)
@@ -323,3 +323,18 @@ def test_a_batch_in_time_is_a_risk_set():
     plain = FusionDataModule(fitted={}, train_ids=list(events.index), val_ids=[], labels=events, batch_size=8)
     assert next(iter(plain.train_dataloader())).time is None
     assert risk_set(np.zeros(30, dtype=np.int64), batch_size=4) == 30
+
+
+def test_secondary_targets_bring_the_logits_that_their_heads_add_to() -> None:
+    """By patient, 0 for who has no label of it; an endpoint that starts from nothing has none."""
+    known = IDS[:20]
+    three = EndpointSpec(name="kind", kind="multiclass", classes=("a", "b", "c"))
+    labels = pd.Series(np.arange(20) % 3, index=known)
+    logits = pd.DataFrame(np.arange(60.0).reshape(20, 3), index=known[::-1])
+    two = Secondary(endpoint=EndpointSpec(name="two", kind="binary", classes=("no", "yes")), labels=labels % 2)
+    secondary = {"kind": Secondary(endpoint=three, labels=labels, offsets=logits), "two": two}
+    data = PatientDataset({"clinical": Columns()}, ["P01", "P22", "P00"], LABELS, secondary=secondary)
+    found = data[[Draw(position=1), Draw(position=2), Draw(position=0)]].targets
+    assert found["kind"].offset is not None and found["kind"].offset.dtype == torch.float32
+    assert found["kind"].offset.tolist() == [[0, 0, 0], [57, 58, 59], [54, 55, 56]]
+    assert found["kind"].label.tolist() == [-1, 0, 1] and found["two"].offset is None

@@ -104,6 +104,21 @@ def test_no_endpoint_is_an_input_and_who_lacks_what_is_required_trains_nothing(s
     assert kept.alone == ()
 
 
+def test_new_patients_may_have_labels_of_any_endpoint_or_none(several, named):
+    """Nobody trains, so that nobody is left out; an endpoint of which nobody is labelled is no problem."""
+    put(several, 2, outcome="")
+    put(several, 5, burden="")
+    for number in (6, 9):
+        put(several, number, burden="", months="", died="")
+    source = several.source(endpoint=["response", "rcb", "pfs"])
+    kept = source.reconcile({"slides": named(source, ALL)}, require_labels=False)
+    assert kept.patient_ids == tuple(ALL) and kept.alone == ()
+    rcb, pfs = kept.secondary["rcb"], kept.secondary["pfs"]
+    assert {one for one in ALL if rcb.labels[one] < 0} == {"P05", "P06", "P09"}
+    assert pfs.times is not None and pfs.times.isna().sum() == 2 and pfs.labels["P06"] == -1
+    assert kept.reconciliation["kept"].all()
+
+
 def test_a_canary_knows_no_secondary_endpoint(several, named):
     put(several, 2, outcome="")
     dealt = reconciled(several, named, endpoint=["response", "rcb"]).permuted(3)

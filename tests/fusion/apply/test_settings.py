@@ -89,3 +89,15 @@ def test_patients_are_those_asked_for() -> None:
         chosen(["a", "b", "c"], ["a", "x"])
     with pytest.raises(FusionError, match="patients: none asked for"):
         chosen(["a", "b", "c"], [])
+
+
+def test_endpoints_trained_beside_are_read_where_the_cohort_declares_them() -> None:
+    config = new(VCF)
+    config.cohort.endpoints = {"response": {}, "rcb": {}, "pcr": {}}
+    merged, _ = merge(trained(VCF), config, endpoint="response", asked=[], secondary=["pfs", "rcb"])
+    assert merged.cohort.endpoint == ["response", "rcb"]
+    merged, _ = merge(trained(VCF), config, endpoint="response", asked=[], secondary=["pfs"])
+    assert merged.cohort.endpoint == "response"
+    config.cohort.endpoint = "pcr"  # who names one means that one
+    merged, _ = merge(trained(VCF), config, endpoint="response", asked=["endpoint"], secondary=["rcb"])
+    assert merged.cohort.endpoint == "pcr"

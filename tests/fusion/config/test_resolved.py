@@ -47,7 +47,7 @@ ADDED = {
             "kind", "table", "time", "event", "event_values", "censored_values", "time_zero", "horizons", "note",
         )
     ),
-    "model.endpoints.weights",
+    "model.endpoints.weights", "model.endpoints.base",
     *(f"cohort.endpoints.rcb.{key}" for key in ("kind", "table", "column", "note")),
     *(f"cohort.endpoints.rcb.classes.{name}" for name in ("pCR", "RCB-I", "RCB-II", "RCB-III")),
 }  # fmt: skip

@@ -15,6 +15,7 @@ from fusion.network.endpoints import SecondaryHeads, secondary_heads, weights_of
 from fusion.network.fitting import PRIMARY, load_weights, predict_endpoints, predict_scores, save_weights
 from fusion.network.model import FusionModel, build_model, check_head
 from fusion.network.seen import show_training_patients
+from fusion.network.share import rows_of
 from fusion.network.task import FusionTask
 
 PCR = EndpointSpec(name="pcr", kind="binary", classes=("no", "yes"))
@@ -144,3 +145,22 @@ def test_weights_that_cannot_be() -> None:
         with pytest.raises(ModelError, match=words):
             check_head(OmegaConf.merge(CONFIG, {"endpoints": {"weights": weights}}), PCR, [RCB])
     assert isinstance(model(RCB, weights="learned").secondary, SecondaryHeads)
+
+
+def test_heads_that_add_say_nothing_at_first_and_get_their_offset() -> None:
+    """Also after they saw how common grades are; a head that starts from nothing has no offset."""
+    made = build_model(CONFIG, SPECS, PCR, seed=1, secondary=[RCB, PFS], secondary_adds=["rcb"])
+    whole = batch()
+    show_training_patients(made, [whole])
+    offset = torch.tensor([0.0, 1.5, -2.0, 0.25, 3.0, 0.5])
+    started = Target(label=whole.targets["rcb"].label, offset=offset)
+    output = made.train()(replace(whole, targets={**whole.targets, "rcb": started}))
+    assert torch.equal(output.secondary["rcb"], offset) and output.secondary["pfs"].abs().min() > 0
+    assert all(torch.equal(one["rcb"], offset) for one in output.secondary_auxiliary.values())
+    assert made(whole).secondary["rcb"].abs().max() == 0
+    moved = started.to("cpu")
+    assert moved.offset is not None and torch.equal(moved.offset, offset)
+    (rows,) = rows_of(replace(whole, targets={"rcb": started}), [4, 1]).targets.values()
+    assert rows.offset is not None and rows.offset.tolist() == [3.0, 1.5]
+    seen = made.seen_as("rcb").eval()
+    assert torch.equal(seen(whole).logit, made.eval()(whole).secondary["rcb"]) and seen.secondary is None
