@@ -128,6 +128,7 @@ def _write_report(place: Path, patients: int, tiles: int, features: int) -> None
     )
     config = SimpleNamespace(
         arm="fusion", method="integrated_gradients", steps=32, repeat=0, anonymise=False, truth=None,
+        endpoint=None, horizon=None,
         evaluation=SimpleNamespace(draws=200, seed=0),
     )  # fmt: skip
     store = Store(path=place, key=KEY)

@@ -13,6 +13,7 @@ Examples:
   python -m fusion.explain run=<run folder>
   python -m fusion.explain run=<run folder> patients=[SIM-BR-0001,SIM-BR-0002] steps=64
   python -m fusion.explain run=<run folder> horizon=24      # of times: the probability to be free of the event then
+  python -m fusion.explain run=<run folder> endpoint=rcb output=<folder>    # an endpoint that was trained beside it
   python -m fusion.explain run=<run folder> actionability=actionability/actionability.json   # CIViC beside the model
   python -m fusion.explain run=<run folder> arm=only_variants output=<folder> anonymise=true
 """
@@ -56,8 +57,9 @@ def explain(config: DictConfig) -> None:
     folder = RunFolder.open(config.run, trust=config.trust)
     patients = plan_patients(folder, config)
     settings = Settings(
-        arm=config.arm, method=config.method, steps=config.steps, tiles=config.tiles, horizon=config.horizon
-    )
+        arm=config.arm, method=config.method, steps=config.steps, tiles=config.tiles, horizon=config.horizon,
+        endpoint=config.endpoint,
+    )  # fmt: skip
     key = settings_key(settings, folder.record()["files"], repeat=config.repeat, anonymise=config.anonymise)
     with locked(Path(config.output)), JobProgress() as progress:
         remove_partial(Path(config.output), ["parts", "patients"])
@@ -65,7 +67,8 @@ def explain(config: DictConfig) -> None:
         with progress.timed("cohort"):
             setup, merged = open_run_setup(folder, config, patients, progress)
         store = Store.create(Path(config.output), key, overwrite=config.overwrite)
-        job = Job(config=merged, endpoint=folder.cohort_spec().endpoint, settings=settings, store=store)
+        spec = folder.cohort_spec()
+        job = Job(config=merged, endpoint=spec.endpoint, settings=settings, store=store, secondary=spec.secondary)
         tasks = plan_tasks(folder, [patient for patient in patients if not store.finished(patient.name)])
         with progress.timed("patients"):
             progress.start("Explaining patients", sum(len(task.patients) for task in tasks))

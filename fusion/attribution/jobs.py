@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion.apply.trained import load_members
+from fusion.apply.trained import Member, load_members
 from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import Settings, explain_patient
 from fusion.attribution.plain import ExplainedPlain
@@ -45,12 +45,30 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What all tasks share; plain data, for spawned processes."""
+    """What all tasks share; plain data, for spawned processes.
+
+    Attributes:
+        config: of the run, as its cohort is opened again.
+        endpoint: of the run, the primary one, and
+        secondary: those trained beside it.
+        settings: of the explanations, which may be of one of the latter.
+        store: where they go.
+    """
 
     config: Mapping[str, Any]
     endpoint: EndpointSpec
     settings: Settings
     store: Store
+    secondary: tuple[EndpointSpec, ...] = ()
+
+    @property
+    def explained(self) -> EndpointSpec:
+        """The endpoint that is explained."""
+        return next((one for one in self.secondary if one.name == self.settings.endpoint), self.endpoint)
+
+    def seen(self, member: Member) -> Member:
+        """A member as of that endpoint."""
+        return member.secondary.get(self.explained.name, member)
 
 
 class Worker:
@@ -90,10 +108,12 @@ class Worker:
                 config=OmegaConf.create(dict(self._job.config)),
                 endpoint=self._job.endpoint,
                 modalities=self._setup.modalities,
+                secondary=() if self._job.explained is self._job.endpoint else self._job.secondary,
             )
-            scale = scale_of(self._job.endpoint, self._job.settings.horizon)
+            scale = scale_of(self._job.explained, self._job.settings.horizon)
             self._members = [
-                ExplainedMember(member, task.train[member.index], device=self._device, scale=scale) for member in loaded
+                ExplainedMember(self._job.seen(member), task.train[member.index], device=self._device, scale=scale)
+                for member in loaded
             ]
             first = self._members[0].member
             self._plain = None if first.base is None else ExplainedPlain(first, everybody)

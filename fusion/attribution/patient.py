@@ -37,6 +37,7 @@ class Settings:
         steps: of integration.
         tiles: how many tiles of a patient are explained to their pixels, and patches of a volume to their voxels.
         horizon: of survival, whose probability is explained; None: the endpoint's own scale.
+        endpoint: a secondary one that is explained; None: the primary one.
     """
 
     arm: str
@@ -44,6 +45,7 @@ class Settings:
     steps: int
     tiles: int
     horizon: float | None = None
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

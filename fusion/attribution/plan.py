@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fusion.apply.settings import on_device
 from fusion.attribution.jobs import Task, chunks
 from fusion.attribution.scale import scale_of
-from fusion.contract import FusionError
+from fusion.contract import CohortSpec, EndpointSpec, FusionError
 
 if TYPE_CHECKING:
     from fusion.contract import Progress
@@ -44,14 +44,33 @@ class Patient:
     time: float | None = None
 
 
+def explained(spec: CohortSpec, asked: str | None) -> EndpointSpec:
+    """The endpoint that is explained: the primary one, or a secondary one that is asked for.
+
+    Raises:
+        FusionError: the run was not trained for it.
+    """
+    if asked is None:
+        return spec.endpoint
+    every = {one.name: one for one in (spec.endpoint, *spec.secondary)}
+    if asked not in every:
+        raise FusionError(f"endpoint={asked}: the run was trained for {', '.join(every)}; choose one of them.")
+    return every[asked]
+
+
 def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
     """The patients that `config` asks for, each with the fold in which they were tested.
 
     Raises:
         FusionError: an arm, repeat, horizon or patient that the run does not have, or an endpoint not explained.
     """
-    scale_of(folder.cohort_spec().endpoint, config.horizon)
+    spec = folder.cohort_spec()
+    endpoint = explained(spec, config.endpoint)
+    scale_of(endpoint, config.horizon)
     predictions = folder.predictions()
+    if endpoint is not spec.endpoint:
+        predictions = folder.secondary()
+        predictions = predictions[predictions["endpoint"] == endpoint.name]
     arms = list(predictions["arm"].unique())
     kept = sorted({path.parent.name for path in folder.path.glob("models/*/*/member0.safetensors")})
     if not kept:
@@ -70,8 +89,9 @@ def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
     strangers = [one for one in asked if one not in scored.index]
     if strangers:
         raise FusionError(
-            f"patients: {len(strangers)} were never seen by this run ({', '.join(strangers[:3])}), so no fold left "
-            "them out; patients are listed in its cohort.csv. For new patients use fusion.predict."
+            f"patients: {len(strangers)} were never scored out of fold by this run ({', '.join(strangers[:3])}), so no "
+            f"fold left them out or their {endpoint.name} is unknown; patients are listed in its cohort.csv. For new "
+            "patients use fusion.predict."
         )
     folds = folder.folds()["folds"]
     tested = {

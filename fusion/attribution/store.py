@@ -39,9 +39,12 @@ _OWN = (STATE, TABLE, PAGE, EVIDENCE, "parts", "patients", "faithfulness.json")
 
 def settings_key(settings: Settings, run_files: Mapping[str, str], *, repeat: int, anonymise: bool) -> str:
     """A hash of all that decides the parts: the settings and the run's own files."""
+    asked = asdict(settings)
+    if asked["endpoint"] is None:
+        del asked["endpoint"]  # what was interrupted before others could be explained goes on
     content = {
         "version": VERSION,
-        "settings": asdict(settings),
+        "settings": asked,
         "run": dict(run_files),
         "repeat": repeat,
         "anonymise": anonymise,

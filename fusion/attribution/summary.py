@@ -13,10 +13,10 @@ import pandas as pd
 
 from fusion.attribution import truth as against
 from fusion.attribution.faithfulness import interval
+from fusion.attribution.plan import Patient, explained
 from fusion.attribution.scale import Scale, scale_of
 
 if TYPE_CHECKING:
-    from fusion.attribution.plan import Patient
     from fusion.attribution.store import Store
     from fusion.protocol.setup import Setup
     from fusion.run.folder import RunFolder
@@ -51,7 +51,8 @@ class Summary:
 def summarise(folder: RunFolder, store: Store, setup: Setup, patients: Sequence[Patient], *, config: Any) -> Summary:
     """Gather the finished parts, check them, and write attributions.parquet and faithfulness.json."""
     spec = folder.cohort_spec()
-    same = {"arm": config.arm, "endpoint": spec.endpoint.name, **({"simulated": True} if spec.simulated else {})}
+    endpoint = explained(spec, config.endpoint)
+    same = {"arm": config.arm, "endpoint": endpoint.name, **({"simulated": True} if spec.simulated else {})}
     store.write_table([patient.name for patient in patients], COLUMNS, same)
     facts = {patient.name: store.facts(patient.name) for patient in patients}
     truth = against.find_truth(config.truth, _root(setup))
@@ -59,7 +60,7 @@ def summarise(folder: RunFolder, store: Store, setup: Setup, patients: Sequence[
     if truth is not None:
         checks["truth"] = check_against(truth, store, facts, patients, _candidates(folder), config=config)
     store.write_text("faithfulness.json", json.dumps(checks | {"simulated": spec.simulated}, indent=1) + "\n")
-    return Summary(facts=facts, checks=checks, scale=scale_of(spec.endpoint, config.horizon))
+    return Summary(facts=facts, checks=checks, scale=scale_of(endpoint, config.horizon))
 
 
 def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> None:
@@ -73,6 +74,7 @@ def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> N
             "method": config.method,
             "steps": config.steps,
             "horizon": config.horizon,
+            "endpoint": summary.scale.endpoint.name,
             "repeat": config.repeat,
             "patients": len(summary.facts),
             "anonymised": bool(config.anonymise),

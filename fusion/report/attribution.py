@@ -45,11 +45,11 @@ def write_pages(
     facts, checks, scale = found.facts, found.checks, found.scale
     templates = environment()
     templates.filters |= {"signed": signed, "amount": amount, "percent": percent}
-    spec = folder.cohort_spec()
+    spec, endpoint = folder.cohort_spec(), scale.endpoint
     common = {
         "simulated": spec.simulated,
         "cohort": spec,
-        "endpoint": spec.endpoint,
+        "endpoint": endpoint,
         "scale": scale,
         "method": METHOD_NAMES[config.method],
         "steps": config.steps,
@@ -64,7 +64,7 @@ def write_pages(
     sizes = Sizes()
     told: dict[str, Any] = {}
     for place, patient in enumerate(patients):
-        rows = rows_of(store, patient, arm=config.arm, endpoint=spec.endpoint.name)
+        rows = rows_of(store, patient, arm=config.arm, endpoint=endpoint.name)
         sizes.add(rows)
         view = patient_view(patient, rows, facts[patient.name], store.pictures(patient.name), scale)
         view["hide_files"] = bool(config.anonymise)
@@ -75,7 +75,7 @@ def write_pages(
         html = page.render(
             evidence=told.get(patient.name),
             civic=evidence,
-            title=f"{patient.name}: {spec.endpoint.name}",
+            title=f"{patient.name}: {endpoint.name}",
             patient=view,
             before=_beside(before),
             after=_beside(after),
@@ -91,7 +91,7 @@ def write_pages(
         gallery = extremes(gallery)
     by_patient, named = shares(patients, facts, scale), features(sizes, store.chosen)
     html = templates.get_template("attribution_report.html.j2").render(
-        title=f"{spec.name}: {spec.endpoint.name}, attribution",
+        title=f"{spec.name}: {endpoint.name}, attribution",
         checks=checks,
         headline=headline(by_patient, named, checks, subject=scale.subject),
         shares=by_patient,

@@ -12,6 +12,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from fusion.config.command import run
+from fusion.explain import explain
 from fusion.predict import predict
 from fusion.run.folder import RunFolder
 from fusion.train import train
@@ -114,10 +115,10 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
     second = pd.read_parquet(output / "secondary.parquet")
     for name, absent, own in (("pcr", 6, "classical_lr"), ("pfs", 1, "classical_cox")):
         rows = second[second["endpoint"] == name]
-        assert set(rows["arm"]) == {"fusion", own, "classical"}
+        assert set(rows["arm"]) == {"fusion", "base", own, "classical"}
         assert set(rows["patient_id"]) == set(told.index[absent:]), name
         part = metrics["secondary"][name]
-        assert part["role"] == "secondary, not deciding" and part["patients"] == PATIENTS - absent
+        assert part["role"] == "secondary, decides nothing" and part["patients"] == PATIENTS - absent
     pcr = second[(second["endpoint"] == "pcr") & (second["arm"] == "fusion")]
     area = roc_auc_score(told.loc[pcr["patient_id"], "pcr"] == "yes", pcr["score"])
     assert metrics["secondary"]["pcr"]["arms"]["fusion"]["auroc"]["value"] == pytest.approx(area)
@@ -128,12 +129,56 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
 
     # The run says so, and is read as a run of its primary endpoint.
     page = (output / "report.html").read_text()
-    assert "Secondary endpoints, not deciding" in page and page.count("Secondary, not deciding:") == 2
-    assert "pcr (secondary, not deciding):" in said and "pfs (secondary, not deciding):" in said
+    assert "Secondary endpoints, not deciding" in page and page.count("Secondary, decides nothing:") == 2
+    assert "pcr (secondary, decides nothing):" in said and "pfs (secondary, decides nothing):" in said
     spec = RunFolder.open(output).cohort_spec()
     assert [one.name for one in (spec.endpoint, *spec.secondary)] == ["rcb", "pcr", "pfs"]
     assert (output / "models" / "repeat0_fold0" / "fusion" / "secondary_member1.safetensors").is_file()
-    place = ("--config-dir", str(tmp_path / "conf"), "cohort=several", f"run={output}", f"output={tmp_path / 'new'}")
-    command(monkeypatch, predict, "predict", *place)
+    place = ("--config-dir", str(tmp_path / "conf"), "cohort=several", f"run={output}")
+    who = f"patients=[{','.join(told.index[1:])}]"
+    command(monkeypatch, predict, "predict", *place, f"output={tmp_path / 'new'}", who)
     new = pd.read_csv(tmp_path / "new" / "predictions.csv")
-    assert len(new) == PATIENTS and {"score_0", "score_II"} < set(new)
+    assert len(new) == PATIENTS - 1 and {"score_0", "score_II"} < set(new)
+
+    # Training patients have what training wrote of them out of fold, bit for bit, and are judged by it.
+    beside = pd.read_csv(tmp_path / "new" / "secondary.csv", float_precision="round_trip")
+    for name, columns in (("pcr", ["score"]), ("pfs", ["score", "survival@6"])):
+        mine = beside[beside["endpoint"] == name].set_index("patient_id")
+        there = second[(second["endpoint"] == name) & (second["arm"] == "fusion")].set_index("patient_id")
+        assert list(mine.index) == list(told.index[1:]) and (mine["fold_models"] == 1).all()
+        for column in columns:
+            assert mine.loc[there.index, column].tolist() == there[column].tolist(), (name, column)
+    judged = json.loads((tmp_path / "new" / "metrics.json").read_text())["secondary"]
+    assert judged["pcr"]["role"] == "secondary, decides nothing" and "verdict" not in judged["pcr"]
+    assert judged["pcr"]["arms"]["fusion"]["auroc"]["value"] == pytest.approx(area)
+    assert (judged["pcr"]["patients"], judged["pfs"]["patients"]) == (PATIENTS - 6, PATIENTS - 1)
+    page = (tmp_path / "new" / "prediction_report.html").read_text()
+    assert page.count("Secondary, decides nothing.") == 2 and "Free of the event at 6 months" in page
+    assert "pcr (secondary, decides nothing): AUROC" in capsys.readouterr().out
+
+    # New patients without outcomes: every fold speaks; of who trained alone none may.
+    (tmp_path / "others").mkdir()
+    for name in ("clinical", "expression"):
+        table = pd.read_csv(root / f"{name}.csv").iloc[:5].filter(["patient", "age", "g0", "g1"])
+        table["patient"] = table["patient"].where(table["patient"] == "P000", "N" + table["patient"])
+        table.to_csv(tmp_path / "others" / f"{name}.csv", index=False)
+    command(
+        monkeypatch, predict, "predict", *place, f"output={tmp_path / 'newer'}", f"cohort.root={tmp_path / 'others'}"
+    )
+    newer = pd.read_csv(tmp_path / "newer" / "secondary.csv").set_index("patient_id")
+    alone, newer = newer.loc["P000"], newer.drop("P000")
+    assert alone["score"].isna().all() and (alone["fold_models"] == 0).all()
+    assert (newer["fold_models"] == 2).all() and len(newer) == 8 and not (tmp_path / "newer" / "metrics.json").exists()
+    assert ((newer["low"] <= newer["score"]) & (newer["score"] <= newer["high"])).all()
+    assert "1 patients without rcb trained pcr and pfs in every fold" in capsys.readouterr().out
+
+    # And one is explained: what its plain model and the network's head say adds up to its score.
+    command(
+        monkeypatch, explain, "explain", f"run={output}", "endpoint=pcr", "patients=[P006,P007]", "steps=16",
+        f"output={tmp_path / 'why'}", "workers=1",
+    )  # fmt: skip
+    checks = json.loads((tmp_path / "why" / "faithfulness.json").read_text())
+    assert checks["score_difference"] < 1e-6 and checks["delta"]["largest"] < 1e-3
+    why = pd.read_parquet(tmp_path / "why" / "attributions.parquet")
+    assert set(why["endpoint"]) == {"pcr"} and set(why["patient"]) == {"P006", "P007"}
+    assert "predictions of response" in (tmp_path / "why" / "attribution_report.html").read_text()
