@@ -3,10 +3,13 @@
 The real folds and the real fitting of every modality, with a plain arm in place of networks, so that it takes minutes.
 A sound protocol finds nothing in permuted labels, sees a planted leak, and the cohort holds no column that tells the
 outcome and nobody twice: these decide (Holm, 5 %). Site and missing values alone warn. Exit code 0 pass, 3 fail.
+Of several endpoints (endpoint=[pcr,rcb]) each is looked at with its own patients and folds, grades and times as two
+groups, and all are judged together.
 
 Examples:
   python -m fusion.canary cohort=breast_tcga
   python -m fusion.canary --config-dir my_conf cohort=mine folds.outer=5 permutations=10
+  python -m fusion.canary cohort=transneo_pcr cohort.root=<folder> endpoint=[pcr,rcb]
   python -m fusion.canary cohort=breast_tcga run=runs/breast_tcga/2026-01-01_12-00-00   # into that run's report
 """
 
@@ -31,20 +34,29 @@ def canary(config: DictConfig) -> None:
     """Run the canaries of a cohort, write canary.json, and end with `FAILED` where one of them decides so.
 
     Raises:
-        FusionError: the cohort cannot be read, its endpoint is not binary, or `run` is of other data.
+        FusionError: the cohort cannot be read, its endpoint is of several classes without order, or `run` is of other
+            data.
     """
     from fusion.run.canaries import keep
 
     run_folder = finished(config)
     found = look(config, run_folder)
     keep(found, Path(config.cache))
-    lines = [f"{one['status']:>13}  {one['name']}: {one['said']}{_names(one)}" for one in found["checks"]]
+    lines = [f"{one['status']:>13}  {_name(one)}: {one['said']}{_names(one)}" for one in found["checks"]]
+    lines = [
+        f"{one['endpoint']}: {' against '.join(one['groups'])}, {one['patients']} patients"
+        for one in found["endpoints"]
+    ] + lines
     if run_folder is not None:
         lines.append(into_report(run_folder, found))
     path = Path(config.output) / "canary.json"
     sys.stdout.write("\n".join([*lines, f"{found['verdict'].upper()}  {path}", ""]))
     if found["verdict"] == "fail":
         raise SystemExit(FAILED)
+
+
+def _name(check: dict[str, Any]) -> str:
+    return f"{check['endpoint']}, {check['name']}" if "endpoint" in check else str(check["name"])
 
 
 def _names(check: dict[str, Any]) -> str:
@@ -99,7 +111,7 @@ def into_report(folder: RunFolder, found: dict[str, Any]) -> str:
 def look(config: Any, into: RunFolder | None = None) -> dict[str, Any]:
     """What `canary` writes: every check with its figures, and the verdict; of the data of the run `into`, if given."""
     from fusion.protocol.beside import digest
-    from fusion.protocol.canary.checks import canaries
+    from fusion.protocol.canary.several import every_endpoint
     from fusion.protocol.progress import JobProgress
     from fusion.protocol.setup import open_setup
     from fusion.run.files import replace_file
@@ -109,7 +121,9 @@ def look(config: Any, into: RunFolder | None = None) -> dict[str, Any]:
         setup = open_setup(config, progress).prepare(progress)
         data = digest(config, setup)
         same_data(into, data)
-        checks = canaries(config, setup, permutations=int(config.permutations), seed=int(config.seed), say=progress.say)
+        checks, looked_at = every_endpoint(
+            config, setup, progress, permutations=int(config.permutations), seed=int(config.seed), say=progress.say
+        )
     found = {
         "data": data,
         "made": now(),
@@ -118,6 +132,7 @@ def look(config: Any, into: RunFolder | None = None) -> dict[str, Any]:
         "simulated": setup.cohort.spec.simulated,
         "patients": len(setup.cohort.patient_ids),
         "verdict": "fail" if any(one.decides and one.status == "fail" for one in checks) else "pass",
+        "endpoints": looked_at,
         "checks": [one.record() for one in checks],
     }
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"

@@ -201,6 +201,14 @@ class Outcome(ABC):
         """Cases that the report shows in pictures; none, unless a kind of endpoint has some."""
         return []
 
+    def two_groups(self, labels: pd.Series[int]) -> tuple[pd.Series[int], tuple[str, str]]:
+        """Labels as 0 and 1, and what these are called: as canaries look at the kind. Of two classes they are these.
+
+        Args:
+            labels: known ones, positions in the endpoint's classes.
+        """
+        return labels, (self.endpoint.classes[0], self.endpoint.classes[1])
+
     @abstractmethod
     def evaluate(self, predictions: pd.DataFrame, **settings: Any) -> dict[str, Any]:
         """The content of metrics.json; see `fusion.evaluation.evaluate.evaluate`."""

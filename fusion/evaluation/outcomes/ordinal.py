@@ -86,7 +86,7 @@ class OrdinalOutcome(MulticlassOutcome):
 
     chosen = "kappa"
     label = "quadratic-weighted kappa"
-    abilities: ClassVar[frozenset[Ability]] = frozenset(("called", "explained"))
+    abilities: ClassVar[frozenset[Ability]] = frozenset(("called", "canaries", "explained"))
     stands_in: ClassVar[Mapping[str, str | None]] = {
         "classical_lr": "classical_ordinal",
         "classical_elastic": "classical_ordinal",
@@ -136,6 +136,12 @@ class OrdinalOutcome(MulticlassOutcome):
     def number(self, rows: pd.DataFrame, called: NDArray[np.int64]) -> Floats:
         """The expected grade."""
         return self.call(rows)[1]
+
+    def two_groups(self, labels: pd.Series[int]) -> tuple[pd.Series[int], tuple[str, str]]:
+        """Below and above the cut that parts patients most evenly."""
+        classes, cuts = self.endpoint.classes, range(1, len(self.endpoint.classes))
+        cut = min(cuts, key=lambda one: abs(float((labels >= one).mean()) - 0.5))
+        return (labels >= cut).astype("int64"), (" or ".join(classes[:cut]), " or ".join(classes[cut:]))
 
     def evaluate(self, predictions: Any, **settings: Any) -> dict[str, Any]:
         def more(labels: NDArray[np.int64], scores: Floats, counts: Floats) -> dict[str, Floats]:

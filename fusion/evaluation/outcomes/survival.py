@@ -145,7 +145,7 @@ class SurvivalOutcome(Outcome):
     chosen = "c_harrell"
     compares = True
     label = "Harrell's C"
-    abilities: ClassVar[frozenset[Ability]] = frozenset(("explained",))
+    abilities: ClassVar[frozenset[Ability]] = frozenset(("canaries", "explained"))
     stands_in: ClassVar[Mapping[str, str | None]] = {
         "classical_lr": "classical_cox",
         "classical_elastic": "classical_cox_elastic",
@@ -236,6 +236,10 @@ class SurvivalOutcome(Outcome):
     def enough(self, labels: pd.Series[int]) -> bool:
         """Two events, and a third patient to compare them with."""
         return bool((labels == 1).sum() > 1 and (labels >= 0).sum() > 2)
+
+    def two_groups(self, labels: pd.Series[int]) -> tuple[pd.Series[int], tuple[str, str]]:
+        """Whether the event was seen, whenever."""
+        return labels, ("no event seen", "event seen")
 
     @property
     def names(self) -> list[str]:

@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 
 from fusion.arms.classical import ClassicalArm, features
-from fusion.contract import Fold, FusionError
+from fusion.contract import EndpointSpec, Fold, FusionError
 from fusion.evaluation.outcome import kinds_that, outcome_of
 from fusion.protocol.assessment import HAS, described
 from fusion.protocol.canary.judged import ALL, COLUMN, LEVEL, SEEN, Check, Status, above, area, by_chance, judged
@@ -53,7 +53,7 @@ class Scores:
 
 
 def canaries(config: Any, setup: Setup, *, permutations: int, seed: int, say: Say = lambda text: None) -> list[Check]:
-    """Every canary, judged.
+    """Every canary of the primary endpoint, judged together.
 
     Args:
         config: with `folds` and `seed`.
@@ -63,14 +63,20 @@ def canaries(config: Any, setup: Setup, *, permutations: int, seed: int, say: Sa
         say: is told what is being done.
 
     Raises:
-        FusionError: the endpoint is not binary.
+        FusionError: canaries cannot look at its kind.
     """
+    return judged(looked(config, setup, permutations=permutations, seed=seed, say=say))
+
+
+def looked(config: Any, setup: Setup, *, permutations: int, seed: int, say: Say = lambda text: None) -> list[Check]:
+    """The same, not judged yet. Grades and times are looked at as two groups, see `Outcome.two_groups`."""
     endpoint = setup.cohort.spec.endpoint
     if not outcome_of(endpoint).can("canaries"):
         raise FusionError(
             f"endpoint={endpoint.name} is {endpoint.kind}: canaries judge {kinds_that('canaries')} ones. Choose "
             "another (endpoint=…)."
         )
+    setup = in_two(setup)
     say("labels as they are")
     real = cross_validated(config, setup)
     say(f"labels permuted, {permutations} times")
@@ -80,16 +86,26 @@ def canaries(config: Any, setup: Setup, *, permutations: int, seed: int, say: Sa
     leak = PlantedLeak(setup.cohort.labels, wrong=WRONG, seed=seed)
     planted = cross_validated(config, replace(setup, modalities={**setup.modalities, NAME: leak}))
     say("patients under two ids, sites, missing values")
-    return judged(
-        [
-            _permuted(areas, setup.cohort.labels),
-            _planted(planted),
-            _telling(real),
-            _twins(real.rows, seed),
-            _alone("site alone", _sites(setup), real),
-            _alone("missingness alone", _missing(setup, real.rows), real),
-        ]
-    )
+    return [
+        _permuted(areas, setup.cohort.labels),
+        _planted(planted),
+        _telling(real),
+        _twins(real.rows, seed),
+        _alone("site alone", _sites(setup), real),
+        _alone("missingness alone", _missing(setup, real.rows), real),
+    ]
+
+
+def in_two(setup: Setup) -> Setup:
+    """The cohort with its primary endpoint as two groups; the same where it has two classes."""
+    cohort: Any = setup.cohort
+    endpoint = cohort.spec.endpoint
+    labels, groups = outcome_of(endpoint).two_groups(cohort.labels)
+    if groups == tuple(endpoint.classes):
+        return setup
+    told = EndpointSpec(name=endpoint.name, kind="binary", classes=groups, note=endpoint.note)
+    made = replace(cohort, spec=replace(cohort.spec, endpoint=told), labels=labels, times=None, entry=None, causes=None)
+    return replace(setup, cohort=made)
 
 
 def cross_validated(config: Any, setup: Setup) -> Scores:

@@ -33,6 +33,7 @@ class Check:
         p: that nothing is wrong; None where no test was made.
         figures: numbers, JSON.
         status: as it came out.
+        endpoint: that it is about, where there are several.
     """
 
     name: str
@@ -41,10 +42,12 @@ class Check:
     p: float | None
     figures: dict[str, Any]
     status: Status = "pass"
+    endpoint: str = ""
 
     def record(self) -> dict[str, Any]:
-        """JSON."""
-        return asdict(self)
+        """JSON; without an endpoint where there is one."""
+        found = asdict(self)
+        return found if self.endpoint else {key: value for key, value in found.items() if key != "endpoint"}
 
 
 def area(labels: Floats, scores: Floats) -> tuple[float, float]:
@@ -72,14 +75,14 @@ def judged(checks: Sequence[Check], *, level: float = LEVEL) -> list[Check]:
     A check that failed for itself (a planted leak that nobody saw) has that status already and keeps it.
     """
     deciding = sorted((one for one in checks if one.decides and one.p is not None), key=lambda one: float(one.p or 0))
-    failed: set[str] = set()
+    failed: set[tuple[str, str]] = set()
     for place, one in enumerate(deciding):
         if one.p is None or one.p > level / (len(deciding) - place):
             break
-        failed.add(one.name)
+        failed.add((one.endpoint, one.name))
     made = []
     for one in checks:
-        if one.name in failed:
+        if (one.endpoint, one.name) in failed:
             made.append(replace(one, status="fail"))
         elif not one.decides and one.p is not None and one.p <= level:
             made.append(replace(one, status="warn"))

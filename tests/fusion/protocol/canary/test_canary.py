@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy.stats import norm
 
-from fusion.canary import FAILED, canary
+from fusion.canary import FAILED, canary, look
 from fusion.config.compose import composed
 from fusion.protocol.beside import digest
 from fusion.protocol.canary.judged import Check, above, area, by_chance, judged
@@ -67,6 +68,44 @@ def test_each_kind_of_cohort_is_judged_for_what_is_wrong_with_it(
         told = next(one for one in found["checks"] if one["name"] == culprit)
         assert told["figures"]["pairs"] == [["P003", "P999"]]
         assert "P003 = P999" in capsys.readouterr().out and "P003" not in told["said"]
+
+
+def test_every_endpoint_is_looked_at_with_its_own_patients(rates: Any, tmp_path: Path) -> None:
+    """A column tells the grades and not the response; grades are parted where patients are parted most evenly."""
+    folder = rates.write_cohort(tmp_path / "cohort", 0, "clean")
+    table = pd.read_csv(folder / "clinical.csv")
+    grade = np.random.default_rng(1).choice(["0", "I", "II"], len(table), p=[0.25, 0.2, 0.55])
+    table["told"] = pd.Series(grade).map({"0": 1.0, "I": 2.0, "II": 9.0}) + np.linspace(0, 0.5, len(table))
+    table["grade"], table.loc[:9, "best"] = grade, ""
+    table["kind"] = np.resize(["a", "b", "c"], len(table))
+    table.to_csv(folder / "clinical.csv", index=False)
+    file = folder / "cohort" / "planted.yaml"
+    content = yaml.safe_load(file.read_text())
+    cohort = content["cohort"]
+    cohort["tables"]["clinical"]["columns"] |= {
+        "told": {"time": "baseline", "kind": "number"}, "grade": {"time": "outcome"}, "kind": {"time": "outcome"}
+    }  # fmt: skip
+    own = {"table": "clinical", "column": "grade", "kind": "ordinal", "classes": {"0": ["0"], "I": ["I"], "II": ["II"]}}
+    several = {"table": "clinical", "column": "kind", "classes": {"a": ["a"], "b": ["b"], "c": ["c"]}}
+    cohort["endpoints"] |= {"grade": own, "kind": several}
+    cohort["endpoint"] = "${endpoint}"
+    file.write_text("# @package _global_\n" + yaml.safe_dump(content, sort_keys=False))
+    asked = ["cohort=planted", f"output={tmp_path}", f"cache={tmp_path / 'cache'}", "endpoint=[response,grade,kind]"]
+    found = look(composed("canary", [*asked, *FEW], folder))
+    assert found["endpoints"] == [
+        {"endpoint": "response", "groups": ["no response", "response"], "patients": 140},
+        {"endpoint": "grade", "groups": ["0 or I", "II"], "patients": 150},
+    ]
+    told = {(one["endpoint"], one["name"]): one["status"] for one in found["checks"]}
+    telling = {who: status for (who, name), status in told.items() if name == "columns that tell the outcome"}
+    assert telling == {"response": "pass", "grade": "fail"} and found["verdict"] == "fail"
+    assert told["kind", "all"] == "not looked at" and told["grade", "a leak planted"] == "pass" and len(told) == 13
+
+
+def test_holm_holds_over_endpoints_of_one_name_each() -> None:
+    checks = [check("a", 0.01, endpoint="x"), check("a", 0.5, endpoint="y")]
+    assert [one.status for one in judged(checks)] == ["fail", "pass"]
+    assert checks[0].record()["endpoint"] == "x" and "endpoint" not in check("a", 0.1).record()
 
 
 def check(name: str, p: float | None, *, decides: bool = True, **more: Any) -> Check:
