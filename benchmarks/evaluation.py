@@ -36,6 +36,7 @@ from fusion.evaluation.uncertainty.evaluate import uncertainty
 
 BINARY = outcome_of(EndpointSpec(name="response", kind="binary", classes=("no", "yes")))
 DEATH = outcome_of(EndpointSpec(name="death", kind="survival", classes=("censored", "event"), horizons=(1.0, 2.0)))
+GRADE = outcome_of(EndpointSpec(name="rcb", kind="ordinal", classes=("0", "I", "II")))
 ARMS = ("fusion", "only_a", "only_b", "only_c", "classical_lr", "classical_forest", "classical", "late")
 AGAINST = ("only_a", "only_b", "only_c", "classical", "late")
 PATIENTS = 800
@@ -53,7 +54,7 @@ def predictions(patients: int = PATIENTS) -> tuple[pd.DataFrame, pd.DataFrame, p
         return 1 / (1 + np.exp(-(label - 0.5 + rng.normal(size=patients))))
 
     outer = pd.concat([base.assign(arm=arm, score=score(), threshold=0.5) for arm in ARMS], ignore_index=True)
-    outer = outer.assign(**{"survival@1": 0.6, "survival@2": 0.4})
+    outer = outer.assign(**{"survival@1": 1 - outer["score"] / 2, "survival@2": 1 - outer["score"]})
     inner = pd.concat(
         [
             base[base["fold"] != one].assign(arm=arm, score=score()[fold != one], fold=one)
@@ -62,11 +63,19 @@ def predictions(patients: int = PATIENTS) -> tuple[pd.DataFrame, pd.DataFrame, p
         ],
         ignore_index=True,
     )
+    inner = inner.assign(**{"survival@1": 1 - inner["score"] / 2, "survival@2": 1 - inner["score"]})
     known = pd.DataFrame(
         {"site": rng.choice([f"S{one}" for one in range(10)], patients), "whole": rng.random(patients) < 0.6}, index=ids
     )
     groups = pd.DataFrame({f"g{one}": rng.choice(["a", "b", "c"], patients) for one in range(4)}, index=ids)
     return outer, inner, known.join(groups)
+
+
+def graded(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same as three grades; who has the event is of the upper two."""
+    upper = rows["label"] * (1 + rows["patient_id"].str[-1].astype(int) % 2)
+    half = rows["score"].to_numpy() / 2
+    return rows.assign(label=upper, **GRADE.columns(np.stack([1 - 2 * half, half, half], axis=1)))
 
 
 def timed(name: str, work: Callable[[], Any]) -> float:
@@ -107,9 +116,28 @@ def seconds() -> None:
                 outer, whole, DEATH, reference="fusion", against=AGAINST, **settings
             ),
             "ten sites, survival": lambda: by_site(fused, known["site"], DEATH, held_out="seen", **settings),
+            "firmness, survival": lambda: uncertainty(fused, mine, groups, DEATH, **settings),
+            "subgroups, four columns, survival": lambda: subgroups(
+                vectors_of(outer, DEATH, arm="fusion"), groups, DEATH, **settings
+            ),
         }.items()
     )
     print(f"{'together, survival':>44}  {total:6.1f} s of one core")
+    grades, one, own = graded(outer), graded(fused), graded(mine)
+    total = sum(
+        timed(name, work)
+        for name, work in {
+            "complete cases, grades": lambda: complete_cases(
+                grades, whole, GRADE, reference="fusion", against=AGAINST, **settings
+            ),
+            "ten sites, grades": lambda: by_site(one, known["site"], GRADE, held_out="seen", **settings),
+            "conformal sets, firmness, grades": lambda: uncertainty(one, own, groups, GRADE, **settings),
+            "subgroups, four columns, grades": lambda: subgroups(
+                vectors_of(grades, GRADE, arm="fusion"), groups, GRADE, **settings
+            ),
+        }.items()
+    )
+    print(f"{'together, grades':>44}  {total:6.1f} s of one core")
 
 
 def curve() -> None:
@@ -117,18 +145,21 @@ def curve() -> None:
     outer, _, _ = predictions()
     fused = outer[outer["arm"] == "fusion"]
     rng = np.random.default_rng(1)
-    for number in (3, 6):
+    kinds = (("binary", BINARY, fused), ("survival", DEATH, fused), ("grades", GRADE, graded(fused)))
+    for number, (kind, outcome, rows) in itertools.product((3, 6), kinds):
         names = list("abcdef")[:number]
         kept = ["+".join(one) for one in subsets(names, seed=1)]
         withheld = pd.concat(
             [
-                fused.assign(arm=one, score=np.clip(fused["score"] + 0.1 * rng.normal(size=PATIENTS), 0.01, 0.99))
+                rows.assign(arm=one, score=np.clip(rows["score"] + 0.1 * rng.normal(size=PATIENTS), 0.01, 0.99))
                 for one in kept
             ]
         )
         timed(
-            f"missing-modality curve, {number} modalities",
-            lambda withheld=withheld, names=names: missing_curve(fused, withheld, BINARY, names, draws=2000, seed=1),
+            f"missing-modality curve, {number} modalities, {kind}",
+            lambda rows=rows, withheld=withheld, names=names, outcome=outcome: missing_curve(
+                rows, withheld, outcome, names, draws=2000, seed=1
+            ),
         )
 
 

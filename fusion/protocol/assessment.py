@@ -79,7 +79,7 @@ def assessed(
         predictions: out of fold.
         outcome: of the endpoint.
     """
-    from fusion.evaluation.described.sample_size import sample_size
+    from fusion.evaluation.described.sample_size import per_parameter, sample_size
     from fusion.evaluation.described.table_one import table_one
     from fusion.evaluation.missing.curve import missing_curve
     from fusion.evaluation.operating.cuts import operating_points
@@ -114,6 +114,9 @@ def assessed(
         points = operating_points(config.evaluation.get("operating"))
         found_points = operating(predictions, folder.inner_predictions(), points, **settings)
         parts |= {"operating": found_points} if found_points else {}
+    else:
+        known = [int((labels == one).sum()) for one in outcome.endpoint.needed]
+        parts["sample_size"] = per_parameter(patients=len(labels), counts=known, parameters=parameters(folder))
     if wanted:
         vectors = vectors_of(predictions, outcome, arm=REFERENCE)
         parts["subgroups"] = subgroups(vectors, groups, outcome, **settings)

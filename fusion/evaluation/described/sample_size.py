@@ -11,6 +11,7 @@ For a binary outcome of prevalence :math:`\phi`, *P* candidate parameters and an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,21 @@ def sample_size(*, patients: int, events: int, parameters: int, r2: float | None
         "overall_risk": int(np.ceil((1.96 / 0.05) ** 2 * share * (1 - share))),
     }
     return found | {"needed": needed, "enough": patients >= max(needed.values())}
+
+
+def per_parameter(*, patients: int, counts: Sequence[int], parameters: int) -> dict[str, Any]:
+    """Of other endpoints: patients of the rarest class (of times: events) per parameter, and no criteria.
+
+    Args:
+        patients: with a label.
+        counts: of those, by each label that the endpoint needs.
+        parameters: as of `sample_size`.
+    """
+    rarest = min(counts)
+    return {
+        "patients": patients, "events": rarest, "parameters": parameters,
+        "events_per_parameter": rarest / parameters if parameters else None, "needed": None, "enough": None,
+    }  # fmt: skip
 
 
 def _needed(parameters: int, r2: float, shrinkage: float) -> int:

@@ -141,6 +141,7 @@ def test_every_kind_of_endpoint_has_values_or_a_sentence(
     assert ("coverage" in found.get("uncertainty", {})) == (kind != "survival")
     told = " ".join(found["not_assessed"])
     assert f"not for {kind} ones" in told
+    assert found["sample_size"]["events"] == min((labels == one).sum() for one in endpoint.needed)
     assert ("Conformal sets" in told) == (kind == "survival")
     assert [(row["group"], row["patients"]) for row in found["subgroups"]["rows"]] == [("here", 45), ("there", 45)]
     for row in found["subgroups"]["rows"]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusion.evaluation.described.sample_size import sample_size
+from fusion.evaluation.described.sample_size import per_parameter, sample_size
 from fusion.evaluation.described.table_one import MOST_COLUMNS, table_one
 
 
@@ -59,3 +59,9 @@ def test_sample_size_without_parameters_or_without_events_is_undefined() -> None
     assert sample_size(patients=50, events=10, parameters=0)["events_per_parameter"] is None
     assert sample_size(patients=50, events=0, parameters=3)["needed"] is None
     assert sample_size(patients=50, events=40, parameters=5)["events_per_parameter"] == 2.0  # of the rarer class
+
+
+def test_of_grades_and_times_the_rarest_count_per_parameter_and_no_criteria() -> None:
+    found = per_parameter(patients=90, counts=[40, 30, 20], parameters=8)
+    assert (found["events_per_parameter"], found["events"], found["needed"], found["enough"]) == (2.5, 20, None, None)
+    assert per_parameter(patients=90, counts=[31], parameters=0)["events_per_parameter"] is None

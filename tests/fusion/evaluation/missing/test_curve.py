@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from lifelines import KaplanMeierFitter
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from fusion.arms.withheld import subsets
 from fusion.contract import EndpointSpec
 from fusion.evaluation.missing.curve import missing_curve
 from fusion.evaluation.outcome import outcome_of
+from fusion.evaluation.outcomes.survival import harrell
 from fusion.report.parts.missing import curve, said
+from tests.helpers.survival import survival_predictions
 
 ENDPOINT = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
 NAMES = ["a", "b"]
@@ -70,6 +73,43 @@ def test_it_falls_and_the_middle_is_the_mixture_of_all_subsets(found: dict[str, 
     expected = np.mean([roc_auc_score(truth, one) for one in dealt])
     assert values[5] == pytest.approx(expected, abs=0.02)
     assert found["curve"][5]["value"]["low"] < values[5] < found["curve"][5]["value"]["high"]
+
+
+def test_of_times_the_ends_are_harrells_c_and_a_coin_and_risks_are_calibrated_at_the_middle_horizon() -> None:
+    table = survival_predictions(90, arms=("fusion", "a", "b"), folds=3, horizons=(12, 24, 36))
+    endpoint = EndpointSpec(
+        name="pfs", kind="survival", classes=("no event", "event"), horizons=(12.0, 24.0, 36.0), unit="months"
+    )
+    outcome, parts = outcome_of(endpoint), {str(arm): rows for arm, rows in table.groupby("arm")}
+    found = missing_curve(parts["fusion"], pd.concat([parts["a"], parts["b"]]), outcome, NAMES, draws=10, seed=1)
+    first, last = found["curve"][0], found["curve"][-1]
+    assert first["value"]["value"] == pytest.approx(
+        np.mean(
+            [harrell(rows["score"].to_numpy(), outcome.truth_of(rows)) for _, rows in parts["fusion"].groupby("fold")]
+        )
+    )
+    assert found["calibration"] == "risk at 24 months, observed minus expected"
+    curve_of = KaplanMeierFitter().fit(parts["fusion"]["time"], parts["fusion"]["label"])
+    observed = 1 - float(curve_of.predict(24.0))
+    assert first["calibration"]["value"] == pytest.approx(observed - (1 - parts["fusion"]["survival@24"]).mean())
+    assert last["value"]["value"] == 0.5 and last["calibration"]["value"] == pytest.approx(0.0, abs=1e-9)
+    alone = {"+".join(one["kept"]): one for one in found["subsets"]}["b"]
+    assert alone["calibration"]["value"] == pytest.approx(observed - (1 - parts["b"]["survival@24"]).mean())
+    assert last["value"]["value"] < found["curve"][5]["value"]["value"] < first["value"]["value"]
+
+
+def test_of_grades_with_nothing_left_everyone_gets_the_same_grade() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3, 80)
+    outcome = outcome_of(EndpointSpec(name="rcb", kind="ordinal", classes=("0", "I", "II")))
+    scores = 0.7 * np.eye(3)[np.where(rng.random(80) < 0.8, labels, rng.integers(0, 3, 80))] + 0.1
+    ids = [f"P{one:02}" for one in range(80)]
+    base = pd.DataFrame({"patient_id": ids, "repeat": 0, "fold": 0, "label": labels, **outcome.columns(scores)})
+    found = missing_curve(base.assign(arm="fusion"), base.assign(arm="a"), outcome, NAMES, draws=10, seed=1)
+    first, last = found["curve"][0], found["curve"][-1]
+    calls = np.rint(scores @ np.arange(3)).astype(int)
+    assert first["value"]["value"] == pytest.approx(cohen_kappa_score(labels, calls, weights="quadratic"))
+    assert last["value"]["value"] == pytest.approx(0.0) and last["calibration"]["value"] == pytest.approx(0.0)
 
 
 def test_nothing_withheld_is_no_part_and_no_figure(found: dict[str, Any], tmp_path: Path) -> None:
