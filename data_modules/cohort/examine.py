@@ -5,7 +5,7 @@ These figures are over all patients, held-out ones among them. They are for `fus
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ _MEASURED = 3
 
 _WHOLE = 6
 _HALF = 0.5
+_EACH = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,7 @@ def examine(source: CohortFiles, labels: pd.Series[int]) -> list[Remark]:
             remarks += _values(spec.source, column, values)
             if set(binary.unique()) == {0, 1}:
                 remarks += _telling(spec.source, column, values, binary)
+        remarks += _missing(spec.source, frame, columns)
         remarks += _twice(spec.source, frame, columns)
     order = ("outcome", "duplicate", "outlier", "constant", "missing")
     return sorted(remarks, key=lambda remark: order.index(remark.kind))
@@ -77,9 +79,6 @@ def _values(file: str, column: Column, values: pd.Series[float]) -> Iterator[Rem
         held = "is known of nobody" if known.empty else f"is {known.iloc[0]} for everybody"
         yield Remark(kind="constant", text=f"{where} {held} who is kept: it can tell nothing.")
         return
-    missing = 1 - len(known) / len(values)
-    if missing > _HALF:
-        yield Remark(kind="missing", text=f"{where} is missing for {missing:.0%} of the patients who are kept.")
     if column.kind != "number" or known.nunique() <= _FEW:
         return
     middle = known.median()
@@ -92,6 +91,23 @@ def _values(file: str, column: Column, values: pd.Series[float]) -> Iterator[Rem
             kind="outlier",
             text=f"{where} is far from the median of {middle:g}{unit} for {len(far)} ({told}): a unit, or a code?",
         )
+
+
+def _missing(file: str, frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[Remark]:
+    """Columns that few patients have; many of a table in one sentence, for wide tables have dozens."""
+    shares = {
+        column.name: share
+        for column in columns
+        if (share := float(frame[column.name].isna().mean())) > _HALF and frame[column.name].nunique() >= 2
+    }
+    if len(shares) > _EACH:
+        told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        text = f"{file}: {len(shares)} columns are missing for most of the patients who are kept: {told}."
+        yield Remark(kind="missing", text=text)
+        return
+    for name, share in shares.items():
+        text = f"{file}: {name} is missing for {share:.0%} of the patients who are kept."
+        yield Remark(kind="missing", text=text)
 
 
 def _telling(file: str, column: Column, values: pd.Series[float], labels: pd.Series[int]) -> Iterator[Remark]:

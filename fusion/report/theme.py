@@ -19,6 +19,10 @@ _OTHERS = {"fusion": "#0072b2", "late": "#d55e00"}
 _GREY = "#7f8792"
 
 
+BROAD = 470
+"""Points of width from which a figure's words cannot be read at a phone's."""
+
+
 def arm_colours(arms: Sequence[str]) -> dict[str, str]:
     """Okabe & Ito's palette (2008): fusion blue, late fusion vermilion, single modalities in turn, classical grey."""
     singles = [arm for arm in arms if arm.startswith("only_")]
@@ -94,13 +98,18 @@ def _svg(figure: Any, name: str) -> str:
     return buffer.getvalue()
 
 
+def _begin(match: re.Match[str]) -> str:
+    """As wide as its place; on a phone a broad one is scrolled, so that it can be read."""
+    box = match[1]
+    broad = ' class="broad"' if float(box.split()[2]) > BROAD else ""
+    return f'<svg{broad} viewBox="{box}" aria-hidden="true" focusable="false">'
+
+
 def _inline(svg: str, name: str) -> str:
     """Without prolog and metadata, with the page's ink and font, and ids of its own."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(
-        r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true" focusable="false">', svg, count=1
-    )
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', _begin, svg, count=1)
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
     svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', svg)

@@ -57,6 +57,12 @@ def test_outliers_missing_and_constant_columns(tmp_path: Path) -> None:
     assert found["outlier"] == ["t.csv: age is far from the median of 55.5085 for 1 (P007: 570): a unit, or a code?"]
     assert found["missing"] == ["t.csv: rare is missing for 60% of the patients who are kept."]
     assert found["constant"][0].startswith("t.csv: same is 3.0 for everybody")
+    many = pd.DataFrame(
+        {"a": rare, "b": rare, "c": rare, "d": rare * 2, "full": age, "few": np.where(age < 41, 2, np.nan)}
+    )
+    assert remarks(tmp_path, many)["missing"] == [
+        "t.csv: 4 columns are missing for most of the patients who are kept: a 60%, b 60%, c 60%, d 60%."
+    ]
 
 
 def test_a_patient_twice_is_told_and_many_zeros_are_not(tmp_path: Path) -> None:

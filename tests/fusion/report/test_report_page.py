@@ -123,6 +123,10 @@ def test_the_page_in_a_browser(hostile_run: RunFolder, browser: Any) -> None:
     for width in (1180, 390):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for these in ("caption", "figcaption"):
+        right = f"Math.max(...[...document.querySelectorAll('{these}')].map(one => one.getBoundingClientRect().right))"
+        assert page.evaluate(right) <= 390, "words beside a table that scrolls do not scroll"
+    assert page.evaluate("document.querySelector('svg.broad').getBoundingClientRect().width") > 470
     assert page.get_by_text("alert('gene')").first.is_visible()
     page.close()
     assert problems == []
