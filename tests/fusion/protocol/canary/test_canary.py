@@ -16,12 +16,15 @@ from scipy.stats import norm
 
 from fusion.canary import FAILED, canary, look
 from fusion.config.compose import composed
+from fusion.contract import EndpointSpec
 from fusion.protocol.beside import digest
+from fusion.protocol.canary.checks import in_two
 from fusion.protocol.canary.judged import Check, above, area, by_chance, judged
 from fusion.protocol.canary.planted import PlantedLeak
 from fusion.protocol.canary.twins import twins
 from fusion.protocol.progress import JobProgress
 from fusion.protocol.setup import open_setup
+from tests.helpers.applied import applied_cohort
 
 FOLDER = Path(__file__).resolve().parents[4] / "benchmarks"
 FEW = ("folds.outer=2", "folds.inner=2", "permutations=1")
@@ -100,6 +103,19 @@ def test_every_endpoint_is_looked_at_with_its_own_patients(rates: Any, tmp_path:
     telling = {who: status for (who, name), status in told.items() if name == "columns that tell the outcome"}
     assert telling == {"response": "pass", "grade": "fail"} and found["verdict"] == "fail"
     assert told["kind", "all"] == "not looked at" and told["grade", "a leak planted"] == "pass" and len(told) == 13
+
+
+def test_times_are_looked_at_by_whether_the_event_was_seen() -> None:
+    """Without times or entries, so that a classifier takes them; two classes stay as they are."""
+    _, setup = applied_cohort(patients=6)
+    assert in_two(setup) is setup
+    cohort: Any = setup.cohort
+    pfs = EndpointSpec(name="pfs", kind="survival", classes=("censored", "event"), horizons=(6.0,), unit="months")
+    times = pd.Series(np.arange(1.0, 7.0), index=cohort.labels.index)
+    timed = replace(cohort, spec=replace(cohort.spec, endpoint=pfs), times=times, entry=times / 2)
+    made: Any = in_two(replace(setup, cohort=timed)).cohort
+    assert (made.spec.endpoint.kind, made.spec.endpoint.classes) == ("binary", ("no event seen", "event seen"))
+    assert made.labels.equals(cohort.labels) and made.times is None and made.entry is None
 
 
 def test_holm_holds_over_endpoints_of_one_name_each() -> None:
