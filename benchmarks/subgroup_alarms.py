@@ -8,6 +8,10 @@ each), 300 cohorts a row:
     kind      patients  equal  unequal
     binary         120  0.040    0.017
     binary         300  0.037    0.037
+    grades         120  0.043    0.043
+    times          120  0.050        -
+
+Rows of 300 patients with grades or times, and the last of 120, are not measured yet.
 """
 
 from __future__ import annotations
