@@ -27,7 +27,9 @@ class Rays:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         port = self.address.rpartition(":")[2]
-        self._start("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={self.folder}")
+        # Without an autoscaler, and below without a reader of logs: each would be a process of its own.
+        spared = ("--include-dashboard=false", "--no-monitor")
+        self._start("--head", f"--port={port}", *spared, f"--temp-dir={self.folder}")
 
     def node(self) -> int:
         """One more node; its number."""
@@ -37,6 +39,7 @@ class Rays:
     def _start(self, *arguments: str) -> None:
         ray = Path(sys.executable).with_name("ray")
         common = ("--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block")
+        common += ("--include-log-monitor=false",)
         quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_enable_metrics_collection": "false"}
         with (self.folder / f"{len(self._nodes)}.out").open("wb") as said:
             command = [str(ray), "start", *arguments, *common]
@@ -60,7 +63,7 @@ class Rays:
             with suppress(psutil.NoSuchProcess):
                 for process in psutil.Process(node.pid).children(recursive=True):
                     with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                        busy += process.cmdline()[:1] == ["ray::serve"]
+                        busy += " ".join(process.cmdline()).startswith("ray::serve")
         return busy
 
     def lose(self, node: int) -> None:

@@ -58,12 +58,12 @@ class OnCluster(Elsewhere):
         """
         again: list[Chunk] = []
         for chunk, found in self._round(modality, _chunks(pieces)):
-            if isinstance(found, Failure):
-                again += [(piece,) for piece in chunk] if len(chunk) > 1 else []
             if not isinstance(found, Failure):
                 yield from zip(chunk, found, strict=True)
             elif len(chunk) == 1:
                 yield chunk[0], _lost(chunk[0], found)
+            else:
+                again += [(piece,) for piece in chunk]
         if again:
             for chunk, found in self._round(modality, again):
                 yield chunk[0], _lost(chunk[0], found) if isinstance(found, Failure) else found[0]

@@ -86,31 +86,42 @@ def test_a_node_makes_slides_and_names_those_that_fail(config: DictConfig, monke
 def test_a_slide_that_ends_its_process_is_known_and_the_others_go_on(
     config: DictConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def work(job: dict[str, Any], number: int) -> str:
-        if 2 in [piece for piece, _ in job["pieces"]]:
-            raise LostError("its process was lost", memory=True)
-        return serve(json.dumps(job))
+    def losing(one: int) -> Work:
+        def work(job: dict[str, Any], number: int) -> str:
+            if one in [piece for piece, _ in job["pieces"]]:
+                raise LostError("its process was lost", memory=True)
+            return serve(json.dumps(job))
+
+        return work
+
+    def asked(cluster: Here) -> list[list[int]]:
+        return [[piece for piece, _ in job["pieces"]] for job in cluster.given]
 
     monkeypatch.setattr(ingest, "TASKS", 2)  # so that P1 and P2 are a task, and P3
     config.modality.slides.max_failed = 0.7
-    found, said, opened = ingested(config, work, monkeypatch)
+    found, said, opened = ingested(config, losing(2), monkeypatch)
     assert found.errors["P3.png"] == "P3.png: its process was lost, 2 times (memory ran out?)"
-    assert [[piece for piece, _ in job["pieces"]] for job in opened[0].given] == [[0, 1], [2], [2]]
+    assert [asked(one) for one in opened] == [[[0, 1], [2], [2]]]
     assert said == ["modality.slides: P3.png: its process was lost; it begins again (1 of 1 times)."]
 
-    monkeypatch.setattr(ingest, "TASKS", 1)
     config.cache = config.cohort.cache = config.cache + "_other"
-    found, said, opened = ingested(config, work, monkeypatch)
-    assert set(found.entries) == {"P1.png"} and set(found.errors) == {"P2.png", "P3.png"}
-    pieces = [[[piece for piece, _ in job["pieces"]] for job in one.given] for one in opened]
-    assert pieces == [[[0, 1, 2], [0, 1, 2]], [[0], [1], [2], [2]]]
-    assert said[0].startswith("modality.slides: P1.png, P2.png and 1 more: its process was lost;")
+    found, said, opened = ingested(config, losing(0), monkeypatch)
+    assert set(found.entries) == {"P3.png"} and set(found.errors) == {"P1.png", "P2.png"}
+    assert [asked(one) for one in opened] == [[[0, 1], [2], [0, 1]], [[0], [1], [0]]]
+    assert said[0].startswith("modality.slides: P1.png, P2.png: its process was lost;")
 
 
 def test_too_many_failures_end_all_tasks(config: DictConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     config.modality.slides.max_failed = 0.1
+    numbers: list[int] = []
+
+    def work(job: dict[str, Any], number: int) -> str:
+        numbers.append(number)
+        return serve(json.dumps(job))
+
     with pytest.raises(FusionError, match=r"1 of 3 slides failed, above modality\.slides\.max_failed=0\.1: P2\.png"):
-        ingested(config, lambda job, number: serve(json.dumps(job)), monkeypatch)
+        ingested(config, work, monkeypatch)
+    assert numbers == [1, 2]  # P3 is not waited for
 
 
 @pytest.mark.parametrize(
