@@ -14,8 +14,12 @@ GROUPS = {
 """Commands in the order in which they are needed; others come after these."""
 
 DATA = {
+    "data_modules.sources.example": "Write twelve simulated patients as files of one's own, to try the commands on.",
     "data_modules.sources.simulated": "Write a simulated cohort.",
+    "data_modules.sources.simulated_mri": "Write a simulated cohort with volumes.",
     "data_modules.sources.gdc": "Fetch a public cohort's files from the Genomic Data Commons.",
+    "data_modules.sources.idc": "Fetch a public collection's radiology from the Imaging Data Commons.",
+    "data_modules.ingest.reads": "Make VCF of reads (FASTQ, BAM, CRAM), by a Snakemake workflow.",
     "data_modules.ingest.variants": "Ingest variants ahead of training, also on a cluster.",
     "data_modules.ingest.slides": "Ingest slides ahead of training.",
     "data_modules.ingest.volumes": "Ingest volumes ahead of training.",
@@ -26,11 +30,12 @@ DATA = {
 COMPLETION = """# eval "$(python -m fusion --completion)"
 _fusion_complete() {
   local words=($COMP_LINE) line
-  [[ ${words[1]} == -m && ${words[2]} == fusion* ]] || return
+  [[ ${words[1]} == -m && ( ${words[2]} == f* || ${words[2]} == d* ) ]] || return
   if (( COMP_CWORD <= 2 )); then
     COMPREPLY=($(compgen -W "$("${words[0]}" -m fusion --names)" -- "${words[2]}"))
     return
   fi
+  [[ ${words[2]} == fusion.* ]] || return
   line="fusion ${COMP_LINE#*${words[2]} }"
   COMPREPLY=($(compgen -o nospace -o default -W "$(COMP_POINT=${#line} COMP_LINE="$line" \\
     "${words[0]}" -m "${words[2]}" -sc query=bash 2>/dev/null)" -- "${words[$COMP_CWORD]}"))
@@ -71,7 +76,7 @@ def listing() -> str:
 def main(arguments: list[str]) -> int:
     """Print the list, the names alone, or the completion; 2 for anything else."""
     if arguments == ["--names"]:
-        sys.stdout.write("".join(f"fusion.{name}\n" for name in commands()))
+        sys.stdout.write("".join(f"{name}\n" for name in [*(f"fusion.{name}" for name in commands()), *DATA]))
     elif arguments == ["--completion"]:
         sys.stdout.write(COMPLETION)
     elif arguments in ([], ["--help"], ["-h"]):

@@ -13,7 +13,7 @@ from fusion.report.elsewhere.secondary import secondary
 from fusion.report.kinds import kind_of
 from fusion.report.page import environment
 from fusion.report.sections import drawn
-from fusion.report.theme import save_figure, stamp, style
+from fusion.report.theme import save_figures, style
 from fusion.run.files import replace_file
 
 if TYPE_CHECKING:
@@ -83,14 +83,5 @@ def summary(table: pd.DataFrame) -> dict[str, Any]:
 
 def _drawn(output: Path, figures: Mapping[str, Any], *, simulated: bool) -> dict[str, Any]:
     """SVG of each figure as safe markup; figures are made in their style."""
-    from markupsafe import Markup
-
-    made: dict[str, Any] = {}
-    for name, figure in figures.items():
-        if figure is None:
-            continue
-        if simulated:
-            stamp(figure)
-        # Markup: this SVG is matplotlib's, which escapes the texts in it.
-        made[name] = Markup(save_figure(figure, output / "figures", name))  # noqa: S704
-    return made
+    made = save_figures(figures, output / "figures", simulated=simulated)
+    return {name: drawing for name, drawing in made.items() if drawing is not None}

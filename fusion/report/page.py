@@ -13,7 +13,7 @@ from fusion.report.card.write import write_cards
 from fusion.report.kinds import Kind, kind_of
 from fusion.report.provenance import provenance
 from fusion.report.quality import quality
-from fusion.report.theme import save_figure, stamp, style
+from fusion.report.theme import save_figures, style
 from fusion.run.canaries import canaries_of
 from fusion.run.files import replace_file
 from fusion.run.folder import RunFolder
@@ -71,8 +71,6 @@ def figures(
     run: RunFolder, kind: Kind, metrics: Mapping[str, Any], predictions: pd.DataFrame, *, simulated: bool
 ) -> dict[str, str | None]:
     """Draw every figure, save it under figures/, and give the SVG of each as safe markup."""
-    from markupsafe import Markup
-
     from fusion.report import figures as draw
     from fusion.report.parts import audit as parts
     from fusion.report.parts import missing, policy_figure
@@ -93,15 +91,8 @@ def figures(
         "training": lambda: draw.training(run.curves()),
         "selection": lambda: draw.selection(sections.selected(run.selected())),
     }
-    made: dict[str, str | None] = {}
     with style():
-        for name, plot in plots.items():
-            figure = plot()
-            if figure is not None and simulated:
-                stamp(figure)
-            # Markup: this SVG is matplotlib's, which escapes the texts in it.
-            made[name] = None if figure is None else Markup(save_figure(figure, run.figures_path, name))  # noqa: S704
-    return made
+        return save_figures({name: plot() for name, plot in plots.items()}, run.figures_path, simulated=simulated)
 
 
 def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,25 @@ def save_figure(figure: Any, folder: Path, name: str) -> str:
         lambda partial: figure.savefig(partial, format="png", dpi=160, facecolor="white", metadata={"Software": None}),
     )
     return _inline(svg, name)
+
+
+def save_figures(figures: Mapping[str, Any], folder: Path, *, simulated: bool) -> dict[str, Any]:
+    """Save figures, stamped where patients are simulated, and give each as safe markup.
+
+    Args:
+        figures: name → figure, or None where there is nothing to draw, which stays None; called in their style.
+        folder: to save them in.
+        simulated: whether they show simulated patients.
+    """
+    from markupsafe import Markup
+
+    made: dict[str, Any] = {}
+    for name, figure in figures.items():
+        if figure is not None and simulated:
+            stamp(figure)
+        # Markup: this SVG is matplotlib's, which escapes the texts in it.
+        made[name] = None if figure is None else Markup(save_figure(figure, folder, name))  # noqa: S704
+    return made
 
 
 def inline_svg(figure: Any, name: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fusion.contract import FusionError
 
@@ -50,6 +52,12 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def replace_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON as all result files have it, the same way; NaN is refused."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def remove_partial(folder: Path, below: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion.contract import CohortSpec, Quality
 from fusion.run.bounded import refuse_links
-from fusion.run.files import RunFolderError, disk_errors, remove_partial, replace_file
+from fusion.run.files import RunFolderError, disk_errors, remove_partial, replace_file, replace_json
 from fusion.run.integrity import changed_inputs, hash_files, refuse_another_run, verify_hashes
 from fusion.run.reading import FORMAT, TABLES, RunReading
 from fusion.run.record import git_commit, machine, now, package_versions, peak_memory, quality_record
@@ -265,8 +265,7 @@ class RunFolder(RunReading):
         replace_file(self.path / name, lambda partial: table.to_parquet(partial, index=False))
 
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        replace_file(self.path / name, lambda partial: partial.write_text(text, encoding="utf-8"))
+        replace_json(self.path / name, content)
 
     def _clear(self) -> None:
         """Remove what a run writes, and nothing else that a user may keep there."""

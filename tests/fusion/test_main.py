@@ -22,10 +22,8 @@ def test_every_command_is_listed_in_its_place(capsys: pytest.CaptureFixture[str]
     for name, told in found.items():
         assert f"python -m fusion.{name:<9} {told}" in text
     assert text.index("fusion.doctor") < text.index("fusion.train") < text.index("fusion.explain")
-    for module in DATA:
-        assert (ROOT / module.replace(".", "/") / "__main__.py").is_file() or (
-            ROOT / f"{module.replace('.', '/')}.py"
-        ).is_file(), module
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "data_modules").rglob("__main__.py")}
+    assert set(DATA) == there, "a new command needs a line in DATA"
     assert main([]) == 0
     assert capsys.readouterr().out == text
 
@@ -44,7 +42,8 @@ def test_bash_completes_commands(tmp_path: Path) -> None:
     python.symlink_to(sys.executable)
     script = (
         f'{COMPLETION}\nCOMP_LINE="{python} -m fusion.dr" COMP_CWORD=2\n_fusion_complete\necho "${{COMPREPLY[@]}}"\n'
+        f'COMP_LINE="{python} -m data_modules.sources.e" COMPREPLY=()\n_fusion_complete\necho "${{COMPREPLY[@]}}"\n'
         f'COMP_LINE="{python} -m pip" COMPREPLY=()\n_fusion_complete\necho "none: ${{COMPREPLY[@]}}"\n'
     )
     done = subprocess.run([bash, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.splitlines() == ["fusion.draft", "none: "]
+    assert done.stdout.splitlines() == ["fusion.draft", "data_modules.sources.example", "none: "]

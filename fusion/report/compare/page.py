@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from fusion.evaluation.runs.paired import common_patients, paired_gains
 from fusion.report.kinds import kind_of
 from fusion.report.page import environment
 from fusion.report.sections import drawn, number
-from fusion.report.theme import save_figure, stamp, style
+from fusion.report.theme import save_figures, style
 from fusion.run.compared import as_written, differences, open_runs, surroundings
-from fusion.run.files import replace_file
+from fusion.run.files import replace_file, replace_json
 from fusion.run.folder import RunFolder
 
 FILE, PAGE = "compare.json", "compare.html"
@@ -63,8 +62,7 @@ def write_comparison(paths: list[str], output: Path, *, arm: str, draws: int, se
         "differences": differences(runs),
         "surroundings": surroundings(runs),
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    replace_file(output / FILE, lambda partial: partial.write_text(text, encoding="utf-8"))
+    replace_json(output / FILE, content)
     labels = kind_of(run.record()).labels
     html = (
         environment()
@@ -126,27 +124,19 @@ def _figures(
     *,
     label: str,
 ) -> dict[str, Any]:
-    from markupsafe import Markup
-
     from fusion.report.compare import figures as draw
 
     first = content["first"]
     decides = [row for row in content["gains"] if row["metric"] == content["metric"]]
     kinds = {"binary": f"Score of {classes[-1]}", "survival": "Log-risk", "ordinal": "Expected grade"}
     said = kinds.get(outcome.endpoint.kind, "Score")
-    made = {}
     with style():
         plots = {"gains": draw.gains(decides, first=first, label=label)}
         for name in list(called)[1:]:
             plots[f"scores_{name}"] = draw.scores(
                 called[first], called[name], names=(first, name), classes=classes, label=said
             )
-        for name, figure in plots.items():
-            if content["simulated"]:
-                stamp(figure)
-            # Markup: this SVG is matplotlib's, which escapes the texts in it.
-            made[name] = Markup(save_figure(figure, output / "figures", name))  # noqa: S704
-    return made
+        return save_figures(plots, output / "figures", simulated=content["simulated"])
 
 
 def _told(content: Mapping[str, Any], label: str, output: Path) -> str:

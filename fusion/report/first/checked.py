@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion.report.first.overlap import combinations, drawn, told
 from fusion.report.page import environment
-from fusion.run.files import replace_file
+from fusion.run.files import replace_file, replace_json
 
 if TYPE_CHECKING:
     from fusion.contract import Fold
@@ -42,8 +41,7 @@ def write_check(setup: Setup, folds: Sequence[Fold], output: Path) -> str:
             told=told(patients),
         )
     )
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    replace_file(output / "check.json", lambda partial: partial.write_text(text, encoding="utf-8"))
+    replace_json(output / "check.json", content)
     replace_file(output / "check.html", lambda partial: partial.write_text(html, encoding="utf-8"))
     return _lines(content, output / "check.html")
 

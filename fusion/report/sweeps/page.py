@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
-
-from markupsafe import Markup
 
 from fusion.evaluation.comparison import arm_label
 from fusion.evaluation.outcome import outcome_of
@@ -15,8 +12,8 @@ from fusion.report.kinds import kind_of
 from fusion.report.page import environment
 from fusion.report.sections import drawn, number
 from fusion.report.sweeps.searched import importances, values_of
-from fusion.report.theme import save_figure, stamp, style
-from fusion.run.files import RunFolderError, replace_file
+from fusion.report.theme import save_figures, style
+from fusion.run.files import RunFolderError, replace_file, replace_json
 from fusion.run.folder import RunFolder
 from fusion.run.sweep import FILE, Sweep, open_sweep
 
@@ -50,8 +47,7 @@ def write_sweep(folder: Path, *, arm: str, draws: int, seed: int) -> str:
     jobs = {name: _scores(run, arm) for name, run in sweep.jobs.items()}
     found = corrected(jobs, outcome, draws=draws, seed=seed)
     content = _content(sweep, found, arm=arm, simulated=bool(record["simulated"]))
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    replace_file(folder / FILE, lambda partial: partial.write_text(text, encoding="utf-8"))
+    replace_json(folder / FILE, content)
     label = kind_of(record).labels[found["metric"]]
     figures = _figures(folder, content, sweep, label)
     html = (
@@ -96,7 +92,7 @@ def ranked_scores(jobs: dict[str, Any]) -> dict[str, float]:
     return {name: float(one["inner"]) for name, one in jobs.items() if one["inner"] is not None}
 
 
-def _figures(folder: Path, content: dict[str, Any], sweep: Sweep, label: str) -> dict[str, Markup | None]:
+def _figures(folder: Path, content: dict[str, Any], sweep: Sweep, label: str) -> dict[str, Any]:
     """The page's figures, saved under figures/ of the sweep too; None where there is nothing to draw."""
     from fusion.report.sweeps import figures as draw
 
@@ -104,21 +100,12 @@ def _figures(folder: Path, content: dict[str, Any], sweep: Sweep, label: str) ->
     scores = {row["job"]: float(row["score"]) for row in content["jobs"] if row["score"] is not None}
     varied = any(values.values()) and len(scores) > 1
     shares = content["importances"]
-    plots = {
-        "parallel": (lambda: draw.parallel(values, scores, winner=content["winner"], label=label)) if varied else None,
-        "importances": (lambda: draw.mattered(shares)) if shares else None,
-    }
-    made: dict[str, Markup | None] = {}
-    for name, plot in plots.items():
-        if plot is None:
-            made[name] = None
-            continue
-        with style():
-            figure = plot()
-            if content["simulated"]:
-                stamp(figure)
-            made[name] = Markup(save_figure(figure, folder / "figures", name))  # noqa: S704
-    return made
+    with style():
+        plots = {
+            "parallel": draw.parallel(values, scores, winner=content["winner"], label=label) if varied else None,
+            "importances": draw.mattered(shares) if shares else None,
+        }
+        return save_figures(plots, folder / "figures", simulated=content["simulated"])
 
 
 def _scores(run: RunFolder, arm: str) -> JobScores:
