@@ -4,9 +4,10 @@ A fold's models read the treatment modality as its training patients who were gi
 the patient's own. It is refused where, in any fold that scores the patient, fewer training patients of the patient's
 stratum than `min_patients` were given it: nobody like them received it, and a score would be a guess.
 
-Of a patient's difference there is a 95 % interval where every fold kept refits of its plain model to draws of patients
-(`fusion.plain.redrawn`): draw by draw the folds' scores are averaged, a draw being the same patients in each, and the
-interval is of the draws' percentiles. Else it is a range over fold models, and is called so.
+Of a patient's difference there is what 95 % of refits say where every fold kept refits of its plain model to draws of
+patients (`fusion.plain.redrawn`): draw by draw the folds' scores are averaged, a draw being the same patients in each.
+It is the chance of the draw of patients and no confidence interval of the truth, for penalties draw differences towards
+0 (benchmarks/difference_coverage.py). Else it is a range over fold models, and is called so.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ if TYPE_CHECKING:
 FILE = "therapy.json"
 """In a fold's folder: support, and what the treatment modalities hold under each regimen."""
 RANGE = "range over models"
-INTERVAL = "95 % interval"
+INTERVAL = "95 % of refits"
 REFITTED = (
-    "of {draws} refits of the plain model's regression to patients drawn with replacement; its penalties, the columns "
-    "and products that were chosen, trees and what networks add are held, so that it is a little short"
+    "(the middle of {draws}) of the plain model's regression to patients drawn with replacement; its penalties, the "
+    "columns and products that were chosen, trees and what networks add are held. No confidence interval of the true "
+    "difference: penalties draw differences towards 0, and a benefit that the model does not tell apart is not in it"
 )
 EVERY = "all"
 COLUMNS = {
@@ -52,7 +54,7 @@ COLUMNS = {
     "difference": "score under the regimen minus that under `against`, mean over fold models",
     "difference_low": "its lower end, of what `interval` says",
     "difference_high": "its upper end, likewise",
-    "interval": f"{INTERVAL} (of refits to patients drawn with replacement), or {RANGE}: no confidence interval",
+    "interval": f"{INTERVAL} (to patients drawn anew), or {RANGE}: neither is a confidence interval of the truth",
     "stratum": "of the patient, within which training patients were dealt to regimens",
     "training_patients": "training patients of the stratum who were given the regimen, fewest over folds",
     "propensity": "their share among the stratum's who were given a regimen that is not refused, mean over folds",

@@ -3,7 +3,8 @@ r"""A plain model's regression fitted again to patients drawn with replacement: 
 The penalties, the shares of the sets of modalities, the scaling of columns and the products that were chosen stay as
 they are, and so do trees; coefficients are refitted by Newton's method to draw *b*, in which patient *i* counts
 :math:`n_{bi}` times, from where the fit to everybody ended. What is kept is the change against that fit, so that a
-refit to the sample itself is the model. The draws do not choose anew: intervals made of them are a little short.
+refit to the sample itself is the model. The draws do not choose anew, and what the penalties draw towards 0 stays so:
+percentiles of them are the chance of the draw of patients, not a confidence interval of the truth.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def _plain(row: pd.DataFrame) -> dict[str, Any]:
 
 
 def keep_draws(config: Any, setup: Setup, data: FoldData, folder: Path) -> None:
-    """Refit the plain model to draws of patients, for the intervals of `fusion.predict treatments=…`."""
+    """Refit the plain model to draws of patients, for the differences of `fusion.predict treatments=…`."""
     therapy = therapy_of(setup)
     if therapy is None or data.endpoint.kind != KIND:
         return

@@ -103,14 +103,14 @@ def test_a_run_values_its_rule_and_scores_new_patients_under_each_treatment(tmp_
     known = known[known["arm"] == "fusion"].set_index(["patient_id", "regimen"])["score"]
     assert len(known) > 64
     assert table["score"].loc[known.index].to_numpy() == pytest.approx(known.to_numpy(), abs=1e-9)
-    # The plain model was refitted to draws of patients in every fold: differences have an interval.
+    # The plain model was refitted to draws of patients in every fold: differences have a spread.
     scored = table[table["score"].notna()]
-    assert set(scored["interval"]) == {"95 % interval"}
+    assert set(scored["interval"]) == {"95 % of refits"}
     other = scored[scored["against"] != scored.index.get_level_values(1)]
     assert (other["difference_high"] > other["difference_low"]).all()
     assert (other["difference_low"] <= other["difference"]).mean() > 0.9
     facts = json.loads((out / "predictions.json").read_text())
-    assert "200 refits" in facts["treatments"]["interval"]
+    assert "the middle of 200" in facts["treatments"]["interval"]
     assert facts["treatments"]["promise"] == "association in these patients, not a promise"
     page = (out / "prediction_report.html").read_text()
     assert "Under each treatment" in page

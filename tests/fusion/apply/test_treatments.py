@@ -123,10 +123,10 @@ def test_intervals_of_differences_are_of_draws_where_there_are_any() -> None:
     table = pd.DataFrame(rows).set_index(["patient_id", "regimen"])
     told = table.loc[("P1", "B")]
     assert told[["difference", "difference_low", "difference_high"]].tolist() == pytest.approx([0.3, -0.95, 0.95])
-    assert told["interval"] == "95 % interval"
+    assert told["interval"] == "95 % of refits"
     assert table.loc[("P1", "A"), ["difference_low", "difference_high"]].tolist() == [0, 0]
     assert table.loc["P2", "interval"].isna().all()
     treatments = Treatments(names=("A", "B"), folds={"f": KeptTherapy(support=SUPPORT, held=HELD, by=())})
     said = record(treatments, table.reset_index(), "fusion")["interval"]
-    assert said.startswith("95 % interval of 200 refits of the plain model's regression to patients drawn")
-    assert "what networks add are held" in said
+    assert said.startswith("95 % of refits (the middle of 200) of the plain model's regression to patients drawn")
+    assert "No confidence interval of the true difference" in said
