@@ -132,7 +132,7 @@ def _limits(facts: Facts) -> str:
     else:
         told.append("- Subgroups were not looked at (`evaluation.subgroups`).")
     sets = metrics.get("uncertainty")
-    if sets:
+    if sets and "coverage" in sets:  # times and grades may have firmness alone
         told.append(
             f"- Sets meant to hold {100 * sets['level']:.0f} % of patients' classes hold "
             f"{100 * sets['coverage']['value']:.1f} %; "
