@@ -58,14 +58,14 @@ def cohort(secondary: dict[str, Secondary], **changes: Any) -> Setup:
 def test_labels_are_of_the_endpoint_of_that_name_and_of_who_has_a_value() -> None:
     rcb = gathered()["rcb"]
     index = pd.Index(["A", "B", "C"], name="patient_id")
-    # Elsewhere grades stand in another order, and one has another name.
+    # Elsewhere grades stand in another order, and there is one more.
     other = replace(RCB, classes=("II", "0", "I", "III"))
     outcomes = Secondary(endpoint=other, labels=pd.Series([1, 0, 2], index=index))
     rows = labelled_beside(rcb, cohort({"rcb": outcomes}), "fusion")
     assert rows is None  # of C no fold may speak, so that one patient each of two grades is left
-    many = SecondaryScores([RCB], list("ABCDE"), frozenset())
-    many.add({"rcb": (np.tile([[0.5, 0.3, 0.2]], (5, 1)), NAN)}, list("ABCDE"))
-    labels = pd.Series([1, 1, 0, 0, 3], index=pd.Index(list("ABCDE"), name="patient_id"))
+    many = SecondaryScores([RCB], list("ABCDEF"), frozenset("F"))
+    many.add({"rcb": (np.tile([[0.5, 0.3, 0.2]], (6, 1)), NAN)}, list("ABCDEF"))
+    labels = pd.Series([1, 1, 0, 0, 3, 1], index=pd.Index(list("ABCDEF"), name="patient_id"))
     (five,) = many.applied()
     setup = cohort({"rcb": Secondary(endpoint=other, labels=labels)})
     rows = labelled_beside(five, setup, "only_clinical")

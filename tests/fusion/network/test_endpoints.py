@@ -149,8 +149,10 @@ def test_weights_that_cannot_be() -> None:
 
 def test_heads_that_add_say_nothing_at_first_and_get_their_offset() -> None:
     """Also after they saw how common grades are; a head that starts from nothing has no offset."""
-    made = build_model(CONFIG, SPECS, PCR, seed=1, secondary=[RCB, PFS], secondary_adds=["rcb"])
+    two = replace(PCR, name="two")
+    made = build_model(CONFIG, SPECS, PCR, seed=1, secondary=[RCB, PFS, two], secondary_adds=["rcb", "two"])
     whole = batch()
+    whole.targets["two"] = Target(label=torch.tensor([0, 1, 1, 1, 1, 1]))
     show_training_patients(made, [whole])
     offset = torch.tensor([0.0, 1.5, -2.0, 0.25, 3.0, 0.5])
     started = Target(label=whole.targets["rcb"].label, offset=offset)
@@ -158,6 +160,7 @@ def test_heads_that_add_say_nothing_at_first_and_get_their_offset() -> None:
     assert torch.equal(output.secondary["rcb"], offset) and output.secondary["pfs"].abs().min() > 0
     assert all(torch.equal(one["rcb"], offset) for one in output.secondary_auxiliary.values())
     assert made(whole).secondary["rcb"].abs().max() == 0
+    assert made(whole).secondary["two"].abs().max() == 0  # not at the log-odds of five in six, which its offset knows
     moved = started.to("cpu")
     assert moved.offset is not None and torch.equal(moved.offset, offset)
     (rows,) = rows_of(replace(whole, targets={"rcb": started}), [4, 1]).targets.values()
