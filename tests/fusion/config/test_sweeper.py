@@ -96,7 +96,7 @@ def study_of(folder: Path) -> Any:
 
 
 def test_the_command_ends_with_what_its_jobs_gave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, jobs = tmp_path / "sweep", Jobs(good)
+    folder, jobs = tmp_path / "not there yet" / "sweep", Jobs(good)
     arguments = ["+experiment=breast_tcga", "hydra/sweeper=optuna", "hydra.sweeper.trials=2", LEARNING_RATE]
     monkeypatch.setattr(sys, "argv", ["train", "-m", *arguments, f"hydra.sweep.dir={folder}"])
     run(jobs.task(), "train")
