@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sksurv.metrics import concordance_index_censored
 
 from data_modules.sources.simulated import write_cohort
 from data_modules.sources.simulated.cohort import draw
 from data_modules.sources.simulated.design import CELL
+from data_modules.sources.simulated.progression import Progression, concordance, draw_progression
 from data_modules.sources.simulated.source import truth_folder
 from tests.helpers.simulated import hashes
 
@@ -78,3 +80,34 @@ def test_what_drives_response_drives_progression_at_any_seed(seed: int) -> None:
     without = draw(patients=240, seed=seed, interaction=0.0)
     assert np.array_equal(without.rich, drawn.rich)
     assert np.ptp(without.progression.risk) < np.ptp(found.risk)
+
+
+def test_times_are_weibull_quantiles_and_end_with_the_study_or_earlier() -> None:
+    """The same stream of random numbers, with SciPy's distribution: cell after cell, then entries, then who leaves."""
+    rich, deficient = np.arange(40) % 2 == 0, np.arange(40) % 5 < 2
+    clinical = np.linspace(-1, 1, 40)
+    given = {"rich": rich, "deficient": deficient, "clinical": clinical}
+    found = draw_progression(np.random.default_rng(5), **given, interaction=0.5)
+    cells = np.array([CELL[bool(t), bool(d)] for t, d in zip(rich, deficient, strict=True)])
+    risk = -0.9 * (0.5 * cells + clinical)
+    np.testing.assert_allclose(found.risk, risk - risk.mean())
+    rng = np.random.default_rng(5)
+    quantile = np.empty(40)
+    for cell in ((False, False), (False, True), (True, False), (True, True)):
+        members = rng.permutation(np.flatnonzero((rich == cell[0]) & (deficient == cell[1])))
+        quantile[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    time = stats.weibull_min.ppf(quantile, 1.3, scale=800 * np.exp(-found.risk / 1.3))
+    entry, leaving = rng.random(40), rng.exponential(4000.0, 40)
+    end = np.minimum(1800 - 900 * entry, leaving)
+    assert found.days.tolist() == np.maximum(1, np.ceil(np.minimum(time, end))).tolist()
+    assert found.seen.tolist() == (time <= end).tolist() and 5 < found.seen.sum() < 35
+
+
+def test_concordance_by_hand() -> None:
+    """Of pairs whose earlier one is seen: a tie of risks counts half; who is last seen on the same day counts later."""
+    days, seen = np.array([10, 20, 20, 30]), np.array([True, True, False, True])
+    risk = np.array([2.0, 1.0, 3.0, 1.0])
+    # 10 before all others: right, wrong, right; 20 before the one last seen that day, wrong, and 30, a tie.
+    assert concordance(Progression(risk=risk, days=days, seen=seen)) == pytest.approx((2 + 0.5) / 5)
+    nobody = Progression(risk=risk, days=days, seen=np.zeros(4, dtype=bool))
+    assert np.isnan(concordance(nobody))
