@@ -218,7 +218,8 @@ def _survival(start: str, key: str, one: Candidate, counts: str) -> str:
     pairs |= {"unit": one.unit} if one.unit else {}
     if one.positive:
         counts += f"; event_values: {_classes(one.positive)}, censored_values: {_classes(one.negative)}?"
-    return with_comment(f"{start}{key}: {mapping(pairs)}", f"a time until an event, by their names: {counts}")
+    told = f"a time until an event, by their names: {counts}; add time_zero: what times count from"
+    return with_comment(f"{start}{key}: {mapping(pairs)}", told)
 
 
 def _classes(values: Sequence[str]) -> str:
