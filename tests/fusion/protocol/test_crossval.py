@@ -49,6 +49,7 @@ def setup() -> Setup:
         spec=spec,
         labels=labels,
         times=None,
+        entry=None,
         patient_ids=tuple(IDS),
         groups=families,
         sites=None,
