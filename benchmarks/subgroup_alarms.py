@@ -9,9 +9,10 @@ each), 300 cohorts a row:
     binary         120  0.040    0.017
     binary         300  0.037    0.037
     grades         120  0.043    0.043
-    times          120  0.050        -
+    times          120  0.050    0.045
+    grades         300  0.040        -
 
-Rows of 300 patients with grades or times, and the last of 120, are not measured yet.
+The last of *times* with 200 cohorts, the last row with 150; what is not there is not measured yet.
 """
 
 from __future__ import annotations

@@ -154,6 +154,7 @@ def test_firmness_of_times_is_of_the_risk_at_the_middle_horizon_and_there_is_no_
     inner = rows_of(outcome, ["P", "P", "Q", "R"], [[9.0, 0.1, 0.6], [0, 0, 0.4], [0, 0, 0.1], [0, 0, 0]])
     found = firmness(outer, inner, outcome)
     assert found["spread"].tolist() == pytest.approx([0.2, 0.0])
+    assert outcome.number(outer, np.array([-1, -1])).tolist() == pytest.approx([0.2, 0.9])
     told = summary(found, outcome)
     assert (told["of"], told["flips"], told["unsure"]) == ("risk at 2 years", None, None)
     nothing = pd.DataFrame(index=pd.Index(["P", "Q"]))
