@@ -107,10 +107,11 @@ def test_a_whole_explanation_is_marked_and_said(tmp_path: Path, capsys: pytest.C
     figure = {"value": 0.5, "low": 0.25, "high": 0.75, "patients": 2}
     nobody = {"value": None, "low": None, "high": None, "patients": 0}
     checks = {"deletion": {"tiles": figure}, "truth": {"variants": figure, "tiles": nobody, "variants_strict": figure}}
-    scale: Any = SimpleNamespace(unit="log-odds")
+    scale: Any = SimpleNamespace(unit="log-odds", endpoint=SimpleNamespace(name="response"))
     finish(store, Summary(facts={"a": {}, "b": {}}, checks=checks, scale=scale), simulated=True, config=CONFIG)
     assert json.loads((tmp_path / STATE).read_text()) == {
-        "status": "complete", "key": "key", "simulated": True, "arm": "fusion", "method": "ablation", "steps": 32,
+        "status": "complete", "key": "key", "simulated": True, "arm": "fusion", "endpoint": "response",
+        "method": "ablation", "steps": 32,
         "horizon": None, "repeat": 0, "patients": 2, "anonymised": True,
     }  # fmt: skip
     assert capsys.readouterr().out.splitlines() == [
