@@ -43,6 +43,7 @@ def predict(config: DictConfig) -> None:
 
     from fusion.apply.files import finish, margin_of, refuse_existing, write_results
     from fusion.apply.settings import asked_for, chosen, merge, refuse_arm, refuse_other_build
+    from fusion.apply.states import needed
     from fusion.apply.treatments import record, strata_of, under, wanted
     from fusion.contract.devices import check_device
     from fusion.protocol.progress import JobProgress
@@ -59,7 +60,7 @@ def predict(config: DictConfig) -> None:
     refuse_existing(output, overwrite=config.overwrite)
     trained = folder.cohort_spec()
     merged, undeclared = merge(
-        folder.config(),
+        needed(folder.config(), [folder.models(name) for name in folder.finished_folds()]),
         config,
         endpoint=trained.endpoint.name,
         asked=asked_for(),

@@ -99,7 +99,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     # Each outer fold: fit, choose and calibrate on its training part, score its test part once.
     with progress.timed("folds"):
         pending = [fold for fold in folds if fold.name not in folder.finished_folds()]
-        progress.start("Training arms on folds", units(config, list(setup.modalities), pending, cohort.spec.endpoint))
+        progress.start("Training arms on folds", units(config, setup.modalities, pending, cohort.spec.endpoint))
         watch = InnerWatch(folder, [fold.name for fold in folds], outcome_of(cohort.spec.endpoint).chosen)
         live = follow(config, folder)
         results = run_folds(config, setup, pending, folder.path, progress.advance, say=progress.say, live=live.epoch)

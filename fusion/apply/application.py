@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 from fusion.apply.arms import FoldArms, kept_arms
 from fusion.apply.matching import Matching, match_all
 from fusion.apply.secondary import AppliedSecondary, SecondaryScores, trained_alone
-from fusion.contract import CohortSpec, Progress
+from fusion.apply.states import as_read
+from fusion.arms.base import FUSION
+from fusion.arms.chosen import MODALITIES
+from fusion.contract import CohortSpec, Modality, Progress
 from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.protocol.novelty import Novelty
+from fusion.run.bounded import read_json
 from fusion.run.state import load_state
 
 if TYPE_CHECKING:
@@ -87,7 +91,7 @@ def apply(
     """
     folds = folder.folds()["folds"]
     models = {_name(fold): folder.models(_name(fold)) for fold in folds}
-    matches = match_all(_states(models.values()), setup.modalities, min_match=min_match)
+    matches = match_all(_states(models.values(), setup), min_match=min_match)
     make_data = instantiate(config.datamodule)
     spec = folder.cohort_spec()
     endpoint, outcome = spec.endpoint, outcome_of(spec.endpoint)
@@ -112,6 +116,7 @@ def apply(
             patients=unseen,
             make_data=make_data,
             secondary=spec.secondary,
+            readings=setup.readings,
         )
         for one in wanted:
             thresholds[one].append(arms.threshold(one))
@@ -121,7 +126,7 @@ def apply(
                 scores[one][-1][[patient not in trained for patient in patients]] = mine
         if unseen:
             beside.add(arms.beside(arm), unseen)
-            distances.loc[unseen, name] = _distance(models[name], arms.table, setup)
+            distances.loc[unseen, name] = _distance(models[name], arms.table(FUSION), setup)
     progress("Scoring by fold models", len(folds), len(folds))
     trained_on = {patient for fold in folds for patient in fold["train"]}
     secondary = beside.applied()
@@ -194,9 +199,14 @@ def _name(fold: Mapping[str, Any]) -> str:
     return f"repeat{fold['repeat']}_fold{fold['index']}"
 
 
-def _states(models: Any) -> list[Path]:
-    """Folders of the members' fitted modalities."""
-    return [path for folder in models for path in sorted((folder / "modalities").glob("member*"))]
+def _states(models: Iterable[Path], setup: Setup) -> Iterator[tuple[Path, Mapping[str, Modality]]]:
+    """Folders of the members' fitted modalities, of folds and of arms that read otherwise, and what each holds."""
+    for folder in models:
+        for path in sorted((folder / MODALITIES).glob("member*")):
+            yield path, setup.modalities
+        for path in sorted(folder.glob(f"*/{MODALITIES}/member*")):
+            modalities = as_read(setup.modalities, setup.readings, read_json(path.parent.parent / "arm.json"))
+            yield path, {name: one for name, one in modalities.items() if (path / f"{name}.json").is_file()}
 
 
 def _distance(models: Path, table: pd.DataFrame, setup: Setup) -> NDArray[np.float64]:

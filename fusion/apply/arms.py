@@ -15,6 +15,7 @@ import numpy as np
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 
+from fusion.apply.states import as_read, restored
 from fusion.apply.trained import Member, as_chosen, endpoint_logits, load_members, score
 from fusion.arms.base import BASE, FUSION
 from fusion.arms.boosting import PLAIN
@@ -80,6 +81,7 @@ class FoldArms:
         patients: whom to score.
         make_data: builds loaders (the run's `datamodule`).
         secondary: endpoints trained beside it, of which network arms speak too; see `beside`.
+        readings: number of a candidate of `choose` → modalities as it reads them, where otherwise.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class FoldArms:
         patients: Sequence[str],
         make_data: Callable[..., Any],
         secondary: Sequence[EndpointSpec] = (),
+        readings: Mapping[str, Mapping[str, Modality]] | None = None,
     ) -> None:
         self._models = models
         self._config = config
@@ -100,7 +103,9 @@ class FoldArms:
         self._patients = list(patients)
         self._make_data = make_data
         self._secondary = tuple(secondary)
+        self._readings = readings or {}
         self._networks: dict[str, tuple[list[Member], dict[str, Floats]]] = {}
+        self._tables: dict[str, pd.DataFrame] = {}
 
     def threshold(self, arm: str) -> float:
         """Of the arm's decision, as the fold chose it; NaN where the likeliest class is called."""
@@ -123,7 +128,7 @@ class FoldArms:
             return score(*self.network(arm))
         plain = load_base(self._models / (FUSION if arm == BASE else arm))
         if plain is not None:
-            rows = self._single_logits(kept) if arm == STACKED else self.table
+            rows = self._single_logits(kept) if arm == STACKED else self.table(arm)
             calibrator = outcome_of(self._endpoint).restore_calibrator(kept["calibration"])
             return np.asarray(calibrator(plain.logits(rows)), dtype=np.float64)
         return self._late(kept)
@@ -140,7 +145,7 @@ class FoldArms:
         if plain is None or not (self._models / f"{REFITS}.json").is_file():
             return None
         try:
-            change = Redrawn.restore(load_state(self._models, REFITS).arrays).change(plain, self.table)
+            change = Redrawn.restore(load_state(self._models, REFITS).arrays).change(plain, self.table(arm))
         except (KeyError, ValueError) as error:
             raise FusionError(
                 f"{self._models / REFITS}: cannot be read ({error}). The run folder was altered; restore it."
@@ -150,7 +155,7 @@ class FoldArms:
             calibrator, middle = members[0].calibrator, logits.mean(axis=0)
         else:
             calibrator = outcome_of(self._endpoint).restore_calibrator(_kept(self._models, arm)["calibration"])
-            middle = plain.logits(self.table)
+            middle = plain.logits(self.table(arm))
         return np.stack([np.asarray(calibrator(middle + one), dtype=np.float64) for one in change])
 
     def beside(self, arm: str) -> dict[str, tuple[Floats, float]]:
@@ -171,14 +176,19 @@ class FoldArms:
 
     @cached_property
     def whole(self) -> dict[str, FittedModality]:
-        """Modalities as fitted on all training patients of the fold."""
-        folder = self._models / "modalities" / "whole"
-        return {name: modality.restore(load_state(folder, name)) for name, modality in self._modalities.items()}
+        """Modalities as the run itself reads them, fitted on all training patients of the fold."""
+        return restored(self._models, "", "whole", self._modalities, self._modalities)
 
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """``(patient, feature)`` of all of them."""
-        return features(self.whole, self._patients)
+    def table(self, arm: str) -> pd.DataFrame:
+        """``(patient, feature)`` of all modalities, as the arm reads them."""
+        of = FUSION if arm == BASE else arm
+        kept = _kept(self._models, of)
+        key = of if str(kept.get("candidate")) in self._readings else ""
+        if key not in self._tables:
+            modalities = as_read(self._modalities, self._readings, kept)
+            whole = restored(self._models, of, "whole", modalities, modalities) if key else self.whole
+            self._tables[key] = features(whole, self._patients)
+        return self._tables[key]
 
     def network(self, arm: str) -> tuple[list[Member], Floats]:
         """The members of a network arm and their logits of the patients, ``(member, patient[, class])``."""
@@ -192,6 +202,7 @@ class FoldArms:
                     endpoint=self._endpoint,
                     modalities=self._modalities,
                     secondary=self._secondary,
+                    readings=self._readings,
                 )
             )
             chosen = as_chosen(self._config, _kept(self._models, arm))
@@ -205,7 +216,7 @@ class FoldArms:
         outcome = outcome_of(self._endpoint)
         model = load_estimator(self._models / arm / "model.skops")
         # What the cohort has no file of is missing, and imputed as the model does it.
-        rows = self.table.reindex(columns=list(model.feature_names_in_))
+        rows = self.table(arm).reindex(columns=list(model.feature_names_in_))
         calibrator = outcome.restore_calibrator(kept["calibration"])
         return np.asarray(calibrator(model_logits(model, rows, outcome)), dtype=np.float64)
 

@@ -48,26 +48,25 @@ class Matching:
         }
 
 
-def match_all(folders: Iterable[Path], modalities: Mapping[str, Modality], *, min_match: float) -> dict[str, Matching]:
+def match_all(kept: Iterable[tuple[Path, Mapping[str, Modality]]], *, min_match: float) -> dict[str, Matching]:
     """Match every fitted state of the run before anything is scored.
 
     Args:
-        folders: of fitted states, one a member.
-        modalities: bound to the new cohort.
+        kept: folder of fitted states, one a member, with the modalities of which it has them, bound to the new cohort.
         min_match: share of the expected features that must be there.
 
     Raises:
         FusionError: a member finds fewer, and by less than a 1 % chance.
     """
-    found: dict[str, list[Match]] = {name: [] for name in modalities}
-    for folder in folders:
+    found: dict[str, list[Match]] = {}
+    for folder, modalities in kept:
         for name, modality in modalities.items():
             match = modality.match(load_state(folder, name))
             if match is not None:
                 _refuse_few(name, match, min_match)
-                found[name].append(match)
+                found.setdefault(name, []).append(match)
     trained = {feature for matches in found.values() for match in matches for feature in match.trained}
-    return {name: _union(matches, trained) for name, matches in found.items() if matches}
+    return {name: _union(matches, trained) for name, matches in found.items()}
 
 
 def _share(match: Match) -> float | None:

@@ -68,17 +68,11 @@ def merge(
             f"modality: the run was trained on {', '.join(trained['modality'])}; "
             f"cohort {cohort.get('name')!r} declares {', '.join(modalities) or 'none'}."
         )
-    modality = {}
-    for name in shared:
-        there, here = trained["modality"][name], modalities[name]
-        other_reader = _other_reader(name, there["_target_"], here["_target_"])
-        places = {
-            key: value
-            for key, value in here.items()
-            if key in PLACES
-            and (key not in _ONLY_IF_ASKED or other_reader or any(_within(one, name, key) for one in asked))
-        }
-        modality[name] = {**there, **places, "_target_": here["_target_"]}
+    modality = _placed(trained["modality"], modalities, shared, asked)
+    choose = {
+        number: {**one, "modality": _placed(one["modality"], modalities, shared, asked)} if "modality" in one else one
+        for number, one in (trained.get("choose") or {}).items()
+    }
     if cohort.get("endpoint") is None and endpoint in (cohort.get("endpoints") or {}):
         declared = [one for one in secondary if one in cohort["endpoints"]]
         cohort["endpoint"] = [endpoint, *declared] if declared else endpoint
@@ -91,7 +85,26 @@ def merge(
         if name not in modalities
     }
     merged = {**trained, "cohort": cohort, "modality": modality, "cache": new["cache"], "spark": new["spark"]}
+    merged |= {"choose": choose} if choose else {}
     return OmegaConf.create(on_device(merged, new)), undeclared
+
+
+def _placed(
+    trained: Mapping[str, Any], modalities: Mapping[str, Any], shared: Sequence[str], asked: Sequence[str]
+) -> dict[str, Any]:
+    """The run's modalities, or a candidate's, reading files where the new cohort says they lie."""
+    found = {}
+    for name in shared:
+        there, here = trained[name], modalities[name]
+        other_reader = _other_reader(name, there["_target_"], here["_target_"])
+        places = {
+            key: value
+            for key, value in here.items()
+            if key in PLACES
+            and (key not in _ONLY_IF_ASKED or other_reader or any(_within(one, name, key) for one in asked))
+        }
+        found[name] = {**there, **places, "_target_": here["_target_"]}
+    return found
 
 
 def on_device(trained: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,12 +115,21 @@ def on_device(trained: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
         new: `device` and `precision` of the command; a precision of null leaves the run's.
     """
     device = new.get("device") or "auto"
-    modality = {
-        name: {**node, "embed": {**node["embed"], "device": device}} if node.get("embed") else node
-        for name, node in trained["modality"].items()
-    }
+
+    def embedding(modality: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: {**node, "embed": {**node["embed"], "device": device}} if node.get("embed") else node
+            for name, node in modality.items()
+        }
+
     precision = new.get("precision") or trained.get("precision") or 32
-    return {**trained, "device": device, "precision": precision, "modality": modality}
+    made = {**trained, "device": device, "precision": precision, "modality": embedding(trained["modality"])}
+    if trained.get("choose"):
+        made["choose"] = {
+            number: {**one, "modality": embedding(one["modality"])} if "modality" in one else one
+            for number, one in trained["choose"].items()
+        }
+    return made
 
 
 def _other_reader(name: str, trained: str, new: str) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from fusion.apply.lacking import Lacking
+from fusion.apply.states import as_read, restored
 from fusion.arms.base import MEAN_LOGIT
 from fusion.arms.classical import features
 from fusion.config.candidates import candidate
@@ -24,7 +25,6 @@ from fusion.network.fitting import PRIMARY, load_weights, predict_endpoints
 from fusion.network.model import FusionModel, build_model
 from fusion.plain.base import Plain, load_base
 from fusion.run.bounded import plain_name, read_json
-from fusion.run.state import load_state
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +96,7 @@ def load_members(
     endpoint: EndpointSpec,
     modalities: Mapping[str, Modality],
     secondary: Sequence[EndpointSpec] = (),
+    readings: Mapping[str, Mapping[str, Modality]] | None = None,
 ) -> Iterator[Member]:
     """The members of one arm in one fold, one at a time.
 
@@ -108,6 +109,7 @@ def load_members(
         modalities: bound to the cohort that is to be read; what they learned comes from the run. Nobody has one that
             is not here.
         secondary: endpoints trained beside it, all or none of them.
+        readings: number of a candidate of `choose` → the same as that candidate reads them, where otherwise.
 
     Raises:
         FusionError: the run kept no such arm, a file of it cannot be read, or the cohort has nothing that it reads.
@@ -117,7 +119,8 @@ def load_members(
     except OSError as error:
         arms = sorted(path.parent.name for path in folder.glob("*/member0.safetensors"))
         raise FusionError(f"{folder}: keeps no network arm {arm!r}; there are {', '.join(arms) or 'none'}.") from error
-    whole = folder / "modalities" / "whole"
+    modalities = as_read(modalities, readings, kept)
+    whole = partial(restored, folder, arm, "whole")
     own = _kept_beside(kept, endpoint, load_base(folder / arm), modalities, whole)
     others: dict[str, dict[str, Any]] = {}
     for one in secondary:
@@ -135,12 +138,8 @@ def load_members(
         model = build_model(plain, specs, endpoint, seed=0, secondary=secondary)
         load_weights(model, path, *([path.with_name(f"secondary_{path.name}")] if secondary else []))
         model.eval()
-        fitted = {
-            name: modalities[name].restore(load_state(folder / "modalities" / f"member{index}", name))
-            if name in modalities
-            else Lacking(spec=spec)
-            for name, spec in specs.items()
-        }
+        there = restored(folder, arm, f"member{index}", [name for name in specs if name in modalities], modalities)
+        fitted = {name: there[name] if name in there else Lacking(spec=spec) for name, spec in specs.items()}
         yield Member(
             fold=fold, index=index, model=model, fitted=fitted, **own,
             secondary={
@@ -151,7 +150,11 @@ def load_members(
 
 
 def _kept_beside(
-    kept: Mapping[str, Any], endpoint: EndpointSpec, base: Plain | None, modalities: Mapping[str, Modality], whole: Path
+    kept: Mapping[str, Any],
+    endpoint: EndpointSpec,
+    base: Plain | None,
+    modalities: Mapping[str, Modality],
+    whole: Callable[[Sequence[str], Mapping[str, Modality]], dict[str, FittedModality]],
 ) -> dict[str, Any]:
     """What a fold keeps of an endpoint beside its networks: arguments of `Member`.
 
@@ -160,7 +163,7 @@ def _kept_beside(
         endpoint: of the run.
         base: its plain model.
         modalities: of the cohort that is read.
-        whole: folder of the modalities as fitted on all training patients.
+        whole: names and modalities → these as fitted on all training patients.
     """
     stored, outcome = kept["calibration"], outcome_of(endpoint)
     reads = () if base is None else base.modalities
@@ -170,9 +173,7 @@ def _kept_beside(
         "single": outcome.restore_calibrator(stored.get("member", stored)),
         "gate": float(kept.get("gate", {}).get("value", 1.0)),
         "base": base,
-        "base_fitted": {
-            name: modalities[name].restore(load_state(whole, name)) for name in reads if name in modalities
-        },
+        "base_fitted": whole([name for name in reads if name in modalities], modalities),
     }
 
 

@@ -181,13 +181,17 @@ def under(
             continue
         for row, regimen in enumerate(treatments.names):
             counts[row, at, unseen], shares[row, at, unseen] = _overlap(kept.support, regimen, strata.iloc[unseen])
+            given = _given(setup, config, kept.held[regimen], patients)
+            regimens = {one: given[one] for one in kept.held[regimen] if one in given}
             arms = FoldArms(
                 folder.models(name),
                 config=config,
                 endpoint=folder.cohort_spec().endpoint,
-                modalities=_given(setup, config, kept.held[regimen], patients),
+                modalities=given,
                 patients=[patients[place] for place in unseen],
                 make_data=make_data,
+                # No candidate reads a regimen otherwise (`fusion.protocol.therapy.check_therapy`).
+                readings={number: {**one, **regimens} for number, one in setup.readings.items()},
             )
             scores[row, at, unseen] = arms.score(arm)
             refits = arms.redrawn(arm) if refitted else None

@@ -59,6 +59,8 @@ class FoldData:
         secondary: secondary endpoint → its outcomes, of `fold.train` and of everybody in `alone`.
         alone: of each member, patients without a label of `endpoint` whom its network may train on: none who is held
             together with a patient of the test or the validation part.
+        readings: number of a candidate of `choose` → `members` and `whole` where it reads modalities otherwise, else
+            None; fitted when they are first asked for.
     """
 
     fold: Fold
@@ -75,6 +77,15 @@ class FoldData:
     memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     secondary: Mapping[str, Secondary] = field(default_factory=dict)
     alone: Sequence[tuple[str, ...]] = ()
+    readings: Callable[[str], tuple[Sequence[Fitted], Fitted] | None] | None = None
+
+    def read_by(self, candidate: str) -> FoldData:
+        """The fold as a candidate of `choose` reads it: its own modalities, and unfinished networks of its own."""
+        found = None if self.readings is None else self.readings(candidate)
+        if found is None:
+            return self
+        unfinished = None if self.unfinished is None else self.unfinished / f"candidate{candidate}"
+        return replace(self, members=found[0], whole=found[1], unfinished=unfinished)
 
     def beside(self, name: str) -> FoldData:
         """The fold as a secondary endpoint has it: the training patients whose label of it is known, and all tested.
@@ -168,6 +179,7 @@ class ArmScores:
         gate: how much of what its networks add is kept, and how many of them add anything; None likewise.
         again: scores `fold.test` anew with modalities changed, nothing trained again; None where the arm cannot.
         secondary: secondary endpoint → the same of it, where the arm was trained for it too.
+        candidate: number of the one of `choose` whose scores these are; empty where none was chosen.
     """
 
     arm: str
@@ -181,6 +193,7 @@ class ArmScores:
     gate: GateRecord | None = None
     again: Callable[[Change], Table] | None = None
     secondary: Mapping[str, ArmScores] = field(default_factory=dict)
+    candidate: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,21 +291,3 @@ def calibrate_ensemble(logits: Members, data: FoldData) -> Calibration:
     share = agreement(logits.train, logits.unseen, data.truth(patients).label)
     ensemble = first.calibrator.steeper(steepness(share, len(logits.train)), out_of_fold.to_numpy())
     return replace(first, calibrator=ensemble, single=data.outcome.single(first.calibrator), agreement=share)
-
-
-def inner_quality(inner: Table, data: FoldData) -> float:
-    """The chosen metric of inner out-of-fold scores or logits: all that may choose between arms or settings."""
-    return data.outcome.inner(data.truth(inner.index), inner.to_numpy())[data.outcome.chosen]
-
-
-def best(quality: Mapping[str, float]) -> str:
-    """The candidate that is chosen by `inner_quality`: of equals the first; an undefined one is below every other."""
-    return max(quality, key=lambda name: -np.inf if np.isnan(quality[name]) else quality[name])
-
-
-def choice_rows(quality: Mapping[str, float], data: FoldData) -> list[dict[str, Any]]:
-    """`ArmScores.choices` of candidates by `inner_quality`; of one alone none, for nothing was chosen."""
-    rows = [
-        {"candidate": name, data.outcome.chosen: one, "chosen": name == best(quality)} for name, one in quality.items()
-    ]
-    return rows if len(rows) > 1 else []

@@ -1,38 +1,48 @@
-"""A network whose settings (`choose`) are decided within the outer fold: choosing is part of how the arm is fitted.
+"""An arm whose settings (`choose`) are decided within the outer fold: choosing is part of how the arm is fitted.
 
 Every candidate is trained on the fold's inner folds; the one whose inner out-of-fold scores are best scores the outer
 test patients. They have no part in the choice: not their labels, which no arm is given, nor what candidates say of
 them. So the arm's out-of-fold figure is that of the whole procedure, choice included (Varma & Simon, BMC Bioinformatics
 7:91, 2006; Cawley & Talbot, JMLR 11:2079–2107, 2010).
+
+A candidate that reads modalities otherwise is given the fold as it reads it, fitted on the same patients. Where it is
+chosen, what it fitted is kept in the arm's own folder, for `predict` and `explain`.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from fusion.arms.base import Arm, ArmScores, FoldData, best, choice_rows, inner_quality
+from fusion.arms.base import Arm, ArmScores, FoldData
+from fusion.arms.choice import best, choice_rows, inner_quality
 from fusion.run.bounded import read_json
-from fusion.run.state import save_json
+from fusion.run.state import save_json, save_state
 
 TRIED = "tried"
 """Folder of the candidates until one is chosen; only that one's files stay, in the arm's own folder."""
+
+MODALITIES = "modalities"
+"""Folder of fitted modalities: of the fold, and of an arm in it, which has those that it reads otherwise."""
 
 
 class ChosenArm:
     """One of several arms, as inner folds decide.
 
     Args:
-        name: ``fusion`` or ``only_<modality>``.
+        name: of the arm.
         candidates: number of the candidate in `choose` → its arm, in the order in which ties are decided. With one
             alone (no setting touches this arm) nothing is chosen.
+        modalities: that the arm sees; None is all.
     """
 
-    def __init__(self, name: str, candidates: Mapping[str, Arm]) -> None:
+    def __init__(self, name: str, candidates: Mapping[str, Arm], *, modalities: Sequence[str] | None = None) -> None:
         self.name = name
         self._candidates = dict(candidates)
+        self._modalities = modalities
 
     def units(self, inner_folds: int) -> int:
         """Steps of work it reports for a fold: those of all candidates."""
@@ -42,13 +52,49 @@ class ChosenArm:
         """Train every candidate, choose by inner scores, and keep what the chosen one left."""
         places = {number: None if folder is None else folder / TRIED / number for number in self._candidates}
         scores = {
-            number: arm.fit(_watched(data, number), places[number], step) for number, arm in self._candidates.items()
+            number: arm.fit(_watched(data.read_by(number), number), places[number], step)
+            for number, arm in self._candidates.items()
         }
         quality = {number: inner_quality(one.inner, data) for number, one in scores.items()}
         chosen = best(quality)
         if folder is not None:
             _keep(folder, chosen)
-        return replace(scores[chosen], choices=choice_rows(quality, data))
+            keep_fitted(folder, data.read_by(chosen), self._modalities, beside=data)
+        return replace(scores[chosen], choices=_rows(scores, quality, data), candidate=chosen)
+
+
+def keep_fitted(
+    folder: Path, data: FoldData, modalities: Sequence[str] | None = None, *, beside: FoldData | None = None
+) -> None:
+    """Write modalities as they were fitted: ``modalities/whole``, ``modalities/member0`` and so on.
+
+    Args:
+        folder: of the fold, or of an arm in it.
+        data: the fold as it was read.
+        modalities: of these alone; None is all.
+        beside: the fold as the run itself reads it; what is the same there is left out.
+    """
+    shutil.rmtree(folder / MODALITIES, ignore_errors=True)  # of a fold that was interrupted
+    parts = {"whole": data.whole, **{f"member{number}": one for number, one in enumerate(data.members)}}
+    for part, fitted in parts.items():
+        for name in fitted if modalities is None else modalities:
+            if beside is None or fitted[name] is not _same(beside, part)[name]:
+                save_state(folder / MODALITIES / part, name, fitted[name].state())
+
+
+def _same(data: FoldData, part: str) -> Mapping[str, Any]:
+    return data.whole if part == "whole" else data.members[int(part.removeprefix("member"))]
+
+
+def _rows(scores: Mapping[str, ArmScores], quality: Mapping[str, float], data: FoldData) -> list[dict[str, Any]]:
+    """A row a candidate; where candidates have grids of their own, a row for each combination: ``2, C=0.1``."""
+    if len(scores) < 2 or not any(one.choices for one in scores.values()):
+        return choice_rows(quality, data)
+    return [
+        {**row, "candidate": f"{number}, {row['candidate']}", "chosen": row["chosen"] and number == best(quality)}
+        for number, one in scores.items()
+        for row in one.choices
+    ]
 
 
 def _watched(data: FoldData, number: str) -> FoldData:

@@ -21,7 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fusion.arms.base import ArmScores, Fitted, FoldData, Table, best, calibrate, choice_rows, inner_quality, table
+from fusion.arms.base import ArmScores, Fitted, FoldData, Table, calibrate, table
+from fusion.arms.choice import best, choice_rows, inner_quality
 from fusion.evaluation.outcome import Outcome
 from fusion.run.state import save_estimator, save_json
 

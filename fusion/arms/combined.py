@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.arms.base import ArmScores, FoldData, Members, best, calibrate_ensemble, choice_rows, inner_quality, table
+from fusion.arms.base import ArmScores, FoldData, Members, calibrate_ensemble, table
+from fusion.arms.choice import best, choice_rows, inner_quality
 from fusion.arms.stacked import STACKED, stacked
 from fusion.contract.modality import has as has_modality
 from fusion.evaluation.outcome import Outcome

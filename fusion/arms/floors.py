@@ -8,7 +8,7 @@ share of all itself has no order to it: the Brier skill score compares with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fusion.arms.base import ArmScores, FoldData
+from fusion.arms.choice import best, choice_rows, inner_quality
 from fusion.arms.start import base_arm, plain_models, unseen_of
 from fusion.contract import FittedModality
 
@@ -35,13 +36,19 @@ class Indicators:
         return self._table.reindex(list(patient_ids))
 
 
-def floors(data: FoldData, names: Iterable[str], sites: pd.Series | None) -> dict[str, ArmScores]:
+def floors(
+    data: FoldData,
+    names: Iterable[str],
+    sites: pd.Series | None,
+    readings: Callable[[Sequence[str]], Sequence[str]] = lambda modalities: (),
+) -> dict[str, ArmScores]:
     """Arms ``floor_<name>``, fitted on the training part like every other.
 
     Args:
         data: the fold.
         names: modalities that are floors where the cohort has them, beside others; alone they are no floor.
         sites: index patient_id, of the cohort; None where it declares none.
+        readings: modalities → candidates of `choose` that read them differently, between which a floor chooses.
     """
     found = {name: data for name in names if name in data.whole and len(data.whole) > 1}
     if sites is not None and len(sites.dropna().unique()) > 1:
@@ -49,6 +56,14 @@ def floors(data: FoldData, names: Iterable[str], sites: pd.Series | None) -> dic
         found[SITE] = replace(data, whole=indicators, members=[indicators] * len(data.members))
     made = {}
     for name, seen in found.items():
-        start = plain_models(seen, [name], "linear")
-        made[PREFIX + name], _ = base_arm(start, unseen_of(data.fold), data, name=PREFIX + name)
+        numbers = list(readings([name])) if name != SITE else []
+        tried = {number: _floor(name, seen.read_by(number)) for number in numbers or [""]}
+        quality = {number: inner_quality(one.inner, data) for number, one in tried.items()}
+        chosen = tried[best(quality)]
+        made[PREFIX + name] = replace(chosen, choices=choice_rows(quality, data), candidate=best(quality))
     return made
+
+
+def _floor(name: str, data: FoldData) -> ArmScores:
+    start = plain_models(data, [name], "linear")
+    return base_arm(start, unseen_of(data.fold), data, name=PREFIX + name)[0]

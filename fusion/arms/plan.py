@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import FusionError
@@ -141,9 +142,8 @@ def make_arms(
     """The arms that are trained. Late fusion and the chosen classical arm are made of their scores afterwards."""
     from hydra.utils import instantiate
 
-    from fusion.arms.boosting import PLAIN, PlainArm
     from fusion.arms.chosen import ChosenArm
-    from fusion.arms.classical import GRIDS, ClassicalArm
+    from fusion.arms.classical import ClassicalArm
     from fusion.arms.network import NetworkArm
     from fusion.config.candidates import touching
 
@@ -155,15 +155,35 @@ def make_arms(
             for number, one in touching(config, seen).items()
         }
         if candidates:
-            return ChosenArm(name, candidates)
+            return ChosenArm(name, candidates, modalities=seen)
         return NetworkArm(name, modalities=seen, model=config.model, trainer=config.trainer, make_data=make_data)
 
     listed = trained_arms(config.arms, endpoint)
     arms: list[Arm] = [network("fusion", list(modalities))]
     if "singles" in listed:
         arms += [network(f"only_{name}", [name]) for name in modalities]
-    arms += [ClassicalArm(name) for name in GRIDS if name in listed]
-    arms += [PlainArm(name) for name in PLAIN if name in listed]
+    arms += plain_arms(config, listed, list(modalities))
     if HANDCRAFTED in listed:
-        arms.append(ClassicalArm(HANDCRAFTED, grid="classical_forest", modalities=image_modalities(modalities)))
+        images = image_modalities(modalities)
+        forest = partial(ClassicalArm, HANDCRAFTED, grid="classical_forest", modalities=images)
+        arms.append(as_read(config, HANDCRAFTED, images, forest))
     return arms
+
+
+def plain_arms(config: Any, listed: Sequence[str], modalities: Sequence[str]) -> list[Arm]:
+    """The classical arms that are listed, on all modalities."""
+    from fusion.arms.boosting import PLAIN, PlainArm
+    from fusion.arms.classical import GRIDS, ClassicalArm
+
+    kinds: dict[str, Callable[[], Arm]] = {name: partial(ClassicalArm, name) for name in GRIDS}
+    kinds |= {name: partial(PlainArm, name) for name in PLAIN}
+    return [as_read(config, name, modalities, make) for name, make in kinds.items() if name in listed]
+
+
+def as_read(config: Any, name: str, modalities: Sequence[str], make: Callable[[], Arm]) -> Arm:
+    """An arm that chooses, as networks do, between the ways in which candidates of `choose` read what it sees."""
+    from fusion.arms.chosen import ChosenArm
+    from fusion.config.candidates import readings
+
+    numbers = readings(config, modalities)
+    return ChosenArm(name, {number: make() for number in numbers}, modalities=modalities) if numbers else make()

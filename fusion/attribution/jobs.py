@@ -109,6 +109,7 @@ class Worker:
                 endpoint=self._job.endpoint,
                 modalities=self._setup.modalities,
                 secondary=() if self._job.explained is self._job.endpoint else self._job.secondary,
+                readings=self._setup.readings,
             )
             scale = scale_of(self._job.explained, self._job.settings.horizon)
             self._members = [

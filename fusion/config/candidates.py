@@ -8,7 +8,9 @@ A mapping is a grid; a list holds several. Keys are the command line's, a value 
       - {model/fuser: cross_attention, trainer.learning_rate: [0.001, 0.003]}
 
 In a composed configuration every candidate stands whole, by its number, so that a run folder is complete without the
-files it was composed of: ``choose: {'1': {settings: …, model: …, trainer: …, datamodule: …}, '2': …}``.
+files it was composed of: ``choose: {'1': {settings: …, model: …, trainer: …, datamodule: …}, '2': …}``. Where
+candidates read modalities differently the run's own settings are those of the first, and a candidate that reads
+otherwise has a node ``modality`` as well.
 """
 
 from __future__ import annotations
@@ -23,13 +25,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from fusion.config.files import ConfigError
 from fusion.config.help import groups
+from fusion.config.one_cohort import refuse_other_files
 from fusion.config.overrides import parse
 from fusion.run.integrity import changed_keys
 
 NODES = ("model", "trainer", "datamodule")
-"""What candidates may differ in: how networks learn. All else is the same for everything that is compared."""
+"""How networks learn: every candidate has its own."""
 
-_MAY = re.compile(r"(model|trainer|datamodule)([./@].+)?|preset")
+MODALITY = "modality"
+"""How modalities are read: candidates may have one of their own. All else is the same for everything compared."""
+
+_MAY = re.compile(r"(model|trainer|datamodule|modality)([./@].+)?|preset")
 _EXAMPLE = "choose: {model/fuser: [concat, cross_attention], trainer.learning_rate: [0.001, 0.003]}"
 _DONE = "settings"
 
@@ -94,8 +100,9 @@ def choosing(
         except ConfigError as error:
             raise ConfigError(f"choose, candidate {told(settings)}: {error}") from error
         _refuse_others(config, candidate, settings)
-        nodes = {node: OmegaConf.to_container(candidate[node], resolve=True) for node in NODES}
-        same = next((other for other in made.values() if all(other[node] == nodes[node] for node in NODES)), None)
+        nodes = {node: _plain(candidate, node) for node in (*NODES, MODALITY)}
+        refuse_other_files(_plain(config, MODALITY), nodes[MODALITY], told(settings))
+        same = next((other for other in made.values() if all(other[node] == nodes[node] for node in nodes)), None)
         if same is not None:
             raise ConfigError(
                 f"choose: the candidates {told(same[_DONE])!r} and {told(settings)!r} are the same settings in the "
@@ -103,9 +110,21 @@ def choosing(
             )
         made[str(number)] = {_DONE: settings, **nodes}
     OmegaConf.set_struct(config, False)
-    config.choose = made
+    first = next(iter(made.values()))
+    if any(one[MODALITY] != _plain(config, MODALITY) for one in made.values()):
+        for node in (*NODES, MODALITY):
+            config[node] = first[node]
+    own = first[MODALITY]
+    for one in made.values():
+        if one[MODALITY] == own:
+            del one[MODALITY]
+    config.choose = OmegaConf.create(made)
     OmegaConf.set_struct(config, True)
     return config
+
+
+def _plain(config: DictConfig, node: str) -> Any:
+    return OmegaConf.to_container(config[node], resolve=True) if OmegaConf.is_config(config.get(node)) else {}
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, str]:
@@ -134,7 +153,8 @@ def candidate(config: Any, number: str) -> Any:
     if number not in known or not all(node in choose[number] for node in NODES):
         there = ", ".join(known) or "none"
         raise ConfigError(f"choose: the configuration has no candidate {number!r}; there are {there}.")
-    return OmegaConf.create({**plain, "choose": None, **{node: choose[number][node] for node in NODES}})
+    mine = {node: choose[number][node] for node in (*NODES, MODALITY) if node in choose[number]}
+    return OmegaConf.create({**plain, "choose": None, **mine})
 
 
 def every(config: Any) -> list[Any]:
@@ -150,11 +170,23 @@ def touching(config: Any, modalities: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for number in settings_of(config):
         one = candidate(config, number)
-        for name in set(one.model.encoders) - set(modalities):
-            del one.model.encoders[name]
-        if all(any(one[node] != other[node] for node in NODES) for other in found.values()):
+        for node in (one.model.encoders, one.get(MODALITY) or {}):
+            for name in set(node) - set(modalities):
+                del node[name]
+        if all(any(one.get(node) != other.get(node) for node in (*NODES, MODALITY)) for other in found.values()):
             found[number] = one
     return found
+
+
+def readings(config: Any, modalities: Sequence[str]) -> list[str]:
+    """Numbers of the candidates that read some modalities differently, the first of its like; of one alone none."""
+    found: dict[str, Any] = {}
+    for number, nodes in (config.get("choose") or {}).items():
+        read = nodes.get(MODALITY) or config.get(MODALITY) or {}
+        mine = {name: read[name] for name in modalities if name in read}
+        if mine not in found.values():
+            found[str(number)] = mine
+    return list(found) if len(found) > 1 else []
 
 
 def _grid(grid: Mapping[Any, Any], known_groups: Sequence[str]) -> list[dict[str, Any]]:
@@ -163,8 +195,9 @@ def _grid(grid: Mapping[Any, Any], known_groups: Sequence[str]) -> list[dict[str
         key = str(written).replace(".", "/") if str(written).replace(".", "/") in known_groups else str(written)
         if _MAY.fullmatch(key) is None:
             raise ConfigError(
-                f"choose: {key} is not decided within folds. What may be is how networks learn: keys of "
-                f"{', '.join(NODES)}, groups such as model/fuser, and preset. For example:\n  {_EXAMPLE}"
+                f"choose: {key} is not decided within folds. What may be is how modalities are read and how networks "
+                f"learn: keys of {', '.join((MODALITY, *NODES))}, groups such as model/fuser, and preset. For example:"
+                f"\n  {_EXAMPLE}"
             )
         if isinstance(value, list) and not value:
             raise ConfigError(f"choose: {key} has no values. Give it some, or leave it out.")
@@ -194,13 +227,13 @@ def _word(value: Any, *, bare: bool = False) -> str:
 
 
 def _refuse_others(config: DictConfig, candidate: DictConfig, settings: Mapping[str, Any]) -> None:
-    rest = [str(key) for key in config if key not in (*NODES, "choose", "preset", "hydra")]
+    rest = [str(key) for key in config if key not in (*NODES, MODALITY, "choose", "preset", "hydra")]
     before, after = (OmegaConf.to_container(OmegaConf.masked_copy(one, rest)) for one in (config, candidate))
     changed = [one.partition(" ")[0] for one in changed_keys(before, after)]  # type: ignore[arg-type]
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise ConfigError(
-            f"choose: {told(settings)} changes {', '.join(changed[:3])}{more}. What is read, selected and judged is "
-            f"the same for all candidates; they may differ in {', '.join(NODES)}. Set these keys for all of them on "
-            "the command line, or compare runs with --multirun."
+            f"choose: {told(settings)} changes {', '.join(changed[:3])}{more}. Who the patients are, the folds and "
+            f"what is judged are the same for all candidates; they may differ in {', '.join((MODALITY, *NODES))}. Set "
+            "these keys for all of them on the command line, or compare runs with --multirun."
         )

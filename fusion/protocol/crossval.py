@@ -13,12 +13,13 @@ not depend on how many workers there are. A finished fold is kept in the run fol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion.contract import Cohort, EndpointSpec, FittedModality, Fold, Truth
+from fusion.contract import Cohort, EndpointSpec, Fold, Truth
 from fusion.run.result import FoldResult
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def fit_fold(
     from fusion.arms.floors import floors
     from fusion.arms.plan import make_arms
     from fusion.arms.withheld import withheld
+    from fusion.config.candidates import readings
     from fusion.protocol.secondary import predicted
     from fusion.protocol.tables import out_of_fold
     from fusion.protocol.therapy import keep_draws, keep_support, under_regimens, without_regimens
@@ -76,22 +78,25 @@ def fit_fold(
             scores[BASE] = start
     entering("combining the arms")
     scores |= combined(config.arms, data, scores, list(setup.modalities), folder)
-    scores |= floors(data, (config.get("evaluation") or {}).get("floors", ()), setup.cohort.sites)
-    _save_state(data, folder)
+    named = (config.get("evaluation") or {}).get("floors", ())
+    scores |= floors(data, named, setup.cohort.sites, partial(readings, config))
+    # What is asked of the fused arm is asked of what it reads.
+    fused = data.read_by(scores[FUSION].candidate)
+    _save_state(data, fused, folder)
     altered: dict[str, ArmScores] = {}
     if (config.get("evaluation") or {}).get("audit", True):
         entering("auditing the fused arm")
-        altered = {one.arm: one for one in audit(scores[FUSION], data)}
+        altered = {one.arm: one for one in audit(scores[FUSION], fused)}
     kept: dict[str, ArmScores] = {}
     if (config.get("evaluation") or {}).get("missing", False):
         entering("withholding modalities from the fused arm")
-        kept = {one.arm: one for one in withheld(scores[FUSION], data, seed=int(config.seed))}
+        kept = {one.arm: one for one in withheld(scores[FUSION], fused, seed=int(config.seed))}
 
     entering("scoring under other regimens")
-    regimens = under_regimens(setup, scores, data)
+    regimens = under_regimens(setup, scores, fused)
     unseen = without_regimens(config, setup, data)
     keep_support(setup, data, folder)
-    keep_draws(config, setup, data, folder)
+    keep_draws(config, setup, fused, folder)
     cohort, groups = setup.cohort, _groups(config, setup.cohort)
 
     def told(arms: Mapping[str, ArmScores]) -> pd.DataFrame:
@@ -103,7 +108,7 @@ def fit_fold(
     return FoldResult(
         predictions=told(scores),
         inner=_inner(data, scores),
-        selected=_selected(data),
+        selected=_selected(fused),
         curves=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.curves]),
         choices=pd.DataFrame([{"arm": name, **where, **row} for name, arm in scores.items() for row in arm.choices]),
         inner_predictions=_inner_predictions(data, scores),
@@ -115,11 +120,12 @@ def fit_fold(
     )
 
 
-def units(config: Any, modalities: Sequence[str], folds: Sequence[Fold], endpoint: EndpointSpec) -> int:
-    """How many steps all folds report together, for the progress bar."""
+def units(config: Any, modalities: Collection[str], folds: Sequence[Fold], endpoint: EndpointSpec) -> int:
+    """How many steps all folds report together, for the progress bar; `modalities` as of the setup, or their names."""
     from fusion.arms.plan import make_arms
 
-    arms = make_arms(config, dict.fromkeys(modalities), _no_data, endpoint)
+    known = modalities if isinstance(modalities, Mapping) else dict.fromkeys(modalities)
+    arms = make_arms(config, known, _no_data, endpoint)
     return sum(arm.units(len(fold.inner)) for fold in folds for arm in arms)
 
 
@@ -135,17 +141,13 @@ def fold_seed(seed: int, fold: Fold) -> int:
 
 def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
     """Fit the modalities for one fold; the labels of test patients are left behind here."""
-    import numpy as np
-
     from fusion.arms.base import FoldData
+    from fusion.protocol.fitted import FoldFits
     from fusion.protocol.secondary import trained_alone
 
     labels, times, entry = setup.cohort.labels, setup.cohort.times, setup.cohort.entry
-
-    def fit(patients: Sequence[str]) -> dict[str, FittedModality]:
-        known = np.asarray(labels.loc[list(patients)], dtype=np.int64)
-        return {name: modality.fit(patients, known) for name, modality in setup.modalities.items()}
-
+    fits = FoldFits(setup, fold)
+    members, whole = fits.own()
     alone, groups = setup.cohort.alone, _groups(config, setup.cohort)
     beside = {name: one.of([*fold.train, *alone]) for name, one in setup.cohort.secondary.items()}
     trained = trained_alone(setup.cohort, fold, groups) if beside else []
@@ -153,14 +155,15 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
         fold=fold,
         endpoint=setup.cohort.spec.endpoint,
         labels=labels.loc[list(fold.train)],
-        members=[fit(inner.train) for inner in fold.inner],
-        whole=fit(fold.train),
+        members=members,
+        whole=whole,
         seed=fold_seed(int(config.seed), fold),
         groups=groups.loc[[*fold.train, *sorted({one for part in trained for one in part})]],
         times=None if times is None else times.loc[list(fold.train)],
         entry=None if entry is None else entry.loc[list(fold.train)],
         secondary=beside,
         alone=trained,
+        readings=fits.of if setup.readings else None,
     )
 
 
@@ -229,11 +232,11 @@ def _selected(data: FoldData) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _save_state(data: FoldData, folder: Path) -> None:
+def _save_state(data: FoldData, fused: FoldData, folder: Path) -> None:
+    """What `predict` must know of the fold: modalities as the run reads them, and whom the fused arm learned from."""
+    from fusion.arms.chosen import keep_fitted
     from fusion.protocol.novelty import fit_novelty
     from fusion.run.state import save_state
 
-    save_state(folder, "novelty", fit_novelty(data).state())
-    for member, fitted in [("whole", data.whole), *((f"member{i}", part) for i, part in enumerate(data.members))]:
-        for name, part in fitted.items():
-            save_state(folder / "modalities" / member, name, part.state())
+    save_state(folder, "novelty", fit_novelty(fused).state())
+    keep_fitted(folder, data)

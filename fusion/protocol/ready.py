@@ -70,15 +70,22 @@ def open_checked(
 
     from fusion.arms.plan import check_shares
     from fusion.arms.secondary import bases_of
+    from fusion.config.candidates import candidate as as_candidate
     from fusion.config.candidates import every
+    from fusion.contract.pieces import InPieces
     from fusion.network.model import check_head
     from fusion.protocol.assessment import check_subgroups
     from fusion.protocol.execution.ingest import elsewhere_of
+    from fusion.protocol.readings import distinct
     from fusion.protocol.secondary import check_folds
     from fusion.protocol.setup import open_setup
     from fusion.protocol.therapy import check_therapy
 
     setup = open_setup(config, progress, elsewhere=elsewhere_of(config, say))
+    # What a candidate reads otherwise is ingested by its own settings, wherever that is.
+    for number, modality in distinct(setup.modalities, setup.readings):
+        if number and isinstance(modality, InPieces):
+            modality.elsewhere = elsewhere_of(as_candidate(config, number), say)
     for candidate in every(config):
         check_head(candidate.model, setup.cohort.spec.endpoint, setup.cohort.spec.secondary)
         bases_of(candidate.model, [one.name for one in setup.cohort.spec.secondary])

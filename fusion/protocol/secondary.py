@@ -70,14 +70,12 @@ def check_folds(cohort: Cohort, folds: Sequence[Fold]) -> None:
 
 def plain_arms(config: Any, data: FoldData) -> list[Arm]:
     """Classical arms for a secondary endpoint: what `arms` lists, and what stands in for it by its kind."""
-    from fusion.arms.boosting import PLAIN, PlainArm
-    from fusion.arms.classical import GRIDS, ClassicalArm
     from fusion.arms.plan import OF_KIND
+    from fusion.arms.plan import plain_arms as listed_arms
 
     kind = data.endpoint.kind
     listed = [name for name in data.outcome.arms(list(config.arms)) if OF_KIND.get(name, kind) == kind]
-    arms: list[Arm] = [ClassicalArm(name) for name in GRIDS if name in listed]
-    return [*arms, *(PlainArm(name) for name in PLAIN if name in listed)]
+    return listed_arms(config, listed, list(data.whole))
 
 
 def predicted(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import FusionError
 from fusion.contract.pieces import InPieces
+from fusion.protocol.readings import distinct, open_readings, refuse_other_patients, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from fusion.contract import Cohort, Modality, Progress
     from fusion.contract.pieces import Elsewhere
@@ -27,6 +30,8 @@ class Setup:
         again: reconciles the cohort anew, once ingest has said whose files are of no use.
         source: what the cohort was read from.
         beside: files that the model is given besides patients': gene networks and gene sets.
+        readings: number of a candidate of `choose` → its modalities, where it reads some otherwise than the run itself.
+        alike: refuses candidates by whose reading other patients have a modality; None where that is no matter.
     """
 
     cohort: Cohort
@@ -35,6 +40,8 @@ class Setup:
     again: Callable[[], Cohort] | None = None
     source: Any = None
     beside: tuple[Path, ...] = ()
+    readings: Mapping[str, Mapping[str, Modality]] = field(default_factory=dict)
+    alike: Callable[[Collection[str]], None] | None = None
 
     def prepare(self, progress: Progress) -> Setup:
         """Run every ingest whose cached result is missing.
@@ -43,10 +50,12 @@ class Setup:
             The same with the cohort as ingest leaves it: a patient has a modality of which something could be used.
 
         Raises:
-            FusionError: too much failed, or too few patients are left.
+            FusionError: too much failed, too few patients are left, or candidates differ in who has a modality.
         """
-        for modality in self.modalities.values():
-            modality.prepare(progress)
+        for number, modality in distinct(self.modalities, self.readings):
+            modality.prepare(told(progress, number))
+        if self.alike is not None:
+            self.alike([*self.cohort.patient_ids, *self.cohort.alone])
         if self.again is None or not any(modality.failed for modality in self.modalities.values()):
             return self
         return replace(self, cohort=self.again())
@@ -63,7 +72,7 @@ class Setup:
         """
         if verify not in ("changed", "full"):
             raise FusionError(f"verify={verify}: set it to changed or full.")
-        files = [file for modality in self.modalities.values() for file in modality.input_files]
+        files = [file for _, modality in distinct(self.modalities, self.readings) for file in modality.input_files]
         step = "Comparing input files" if verify == "changed" else "Reading input files"
         return dict(
             self.source.input_hashes(
@@ -101,7 +110,12 @@ def open_setup(
         raise FusionError("modality: the cohort declares no modality; name at least one, e.g. modality.clinical.")
     source = instantiate(config.cohort)
     source.prepare(progress)
-    modalities = {str(name): instantiate(node, name=str(name), source=source) for name, node in config.modality.items()}
+
+    def opened(name: str, node: Any) -> Modality:
+        modality: Modality = instantiate(node, name=name, source=source)
+        return modality
+
+    modalities = {str(name): opened(str(name), node) for name, node in config.modality.items()}
     for modality in modalities.values():
         if elsewhere is not None and isinstance(modality, InPieces):
             modality.elsewhere = elsewhere
@@ -117,9 +131,15 @@ def open_setup(
         return cohort.permuted(int(config.seed)) if require_labels and config.canary == "permuted" else cohort
 
     beside = tuple(gene_files(config)) if require_labels and "model" in config else ()
+    cohort = reconciled()
+    readings = open_readings(config, modalities, opened)
+    alike = partial(refuse_other_patients, config, modalities, readings) if require_labels and readings else None
+    if alike is not None:
+        alike([*cohort.patient_ids, *cohort.alone])
     return Setup(
-        cohort=reconciled(), modalities=modalities, absent=absent, again=reconciled, source=source, beside=beside
-    )
+        cohort=cohort, modalities=modalities, absent=absent, again=reconciled, source=source, beside=beside,
+        readings=readings, alike=alike,
+    )  # fmt: skip
 
 
 def _absent(modalities: dict[str, Any]) -> dict[str, str]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
     from fusion.arms.base import ArmScores, FoldData
-    from fusion.contract import FittedModality, Therapy
+    from fusion.contract import FittedModality, Modality, Therapy
     from fusion.evaluation.outcome import Outcome
     from fusion.protocol.setup import Setup
 
@@ -30,9 +30,13 @@ def therapy_of(setup: Setup) -> Therapy | None:
 
 def treatments(setup: Setup, therapy: Therapy) -> list[str]:
     """The modalities that read the regimen's columns."""
+    return _reading(setup.modalities, therapy)
+
+
+def _reading(modalities: Mapping[str, Modality], therapy: Therapy) -> list[str]:
     return [
         name
-        for name, modality in setup.modalities.items()
+        for name, modality in modalities.items()
         if getattr(modality, "of_table", None) == therapy.table and set(modality.of_columns) & set(therapy.columns)  # type: ignore[attr-defined]
     ]
 
@@ -41,11 +45,20 @@ def check_therapy(setup: Setup) -> None:
     """Refuse a therapy of which it is not certain what a model reads under it, before the long work.
 
     Raises:
-        FusionError: a modality reads, beside the regimen, columns in which patients of one regimen differ.
+        FusionError: a modality reads, beside the regimen, columns in which patients of one regimen differ; candidates
+            of `choose` read the regimen differently.
     """
     therapy = therapy_of(setup)
     if therapy is None:
         return
+    for number, reading in setup.readings.items():
+        for name in _reading(reading, therapy):
+            if reading[name] is not setup.modalities[name]:
+                raise FusionError(
+                    f"choose, candidate {number}: changes modality.{name}, which reads the regimen ({therapy.table}). "
+                    "Under every candidate a model must read the same of a regimen: give its columns a modality of "
+                    "their own, which no candidate changes."
+                )
     for name in treatments(setup, therapy):
         frame: pd.DataFrame = setup.modalities[name].frame  # type: ignore[attr-defined]
         known = frame.assign(regimen=therapy.regimens).dropna(subset=["regimen"])

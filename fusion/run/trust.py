@@ -64,7 +64,7 @@ _PLACES = (
     _Place(key=r"folds", names=("data_modules.folds.draw.open_folds",)),
 )
 
-_CANDIDATE = re.compile(r"^choose\.\d+\.(?=model\.|datamodule$)")
+_CANDIDATE = re.compile(r"^choose\.\d+\.(?=model\.|modality\.|datamodule$)")
 """A candidate of `choose` may have made what the run itself may, at the same places."""
 
 _WORDS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
@@ -127,7 +127,8 @@ def _target_problems(node: Mapping[str, Any], key: str, allowed: Collection[str]
 
 def _setting_problems(node: Any, key: str, allowed: Collection[str]) -> Iterator[str]:
     """Settings that name code without a `_target_`."""
-    if re.fullmatch(r"modality\.[^.]+\.embed\.encoder", key) and "." in str(node) and str(node) not in allowed:
+    place = _CANDIDATE.sub("", key)
+    if re.fullmatch(r"modality\.[^.]+\.embed\.encoder", place) and "." in str(node) and str(node) not in allowed:
         yield f"{key} is {node}, a function that would be imported and called. Allow it with trust=[{node}]."
     if re.search(r"(^|\.)spark$", key) and isinstance(node, Mapping) and "spark" not in allowed:
         if node.get("conf"):

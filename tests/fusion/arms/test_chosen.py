@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from fusion.arms.base import FoldData, best, inner_quality
+from fusion.arms.base import Fitted, FoldData
+from fusion.arms.choice import best, inner_quality
 from fusion.arms.chosen import ChosenArm
 from fusion.arms.classical import ClassicalArm
 from fusion.arms.combined import chosen_classical
 from fusion.run.bounded import read_json
+from fusion.run.state import load_state
 
 
 def regression(*modalities: str) -> ClassicalArm:
@@ -35,10 +38,16 @@ def test_the_best_on_inner_folds_scores_the_test_patients(data: FoldData, tmp_pa
     assert found.threshold == alone["2"].threshold
     quality = [inner_quality(alone[number].inner, data) for number in both]
     assert quality[0] < quality[1]
-    assert found.choices == [
-        {"candidate": "1", "auroc": quality[0], "chosen": False},
-        {"candidate": "2", "auroc": quality[1], "chosen": True},
+    # Every combination with the candidate's own grid; one of them was chosen.
+    grids = {number: arm.choices for number, arm in alone.items()}
+    assert [row["candidate"] for row in found.choices] == [
+        f"{number}, C={value}" for number in both for value in ("0.001", "0.01", "0.1", "1")
     ]
+    assert [row["auroc"] for row in found.choices] == [row["auroc"] for rows in grids.values() for row in rows]
+    assert [row["candidate"] for row in found.choices if row["chosen"]] == [
+        f"2, {row['candidate']}" for row in grids["2"] if row["chosen"]
+    ]
+    assert found.candidate == "2"
     kept = read_json(tmp_path / "fusion" / "arm.json")
     assert kept == {**read_json(tmp_path / "2" / "arm.json"), "candidate": "2"}
     assert sorted(path.name for path in (tmp_path / "fusion").rglob("*")) == ["arm.json", "model.skops"]
@@ -47,7 +56,7 @@ def test_the_best_on_inner_folds_scores_the_test_patients(data: FoldData, tmp_pa
 def test_of_equal_ones_the_first_counts(data: FoldData) -> None:
     same = {"7": regression("blood"), "3": regression("clinical"), "2": regression("clinical")}
     found = ChosenArm("fusion", same).fit(data, None, lambda: None)
-    assert [row["candidate"] for row in found.choices if row["chosen"]] == ["3"]
+    assert [row["candidate"].partition(",")[0] for row in found.choices if row["chosen"]] == ["3"]
 
 
 def test_an_undefined_quality_is_below_every_other() -> None:
@@ -112,4 +121,36 @@ def test_test_patients_have_no_part_in_the_choice(
         for one in (clean, poisoned)
     ]
     assert made[0].choices == made[1].choices
-    assert made[1].choices[1]["chosen"]
+    assert made[1].candidate == "2"
+
+
+def test_a_candidate_that_reads_otherwise_is_given_the_fold_as_it_reads_it(
+    fold_of: Callable[..., FoldData], raw: dict[str, pd.DataFrame], labels: pd.Series[int], tmp_path: Path
+) -> None:
+    """Its modalities are kept with the arm, those alone that it sees and that are others."""
+    other = fold_of({**raw, "clinical": raw["clinical"][["size"]], "blood": raw["blood"][["ldh"]]}, labels)
+    asked: list[str] = []
+
+    def readings(number: str) -> tuple[Sequence[Fitted], Fitted] | None:
+        asked.append(number)
+        same = {"blood": data.whole["blood"]}
+        if number != "2":
+            return None
+        members = [{**one, "blood": own["blood"]} for one, own in zip(other.members, data.members, strict=True)]
+        return members, {**other.whole, **same}
+
+    data = replace(fold_of(raw, labels), readings=readings, unfinished=tmp_path / "unfinished")
+    arms = {"2": regression("clinical"), "1": regression("clinical")}
+    found = ChosenArm("fusion", arms).fit(data, tmp_path / "1", lambda: None)
+    assert set(asked) == {"1", "2"} and found.candidate == "1", "of age, size and grade age tells the label"
+    assert not (tmp_path / "1" / "modalities").exists()
+    found = ChosenArm("fusion", {"2": regression("clinical")}).fit(data, tmp_path / "2", lambda: None)
+    alone = regression("clinical").fit(other, None, lambda: None)
+    pd.testing.assert_series_equal(found.test, alone.test)
+    kept = sorted(str(path.relative_to(tmp_path / "2" / "modalities")) for path in (tmp_path / "2").rglob("clin*.json"))
+    assert kept == [f"{part}/clinical.json" for part in ("member0", "member1", "member2", "whole")]
+    assert not list((tmp_path / "2").rglob("blood*"))
+    state = load_state(tmp_path / "2" / "modalities" / "whole", "clinical")
+    assert state.arrays["center"] == pytest.approx([raw["clinical"].loc[list(data.fold.train), "size"].mean()])
+    assert data.read_by("2").unfinished == tmp_path / "unfinished" / "candidate2"
+    assert data.read_by("1") is data

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fusion.arms.base import FoldData, inner_quality
+from fusion.arms.base import FoldData
+from fusion.arms.choice import inner_quality
 from fusion.arms.classical import ClassicalArm, _fitted, elastic_net, features
 from fusion.contract import EndpointSpec
 from fusion.evaluation.calibration import choose_threshold

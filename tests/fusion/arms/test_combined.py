@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from fusion.arms.base import ArmScores, FoldData, Members, inner_quality, table
+from fusion.arms.base import ArmScores, FoldData, Members, table
+from fusion.arms.choice import inner_quality
 from fusion.arms.combined import _members, chosen_classical, late_fusion
 from fusion.contract import EndpointSpec
 

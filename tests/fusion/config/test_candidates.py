@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from fusion.config.candidates import candidate, candidates_of, every, settings_of, told, touching
+from fusion.config.candidates import candidate, candidates_of, every, readings, settings_of, told, touching
 from fusion.config.check import check_command
 from fusion.config.compose import composed
 from fusion.config.files import ConfigError
 
 GROUPS = ["model/fuser", "trainer"]
 FUSERS = "model/fuser:[concat,cross_attention]"
+BLOOD = "{_target_:data_modules.modalities.tables.features.Features,file:blood.csv,time:baseline}"
+SELECTED = "modality.variants.selector.features"
 
 
 def config_of(choose: str, *overrides: str, user_dir: Path | None = None) -> Any:
@@ -55,15 +57,19 @@ def test_settings_are_told_as_they_are_typed() -> None:
         ("{trainer.learning_rate:[]}", ("trainer.learning_rate has no values",)),
         ("{trainer.learning_rate:0.1}", ("one candidate", "choose=null")),
         ("{trainer.learning_rate:[0.1,0.1]}", ("'trainer.learning_rate=0.1' twice",)),
-        ("{seed:[1,2]}", ("seed is not decided within folds", "model, trainer, datamodule")),
+        ("{seed:[1,2]}", ("seed is not decided within folds", "modality, model, trainer, datamodule")),
         ("{arms:[fusion]}", ("arms is not decided within folds",)),
-        ("{modality.slides.tile.size:[32,64]}", ("modality.slides.tile.size is not decided within folds",)),
+        ("{modality.slides.mpp:[0.5,1.0]}", ("modality.slides.mpp=0.5 changes modality.slides.mpp.", "same patients")),
+        ("{modality.clinical.table:[clinical,x]}", ("modality.clinical.table=x changes modality.clinical.table.",)),
+        ("{modality.blood:[{file:a},{file:b}]}", ("modality.blood={file:a}", "modality.blood has no _target_")),
+        (f"{{modality.blood:[{BLOOD},null]}}", ("adds modality.blood", "the same for all", "~modality.blood")),
+        ("{modality.slides.tile.sise:[32,64]}", ("Unknown key 'modality.slides.tile.sise'. Did you mean",)),
         ("{models:[1,2]}", ("models is not decided within folds",)),
         ("{trainer.lr:[0.1,0.2]}", ("choose, candidate trainer.lr=0.1: Unknown key 'trainer.lr'.", "learning_rate")),
         ("{trainer.learning_rate:[0.1,fast]}", ("candidate trainer.learning_rate=fast:", "must be a number")),
         ("{model/fuser:[concat,conct]}", ("candidate model/fuser=conct:", "no such choice. Did you mean concat?")),
         ("{preset:[auto,tcga_brca_simulated]}", ("'preset=auto' and 'preset=tcga_brca_simulated' are the same",)),
-        ("{preset:[auto,general]}", ("preset=general changes modality.slides.tile.max_tiles, ", "--multirun")),
+        ("{preset:[general,histology_tiles]}", ("preset=histology_tiles changes arms. ", "--multirun")),
     ],
 )  # fmt: skip
 def test_refused_before_any_work(choose: str, words: tuple[str, ...]) -> None:
@@ -93,6 +99,32 @@ def test_candidates_stand_whole_in_the_configuration() -> None:
         assert one.choose is None
         assert set(one.model.encoders) == set(config.model.encoders)
     assert len(every(config)) == 4
+    assert all("modality" not in one for one in config.choose.values())
+    assert config.modality == composed("train", ["+experiment=breast_tcga"], None).modality
+    assert readings(config, list(config.modality)) == []
+
+
+def test_a_candidate_that_reads_otherwise_has_its_modalities() -> None:
+    """The run's own are those of the first, whatever the preset said."""
+    config = config_of(f"{{{SELECTED}:[3,5],trainer.learning_rate:[0.001,0.003]}}")
+    assert config.modality.variants.selector.features == 3
+    assert [number for number, one in config.choose.items() if "modality" in one] == ["3", "4"]
+    kept = OmegaConf.create(OmegaConf.to_yaml(OmegaConf.masked_copy(config, ["choose", "modality", "model"])))
+    found = [candidate(kept, number).modality.variants.selector.features for number in "1234"]
+    assert found == [3, 3, 5, 5]
+    assert candidate(kept, "3").modality.slides == config.modality.slides
+    assert readings(config, ["variants", "slides"]) == readings(kept, ["variants"]) == ["1", "3"]
+    assert readings(config, ["slides", "clinical"]) == []
+    assert list(touching(config, ["variants"])) == ["1", "2", "3", "4"]
+    assert list(touching(config, ["clinical"])) == ["1", "2"]
+    assert list(touching(config, ["variants"])["4"].modality) == ["variants"]
+
+
+def test_what_all_candidates_set_alike_is_the_runs_own() -> None:
+    config = config_of(f"{{{SELECTED}:3,{FUSERS}}}")
+    assert config.modality.variants.selector.features == 3
+    assert all("modality" not in one for one in config.choose.values())
+    assert str(config.model.fuser._target_).endswith("ConcatFuser")
 
 
 def test_nothing_is_chosen_by_default() -> None:
@@ -115,7 +147,7 @@ def test_a_candidate_touches_the_arms_that_it_changes() -> None:
     assert (only.trainer.learning_rate, only.datamodule.batch_size) == (0.01, 4)
 
 
-def test_presets_that_differ_in_how_networks_learn_are_candidates(tmp_path: Path) -> None:
+def test_presets_are_candidates(tmp_path: Path) -> None:
     for name, width in (("narrow", 8), ("wide", 64)):
         (tmp_path / "preset").mkdir(exist_ok=True)
         (tmp_path / "preset" / f"{name}.yaml").write_text(
@@ -128,6 +160,14 @@ def test_presets_that_differ_in_how_networks_learn_are_candidates(tmp_path: Path
         "cohort: {_target_: data_modules.cohort.source.CohortSource, name: mine, root: data, tables: {},"
         " endpoints: {}}\n"
     )
+    (tmp_path / "preset" / "aged.yaml").write_text(
+        "kinds: {table: {encoder: linear, columns: [age]}}\nfuser: concat\nhead: response\n"
+    )
+    given = ["cohort=mine", "choose={preset:[narrow,aged]}"]
+    assert check_command(given, "train", tmp_path, multirun=False) == given
+    config = composed("train", given, tmp_path)
+    assert "columns" not in config.modality.clinical or config.modality.clinical.columns is None
+    assert config.choose["2"].modality.clinical.columns == ["age"]
     given = ["cohort=mine", "choose={preset:[narrow,wide,general]}"]
     assert check_command(given, "train", tmp_path, multirun=False) == given
     found = [one.model.width for one in every(composed("train", given, tmp_path))]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 from fusion.contract import CohortSpec, EndpointSpec, Fold, FusionError, InnerFold, Secondary
 from fusion.protocol.secondary import ROLE, check_folds, judged, plain_arms, trained_alone
@@ -43,10 +44,10 @@ def test_folds_that_cannot_train_a_secondary_endpoint_are_refused() -> None:
 def test_plain_arms_are_those_of_its_kind() -> None:
     from fusion.evaluation.outcome import outcome_of
 
-    config = SimpleNamespace(arms=["fusion", "singles", "classical_lr", "classical_forest", "late"])
-    data: Any = SimpleNamespace(endpoint=RCB, outcome=outcome_of(RCB))
+    config = OmegaConf.create({"arms": ["fusion", "singles", "classical_lr", "classical_forest", "late"]})
+    data: Any = SimpleNamespace(endpoint=RCB, outcome=outcome_of(RCB), whole={})
     assert [arm.name for arm in plain_arms(config, data)] == ["classical_boosting", "classical_ordinal"]
-    data = SimpleNamespace(endpoint=PCR, outcome=outcome_of(PCR))
+    data = SimpleNamespace(endpoint=PCR, outcome=outcome_of(PCR), whole={})
     assert [arm.name for arm in plain_arms(config, data)] == ["classical_lr", "classical_forest"]
 
 

@@ -36,6 +36,13 @@ def test_a_candidate_may_have_made_what_a_run_may_and_nothing_else() -> None:
     refused({"choose": {"1": {"datamodule": {**data, "_partial_": False}}}}, "choose.1.datamodule._partial_")
     refused({"choose": {"1": {"trainer": encoder}}}, "choose.1.trainer")
     refused({"choose": {"x": sound}}, "choose.x.model.fuser")
+    table = {"_target_": "data_modules.modalities.tables.table.Table", "table": "clinical"}
+    require_trusted({"choose": {"1": {**sound, "modality": {"clinical": table}}}}, where=WHERE)
+    refused({"choose": {"1": {"modality": {"clinical": HANDLER}}}}, "choose.1.modality.clinical", "logging.FileHandler")
+    slides = {"slides": {"embed": {"encoder": "package.module.function"}}}
+    refused(
+        {"choose": {"1": {"modality": slides}}}, "choose.1.modality.slides.embed.encoder is package.module.function"
+    )
     refused({"choose": [sound]}, "choose[0].model.fuser")
     refused({"choose": {"1": {"settings": {"model.width": "${oc.env:HOME}"}}}}, "asks this machine")
 

@@ -1,0 +1,67 @@
+"""Modalities as a run fitted them, restored for an arm: as the candidate of `choose` reads them that its fold chose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fusion.arms.chosen import MODALITIES
+from fusion.contract import FittedModality, Modality
+from fusion.run.bounded import plain_name, read_json
+from fusion.run.state import load_state
+
+
+def as_read(
+    modalities: Mapping[str, Modality],
+    readings: Mapping[str, Mapping[str, Modality]] | None,
+    kept: Mapping[str, Any],
+) -> Mapping[str, Modality]:
+    """The modalities as the candidate reads them that the arm's fold chose.
+
+    Args:
+        modalities: as the run itself reads them.
+        readings: number of a candidate → its own, where it reads otherwise.
+        kept: arm.json of the arm in that fold.
+    """
+    return (readings or {}).get(str(kept.get("candidate")), modalities)
+
+
+def needed(config: dict[str, Any], models: Iterable[Path]) -> dict[str, Any]:
+    """A run's configuration without the modalities of candidates that no arm of any fold chose: nobody reads these.
+
+    Args:
+        config: of the run, plain containers.
+        models: ``models/<fold>`` of each fold.
+    """
+    if not config.get("choose"):
+        return config
+    used = {str(read_json(file).get("candidate")) for folder in models for file in folder.glob("*/arm.json")}
+    choose = {
+        number: one if str(number) in used else {key: node for key, node in one.items() if key != "modality"}
+        for number, one in config["choose"].items()
+    }
+    return {**config, "choose": choose}
+
+
+def restored(
+    folder: Path, arm: str, part: str, names: Iterable[str], modalities: Mapping[str, Modality]
+) -> dict[str, FittedModality]:
+    """Modalities as they were fitted for an arm: what its candidate reads otherwise lies in the arm's own folder.
+
+    Args:
+        folder: ``models/<fold>`` of the run.
+        arm: its name.
+        part: ``whole`` or ``member<number>``.
+        names: of modalities.
+        modalities: `as_read` for the arm.
+
+    Raises:
+        FusionError: what was kept cannot be read.
+    """
+    return {name: modalities[name].restore(load_state(_place(folder, arm, part, name), name)) for name in names}
+
+
+def _place(folder: Path, arm: str, part: str, name: str) -> Path:
+    own = folder / arm / MODALITIES / part
+    return own if (own / f"{plain_name(name, where='modality')}.json").is_file() else folder / MODALITIES / part
