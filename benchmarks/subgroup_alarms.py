@@ -10,9 +10,11 @@ each), 300 cohorts a row:
     binary         300  0.037    0.037
     grades         120  0.043    0.043
     times          120  0.050    0.045
-    grades         300  0.040        -
+    grades         300  0.040    0.040
+    times          300  0.045        -
 
-The last of *times* with 200 cohorts, the last row with 150; what is not there is not measured yet.
+Grades of 300 patients are of 150 cohorts, unequal times of 120 of 200, times of 300 of 310; unequal times of 300 were
+not measured.
 """
 
 from __future__ import annotations
