@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -11,9 +12,11 @@ from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec, Tokens
 from fusion.fusers.base import Fused, Fuser
-from fusion.layers import mlp
+from fusion.layers import ModelError, mlp
 
 IMAGE_KINDS = ("tiles", "embeddings", "volume")
+_KEPT = 4
+"""Matrices of attention weights that training holds at once: before and after softmax and dropout, and a gradient."""
 
 
 @dataclass(kw_only=True)
@@ -93,6 +96,7 @@ class CrossAttentionFuser(Fuser):
         super().__init__(specs, width=width)
         self.image_names = tuple(name for name, spec in specs.items() if spec.kind in IMAGE_KINDS)
         self.query_names = tuple(name for name in self.names if name not in self.image_names)
+        self.heads = heads
         self.patient = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.nothing = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.origin = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(width)) for name in self.names})
@@ -116,6 +120,7 @@ class CrossAttentionFuser(Fuser):
         """
         queries, query_mask = self._gather(self.query_names, tokens, first=self.patient)
         images, image_mask = self._gather(self.image_names, tokens, first=self.nothing)
+        self._require_room(queries, images, tokens)
         attention: dict[str, Tensor] = {}
         for block in self.blocks:
             attended: Attended = block(queries, query_mask, images, image_mask)
@@ -126,6 +131,27 @@ class CrossAttentionFuser(Fuser):
         summaries = [tokens[name].summary for name in self.names]
         parts = [self.gate * self.norm(queries[:, 0]), *summaries, self.presence(tokens), *self._products(tokens)]
         return Fused(values=self.join(torch.cat(parts, dim=1)), attention=attention)
+
+    def _require_room(self, queries: Tensor, images: Tensor, tokens: Mapping[str, Tokens]) -> None:
+        """Attention among thousands of columns would have the system end the process, without a word.
+
+        Raises:
+            ModelError: it needs more memory than the machine has; on a GPU the device itself says so.
+        """
+        if queries.device.type != "cpu" or not self.query_names:
+            return
+        pairs = queries.shape[1] * (queries.shape[1] + images.shape[1])
+        need = _KEPT * len(queries) * self.heads * pairs * queries.element_size()
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if need > there:
+            widest = max(self.query_names, key=lambda name: tokens[name].mask.shape[1])
+            columns = tokens[widest].mask.shape[1]
+            raise ModelError(
+                f"attention among {queries.shape[1]:,} tokens of each of {len(queries):,} patients needs "
+                f"{need / 1e9:.0f} GB, and this machine has {there / 1e9:.0f} GB. Each column is a token, and {widest} "
+                f"has {columns:,}: set modality.{widest}.components=50 or modality.{widest}.screen=200 (of a file of "
+                "features), name fewer columns, or take model/fuser=concat."
+            )
 
     def _gather(self, names: tuple[str, ...], tokens: Mapping[str, Tokens], *, first: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens of several modalities behind a learned one that is always real."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from fusion.contract import ModalitySpec, Tokens
 from fusion.fusers.concat import ConcatFuser
 from fusion.fusers.cross_attention import CrossAttentionFuser
+from fusion.layers import ModelError
 
 SPECS = {
     "slides": ModalitySpec(name="slides", kind="tiles", token_shape=(3, 32, 32)),
@@ -33,6 +34,21 @@ def fuser(**options: int) -> CrossAttentionFuser:
     made = CrossAttentionFuser(SPECS, width=4, heads=2, **options).eval()
     nn.init.ones_(made.gate)
     return made
+
+
+def test_columns_without_end_are_refused_before_memory_is_gone() -> None:
+    """A million columns: attention among them needs some 64 TB. Whoever has a few components fits."""
+    many = tokens()
+    wide = Tokens(
+        values=torch.zeros(1, 1).expand(2, 1_000_000).unsqueeze(-1).expand(-1, -1, 4),
+        mask=torch.ones(1, 1, dtype=torch.bool).expand(2, 1_000_000),
+        summary=many["clinical"].summary,
+    )
+    with pytest.raises(ModelError, match=r"needs 640\d\d GB") as refused:
+        fuser()({**many, "clinical": wide})
+    assert "1,000,004 tokens of each of 2 patients" in str(refused.value)
+    assert "clinical has 1,000,000: set modality.clinical.components=50" in str(refused.value)
+    assert fuser()(many).values.shape == (2, 4)
 
 
 def test_products_by_hand() -> None:

@@ -74,8 +74,10 @@ def test_the_page_has_values_limits_and_who_is_left_out(tmp_path: Path, make_run
     table = pd.DataFrame(rows)
     units = table[["patient_id"]].drop_duplicates()
     found = policy(table, units, by=["clinical.HER2"], least=10, control=["A"], draws=20)
-    found["arms_left_out"] = unseen()
-    run.write_metrics(run.metrics() | {"policy": found})
+    plain = run.metrics()
+    run.write_metrics(plain | {"policy": found})
+    assert "never saw" not in write_report(run).read_text(), "as usual, no regimen was left out"
+    run.write_metrics(plain | {"policy": found | {"arms_left_out": unseen()}})
     html = write_report(run).read_text()
     assert 'id="policy"' in html
     svg = (run.figures_path / "policy.svg").read_text()
