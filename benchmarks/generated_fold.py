@@ -235,7 +235,7 @@ def _fit(cohort: Generated, config: Any, folds: Sequence[Fold]) -> tuple[pd.Data
     }
     known = {**known, "sites": None, "groups": None, "alone": (), "secondary": {}}
     whole = SimpleNamespace(spec=SimpleNamespace(name=cohort.name, endpoint=ENDPOINT), **known)
-    setup: Any = SimpleNamespace(cohort=whole, modalities=modalities, source=None)
+    setup: Any = SimpleNamespace(cohort=whole, modalities=modalities, readings={}, source=None)
     torch.set_num_threads(1)
     parts = []
     with tempfile.TemporaryDirectory() as folder:

@@ -119,7 +119,7 @@ def test_anonymised_output_names_nobody(trained: Path, workplace: Workplace) -> 
     ("arguments", "words"),
     [
         (("run=nowhere",), ("nowhere", "run=")),
-        (("run=run", "patients=[SIM-BR-9999]"), ("SIM-BR-9999", "never seen")),
+        (("run=run", "patients=[SIM-BR-9999]"), ("SIM-BR-9999", "never scored out of fold")),
         (("run=run", "method=magic"), ("magic", "integrated_gradients")),
         (("run=run", "arm=late"), ("late", "no network")),
         (("run=run", "output=explained"), ("explained", "overwrite=true")),

@@ -33,7 +33,7 @@ def setup_of(root: Path, therapy: Any, endpoint: EndpointSpec = BINARY, **modali
     cohort = SimpleNamespace(
         patient_ids=tuple(f"P{one:02}" for one in range(20)), spec=SimpleNamespace(endpoint=endpoint)
     )
-    return SimpleNamespace(source=source, cohort=cohort, modalities=tables)
+    return SimpleNamespace(source=source, cohort=cohort, modalities=tables, readings={})
 
 
 ARM = {"table": "clinical", "columns": ["arm"]}
