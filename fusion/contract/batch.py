@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fusion.contract.devices import has_float64
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -79,8 +81,8 @@ class Target:
 
     def to(self, device: Any) -> Target:
         """The same on another device."""
-        time, offset = (None if one is None else one.to(device) for one in (self.time, self.offset))
-        return Target(label=self.label.to(device), time=time, offset=offset)
+        offset = None if self.offset is None else self.offset.to(device)
+        return Target(label=self.label.to(device), time=_times_on(device, self.time), offset=offset)
 
 
 @dataclass(kw_only=True)
@@ -94,8 +96,9 @@ class Batch:
         index: ``(batch,)`` int64, the patient's row in the list of ids the loader was built with.
         offset: ``(batch,)`` or ``(batch, class)`` float32, the plain model's logits, to which the network adds; None
             where it starts from nothing, or where what it adds is asked for alone.
-        time: ``(batch,)`` float64, until the event or the last visit; NaN where unknown, None where the endpoint has no
-            times. Where patients came under observation late, ``(batch, 2)``: beside it from when on they were.
+        time: ``(batch,)`` float64 (float32 on a device without it), until the event or the last visit; NaN where
+            unknown, None where the endpoint has no times. Where patients came under observation late, ``(batch, 2)``:
+            beside it from when on they were.
         targets: secondary endpoint → its outcomes.
     """
 
@@ -113,9 +116,16 @@ class Batch:
             label=self.label.to(device),
             index=self.index.to(device),
             offset=None if self.offset is None else self.offset.to(device),
-            time=None if self.time is None else self.time.to(device),
+            time=_times_on(device, self.time),
             targets={name: target.to(device) for name, target in self.targets.items()},
         )
+
+
+def _times_on(device: Any, time: Tensor | None) -> Tensor | None:
+    """Times elsewhere: float32 on a device without float64. Rounding keeps their order, and equal ones equal."""
+    if time is not None and not has_float64(device):
+        time = time.float()
+    return None if time is None else time.to(device)
 
 
 @dataclass(kw_only=True)

@@ -25,6 +25,9 @@ _WANTED = re.compile(r"Tried to allocate [\d.]+ \w+")
 _OF_ACCELERATOR = {"gpu": "cuda", "cuda": "cuda", "cpu": "cpu", "mps": "mps"}
 """What ``trainer.accelerator`` of earlier versions says of the device."""
 
+WITHOUT_FLOAT64 = {"mps"}
+"""Kinds of device on which no float64 tensor can be."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
@@ -128,6 +131,11 @@ class Machine:
         import torch
 
         return torch.cuda.get_device_capability(gpu) >= (8, 0)
+
+
+def has_float64(device: object) -> bool:
+    """Whether a device, told as torch takes it, can hold float64."""
+    return str(device).partition(":")[0] not in WITHOUT_FLOAT64
 
 
 def cores() -> int:

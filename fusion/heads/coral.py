@@ -55,8 +55,8 @@ class Coral(CumulativeLink):
         above = (label[:, None] > torch.arange(len(self.bias), device=label.device)).to(output.dtype)
         bias: Tensor = self.bias
         if not self.training:
-            best = best_biases(output.detach().double().cpu().numpy(), above.double().cpu().numpy())
-            bias = torch.as_tensor(best, dtype=output.dtype, device=output.device)
+            best = best_biases(output.detach().cpu().double().numpy(), above.cpu().double().numpy())
+            bias = torch.as_tensor(best, dtype=output.dtype).to(output.device)
         each = F.binary_cross_entropy_with_logits(output[:, None] + bias, above, reduction="sum")
         return each / len(label)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.contract import EndpointSpec
+from fusion.contract.devices import has_float64
 from fusion.heads.base import Head
 from fusion.heads.cox import concordance, entry_of, refuse_class_options, times_of
 from fusion.layers import ModelError
@@ -79,7 +80,8 @@ class DiscreteTime(Head):
 
     def logit(self, output: Tensor) -> Tensor:
         """``(batch, interval)`` → log-risks ``(batch,)``."""
-        return torch.logsumexp(output + torch.log(self.share.clamp_min(_TINY)), dim=-1)
+        share = self.share.to(output.device)  # metrics are of outputs on the processor
+        return torch.logsumexp(output + torch.log(share.clamp_min(_TINY)), dim=-1)
 
     def loss(self, output: Tensor, label: Tensor, time: Tensor | None = None) -> Tensor:
         """Mean over patients; ``(batch,)`` is a log-risk for all intervals. Zero where nobody came through one."""
@@ -113,7 +115,18 @@ class DiscreteTime(Head):
         return {"c_harrell": concordance(risks, label[known], times_of(time)[known], entry_of(time, known))}
 
     def _interval(self, times: Tensor) -> Tensor:
-        return torch.bucketize(times.double(), self.edges)
+        """Edges are times of patients or lie between them, so they are rounded as the times are."""
+        edges = self.edges if has_float64(times.device) else self.edges.to(times.dtype)
+        return torch.bucketize(times.to("cpu", edges.dtype), edges).to(times.device)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Moved with the network are all tensors but the edges, in float64 on the processor wherever the rest is."""
+        edges = self._buffers["edges"]
+        self._buffers["edges"] = None
+        try:
+            return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        finally:
+            self._buffers["edges"] = edges
 
     def _first(self, entry: Tensor) -> Tensor:
         """The first interval through all of which a patient was under observation."""

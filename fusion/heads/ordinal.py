@@ -87,8 +87,8 @@ class CumulativeLink(Head):
             return output.sum() * 0.0
         cuts = self.cuts
         if not self.training:
-            best = fit_cuts(output.detach().double().cpu().numpy(), label.cpu().numpy(), len(self.endpoint.classes))
-            cuts = torch.as_tensor(best, dtype=output.dtype, device=output.device)
+            best = fit_cuts(output.detach().cpu().double().numpy(), label.cpu().numpy(), len(self.endpoint.classes))
+            cuts = torch.as_tensor(best, dtype=output.dtype).to(output.device)
         none = torch.full((1,), math.inf, dtype=cuts.dtype, device=cuts.device)
         ends = torch.cat([-none, cuts, none])
         share = torch.sigmoid(output - ends[label]) - torch.sigmoid(output - ends[label + 1])

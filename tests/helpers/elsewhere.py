@@ -5,8 +5,9 @@
 
 A tensor there says that it lies on `ELSEWHERE` and holds its real values, so that code which looks at values runs too.
 As with a GPU, an operation on tensors of two devices is an error, unless it copies between them or one is a single
-number; and what is there cannot be turned into an array without ``.cpu()``. Results are those of the processor, bit for
-bit. The device is called ``meta``, for torch asks for no driver of that one.
+number; and what is there cannot be turned into an array without ``.cpu()``. As with Apple's GPU, no float64 can be
+there. Results are those of the processor, bit for bit. The device is called ``meta``, for torch asks for no driver of
+that one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map, tree_map_only
+
+from fusion.contract import devices
 
 ELSEWHERE = "meta"
 _COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default, torch.ops.aten.set_.source_Tensor}
@@ -29,6 +32,8 @@ class Far(Tensor):
 
     @staticmethod
     def __new__(cls, real: Tensor) -> Far:
+        if real.dtype == torch.float64 and ELSEWHERE in devices.WITHOUT_FLOAT64:
+            raise TypeError(f"Cannot convert a {ELSEWHERE} tensor to float64, which that device does not have")
         made: Far = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
             cls,
             real.size(),
@@ -57,7 +62,19 @@ class Far(Tensor):
 
 
 class Elsewhere(TorchDispatchMode):
-    """Within it, what is made on `ELSEWHERE` is a `Far`."""
+    """Within it, what is made on `ELSEWHERE` is a `Far`; in float64 nothing is, unless it is `like` ``cuda``."""
+
+    def __init__(self, like: str = "mps") -> None:
+        super().__init__()
+        self._lacks = {ELSEWHERE} - devices.WITHOUT_FLOAT64 if like == "mps" else set()
+
+    def __enter__(self) -> Any:
+        devices.WITHOUT_FLOAT64 |= self._lacks
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        devices.WITHOUT_FLOAT64 -= self._lacks
+        super().__exit__(*error)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.contract import EndpointSpec, Tokens
+from fusion.contract import EndpointSpec, Target, Tokens
 from fusion.contract.devices import Device
 from fusion.layers import ModelError
 from fusion.network.fitting import fit_network, predict_scores
@@ -42,6 +42,11 @@ def test_the_stand_in_refuses_what_a_gpu_refuses() -> None:
             _ = there + here
         with pytest.raises(TypeError, match="cpu"):
             there.numpy()
+        for make in (there.double, lambda: torch.ones(3, dtype=torch.float64).to(ELSEWHERE)):
+            with pytest.raises(TypeError, match="float64"):
+                make()
+    with Elsewhere(like="cuda"):
+        assert torch.ones(3).to(ELSEWHERE).double().dtype == torch.float64
 
 
 def built(name: str, folder: Path) -> tuple[Any, examples.Input]:
@@ -103,16 +108,25 @@ def test_a_fuser_leaves_nothing_behind_and_computes_in_bfloat16(name: str) -> No
 
 
 SURVIVAL = EndpointSpec(name="death", kind="survival", classes=("alive", "dead"), unit="months", horizons=(12.0,))
+GRADES = EndpointSpec(name="grade", kind="ordinal", classes=("0", "I", "II"))
+BY_KIND: dict[str, Any] = {"_target_": "fusion.heads.by_endpoint.by_endpoint"}
+SMOOTH = BY_KIND | {"label_smoothing": 0.1, "class_weight": "balanced"}
+HEADS = {
+    "binary": (ENDPOINT, SMOOTH),
+    "multiclass": (THREE, SMOOTH),
+    "cumulative": (GRADES, BY_KIND),
+    "coral": (GRADES, {"_target_": "fusion.heads.coral.Coral"}),
+    "cox": (SURVIVAL, BY_KIND),
+    "discrete_time": (SURVIVAL, {"_target_": "fusion.heads.discrete_time.DiscreteTime", "intervals": 2}),
+}
 
 
-@pytest.mark.parametrize("endpoint", [ENDPOINT, THREE, SURVIVAL], ids=lambda one: one.kind)
-def test_an_epoch_leaves_nothing_behind(endpoint: EndpointSpec) -> None:
-    """Loss, auxiliary losses, a step, validation and its figures: the bits of the processor."""
+@pytest.mark.parametrize(("name", "like"), [*((name, "mps") for name in HEADS), ("discrete_time", "cuda")])
+def test_an_epoch_leaves_nothing_behind(name: str, like: str) -> None:
+    """Loss, auxiliary losses, a step, validation and its figures: the bits of the processor, no float64 on Apple's."""
+    endpoint, head = HEADS[name]
 
     def epoch(place: str) -> tuple[dict[str, float], list[torch.Tensor]]:
-        head: dict[str, Any] = {"_target_": "fusion.heads.by_endpoint.by_endpoint"}
-        if endpoint.kind != "survival":
-            head |= {"label_smoothing": 0.1, "class_weight": "balanced"}
         encoders = {
             "slides": {"_target_": "fusion.encoders.images.cnn.TileCNN", "stain_jitter": 0.1},
             "clinical": {"_target_": "fusion.encoders.tables.table.TableEncoder"},
@@ -122,12 +136,18 @@ def test_an_epoch_leaves_nothing_behind(endpoint: EndpointSpec) -> None:
             "fuser": {"_target_": "fusion.fusers.concat.ConcatFuser"},
             "head": head,
         }  # fmt: skip
-        net = build_model(config, SPECS, endpoint, seed=1)
+        beside = [SURVIVAL, GRADES] if endpoint is ENDPOINT else []
+        net = build_model(config, SPECS, endpoint, seed=1, secondary=beside)
         told = batch()
-        told.label[:3] = torch.arange(3) % len(endpoint.classes)
+        told.label[:3] = (torch.arange(3) + 1) % len(endpoint.classes)
         told.offset = torch.zeros(6, 3) if endpoint.kind == "multiclass" else torch.zeros(6)
-        told.time = torch.tensor([5.0, 3.0, 8.0, 3.0, 9.0, 1.0])
+        # The median of the events, 8.1, is an edge between intervals, and rounds up to float32.
+        told.time = torch.tensor([5.1, 3.7, 8.1, 3.7, 9.0, 1.0], dtype=torch.float64)
+        told.targets = {one.name: Target(label=torch.arange(6) % 2, time=told.time) for one in beside[:1]}
+        told.targets |= {one.name: Target(label=torch.arange(6) % 3) for one in beside[1:]}
         net.head.learn_prevalence(told.label, told.time)
+        if net.secondary is not None:
+            net.secondary.learn_prevalence(told.targets)
         task = FusionTask(net, auxiliary=0.5).to(place)
         optimiser = torch.optim.AdamW(task.parameters(), lr=0.01)
         torch.manual_seed(3)
@@ -140,7 +160,7 @@ def test_an_epoch_leaves_nothing_behind(endpoint: EndpointSpec) -> None:
         return task.epoch_row(), [part.detach().cpu() for part in task.parameters()]
 
     row, weights = epoch("cpu")
-    with Elsewhere():
+    with Elsewhere(like=like):
         far_row, far_weights = epoch(ELSEWHERE)
     assert far_row == row
     assert all(torch.equal(one, other) for one, other in zip(weights, far_weights, strict=True))
