@@ -12,6 +12,7 @@ scored only by the models of the folds that left them out. New patients need no 
                           gains over every other arm that the run kept, with a verdict for this cohort
   secondary.csv           of a run with several endpoints: the others, a row a patient and endpoint, with their metrics
                           in metrics.json where there are labels; they decide nothing
+  secondary_arms.csv      the labelled patients' scores of these by every arm that the run kept
   treatments.csv          with treatments=[A,B] or all: each patient under each of these regimens of the run, the
                           difference, and whom it is refused, for nobody like them received it
   arms.csv                the labelled patients' scores by each of these arms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 
 from fusion.apply.arms import FoldArms, kept_arms
+from fusion.apply.compared import Compared, compared
 from fusion.apply.matching import Matching, match_all
-from fusion.apply.secondary import AppliedSecondary, SecondaryScores, trained_alone
-from fusion.apply.states import as_read
+from fusion.apply.secondary import AppliedSecondary, SecondaryScores, labels_beside, trained_alone
+from fusion.apply.states import arm_folders, as_read
 from fusion.arms.base import FUSION
 from fusion.arms.chosen import MODALITIES
 from fusion.contract import CohortSpec, Modality, Progress
@@ -40,7 +42,7 @@ class Application:
         arm: which was applied.
         notes: what a reader of the scores must know, each a sentence.
         compared: the other arms that the run kept, where labels allow to compare them: their scores and threshold.
-        secondary: what the arm says of endpoints that were trained beside the primary one, where it is a network.
+        secondary: what the arm says of endpoints that were trained beside the primary one, where it was kept of them.
     """
 
     table: pd.DataFrame
@@ -50,19 +52,6 @@ class Application:
     notes: tuple[str, ...]
     compared: Mapping[str, Compared] = field(default_factory=dict)
     secondary: tuple[AppliedSecondary, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compared:
-    """Another arm's mean scores over the folds.
-
-    Attributes:
-        columns: name → ``(patient,)``, in the order of the table: score, and one a class where there are several.
-        threshold: mean of the folds' thresholds.
-    """
-
-    columns: Mapping[str, Any]
-    threshold: float
 
 
 def apply(
@@ -81,7 +70,8 @@ def apply(
         folder: the run.
         config: the run's configuration, reading the new cohort.
         setup: the new cohort.
-        arm: any that the run kept; fusion is compared with all others where enough patients are labelled.
+        arm: any that the run kept; fusion is compared with all others, of each endpoint, where enough patients are
+            labelled.
         patients: whom to score.
         min_match: see `fusion.apply.matching.match_all`.
         progress: of the folds.
@@ -96,10 +86,17 @@ def apply(
     spec = folder.cohort_spec()
     endpoint, outcome = spec.endpoint, outcome_of(spec.endpoint)
     alone = trained_alone(folder)
-    beside = SecondaryScores(spec.secondary, patients, alone)
+    beside = SecondaryScores(spec.secondary, patients, alone, arm=arm)
+    kept = partial(kept_arms, list(models.values()), list(setup.modalities))
     wanted = [arm]
-    if arm == "fusion" and outcome.enough(labels_of(setup, outcome, patients)):
-        wanted += [one for one in kept_arms(list(models.values()), list(setup.modalities)) if one != arm]
+    if arm == FUSION and outcome.enough(labels_of(setup, outcome, patients)):
+        wanted += [one for one in kept() if one != arm]
+    wanted_beside = {}
+    for place, other in enumerate(spec.secondary):
+        known = labels_beside(other, setup, patients)
+        every = arm == FUSION and known is not None and outcome_of(other).enough(known)
+        # Arms of one kind of endpoint are not kept of another.
+        wanted_beside[other.name] = [name for name in kept(beside=(place, other.name)) if every or name == arm]
     scores: dict[str, list[NDArray[np.float64]]] = {one: [] for one in wanted}
     thresholds: dict[str, list[float]] = {one: [] for one in wanted}
     distances = pd.DataFrame(np.nan, index=list(patients), columns=list(models))
@@ -125,7 +122,7 @@ def apply(
                 scores[one].append(np.full((len(patients), *mine.shape[1:]), np.nan))
                 scores[one][-1][[patient not in trained for patient in patients]] = mine
         if unseen:
-            beside.add(arms.beside(arm), unseen)
+            beside.add(arms.beside(wanted_beside), unseen)
             distances.loc[unseen, name] = _distance(models[name], arms.table(FUSION), setup)
     progress("Scoring by fold models", len(folds), len(folds))
     trained_on = {patient for fold in folds for patient in fold["train"]}
@@ -140,13 +137,7 @@ def apply(
             *_notes(folder, setup, matches, trained=sum(one in trained_on for one in patients)),
             *_beside_notes(spec, arm, secondary, alone=sum(one in alone for one in patients)),
         ),
-        compared={
-            one: Compared(
-                columns={key: found for key, found in summaries[one].items() if key in outcome.names},
-                threshold=float(np.mean(thresholds[one])),
-            )
-            for one in wanted[1:]
-        },
+        compared={one: compared(summaries[one], thresholds[one], outcome) for one in wanted[1:]},
         secondary=secondary,
     )
 
@@ -204,7 +195,7 @@ def _states(models: Iterable[Path], setup: Setup) -> Iterator[tuple[Path, Mappin
     for folder in models:
         for path in sorted((folder / MODALITIES).glob("member*")):
             yield path, setup.modalities
-        for path in sorted(folder.glob(f"*/{MODALITIES}/member*")):
+        for path in (path for arm in arm_folders(folder) for path in sorted(arm.glob(f"{MODALITIES}/member*"))):
             modalities = as_read(setup.modalities, setup.readings, read_json(path.parent.parent / "arm.json"))
             yield path, {name: one for name, one in modalities.items() if (path / f"{name}.json").is_file()}
 
@@ -245,8 +236,9 @@ def _notes(folder: RunFolder, setup: Setup, matches: Mapping[str, Matching], *, 
 def _beside_notes(spec: CohortSpec, arm: str, said: Sequence[AppliedSecondary], *, alone: int) -> list[str]:
     """Which secondary endpoints nothing is said of, and of whom; `alone` counts patients who trained them alone."""
     names = " and ".join(one.name for one in spec.secondary)
-    if names and not said:
-        return [f"Of {names}, trained beside {spec.endpoint.name}, {arm} says nothing: only networks do."]
+    unsaid = [one.name for one in spec.secondary if one.name not in [known.name for known in said]]
+    if unsaid:
+        return [f"Of {' and '.join(unsaid)}, trained beside {spec.endpoint.name}, the run kept no arm {arm}."]
     if not alone:
         return []
     return [

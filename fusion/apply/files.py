@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusion.apply.answer import answer, of_secondary
 from fusion.apply.judging import evaluated
 from fusion.apply.recalibration import recalibrate
 from fusion.apply.secondary import judged_beside, labelled_beside, meanings_beside
-from fusion.contract import ROLE, EndpointSpec, FusionError
+from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.evaluation.units import held_together
 from fusion.evaluation.verdict import check_margin
@@ -99,7 +100,8 @@ def write_results(
         update: the key `recalibrate`, see `fusion.apply.recalibration.recalibrate`.
         treatments: what is said of the treatments asked for, and the content of treatments.csv.
 
-    Secondary endpoints go into secondary.csv and into parts ``secondary`` of predictions.json and metrics.json.
+    Secondary endpoints go into secondary.csv, their labelled patients' scores by every arm into secondary_arms.csv, and
+    into parts ``secondary`` of predictions.json and metrics.json.
     """
     import pandas as pd
 
@@ -113,7 +115,14 @@ def write_results(
     if updated is not None:
         table = table.assign(recalibrated=updated.scores.loc[list(table["patient_id"])].to_numpy())
     output.mkdir(parents=True, exist_ok=True)
-    for stale in ("predictions.csv", "metrics.json", "arms.csv", "treatments.csv", "secondary.csv"):
+    for stale in (
+        "predictions.csv",
+        "metrics.json",
+        "arms.csv",
+        "treatments.csv",
+        "secondary.csv",
+        "secondary_arms.csv",
+    ):
         (output / stale).unlink(missing_ok=True)
     replace_file(output / "cohort.csv", lambda path: setup.cohort.reconciliation.to_csv(path, index=False))
     save_json(output / "matches.json", {name: match.record() for name, match in result.matches.items()})
@@ -133,12 +142,17 @@ def write_results(
     if treatments is not None:
         facts["treatments"], each = treatments
         replace_file(output / "treatments.csv", lambda path: each.to_csv(path, index=False))
-    beside = _secondary(result, setup, evaluation, simulated=simulated)
+    modalities = len(folder.config()["modality"])
+    beside = _secondary(result, setup, evaluation, simulated=simulated, modalities=modalities)
     if beside:
         facts["secondary"] = {one.name: meanings_beside(one, _meaning) for one, _, _ in beside}
         written = pd.concat([one.table for one, _, _ in beside], ignore_index=True)
         written = written.assign(simulated=True) if simulated else written
         replace_file(output / "secondary.csv", lambda path: written.to_csv(path, index=False))
+    arms = [_by_arm(every, one.outcome).assign(endpoint=one.name) for one, every, _ in beside if every is not None]
+    if arms:
+        every_arm = pd.concat(arms, ignore_index=True)
+        replace_file(output / "secondary_arms.csv", lambda path: every_arm.to_csv(path, index=False))
     save_json(output / "predictions.json", facts)
     metrics = None
     if rows is not None:
@@ -148,7 +162,7 @@ def write_results(
             outcome,
             evaluation,
             simulated=simulated,
-            modalities=len(folder.config()["modality"]),
+            modalities=modalities,
             margin=margin_of(evaluation, folder),
         )
         if updated is not None:
@@ -162,13 +176,15 @@ def write_results(
 
 
 def _secondary(
-    result: Application, setup: Setup, evaluation: Any, *, simulated: bool
+    result: Application, setup: Setup, evaluation: Any, *, simulated: bool, modalities: int
 ) -> tuple[tuple[AppliedSecondary, pd.DataFrame | None, dict[str, Any] | None], ...]:
     """What is said of secondary endpoints, judged where enough patients are labelled."""
     found = []
     for one in result.secondary:
         rows = labelled_beside(one, setup, result.arm)
-        judged = None if rows is None else judged_beside(rows, one, result.arm, evaluation, simulated=simulated)
+        judged = None
+        if rows is not None:
+            judged = judged_beside(rows, one, result.arm, evaluation, simulated=simulated, modalities=modalities)
         found.append((one, rows, judged))
     return tuple(found)
 
@@ -188,27 +204,11 @@ def margin_of(evaluation: Any, folder: RunFolder) -> float | None:
 
 def finish(applied: Applied, output: Path, report: Path) -> None:
     """Write predictions.csv, last of all, and say where everything is."""
-    lines = _answer(applied.facts, applied.metrics, applied.outcome, output)
-    lines += [_beside(one, judged, applied.facts) for one, _, judged in applied.secondary]
+    lines = answer(applied.facts, applied.metrics, applied.outcome, output)
+    lines += [of_secondary(one, judged, applied.facts) for one, _, judged in applied.secondary]
     lines.append(f"{'SIMULATED · ' if applied.facts['simulated'] else ''}Report: {report}")
     replace_file(output / "predictions.csv", lambda path: applied.table.to_csv(path, index=False))
     print("\n".join(lines))  # noqa: T201 — the command's answer
-
-
-def _beside(said: AppliedSecondary, judged: dict[str, Any] | None, facts: dict[str, Any]) -> str:
-    """A line of the command's answer."""
-    stamp = "SIMULATED · " if facts["simulated"] else ""
-    told = "no labels to judge it by"
-    if judged is not None:
-        told = f"{said.outcome.label} {_interval(judged['arms'][facts['arm']][said.outcome.chosen])}"
-        told += f" on {judged['patients']} labelled patients"
-    return f"{stamp}{said.name} ({ROLE}): {told}"
-
-
-def _interval(entry: dict[str, Any]) -> str:
-    if entry["value"] is None:
-        return "undefined"
-    return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
 
 
 def _meaning(column: str, endpoint: EndpointSpec) -> str:
@@ -252,41 +252,3 @@ def labelled(result: Application, setup: Setup, outcome: Outcome) -> pd.DataFram
         for arm, other in result.compared.items()
     ]
     return pd.concat([part[known] for part in parts], ignore_index=True)
-
-
-def _answer(facts: dict[str, Any], metrics: dict[str, Any] | None, outcome: Outcome, output: Path) -> list[str]:
-    stamp = "SIMULATED · " if facts["simulated"] else ""
-    lines = [f"{stamp}{facts['patients']} patients scored by {facts['arm']}: {output / 'predictions.csv'}"]
-    lines += [f"Note: {note}" for note in facts["notes"]]
-    if metrics is not None:
-        values = metrics["arms"][facts["arm"]]
-
-        def interval(name: str) -> str:
-            return _interval(values[name])
-
-        label = outcome.label[0].upper() + outcome.label[1:]
-        told = f"{stamp}{label} {interval(outcome.chosen)} on {metrics['patients']} labelled patients"
-        if "calibration_intercept" in values:  # of two classes; several have a slope alone
-            told += (
-                f", {metrics['positives']} {facts['classes'][1]}; calibration slope {interval('calibration_slope')}, "
-                f"intercept {interval('calibration_intercept')}"
-            )
-        lines.append(f"{told}: {output / 'metrics.json'}")
-        if "recalibration" in metrics:
-            lines.append(f"{stamp}{_update(metrics['recalibration'])}")
-        if "verdict" in metrics:
-            lines.append(f"{stamp}On this cohort, {metrics['verdict']['status']}: {metrics['verdict']['text']}")
-    return lines
-
-
-def _update(record: dict[str, Any]) -> str:
-    """What recalibration did, in a line."""
-
-    def change(name: str) -> str:
-        then, now = (record[when][name]["value"] for when in ("before", "after"))
-        return " → ".join("undefined" if value is None else f"{value:.3f}" for value in (then, now))
-
-    return (
-        f"Recalibrated ({record['updated']}, cross-fitted on {record['patients']} patients): calibration slope "
-        f"{change('calibration_slope')}, intercept {change('calibration_intercept')}, Brier score {change('brier')}"
-    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fusion.arms.base import secondary_place
 from fusion.arms.chosen import MODALITIES
 from fusion.contract import FittedModality, Modality
 from fusion.run.bounded import plain_name, read_json
@@ -36,12 +37,22 @@ def needed(config: dict[str, Any], models: Iterable[Path]) -> dict[str, Any]:
     """
     if not config.get("choose"):
         return config
-    used = {str(read_json(file).get("candidate")) for folder in models for file in folder.glob("*/arm.json")}
+    used = {str(read_json(one / "arm.json").get("candidate")) for folder in models for one in arm_folders(folder)}
     choose = {
         number: one if str(number) in used else {key: node for key, node in one.items() if key != "modality"}
         for number, one in config["choose"].items()
     }
     return {**config, "choose": choose}
+
+
+def arm_folders(folder: Path) -> Iterator[Path]:
+    """Folders of a fold's arms, of the primary endpoint and of those beside it.
+
+    Args:
+        folder: ``models/<fold>`` of the run.
+    """
+    for pattern in ("*/arm.json", f"{secondary_place('*')}/*/arm.json"):
+        yield from (file.parent for file in sorted(folder.glob(pattern)))
 
 
 def restored(

@@ -21,6 +21,16 @@ Fitted = Mapping[str, FittedModality]
 FUSION, BASE = "fusion", "base"
 """The arm that is judged, and that of the plain model which it starts from, kept in the folder of the former."""
 
+
+def secondary_place(number: int | str) -> str:
+    """Folder of a fold with the arms that were fitted for a secondary endpoint alone.
+
+    Args:
+        number: its place among the secondary endpoints; ``*`` for all of them.
+    """
+    return f"secondary{number}"
+
+
 Change = Callable[[str, FittedModality], FittedModality]
 """A modality's name and the modality as fitted → what is read in its place."""
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.arms.base import ArmScores, FoldData, Members, Table, calibrate_ensemble, table
+from fusion.arms.base import ArmScores, FoldData, Members, Table, calibrate_ensemble, secondary_place, table
 from fusion.arms.start import Start, base_arm, gate_of, gate_record, plain_models, unseen_of, weights_of
 from fusion.contract import FusionError, Secondary
 from fusion.plain.base import check_base
@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 Both = tuple[Floats, Floats]
 """Logits of `fold.train` and of `fold.test`."""
 
+
+PLAIN = "plain"
+"""In what arm.json holds of a secondary endpoint: how its plain model is calibrated as an arm of its own."""
 
 USUAL = "linear"
 """What secondary heads start from where nobody says and the primary one starts from nothing."""
@@ -111,9 +114,10 @@ def secondary_scores(
     if start is not None:
         # Which epoch was best is said of the primary endpoint: here networks add nothing only where the gate is shut.
         gate = gate_record(gate_of(start, logits, seen, _own_head(model)), [0] * len(train), start.whole)
-        base, _ = base_arm(start, logits.unseen, seen)
+        base, plain = base_arm(start, logits.unseen, seen)
         logits = start.with_added(logits, gate.value)
-        state = {"gate": asdict(gate), "base": f"base_secondary{list(data.secondary).index(name)}"}
+        place = secondary_place(list(data.secondary).index(name))
+        state = {"gate": asdict(gate), "base": f"base_{place}", PLAIN: plain}
     calibration = calibrate_ensemble(logits, seen)
     assert calibration.single is not None
     scores = ArmScores(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.contract import ROLE, Cohort, CohortSpec, Fold, FusionError
@@ -85,6 +86,7 @@ def predicted(
     scores: Mapping[str, ArmScores],
     groups: pd.Series[Any],
     entering: Callable[[str], None] = lambda part: None,
+    folder: Path | None = None,
 ) -> pd.DataFrame:
     """Out-of-fold scores of every secondary endpoint, one below the other; empty where there is none.
 
@@ -95,23 +97,26 @@ def predicted(
         scores: arm → what it says of the primary endpoint and, where it is a network, of the others.
         groups: index patient_id: whom folds keep together.
         entering: told of each part of the work before it begins.
+        folder: of the fold, where arms that are fitted for such an endpoint alone are kept; None keeps nothing.
     """
     import pandas as pd
 
-    from fusion.arms.base import BASE, FUSION
+    from fusion.arms.base import BASE, FUSION, secondary_place
     from fusion.arms.combined import combined
     from fusion.protocol.tables import out_of_fold
 
     parts = []
-    for name, one in cohort.secondary.items():
+    for number, (name, one) in enumerate(cohort.secondary.items()):
         entering(f"secondary endpoint {name}")
+        place = None if folder is None else folder / secondary_place(number)
         seen = data.beside(name)
         arms = {arm: found.secondary[name] for arm, found in scores.items() if name in found.secondary}
         fused = arms.get(FUSION)
         if fused is not None and fused.base is not None:
             arms[BASE] = fused.base
-        arms |= {arm.name: arm.fit(seen, None, lambda: None) for arm in plain_arms(config, seen)}
-        arms |= combined(config.arms, seen, arms, list(seen.whole), None)
+        for arm in plain_arms(config, seen):
+            arms[arm.name] = arm.fit(seen, None if place is None else place / arm.name, lambda: None)
+        arms |= combined(config.arms, seen, arms, list(seen.whole), place)
         table = out_of_fold(seen, arms, labels=one.labels, times=one.times, groups=groups, entry=one.entry)
         if fused is not None and fused.gate is not None:
             for key, value in asdict(fused.gate).items():

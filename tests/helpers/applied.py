@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from data_modules.cohort.reconcile import ReconciledCohort
-from fusion.apply.application import Application, Compared
+from fusion.apply.application import Application
+from fusion.apply.compared import Compared
 from fusion.contract import CohortSpec, EndpointSpec
 from fusion.protocol.setup import Setup
 

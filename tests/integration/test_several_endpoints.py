@@ -93,7 +93,7 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
         "trainer.min_epochs=1", "device=cpu", "evaluation.draws=20", "evaluation.audit=false", "logger=none",
         "workers=1", "model.width=8", "model.head._target_=fusion.heads.by_endpoint.by_endpoint",
         "model.endpoints.weights=learned",
-        "arms=[fusion,classical_lr]", "evaluation.floors=[]",
+        "arms=[fusion,singles,classical_lr,late,stacked]", "evaluation.floors=[]",
     )  # fmt: skip
     said = capsys.readouterr().out
     told = pd.read_csv(root / "clinical.csv", index_col="patient", dtype={"burden": str})
@@ -115,7 +115,8 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
     second = pd.read_parquet(output / "secondary.parquet")
     for name, absent, own in (("pcr", 6, "classical_lr"), ("pfs", 1, "classical_cox")):
         rows = second[second["endpoint"] == name]
-        assert set(rows["arm"]) == {"fusion", "base", own, "classical"}
+        singles = {"only_clinical", "only_expression", "late", "stacked"}
+        assert set(rows["arm"]) == {"fusion", "base", own, "classical", *singles}
         assert set(rows["patient_id"]) == set(told.index[absent:]), name
         part = metrics["secondary"][name]
         assert part["role"] == "secondary, decides nothing" and part["patients"] == PATIENTS - absent
@@ -148,11 +149,23 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
         assert list(mine.index) == list(told.index[1:]) and (mine["fold_models"] == 1).all()
         for column in columns:
             assert mine.loc[there.index, column].tolist() == there[column].tolist(), (name, column)
+    # So has every other arm, and each is compared on them as in training.
+    every = pd.read_csv(tmp_path / "new" / "secondary_arms.csv", float_precision="round_trip")
+    for name, columns in (("pcr", ["score"]), ("pfs", ["score", "survival@6"])):
+        mine, there = (table[table["endpoint"] == name].set_index(["arm", "patient_id"]) for table in (every, second))
+        assert set(mine.index) == set(there.index) and len(mine) == len(there)
+        for column in columns:
+            assert mine.loc[there.index, column].tolist() == there[column].tolist(), (name, column)
     judged = json.loads((tmp_path / "new" / "metrics.json").read_text())["secondary"]
-    assert judged["pcr"]["role"] == "secondary, decides nothing" and "verdict" not in judged["pcr"]
+    assert judged["pcr"]["role"] == "secondary, decides nothing"
+    there = {row["arm"]: row["gain"] for row in metrics["secondary"]["pcr"]["comparisons"] if row["metric"] == "auroc"}
+    gains = {row["arm"]: row["gain"] for row in judged["pcr"]["comparisons"] if row["metric"] == "auroc"}
+    assert gains == pytest.approx(there) and {"late", "stacked", "classical", "only_expression"} <= set(gains)
+    assert judged["pcr"]["verdict"]["metric"] == "auroc"
     assert judged["pcr"]["arms"]["fusion"]["auroc"]["value"] == pytest.approx(area)
     assert (judged["pcr"]["patients"], judged["pfs"]["patients"]) == (PATIENTS - 6, PATIENTS - 1)
     page = (tmp_path / "new" / "prediction_report.html").read_text()
+    assert page.count("Paired gains of fusion in ") == 2
     assert page.count("Secondary, decides nothing.") == 2 and "Free of the event at 6 months" in page
     assert "pcr (secondary, decides nothing): AUROC" in capsys.readouterr().out
 

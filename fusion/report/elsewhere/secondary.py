@@ -32,6 +32,10 @@ def secondary(applied: Applied) -> list[dict[str, Any]]:
                 "told": KINDS[said.endpoint.kind].told(facts, told) if len(told) else [],
                 "labelled": None if judged is None else judged["patients"],
                 "metrics": [(labels[name], entry) for name, entry in values.items() if name in labels],
+                "verdict": (judged or {}).get("verdict"),
+                "comparisons": [
+                    {**row, "label": labels[row["metric"]]} for row in (judged or {}).get("comparisons", ())
+                ],
             }
         )
     return made

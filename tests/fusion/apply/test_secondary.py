@@ -22,11 +22,14 @@ NAN = float("nan")
 
 def gathered() -> dict[str, Any]:
     """B trained the first fold; C trained both endpoints alone, in every fold."""
-    scores = SecondaryScores([RCB, PFS], ["A", "B", "C"], frozenset({"C"}))
+    scores = SecondaryScores([RCB, PFS], ["A", "B", "C"], frozenset({"C"}), arm="fusion")
     grades = np.array([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7]])
-    scores.add({"rcb": (grades, NAN), "pfs": (np.array([[1.0, 0.5], [3.0, 0.1]]), NAN)}, ["A", "C"])
+    scores.add(
+        {"rcb": {"fusion": (grades, NAN)}, "pfs": {"fusion": (np.array([[1.0, 0.5], [3.0, 0.1]]), NAN)}}, ["A", "C"]
+    )
     grades = np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.4, 0.3, 0.3]])
-    scores.add({"rcb": (grades, NAN), "pfs": (np.array([[2.0, 0.3], [0.0, 0.6], [5.0, 0.2]]), NAN)}, ["A", "B", "C"])
+    times = np.array([[2.0, 0.3], [0.0, 0.6], [5.0, 0.2]])
+    scores.add({"rcb": {"fusion": (grades, NAN)}, "pfs": {"fusion": (times, NAN)}}, ["A", "B", "C"])
     return {one.name: one for one in scores.applied()}
 
 
@@ -46,7 +49,7 @@ def test_folds_that_trained_on_a_patient_are_left_out_by_hand() -> None:
     assert (told["role"], told["kind"], told["unit"]) == (ROLE, "survival", "months")
     assert "without the event at 6 months" in told["columns"]["survival@6"]
     assert told["columns"]["fold_models"] == "fold_models of pfs"
-    assert SecondaryScores([RCB], ["A"], frozenset()).applied() == ()
+    assert SecondaryScores([RCB], ["A"], frozenset(), arm="fusion").applied() == ()
 
 
 def cohort(secondary: dict[str, Secondary], **changes: Any) -> Setup:
@@ -63,15 +66,15 @@ def test_labels_are_of_the_endpoint_of_that_name_and_of_who_has_a_value() -> Non
     outcomes = Secondary(endpoint=other, labels=pd.Series([1, 0, 2], index=index))
     rows = labelled_beside(rcb, cohort({"rcb": outcomes}), "fusion")
     assert rows is None  # of C no fold may speak, so that one patient each of two grades is left
-    many = SecondaryScores([RCB], list("ABCDEF"), frozenset("F"))
-    many.add({"rcb": (np.tile([[0.5, 0.3, 0.2]], (6, 1)), NAN)}, list("ABCDEF"))
+    many = SecondaryScores([RCB], list("ABCDEF"), frozenset("F"), arm="only_clinical")
+    many.add({"rcb": {"only_clinical": (np.tile([[0.5, 0.3, 0.2]], (6, 1)), NAN)}}, list("ABCDEF"))
     labels = pd.Series([1, 1, 0, 0, 3, 1], index=pd.Index(list("ABCDEF"), name="patient_id"))
     (five,) = many.applied()
     setup = cohort({"rcb": Secondary(endpoint=other, labels=labels)})
     rows = labelled_beside(five, setup, "only_clinical")
     assert rows is not None and rows.set_index("patient_id")["label"].to_dict() == {"A": 0, "B": 0, "C": 2, "D": 2}
     assert set(rows["arm"]) == {"only_clinical"}
-    part = judged_beside(rows, five, "only_clinical", SimpleNamespace(draws=20, seed=0), simulated=False)
+    part = judged_beside(rows, five, "only_clinical", SimpleNamespace(draws=20, seed=0), simulated=False, modalities=1)
     assert (part["role"], part["kind"], part["patients"]) == (ROLE, "ordinal", 4) and "comparisons" not in part
     assert part["arms"]["only_clinical"]["accuracy"]["value"] == 0.5
     assert labelled_beside(five, cohort({}), "fusion") is None
