@@ -70,7 +70,7 @@ def _wanted(config: Any) -> list[str]:
 def assessed(
     config: Any, setup: Setup, folder: RunFolder, predictions: pd.DataFrame, outcome: Outcome
 ) -> dict[str, Any]:
-    """Parts of metrics.json: described, gaps, sites, sample_size, policy, operating, missing, uncertainty, subgroups.
+    """Parts of metrics.json: what is said of the cohort, of the fused arm, and of decisions.
 
     Args:
         config: of the run, resolved.
@@ -82,8 +82,10 @@ def assessed(
     from fusion.evaluation.described.sample_size import per_parameter, sample_size
     from fusion.evaluation.described.table_one import table_one
     from fusion.evaluation.missing.curve import missing_curve
+    from fusion.evaluation.operating.curves import decision_curves
     from fusion.evaluation.operating.cuts import operating_points
     from fusion.evaluation.operating.points import operating
+    from fusion.evaluation.operating.questions import questions_of
     from fusion.evaluation.subgroups.evaluate import subgroups, vectors_of
     from fusion.protocol.beside import beside
     from fusion.protocol.therapy import valued
@@ -111,12 +113,15 @@ def assessed(
     if outcome.can("sample size"):
         positives = int((labels == len(classes) - 1).sum())
         parts["sample_size"] = sample_size(patients=len(labels), events=positives, parameters=parameters(folder))
-        points = operating_points(config.evaluation.get("operating"))
-        found_points = operating(predictions, folder.inner_predictions(), points, **settings)
-        parts |= {"operating": found_points} if found_points else {}
     else:
         known = [int((labels == one).sum()) for one in outcome.endpoint.needed]
         parts["sample_size"] = per_parameter(patients=len(labels), counts=known, parameters=parameters(folder))
+    if questions := questions_of(outcome):
+        points = operating_points(config.evaluation.get("operating"))
+        found_points = operating(predictions, folder.inner_predictions(), points, questions=questions, **settings)
+        parts |= {"operating": found_points} if found_points else {}
+        curves = decision_curves(predictions, questions, reference=REFERENCE, **settings)
+        parts |= {"decision": curves} if curves else {}
     if wanted:
         vectors = vectors_of(predictions, outcome, arm=REFERENCE)
         parts["subgroups"] = subgroups(vectors, groups, outcome, **settings)
@@ -125,13 +130,15 @@ def assessed(
 
 def _not_for(outcome: Outcome) -> list[str]:
     """What is not made for this kind of endpoint, each a sentence for the report."""
+    from fusion.evaluation.operating.questions import questions_of
     from fusion.evaluation.outcome import kinds_that
 
     asked: Sequence[tuple[Any, str]] = (
-        ("sample size", "Operating points and the criteria of sample size are"),
+        ("sample size", "The criteria of sample size are"),
         ("called", "Conformal sets are"),
     )
-    return [
+    undecided = "Operating points and decision curves are of two classes, of grades and of times at declared horizons."
+    return ([] if questions_of(outcome) else [undecided]) + [
         f"{what} for {kinds_that(ability)} endpoints, not for {outcome.endpoint.kind} ones."
         for ability, what in asked
         if not outcome.can(ability)

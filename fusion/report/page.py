@@ -73,7 +73,7 @@ def figures(
     """Draw every figure, save it under figures/, and give the SVG of each as safe markup."""
     from fusion.report import figures as draw
     from fusion.report.parts import audit as parts
-    from fusion.report.parts import missing, policy_figure
+    from fusion.report.parts import decisions, missing, policy_figure
 
     verdict = metrics["verdict"]
     plots: dict[str, Callable[[], Any]] = {
@@ -87,6 +87,7 @@ def figures(
         **kind.figures(metrics, predictions),
         "audit": lambda: parts.falls(metrics, label=kind.labels.get(metrics.get("audit", {}).get("metric"), "")),
         "missing": lambda: missing.curve(metrics, label=kind.labels.get(metrics.get("missing", {}).get("metric"), "")),
+        "decisions": lambda: decisions.curves(metrics),
         "policy": lambda: policy_figure.values(metrics),
         "training": lambda: draw.training(run.curves()),
         "selection": lambda: draw.selection(sections.selected(run.selected())),
@@ -97,7 +98,7 @@ def figures(
 
 def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:
     from fusion.report.parts import audit as parts
-    from fusion.report.parts import missing, policy, subgroups
+    from fusion.report.parts import decisions, missing, policy, subgroups
     from fusion.report.parts.secondary import secondary
 
     cohort, folds, config = run.cohort(), run.folds(), run.config()
@@ -118,6 +119,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "preset": asked.preset(run),
         "choices": asked.choices(run, metrics),
         "audit": parts.audit(metrics),
+        **decisions.tables(metrics),
         "policy_said": policy.said(metrics),
         "policy_label": policy.label,
         "left_out_said": policy.said_of_left_out(metrics),

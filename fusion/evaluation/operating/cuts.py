@@ -17,25 +17,26 @@ Floats = NDArray[np.float64]
 _CLOSE = 1e-9
 
 
-def cut_by_sensitivity(labels: Floats, scores: Floats, target: float) -> float:
+def cut_by_sensitivity(labels: Floats, scores: Floats, target: float, weights: Floats | None = None) -> float:
     """The highest cut-off at which this share of positives, or more, is called.
 
     Args:
         labels: ``(patient,)`` 0/1.
         scores: ``(patient,)`` probabilities.
         target: above 0, to 1.
+        weights: ``(patient,)`` how much each counts; None: all alike.
     """
-    values, positive, _ = _called(labels, scores)
+    values, positive, _ = _called(labels, scores, weights)
     return float(values[np.flatnonzero(positive >= target * positive[0] - _CLOSE)[-1]])
 
 
-def cut_by_specificity(labels: Floats, scores: Floats, target: float) -> float:
+def cut_by_specificity(labels: Floats, scores: Floats, target: float, weights: Floats | None = None) -> float:
     """The lowest cut-off at which this share of negatives, or more, is spared; arguments as of `cut_by_sensitivity`."""
-    values, _, negative = _called(labels, scores)
+    values, _, negative = _called(labels, scores, weights)
     return float(values[np.flatnonzero(negative[0] - negative >= target * negative[0] - _CLOSE)[0]])
 
 
-def cut_by_net_benefit(labels: Floats, scores: Floats, target: float) -> float:
+def cut_by_net_benefit(labels: Floats, scores: Floats, target: float, weights: Floats | None = None) -> float:
     """The cut-off of the largest net benefit, TP/n - FP/n · p/(1 - p) (Vickers & Elkin 2006).
 
     With calibrated scores that is near *p* itself. Among equally good ones the middle one wins.
@@ -45,25 +46,28 @@ def cut_by_net_benefit(labels: Floats, scores: Floats, target: float) -> float:
         scores: ``(patient,)`` probabilities.
         target: *p*, the probability from which on one would treat: a positive missed is as bad as (1 - p)/p needless
             treatments.
+        weights: as of `cut_by_sensitivity`.
     """
-    values, positive, negative = _called(labels, scores)
+    values, positive, negative = _called(labels, scores, weights)
     benefit = positive - negative * target / (1 - target)
     best = np.flatnonzero(benefit >= benefit.max() - _CLOSE)
     return float(values[best[len(best) // 2]])
 
 
-def _called(labels: Floats, scores: Floats) -> tuple[Floats, Floats, Floats]:
+def _called(labels: Floats, scores: Floats, weights: Floats | None) -> tuple[Floats, Floats, Floats]:
     """Cut-offs ascending, from everybody called to nobody, and how many positives and negatives each calls."""
+    # Of a mean of one, so that what is close means the same of weights and of numbers.
+    weight = np.ones(len(labels)) if weights is None else weights * (len(weights) / weights.sum())
     known = np.unique(scores)
     cuts = np.concatenate([known[:1], (known[1:] + known[:-1]) / 2, [np.nextafter(known[-1], np.inf)]])
     order = np.argsort(scores, kind="stable")
     below = np.searchsorted(scores[order], cuts, side="left")
-    positives_below = np.concatenate([[0.0], np.cumsum(labels[order])])[below]
-    positive = labels.sum() - positives_below
-    return cuts, positive, len(labels) - below - positive
+    yes, no = weight * labels, weight * (1 - labels)
+    positive, negative = (one.sum() - np.concatenate([[0.0], np.cumsum(one[order])])[below] for one in (yes, no))
+    return cuts, positive, negative
 
 
-RULES: Mapping[str, Callable[[Floats, Floats, float], float]] = {
+RULES: Mapping[str, Callable[[Floats, Floats, float, Floats | None], float]] = {
     "sensitivity": cut_by_sensitivity,
     "specificity": cut_by_specificity,
     "net_benefit": cut_by_net_benefit,

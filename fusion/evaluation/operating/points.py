@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +15,7 @@ from fusion.evaluation.intervals import Resampling, resample
 from fusion.evaluation.judgement import finite
 from fusion.evaluation.metrics import at_threshold
 from fusion.evaluation.operating.cuts import RULES
+from fusion.evaluation.operating.questions import Question
 from fusion.evaluation.units import units_of
 
 Floats = NDArray[np.float64]
@@ -23,7 +24,13 @@ SHARES = ("sensitivity", "specificity", "precision", "negative_value", "called")
 
 
 def operating(
-    predictions: pd.DataFrame, inner: pd.DataFrame, points: Sequence[tuple[str, float]], *, draws: int, seed: int
+    predictions: pd.DataFrame,
+    inner: pd.DataFrame,
+    points: Sequence[tuple[str, float]],
+    *,
+    draws: int,
+    seed: int,
+    questions: Sequence[Question] = (Question(),),
 ) -> dict[str, Any]:
     """The part ``operating`` of metrics.json; empty where nothing was asked for or no inner scores were kept.
 
@@ -31,45 +38,76 @@ def operating(
     that patient, and applied to its test patients. Values are of the complete out-of-fold vector, mean over repeats.
 
     Args:
-        predictions: out of fold, of a binary endpoint.
+        predictions: out of fold.
         inner: of inner_predictions.parquet.
         points: of `operating_points`.
         draws: of the bootstrap.
         seed: of it.
+        questions: that are decided.
 
     Returns:
-        ``rows``: of each point and arm `SHARES` with 95 % intervals, the lowest and highest cut-off of its folds, and
-        of points by net benefit ``net_benefit`` and its gain over calling everybody, ``over_all`` (calling nobody is
-        worth 0).
+        ``rows``: of each question, point and arm `SHARES` with 95 % intervals, the lowest and highest cut-off of its
+        folds, of points by net benefit ``net_benefit`` and its gain over calling everybody, ``over_all`` (calling
+        nobody is worth 0), and, where there is more than one question, ``at``, which one. ``untold``: questions of
+        which training patients of some fold, or all patients, do not have both answers (nobody is followed to a
+        horizon, say).
     """
-    if not points or inner.empty:
+    if not points or inner.empty or not questions:
         return {}
+    predictions, inner = (one[one["label"] >= 0] for one in (predictions, inner))
     patients = sorted(str(one) for one in predictions["patient_id"].unique())
     plan = resample(units_of(predictions, patients).of, draws, seed=seed)
     arms = [str(arm) for arm in predictions["arm"].unique() if arm in set(inner["arm"])]
-    rows = [
-        _row(rule, target, arm, predictions[predictions["arm"] == arm], inner[inner["arm"] == arm], patients, plan)
-        for rule, target in points
-        for arm in arms
-    ]
-    return {"rows": rows}
+    first = predictions[predictions["arm"] == arms[0]] if arms else predictions
+    truth = first[first["repeat"] == first["repeat"].min()].set_index("patient_id").loc[patients]
+    rows: list[dict[str, Any]] = []
+    untold = []
+    for question in questions:
+        weights = question.weights(truth, plan.counts)
+        chosen = {
+            (rule, target, arm): _cuts(question, rule, target, inner[inner["arm"] == arm])
+            for rule, target in points
+            for arm in arms
+        }
+        both = 0 < weights[0] @ question.answers(truth) < weights[0].sum()
+        if not both or any(one is None for one in chosen.values()):
+            untold.append(question.at)
+            continue
+        rows += [
+            _row(question, rule, target, arm, predictions[predictions["arm"] == arm], cuts, patients, plan, weights)
+            for (rule, target, arm), cuts in chosen.items()
+            if cuts is not None
+        ]
+    return {"rows": rows, **({"untold": untold} if untold else {})}
+
+
+def _cuts(question: Question, rule: str, target: float, inner: pd.DataFrame) -> dict[Any, float] | None:
+    """Repeat and fold → its cut-off; None where training patients of a fold do not have both answers."""
+    if not set(question.columns) <= set(inner):
+        return None
+    cuts = {}
+    for place, part in inner.groupby(["repeat", "fold"]):
+        answers = question.answers(part)
+        weights = question.weights(part, np.ones((1, len(part))))[0]
+        if not 0 < weights @ answers < weights.sum():
+            return None
+        cuts[place] = RULES[rule](answers, question.chances(part), target, weights)
+    return cuts
 
 
 def _row(
-    rule: str, target: float, arm: str, outer: pd.DataFrame, inner: pd.DataFrame, patients: list[str], plan: Resampling
-) -> dict[str, Any]:
-    where = ["repeat", "fold"]
-    cuts = {
-        place: RULES[rule](part["label"].to_numpy(np.float64), part["score"].to_numpy(np.float64), target)
-        for place, part in inner.groupby(where)
-    }
-    cut = pd.Series([cuts[place] for place in zip(*(outer[one] for one in where), strict=True)], index=outer.index)
+    question: Question, rule: str, target: float, arm: str, outer: pd.DataFrame, cuts: Mapping[Any, float],
+    patients: list[str], plan: Resampling, weights: Floats,
+) -> dict[str, Any]:  # fmt: skip
+    cut = pd.Series([cuts[place] for place in zip(outer["repeat"], outer["fold"], strict=True)], index=outer.index)
     parts: dict[str, list[Floats]] = {}
     for _, part in outer.assign(cut=cut).groupby("repeat"):
-        for name, values in _measured(part.set_index("patient_id").loc[patients], rule, target, plan.counts).items():
+        rows = part.set_index("patient_id").loc[patients]
+        for name, values in _measured(question, rows, rule, target, plan.counts, weights).items():
             parts.setdefault(name, []).append(values)
     mean = {name: np.mean(values, axis=0) for name, values in parts.items()}
     row: dict[str, Any] = {
+        **({"at": question.at} if question.at else {}),
         "rule": rule,
         "target": target,
         "arm": arm,
@@ -80,24 +118,26 @@ def _row(
     return row | ({"over_all": finite(asdict(plan.gain(mean["over_all"])))} if "over_all" in mean else {})
 
 
-def _measured(rows: pd.DataFrame, rule: str, target: float, counts: Floats) -> dict[str, Floats]:
+def _measured(
+    question: Question, rows: pd.DataFrame, rule: str, target: float, counts: Floats, weights: Floats
+) -> dict[str, Floats]:
     """Of one repeat, each ``(draw,)``; NaN where a draw leaves nobody to count."""
-    labels, scores, cut = (rows[one].to_numpy(np.float64) for one in ("label", "score", "cut"))
+    labels, scores, cut = question.answers(rows), question.chances(rows), rows["cut"].to_numpy(np.float64)
     called = (scores >= cut).astype(np.float64)
-    found = at_threshold(labels, scores, cut, counts)
-    number = counts.sum(axis=1)
-    yes, spared = counts @ called, counts @ (1 - called)
+    found = at_threshold(labels, scores, cut, weights)
+    # Who came under observation late stands for others also in how many are called.
+    everyone = weights if "entry" in rows else counts
     made = {
         "sensitivity": found["recall"],
         "specificity": found["specificity"],
-        "precision": _share(counts @ (called * labels), yes),
-        "negative_value": _share(counts @ ((1 - called) * (1 - labels)), spared),
-        "called": yes / number,
+        "precision": _share(weights @ (called * labels), weights @ called),
+        "negative_value": _share(weights @ ((1 - called) * (1 - labels)), weights @ (1 - called)),
+        "called": everyone @ called / everyone.sum(axis=1),
     }
     if rule == "net_benefit":
         at = np.array([target])
-        made["net_benefit"] = net_benefit_draws(labels, called, at, counts)[:, 0]
-        made["over_all"] = made["net_benefit"] - net_benefit_draws(labels, np.ones_like(called), at, counts)[:, 0]
+        made["net_benefit"] = net_benefit_draws(labels, called, at, weights)[:, 0]
+        made["over_all"] = made["net_benefit"] - net_benefit_draws(labels, np.ones_like(called), at, weights)[:, 0]
     return made
 
 

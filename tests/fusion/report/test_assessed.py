@@ -108,7 +108,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_kind_of_endpoint_has_values_or_a_sentence(
-    tmp_path: Path, make_run: Callable[..., RunFolder], kind: str
+    tmp_path: Path, make_run: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """Table 1, complete cases and sites of all; sets of those with classes; of the rest a sentence says why not."""
     endpoint = KINDS[kind]
@@ -131,7 +131,10 @@ def test_every_kind_of_endpoint_has_values_or_a_sentence(
         )
         for arm in ("fusion", "late")
     ]  # fmt: skip
-    found = assessed(config("site"), setup, run, pd.concat(parts, ignore_index=True), outcome)
+    whole_table = pd.concat(parts, ignore_index=True)
+    inner = pd.concat([whole_table[whole_table["fold"] != one].assign(fold=one) for one in range(5)])
+    monkeypatch.setattr(RunFolder, "inner_predictions", lambda self: inner)
+    found = assessed(config("site"), setup, run, whole_table, outcome)
     assert [group["name"] for group in found["described"]["groups"]] == ["all", *endpoint.classes]
     (whole,) = [row for row in found["gaps"]["complete"] if row["name"] == "every modality"]
     assert whole["patients"] == 45
@@ -139,7 +142,14 @@ def test_every_kind_of_endpoint_has_values_or_a_sentence(
     assert whole["gains"][0]["complete"]["value"] == pytest.approx(0.0)  # both arms say the same
     assert [row["site"] for row in found["sites"]["rows"]] == ["here", "there"]
     assert ("coverage" in found.get("uncertainty", {})) == (kind != "survival")
+    asked = {"ordinal": ["I", "II"], "survival": ["2"], "multiclass": []}[kind]
+    assert [row["at"] for row in found.get("decision", {"rows": ()})["rows"]] == asked
+    points = found.get("operating", {"rows": ()})["rows"]
+    assert {(row["at"], row["rule"], row["target"]) for row in points if row["arm"] == "fusion"} == {
+        (at, *point) for at in asked for point in (("sensitivity", 0.8), ("sensitivity", 0.95), ("net_benefit", 0.3))
+    }
     told = " ".join(found["not_assessed"])
+    assert ("Operating points and decision curves are of two classes" in told) == (kind == "multiclass")
     assert f"not for {kind} ones" in told
     assert found["sample_size"]["events"] == min((labels == one).sum() for one in endpoint.needed)
     assert ("Conformal sets" in told) == (kind == "survival")

@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from fusion.evaluation.operating.curves import decision_curves
+from fusion.evaluation.operating.points import operating
+from fusion.evaluation.operating.questions import By
 from fusion.evaluation.survival.evaluate import evaluate_survival
 from fusion.report.console import print_summary
 from fusion.report.page import write_report
@@ -38,7 +41,14 @@ def run(tmp_path: Path, make_run: Callable[..., RunFolder]) -> RunFolder:
         "time_zero": "the <biopsy>",
     }  # fmt: skip
     (run.path / "run.json").write_text(json.dumps(record))
-    run.write_metrics(evaluate_survival(table, draws=50, simulated=True, unit="months"))
+    inner = pd.concat([table[table["fold"] != one].assign(fold=one) for one in range(5)], ignore_index=True)
+    asked = [By(12.0), By(36.0)]
+    decided = {
+        "operating": operating(table, inner, [("net_benefit", 0.3)], draws=20, seed=1, questions=asked)
+        | {"untold": ["60"]},
+        "decision": decision_curves(table, asked, reference="fusion", draws=20, seed=1),
+    }
+    run.write_metrics(evaluate_survival(table, draws=50, simulated=True, unit="months") | decided)
     return run
 
 
@@ -61,7 +71,18 @@ def test_the_page_tells_what_decides_and_each_section_has_its_numbers(run: RunFo
     assert "ranked against one another" in html
     assert "pfs, counted from the &lt;biopsy&gt;: the log-risk" in html
     assert "prevalence" not in html and "threshold, chosen" not in html  # said of classes alone
-    for name in ("kaplan_meier", "calibration", "auc"):
+    for row in metrics["operating"]["rows"]:
+        assert f'<td class="text">event by {row["at"]} months</td><th scope="row">most net benefit at 0.3</th>' in html
+        assert number(row["specificity"]["value"]) in html and number(row["over_all"]["value"]) in html
+    assert "Nothing is told of event by 60 months" in html and "have event as here" not in html
+    for row in metrics["decision"]["rows"]:
+        at = row["x"].index(0.2)
+        mine = row["arms"]["fusion"]
+        told = (
+            f"{number(mine['value'][at])}<small>{number(mine['low'][at], 2)} to {number(mine['high'][at], 2)}</small>"
+        )
+        assert told in html.replace("\n", "") and f"<td>{number(row['all'][at])}</td>" in html
+    for name in ("kaplan_meier", "calibration", "auc", "decisions"):
         assert (run.figures_path / f"{name}.svg").is_file()
     svg = (run.figures_path / "kaplan_meier.svg").read_text(encoding="utf-8")
     for group in metrics["risk_groups"]["groups"]:
