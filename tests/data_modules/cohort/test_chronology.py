@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
+from data_modules.cohort.chronology import _factor
 from data_modules.errors import CohortError
 from data_modules.modalities.tables.table import Table
 
@@ -108,3 +110,23 @@ def test_an_input_known_later_is_refused_and_why(timed):
     timed.settings["tables"]["treatment"]["columns"]["drug"]["time"] = "post_baseline"
     modality = Table(name="therapy", source=timed.source(), table="treatment", columns=["drug"])
     assert "immortal time" in modality.check()[0]
+
+
+@pytest.mark.parametrize(
+    ("ratios", "factor"),
+    [
+        ([30, 30, 30, 30, 30], 30),
+        ([30, 30, 30, 30], None),  # of fewer than five patients nothing is told
+        ([30, 30, 30, 30, 30, 0, -1], 30),  # times of 0 and below say nothing
+        ([28, 28, 30, 33.5, 33.5], 30),  # quartiles within a fifth of one another
+        ([28, 28, 30, 33.7, 33.7], None),
+        ([33.4] * 5, 33.4),  # within a tenth of 30.4375, and beyond it
+        ([33.6] * 5, None),
+        ([1 / 12] * 5, 12),
+        ([365.25] * 5, 365.25),
+        ([7] * 5, None),
+    ],
+)
+def test_a_factor_between_units(ratios: list[float], factor: float | None) -> None:
+    found = _factor(pd.Series(ratios, dtype=float) * 2, pd.Series([2.0] * len(ratios)))
+    assert found == (None if factor is None else pytest.approx(factor))

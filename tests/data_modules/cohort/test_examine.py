@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from data_modules.cohort.examine import auroc, examine
+from data_modules.cohort.examine import _values, auroc, examine
 from data_modules.cohort.source import CohortSource
+from data_modules.columns import Column
 
 IDS = [f"P{at:03}" for at in range(60)]
 LABELS = pd.Series([0, 1] * 30, index=pd.Index(IDS, name="patient_id"))
@@ -76,3 +77,12 @@ def test_a_patient_twice_is_told_and_many_zeros_are_not(tmp_path: Path) -> None:
     counts = pd.DataFrame({name: rng.permutation(60) % 30 for name in "abc"})
     counts.loc[9] = counts.loc[4]
     assert "duplicate" not in remarks(tmp_path, counts), "three counts are shared by chance"
+
+
+@pytest.mark.parametrize(("patients", "far", "told"), [(60, 1, True), (60, 2, False), (100, 2, True), (100, 3, False)])
+def test_outliers_are_two_in_a_hundred_or_one(patients: int, far: int, told: bool) -> None:
+    """More of them are no mistakes of single cells."""
+    values = np.linspace(40, 70, patients)
+    values[:far] = 4000 + np.arange(far)
+    remarks = list(_values("t.csv", Column(name="age", time="baseline", kind="number", label="Age"), pd.Series(values)))
+    assert [remark.kind for remark in remarks] == ["outlier"] * told

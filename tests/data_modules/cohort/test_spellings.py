@@ -26,6 +26,7 @@ def test_words_in_several_spellings() -> None:
         ([0, 1, 2, 9998], "9998"), ([-6, 2, 3, -9], None), ([-1.0, 0.5, -99], "-99"), ([70, 80, 90, 99], None),
         ([10, 20, 30, 77], "77"), ([10, 20, 70, 77], None), ([1, 2, 3, 99.5], None), ([99, 99], None), ([], None),
         ([1, 2, 66], None), ([20, 30, 40, 88], "88"), ([40, 60, 88], None),
+        ([-0.5, 20, -8], None), ([0, 20, -8], "-8"),
     ],
 )  # fmt: skip
 def test_numbers_that_may_say_that_nothing_is_known(values: list[float], codes: str | None) -> None:

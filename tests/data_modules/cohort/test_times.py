@@ -264,6 +264,13 @@ def test_entries_that_cannot_be(survival, named, entries, said, example):
         assert word in text
 
 
+@pytest.mark.parametrize(("late", "most"), [(5, False), (6, True)])
+def test_entries_after_most_ends_may_be_in_another_unit(survival, named, late, most):
+    """Of ten patients."""
+    enter(survival, dict.fromkeys(range(1, late + 1), "30"))
+    assert ("may be in another unit" in refused(survival, named)) is most
+
+
 @pytest.mark.parametrize(
     ("entry", "column", "said"),
     [

@@ -85,6 +85,7 @@ def test_the_yaml_says_the_same(tmp_path: Path) -> None:
         ("A,Red,,,RX1,,", r"rxnorm of Red is 'RX1'"),
         ("A,Red,,,,-3,", r"dose of Red is '-3'"),
         ("A,Red,,,,much,", r"dose of Red is 'much'"),
+        ("A,Red,,,,0,", r"dose of Red is '0'"),
         ("A,Red,,,,,0", r"order of Red is '0'"),
         ("A,Red,,Z01AB01,,,\nB,Red,,Z01AB02,,,", r"row 3: atc of Red is 'Z01AB02', and 'Z01AB01' in .*row 2"),
         ("A,Red,warm,,,,\nB,Red,cold,,,,", r"class of Red is 'cold', and 'warm'"),

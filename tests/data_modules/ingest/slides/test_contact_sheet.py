@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from data_modules.ingest.slides.contact_sheet import _CAPTION, _COLUMNS, _ROWS, PANEL, write_contact_sheets
 
@@ -22,7 +22,11 @@ def test_the_legend_shows_each_colour_once_and_in_order(tmp_path: Path) -> None:
     assert [len(square) for square in squares] == [100] * len(COLOURS)
     assert all((np.ptp(square, axis=0) == 9).all() for square in squares)
     left = [int(square[:, 1].min()) for square in squares]
-    assert left == sorted(left) and len(set(left)) == len(left)
+    # A square of ten pixels, three to its word, six to the next square and three that are left.
+    words = ImageDraw.Draw(Image.new("RGB", (9, 9)))
+    wide = [22 + int(words.textlength(word)) for word in ("tissue", "tile", "pen", "fold", "blur")]
+    assert left[0] == 6 and np.diff(left).tolist() == wide
+    assert {int(square[:, 0].min()) for square in squares} == {8}
 
 
 def test_panels_lie_six_pixels_apart_below_their_captions(tmp_path: Path) -> None:
