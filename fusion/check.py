@@ -43,10 +43,11 @@ def check(config: DictConfig) -> None:
     check_logger(config)
     with JobProgress() as progress:
         progress.say("Reading tables and the headers of files …")
-        setup, folds = open_checked(config, progress)
+        wide: list[str] = []
+        setup, folds = open_checked(config, progress, say=wide.append)
     output = Path(config.output)
     shown = output.relative_to(Path.cwd()) if output.is_relative_to(Path.cwd()) else output
-    sys.stdout.write(write_check(setup, folds, shown))
+    sys.stdout.write(write_check(setup, folds, shown, wide=wide))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from data_modules.drafting.findings import DraftTable, Source
 from data_modules.drafting.yaml_words import FILL, many, mapping, scalar, sequence, with_comment
 from data_modules.errors import some
+from fusion.contract.modality import MANY_COLUMNS
 
 
 def table_modality(table: DraftTable) -> list[str]:
@@ -24,6 +25,7 @@ def table_modality(table: DraftTable) -> list[str]:
         count = sum(column.facts.kind == "number" and column.hint is None for column in table.columns)
     why = f"when its {count} numbers were known: baseline, or they cannot be inputs"
     lines.append(with_comment(f"    time: {FILL}", why))
+    lines += _reduced(count)
     left = [
         column.facts.name
         for column in table.columns
@@ -33,6 +35,14 @@ def table_modality(table: DraftTable) -> list[str]:
         why = f"no numbers, or of a later time by their names: {some(left, 3)}"
         lines.append(with_comment(f"    exclude: {sequence(left)}", why))
     return lines
+
+
+def _reduced(count: int) -> list[str]:
+    """Of a wide table: components in the place of columns, for training to take minutes, or to be possible at all."""
+    if count <= MANY_COLUMNS:
+        return []
+    why = f"principal components of training patients: {count} columns are many to relate to one another; # keeps them"
+    return [with_comment("    components: 50", why)]
 
 
 def modality_lines(source: Source) -> list[str]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from data_modules.learned.scaling import scale_of
 from data_modules.modalities.base import BaseFitted
-from fusion.contract import FeatureSpec, Item, ModalitySpec, State
+from fusion.contract import FeatureSpec, FusionError, Item, ModalitySpec, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,10 +20,19 @@ if TYPE_CHECKING:
     from data_modules.learned.selection import Selector
 
 
+NOTHING = (
+    "{key}: in {patients} training patients there is no feature to learn from: what they carry is too rare, or too "
+    "common among so few, to be made one. Loosen what makes candidates (docs/variant_features.md: "
+    "max_germline_frequency, min_carriers, dosage_origins, damaging), take fewer folds, or leave the modality out."
+)
+"""What to say where neither selection nor configuration keeps anything."""
+
+
 def choose(
     measured: pd.DataFrame,
     labels: NDArray[np.int64],
     *,
+    key: str,
     keep: Sequence[str],
     selector: Selector,
     describe: Callable[[str], FeatureSpec],
@@ -33,9 +42,13 @@ def choose(
     Args:
         measured: (patient, feature) of training patients, NaN where unknown.
         labels: (patient,) 0/1.
+        key: of the modality, for messages.
         keep: patterns of names that selection does not touch.
         selector: chooses among the others.
         describe: of a feature's name.
+
+    Raises:
+        FusionError: nothing is left.
     """
     kept = [name for name in measured.columns if any(fnmatch.fnmatchcase(name, pattern) for pattern in keep)]
     kept = [name for name in kept if measured[name].notna().any()]
@@ -47,6 +60,8 @@ def choose(
         chosen = selector.fit(measured[others], np.asarray(labels), genes)
         ranking = pd.concat([ranking, chosen.table], ignore_index=True)
     names = ranking.loc[ranking["selected"], "feature"]
+    if names.empty:
+        raise FusionError(NOTHING.format(key=key, patients=len(measured)))
     return tuple(_scaled(described[name], measured[name]) for name in names), ranking
 
 

@@ -109,6 +109,16 @@ def has(fitted: FittedModality, patient_id: str) -> bool:
     return bool(ask(patient_id)) if ask is not None else fitted.load(patient_id) is not None
 
 
+MANY_COLUMNS = 500
+"""Columns of one modality from which a network learns more by heart than it needs, and attention among them is slow."""
+
+
+def known_columns(modality: Modality) -> int | None:
+    """How many numbers a patient has of it once it is fitted, where it knows that before: its own `known_columns`."""
+    known: int | None = getattr(modality, "known_columns", None)
+    return known
+
+
 class Modality(Protocol):
     """One source of measurements on patients, bound to a cohort's files."""
 

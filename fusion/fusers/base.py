@@ -37,6 +37,16 @@ class Fuser(nn.Module):
         self.names = tuple(specs)
         self.width = width
 
+    @classmethod
+    def weighed(cls, columns: Mapping[str, int]) -> int:
+        """How many pairs of a patient's tokens it weighs at once, at least; 0 where it weighs no two columns.
+
+        Args:
+            columns: modality → its columns, each a token.
+        """
+        del columns
+        return 0
+
     def forward(self, tokens: Mapping[str, Tokens]) -> Fused:
         """Modality → `Tokens` of every modality named in `specs` → `Fused`."""
         raise NotImplementedError

@@ -57,6 +57,11 @@ class BottleneckFuser(Fuser):
         self.norm = nn.LayerNorm(width)
         self.join = nn.Linear(2 * width, width)
 
+    @classmethod
+    def weighed(cls, columns: Mapping[str, int]) -> int:
+        """Within each modality every column with every other."""
+        return sum(count * count for count in columns.values())
+
     def forward(self, tokens: Mapping[str, Tokens]) -> Fused:
         """``{name: Tokens}`` → ``(batch, width)``, and what the shared tokens look at in the last layer.
 

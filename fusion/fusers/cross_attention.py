@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,11 +11,10 @@ from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec, Tokens
 from fusion.fusers.base import Fused, Fuser
-from fusion.layers import ModelError, mlp
+from fusion.fusers.room import require_room
+from fusion.layers import mlp
 
 IMAGE_KINDS = ("tiles", "embeddings", "volume")
-_KEPT = 4
-"""Matrices of attention weights that training holds at once: before and after softmax and dropout, and a gradient."""
 
 
 @dataclass(kw_only=True)
@@ -132,6 +130,12 @@ class CrossAttentionFuser(Fuser):
         parts = [self.gate * self.norm(queries[:, 0]), *summaries, self.presence(tokens), *self._products(tokens)]
         return Fused(values=self.join(torch.cat(parts, dim=1)), attention=attention)
 
+    @classmethod
+    def weighed(cls, columns: Mapping[str, int]) -> int:
+        """Every query with every other and with one image token; how many of these there are is not known."""
+        queries = 1 + sum(columns.values())
+        return queries * (queries + 1)
+
     def _require_room(self, queries: Tensor, images: Tensor, tokens: Mapping[str, Tokens]) -> None:
         """Attention among thousands of columns would have the system end the process, without a word.
 
@@ -140,18 +144,13 @@ class CrossAttentionFuser(Fuser):
         """
         if queries.device.type != "cpu" or not self.query_names:
             return
-        pairs = queries.shape[1] * (queries.shape[1] + images.shape[1])
-        need = _KEPT * len(queries) * self.heads * pairs * queries.element_size()
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if need > there:
-            widest = max(self.query_names, key=lambda name: tokens[name].mask.shape[1])
-            columns = tokens[widest].mask.shape[1]
-            raise ModelError(
-                f"attention among {queries.shape[1]:,} tokens of each of {len(queries):,} patients needs "
-                f"{need / 1e9:.0f} GB, and this machine has {there / 1e9:.0f} GB. Each column is a token, and {widest} "
-                f"has {columns:,}: set modality.{widest}.components=50 or modality.{widest}.screen=200 (of a file of "
-                "features), name fewer columns, or take model/fuser=concat."
-            )
+        require_room(
+            columns={name: tokens[name].mask.shape[1] for name in self.query_names},
+            pairs=queries.shape[1] * (queries.shape[1] + images.shape[1]),
+            patients=len(queries),
+            heads=self.heads,
+            size=queries.element_size(),
+        )
 
     def _gather(self, names: tuple[str, ...], tokens: Mapping[str, Tokens], *, first: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens of several modalities behind a learned one that is always real."""

@@ -61,19 +61,20 @@ def open_checked(
     Args:
         config: of a training run.
         progress: of writing a simulated cohort.
-        say: told, while it is ingested on other machines, of those that were lost.
+        say: told of modalities that are very wide, and, while it is ingested on other machines, of those lost.
 
     Raises:
-        FusionError: every problem of the cohort; a head, folds or subgroups that cannot be.
+        FusionError: every problem of the cohort; a head, folds, subgroups or an attention that cannot be.
     """
     from hydra.utils import instantiate
 
     from fusion.arms.plan import check_shares
     from fusion.arms.secondary import bases_of
     from fusion.config.candidates import candidate as as_candidate
-    from fusion.config.candidates import every
+    from fusion.config.candidates import every, settings_of
     from fusion.contract.pieces import InPieces
     from fusion.network.model import check_head
+    from fusion.network.room import check_room
     from fusion.protocol.assessment import check_subgroups
     from fusion.protocol.execution.ingest import elsewhere_of
     from fusion.protocol.readings import distinct
@@ -90,6 +91,13 @@ def open_checked(
         check_head(candidate.model, setup.cohort.spec.endpoint, setup.cohort.spec.secondary)
         bases_of(candidate.model, [one.name for one in setup.cohort.spec.secondary])
         check_shares(candidate.trainer, [setup.cohort.spec.endpoint, *setup.cohort.spec.secondary])
+    told: dict[str, None] = {}
+    for number, candidate in zip([*settings_of(config)] or [""], every(config), strict=True):
+        reading = setup.readings.get(number, setup.modalities)
+        for sentence in check_room(candidate, reading, patients=len(setup.cohort.patient_ids)):
+            told.setdefault(sentence)
+    for sentence in told:
+        say(sentence)
     folds: Sequence[Fold] = instantiate(config.folds, setup.cohort, path=None, seed=config.seed)
     check_folds(setup.cohort, folds)
     check_subgroups(config, setup)

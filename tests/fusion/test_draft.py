@@ -17,6 +17,7 @@ from fusion.config.files import ConfigError
 from fusion.config.overrides import bare_first, beside_others
 from fusion.contract import FusionError
 from fusion.draft import draft as draft_command
+from fusion.fusers import room
 
 
 @pytest.mark.parametrize(
@@ -96,3 +97,44 @@ def test_a_folder_is_drafted_kept_and_refused_until_it_is_filled(
     config.cohort.endpoints.pcr.negative = [2]
     with pytest.raises(FusionError, match="values that are no label of endpoint 'pcr'"):
         check(config)
+
+
+WIDE = """# @package _global_
+defaults: [/modality@modality.clinical: table, /modality@modality.rna: features]
+cohort:
+  _target_: data_modules.cohort.source.CohortSource
+  name: wide
+  root: {root}
+  tables:
+    clinical: {{file: clinical.csv, id: id, columns: {{age: {{time: baseline, kind: number}}, pCR: {{time: outcome}}}}}}
+  endpoints: {{pcr: {{table: clinical, column: pCR, positive: [1], negative: [0]}}}}
+modality:
+  clinical: {{table: clinical}}
+  rna: {{file: rna.csv, id: id, time: baseline}}
+"""
+
+
+def test_columns_too_many_for_attention_are_told_and_refused_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [f"P{at:02}" for at in range(20)]
+    pd.DataFrame({"id": ids, "age": range(20), "pCR": [0, 1] * 10}).to_csv(tmp_path / "clinical.csv", index=False)
+    rna = pd.DataFrame({f"g{at}": [(at * row) % 7 + 0.5 for row in range(20)] for at in range(1, 601)})
+    rna.assign(id=ids).to_csv(tmp_path / "rna.csv", index=False)
+    user = tmp_path / "my_conf"
+    (user / "cohort").mkdir(parents=True)
+    (user / "cohort" / "wide.yaml").write_text(WIDE.format(root=tmp_path))
+    given = ["cohort=wide", f"output={tmp_path}/out", f"cache={tmp_path}/cache", "device=cpu"]
+    config = composed("train", given, user)
+    check(config)
+    varying = 600 - 600 // 7  # of seven times a number the remainder is the same for everybody
+    told = f"modality.rna: attention relates each of its {varying} columns to every other"
+    assert told in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "check.json").read_text())["remarks"][-1]["kind"] == "wide"
+    assert told in (tmp_path / "out" / "check.html").read_text()
+    monkeypatch.setattr(room, "memory", lambda: 10**8)
+    with pytest.raises(FusionError, match=r"set modality\.rna\.components=50"):
+        check(config)
+    config.modality.rna.components = 5
+    check(config)
+    assert told not in capsys.readouterr().out

@@ -195,7 +195,12 @@ class CopyNumber(BaseModality):
             raise FusionError(f"{self.key}: none of {len(train_ids)} training patients has copy-number segments.")
         measured = self.frame.loc[[train_ids[at] for at in rows]]
         features, ranking = choose(
-            measured, np.asarray(labels)[rows], keep=self.settings.keep, selector=self.selector, describe=self._describe
+            measured,
+            np.asarray(labels)[rows],
+            key=self.key,
+            keep=self.settings.keep,
+            selector=self.selector,
+            describe=self._describe,
         )
         return self._fitted(features, ranking)
 

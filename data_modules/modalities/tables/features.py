@@ -197,6 +197,18 @@ class Features(BaseModality):
             counts["gene sets"] = self._sets.counts(self.frame.columns)
         return [Quality(title=self.name, counts=counts, folder=self.path.parent, said=self.notes)]
 
+    @property
+    def known_columns(self) -> int:
+        """Numbers a patient once the table is reduced."""
+        chosen = self.settings
+        sets = 0 if self._sets is None else self._sets.usable(self.frame.columns)
+        if chosen.components is not None:
+            return min(chosen.components, *self.frame.shape) + sets
+        if self._sets is not None:
+            return sets
+        varying = int((self.frame.max() > self.frame.min()).sum())  # of what stays the same nothing is read
+        return varying if chosen.screen is None else min(chosen.screen, varying)
+
     def check(self) -> list[str]:
         problems = self._file_problems()
         return problems if problems or self._sets is None else self._sets.problems(self.frame.columns, self.path.name)

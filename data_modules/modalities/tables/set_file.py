@@ -54,6 +54,10 @@ class SetFile:
             f"sets of the same names, or lower {self._key}.least."
         ]
 
+    def usable(self, columns: Iterable[object]) -> int:
+        """How many sets have columns enough."""
+        return len(usable(self.genes, [str(name) for name in columns], self._settings.least))
+
     def counts(self, columns: Iterable[object]) -> dict[str, int]:
         """For the report: sets of the file, those used, and columns in them."""
         found = usable(self.genes, [str(name) for name in columns], self._settings.least)

@@ -64,6 +64,11 @@ class Table(BaseModality):
         return tuple(column.name for column in self.columns)
 
     @property
+    def known_columns(self) -> int:
+        """Columns it reads; a category has a number a level, so that these may be more."""
+        return len(self.columns)
+
+    @property
     def absent(self) -> str | None:
         spec = self.source.specs.get(self._table)
         if spec is None or spec.file is None or (self.source.root / spec.file).is_file():

@@ -195,7 +195,12 @@ class StoredVariants(BaseModality):
         rules = table.fit_rules(train)
         measured = table.features(rules).loc[train]
         features, ranking = choose(
-            measured, np.asarray(labels)[rows], keep=self.keep, selector=self.selector, describe=table.describe
+            measured,
+            np.asarray(labels)[rows],
+            key=self.key,
+            keep=self.keep,
+            selector=self.selector,
+            describe=table.describe,
         )
         spec = ModalitySpec(name=self.name, kind="variants", features=features)
         names = [feature.name for feature in features]

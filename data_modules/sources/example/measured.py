@@ -49,15 +49,20 @@ def write_slides(folder: Path, patients: Patients, seed: int) -> None:
 
 
 def write_variants(folder: Path, patients: Patients, seed: int) -> None:
-    """``germline.vcf.gz``, one column a patient, and ``somatic.maf``, one line a mutation; GRCh38."""
+    """``germline.vcf.gz`` and ``somatic.vcf.gz``, one column a patient, and ``somatic.maf``, a line a mutation; GRCh38.
+
+    The MAF holds what the somatic VCF's caller let pass: the same mutations in the other format.
+    """
     from data_modules.sources.simulated.genomes import add_passengers, draw_drivers, draw_germline
-    from data_modules.sources.simulated.vcf import write_germline
+    from data_modules.sources.simulated.vcf import write_germline, write_somatic
 
     rng = np.random.default_rng([seed, 5])
     somatic = draw_drivers(rng, len(patients.ids))
     add_passengers(rng, somatic, len(patients.ids), set(np.flatnonzero(patients.responds).tolist()))
     germline = draw_germline(rng, len(patients.ids), polymorphisms=200)
-    write_germline(folder / "germline.vcf.gz", rng, germline, {at: patients.ids[at] for at in range(patients.measured)})
+    columns = {at: patients.ids[at] for at in range(patients.measured)}
+    write_germline(folder / "germline.vcf.gz", rng, germline, columns)
+    write_somatic(folder / "somatic.vcf.gz", rng, somatic, columns)
     _maf(somatic, patients).to_csv(folder / "somatic.maf", sep="\t", index=False, lineterminator="\n")
 
 

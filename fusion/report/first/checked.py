@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from fusion.protocol.setup import Setup
 
 
-def write_check(setup: Setup, folds: Sequence[Fold], output: Path) -> str:
+def write_check(setup: Setup, folds: Sequence[Fold], output: Path, *, wide: Sequence[str] = ()) -> str:
     """Write check.html and check.json.
 
     Args:
         setup: a cohort that passed every check, not ingested.
         folds: as they would be drawn.
         output: folder of both files.
+        wide: what is to be known of modalities that are very wide.
 
     Returns:
         The same in a few lines, the page's path last.
     """
-    content = contents(setup, folds)
+    content = contents(setup, folds, wide)
     cohort = setup.cohort
     patients = _patients(setup)
     html = (
@@ -46,7 +47,7 @@ def write_check(setup: Setup, folds: Sequence[Fold], output: Path) -> str:
     return _lines(content, output / "check.html")
 
 
-def contents(setup: Setup, folds: Sequence[Fold]) -> dict[str, Any]:
+def contents(setup: Setup, folds: Sequence[Fold], wide: Sequence[str] = ()) -> dict[str, Any]:
     """All that the page shows, JSON-able."""
     cohort = setup.cohort
     table = cohort.reconciliation
@@ -80,7 +81,10 @@ def contents(setup: Setup, folds: Sequence[Fold]) -> dict[str, Any]:
             for fold in folds
         ],
         "notes": list(cohort.notes),
-        "remarks": [{"kind": one.kind, "text": one.text} for one in setup.source.examine(labels)],
+        "remarks": [
+            *({"kind": one.kind, "text": one.text} for one in setup.source.examine(labels)),
+            *({"kind": "wide", "text": text} for text in wide),
+        ],
     }
 
 

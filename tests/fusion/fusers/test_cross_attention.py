@@ -44,9 +44,9 @@ def test_columns_without_end_are_refused_before_memory_is_gone() -> None:
         mask=torch.ones(1, 1, dtype=torch.bool).expand(2, 1_000_000),
         summary=many["clinical"].summary,
     )
-    with pytest.raises(ModelError, match=r"needs 640\d\d GB") as refused:
+    with pytest.raises(ModelError, match=r"takes 640\d\d GB") as refused:
         fuser()({**many, "clinical": wide})
-    assert "1,000,004 tokens of each of 2 patients" in str(refused.value)
+    assert "1,000,003 columns of each of 2 patients" in str(refused.value)
     assert "clinical has 1,000,000: set modality.clinical.components=50" in str(refused.value)
     assert fuser()(many).values.shape == (2, 4)
 

@@ -84,7 +84,7 @@ def test_held_out_patients_teach_nothing(root: Path) -> None:
         np.testing.assert_array_equal(array, after.arrays[name])
 
 
-@pytest.mark.parametrize("settings", [{"screen": 10}, {"components": 3}])
+@pytest.mark.parametrize("settings", [{"screen": 10}, {"components": 3}, {}])
 def test_state_restores_the_same_numbers(root: Path, tmp_path: Path, settings: dict[str, int]) -> None:
     ours = modality(root, **settings)
     fitted = ours.fit(IDS[:30], LABELS[:30])
@@ -92,6 +92,7 @@ def test_state_restores_the_same_numbers(root: Path, tmp_path: Path, settings: d
     restored = ours.restore(load_state(tmp_path, "slides"))
     pd.testing.assert_frame_equal(fitted.table(IDS), restored.table(IDS))
     assert restored.spec == fitted.spec
+    assert ours.known_columns == fitted.table(IDS).shape[1] == settings.get("screen", settings.get("components", 59))
     item = restored.load("P35")
     assert item is not None and item.values.dtype == np.float32 and item.mask.all()
     assert restored.load("P99") is None
@@ -145,6 +146,7 @@ def test_gene_sets_take_the_place_of_columns(root: Path) -> None:
         > 0.5
         > abs(scores["REST"].corr(pd.Series(LABELS, index=IDS)))
     )
+    assert (found.known_columns, modality(root, pathways=given, components=4).known_columns) == (2, 6)
     assert found.quality()[0].counts["gene sets"] == {"in the file": 2, "used": 2, "columns in them": 6}
     changed = wide()
     changed.iloc[30:] = 1e6

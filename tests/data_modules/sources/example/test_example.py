@@ -45,9 +45,10 @@ def test_twelve_patients_half_of_whom_respond_and_one_lacks_each_measurement(eve
     )
     assert before.shape == after.shape == (48, 40, 32)
     assert after.mean() > before.mean(), "contrast enhances"
-    with gzip.open(every / "germline.vcf.gz", "rt") as stream:
-        header = next(line for line in stream if line.startswith("#CHROM"))
-    assert header.split()[9:] == eleven
+    for name in ("germline.vcf.gz", "somatic.vcf.gz"):
+        with gzip.open(every / name, "rt") as stream:
+            header = next(line for line in stream if line.startswith("#CHROM"))
+        assert header.split()[9:] == eleven
     assert json.loads((every / "SIMULATED.json").read_text())["notice"] == "SIMULATED data: no patient, no finding"
 
 
@@ -77,6 +78,10 @@ def test_what_a_caller_rejected_is_not_in_the_maf(every: Path) -> None:
         allele: (allele.contig, allele.position, allele.alt) for allele in somatic.carriers if len(allele.ref) == 1
     }
     rejected = {places[allele] for allele in somatic.filters if allele in places}
+    with gzip.open(every / "somatic.vcf.gz", "rt") as stream:
+        calls = [line.split("\t") for line in stream if not line.startswith("#")]
+    passed = {(row[0], int(row[1]), alt) for row in calls if row[6] == "PASS" for alt in row[4].split(",")}
+    assert written & set(places.values()) <= passed, "the same mutations in the other format"
     assert len(rejected) > 10 and rejected.isdisjoint(written)
     kept = {places[one] for one, who in somatic.carriers.items() if one in places and one not in somatic.filters
             and len(one.alt) == 1 and min(who) < 11}  # fmt: skip

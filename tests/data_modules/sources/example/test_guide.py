@@ -42,7 +42,7 @@ def test_an_example_is_ready_once_it_is_filled_in(
     said = capsys.readouterr().out
     assert "SIMULATED · example → best_response: 12 patients would be trained on (6 no response, 6 response)" in said
     for found in (
-        "labs: 11 patients", "slides: 11 patients, 11 of 11 files", "variants: 11 patients, 1 of 1 files",
+        "labs: 11 patients", "slides: 11 patients, 11 of 11 files", "variants: 11 patients, 2 of 2 files",
         "mutations: 11 patients, 1 of 1 files", "volumes: 11 patients, 22 of 22 volumes",
     ):  # fmt: skip
         assert f"\n  {found}" in said

@@ -1,0 +1,56 @@
+"""Columns that attention would relate to one another: refused, or told, before any of them is read by a network."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fusion.contract.devices import device_of
+from fusion.contract.modality import MANY_COLUMNS, known_columns
+from fusion.fusers.room import needed, require_room
+
+if TYPE_CHECKING:
+    from fusion.contract import Modality
+
+
+def check_room(config: Any, modalities: Mapping[str, Modality], *, patients: int) -> list[str]:
+    """What is to be known of wide modalities under the configured fuser; nothing where it weighs no two columns.
+
+    Args:
+        config: of a training run: model, trainer, datamodule.
+        modalities: name → modality, opened.
+        patients: of the cohort; a batch has no more.
+
+    Returns:
+        A sentence for each modality of more than `MANY_COLUMNS` columns that fits into memory all the same.
+
+    Raises:
+        ModelError: attention among the columns needs more memory than the machine has.
+    """
+    from hydra.utils import get_class
+
+    columns = {name: count for name, one in modalities.items() if (count := known_columns(one))}
+    fuser: Any = get_class(config.model.fuser["_target_"])
+    if len(modalities) < 2 or not columns or not hasattr(fuser, "weighed"):
+        return []  # one modality has nothing to fuse; a fuser of someone's own may say nothing of its needs
+    pairs = fuser.weighed(columns)
+    device = device_of(config.trainer, at="trainer.")
+    if not pairs or device.kind != "cpu":
+        return []
+    given = inspect.signature(fuser).parameters.get("heads")
+    heads = int(config.model.fuser.get("heads", 1 if given is None else given.default))
+    size = 4 if device.precision == "32" else 2
+    batch = min(int(config.datamodule.batch_size), patients)
+    require_room(columns=columns, pairs=pairs, patients=batch, heads=heads, size=size)
+
+    def taken(name: str) -> float:
+        pairs = fuser.weighed({name: columns[name]})
+        return needed(pairs=pairs, patients=batch, heads=heads, size=size) / 1e9
+
+    return [
+        f"modality.{name}: attention relates each of its {count:,} columns to every other: {taken(name):.1f} GB a "
+        f"batch, and slow. Where no single column matters, set modality.{name}.components=50 (of a file of features)."
+        for name, count in columns.items()
+        if count > MANY_COLUMNS
+    ]
