@@ -89,10 +89,10 @@ def times(odd: np.ndarray, rng: np.random.Generator, *, unequal: bool) -> tuple[
 MADE: Mapping[str, Callable[..., tuple[Truth, np.ndarray]]] = {"binary": binary, "grades": grades, "times": times}
 
 
-def alarms(kind: str, cohorts: int, *, patients: int, unequal: bool) -> tuple[float, float]:
-    """Share of null cohorts in which any p-value is 0.05 or less, and looks a cohort."""
+def alarms(kind: str, cohorts: int, *, patients: int, unequal: bool, first: int = 0) -> tuple[float, float]:
+    """Share of null cohorts, whose seeds begin at `first`, in which any p-value is 0.05 or less; and looks a cohort."""
     found, looks = 0, 0
-    for seed in range(cohorts):
+    for seed in range(first, first + cohorts):
         rng = np.random.default_rng(seed)
         table = groups(patients, rng)
         truth, scores = MADE[kind]((table["site"] == "w").to_numpy(), rng, unequal=unequal)
