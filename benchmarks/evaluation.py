@@ -28,7 +28,9 @@ from fusion.arms.withheld import subsets
 from fusion.contract import EndpointSpec
 from fusion.evaluation.missing.complete import complete_cases
 from fusion.evaluation.missing.curve import missing_curve
+from fusion.evaluation.operating.curves import decision_curves
 from fusion.evaluation.operating.points import operating
+from fusion.evaluation.operating.questions import questions_of
 from fusion.evaluation.outcome import outcome_of
 from fusion.evaluation.subgroups.evaluate import subgroups, vectors_of
 from fusion.evaluation.subgroups.sites import by_site
@@ -116,6 +118,12 @@ def seconds() -> None:
                 outer, whole, DEATH, reference="fusion", against=AGAINST, **settings
             ),
             "ten sites, survival": lambda: by_site(fused, known["site"], DEATH, held_out="seen", **settings),
+            "operating points, two, survival": lambda: operating(
+                outer, inner, points, questions=questions_of(DEATH), **settings
+            ),
+            "decision curves, survival": lambda: decision_curves(
+                outer, questions_of(DEATH), reference="fusion", **settings
+            ),
             "firmness, survival": lambda: uncertainty(fused, mine, groups, DEATH, **settings),
             "subgroups, four columns, survival": lambda: subgroups(
                 vectors_of(outer, DEATH, arm="fusion"), groups, DEATH, **settings
@@ -123,7 +131,7 @@ def seconds() -> None:
         }.items()
     )
     print(f"{'together, survival':>44}  {total:6.1f} s of one core")
-    grades, one, own = graded(outer), graded(fused), graded(mine)
+    grades, one, own, within = graded(outer), graded(fused), graded(mine), graded(inner)
     total = sum(
         timed(name, work)
         for name, work in {
@@ -131,6 +139,12 @@ def seconds() -> None:
                 grades, whole, GRADE, reference="fusion", against=AGAINST, **settings
             ),
             "ten sites, grades": lambda: by_site(one, known["site"], GRADE, held_out="seen", **settings),
+            "operating points, two, grades": lambda: operating(
+                grades, within, points, questions=questions_of(GRADE), **settings
+            ),
+            "decision curves, grades": lambda: decision_curves(
+                grades, questions_of(GRADE), reference="fusion", **settings
+            ),
             "conformal sets, firmness, grades": lambda: uncertainty(one, own, groups, GRADE, **settings),
             "subgroups, four columns, grades": lambda: subgroups(
                 vectors_of(grades, GRADE, arm="fusion"), groups, GRADE, **settings
