@@ -14,6 +14,7 @@ from scipy.special import expit
 from fusion.arms.base import FoldData
 from fusion.arms.policy.left_out import left_out
 from fusion.contract import Agent, Therapy
+from fusion.evaluation.policy.left_out import arms_left_out
 
 AGENTS: dict[str, tuple[str, ...]] = {"A": ("red",), "B": ("blue",), "C": ("red", "blue"), "D": ()}
 
@@ -77,3 +78,17 @@ def test_without_agents_or_a_modality_of_them_nothing_is_left_out(made: Any) -> 
     assert left_out(data, therapy, [], fit, labels=labels).empty
     alone = replace(therapy, regimens=therapy.regimens.where(therapy.regimens.isin(["A", "B"]), None))
     assert left_out(data, alone, ["regimen"], fit, labels=labels).empty  # one regimen is left to learn from
+
+
+def test_agents_are_worth_something_where_they_carry_something_and_nothing_where_not(made: Any) -> None:
+    """The negative control: age alone tells who responds, and what is learned of agents is chance that misleads."""
+    data, therapy, labels, fit, _ = made
+    age = data.whole["clinical"].table(list(labels.index))["age"]
+    alone = pd.Series((np.random.default_rng(8).random(len(age)) < expit(-0.5 - age)).astype(int), index=labels.index)
+    worth = []
+    for known in (labels, alone):
+        table = left_out(replace(data, labels=known.loc[data.labels.index]), therapy, ["regimen"], fit, labels=known)
+        told = arms_left_out(table, table, therapy.agents, draws=200, seed=1)["all"]
+        worth.append(told["unseen_against_untold"])
+    assert worth[0]["low"] > 0
+    assert worth[1]["value"] < 0 and worth[1]["low"] < 0
