@@ -65,3 +65,25 @@ def test_of_grades_and_times_the_rarest_count_per_parameter_and_no_criteria() ->
     found = per_parameter(patients=90, counts=[40, 30, 20], parameters=8)
     assert (found["events_per_parameter"], found["events"], found["needed"], found["enough"]) == (2.5, 20, None, None)
     assert per_parameter(patients=90, counts=[31], parameters=0)["events_per_parameter"] is None
+
+
+def test_table_one_is_that_of_tableone() -> None:
+    from tableone import TableOne
+
+    rng = np.random.default_rng(3)
+    index = pd.Index([f"P{one}" for one in range(60)])
+    age, sex = np.round(rng.normal(60, 9, 60), 1), rng.choice(["f", "m"], 60).astype(object)
+    age[::7], sex[::9] = np.nan, None
+    values, labels = pd.DataFrame({"age": age, "sex": sex}, index=index), pd.Series(rng.integers(0, 2, 60), index=index)
+    number, category = table_one(values, {"age": {"kind": "number"}}, labels, ("0", "1"))["rows"]
+    known = TableOne(
+        values.assign(outcome=labels.astype(str)), columns=["age", "sex"], categorical=["sex"], nonnormal=["age"],
+        groupby="outcome", decimals=3, include_null=False,
+    ).tableone  # fmt: skip
+    known.columns = known.columns.get_level_values(-1)
+    for group, name in (("all", "Overall"), ("0", "0"), ("1", "1")):
+        low, middle, high = number["quartiles"][group]
+        assert known.loc["age, median [Q1,Q3]", name].item() == f"{middle:.3f} [{low:.3f},{high:.3f}]"
+        for row in category["levels"]:
+            assert known.loc[("sex, n (%)", row["level"]), name].split()[0] == str(row[group])
+    assert int(known.loc["age, median [Q1,Q3]", "Missing"].item()) == number["missing"]["all"]

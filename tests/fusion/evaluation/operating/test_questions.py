@@ -135,6 +135,9 @@ def test_of_a_horizon_that_training_patients_do_not_reach_nothing_is_told() -> N
     # All patients together reach 2; of one fold's training patients nobody does.
     short = inner.assign(time=inner["time"].where(inner["fold"] == 0, inner["time"].clip(upper=1.5)))
     assert operating(outer, short, [("sensitivity", 0.5)], draws=5, seed=1, questions=[By(2.0)])["untold"] == ["2"]
+    unjudged = outer.assign(time=outer["time"].clip(upper=1.5))  # cut-offs could be chosen, and not judged
+    told = operating(unjudged, inner, [("sensitivity", 0.5)], draws=5, seed=1, questions=[By(2.0)])
+    assert told == {"rows": [], "untold": ["2"]}
 
 
 def test_net_benefit_of_times_by_hand() -> None:

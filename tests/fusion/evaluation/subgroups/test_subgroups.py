@@ -52,6 +52,22 @@ def test_values_are_those_of_scikit_learn_and_gaps_their_difference() -> None:
     assert len(found) == 5
 
 
+def test_values_and_gaps_are_those_of_fairlearn() -> None:
+    from fairlearn.metrics import MetricFrame
+
+    vectors, groups = cohort()
+    rows = by_group(subgroups(vectors, groups, BINARY, draws=2, permutations=5))
+    for column in groups:
+        known = MetricFrame(
+            metrics={"auroc": roc_auc_score, "calibration": lambda truth, score: float(np.mean(truth - score))},
+            y_true=vectors.labels, y_pred=vectors.scores[0], sensitive_features=groups.loc[vectors.patients, column],
+        ).by_group  # fmt: skip
+        for level, values in known.iterrows():
+            row = rows[column, str(level)]
+            assert row["value"]["value"] == pytest.approx(values["auroc"])
+            assert row["calibration"]["value"] == pytest.approx(values["calibration"])
+
+
 @pytest.mark.parametrize(("harm", "shift", "key"), [(1.0, 0.0, "p"), (0.0, 1.2, "calibration_p")])
 def test_a_group_in_which_the_model_fails_is_found_and_the_right_failure_named(
     harm: float, shift: float, key: str

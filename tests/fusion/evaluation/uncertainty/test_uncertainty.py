@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
@@ -50,6 +51,40 @@ def test_p_values_by_hand() -> None:
     assert p[3].tolist() == [1.0, 1.0]
     assert p[1, 1] == pytest.approx(1 / 2)
     assert sets(np.array([[0.1, 0.11]])).tolist() == [[False, True]]
+
+
+class Told(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A fitted classifier for mapie, whose inputs are the probabilities themselves."""
+
+    def fit(self, X: Any, y: Any) -> Told:
+        self.classes_ = np.arange(np.shape(X)[1])
+        return self
+
+    def predict_proba(self, X: Any) -> Any:
+        return np.asarray(X)
+
+    def predict(self, X: Any) -> Any:
+        return np.asarray(X).argmax(axis=1)
+
+
+@pytest.mark.filterwarnings("ignore:WARNING. your conformalization dataset has less labels:UserWarning")
+def test_sets_are_those_that_mapie_calibrates_on_each_class_of_the_other_folds() -> None:
+    from mapie.classification import SplitConformalClassifier
+
+    rng = np.random.default_rng(2)
+    labels, folds = rng.integers(0, 3, 150), np.arange(150) % 3
+    probability = rng.dirichlet(np.ones(3), 150) * 0.6 + 0.4 * np.eye(3)[labels]
+    probability /= probability.sum(axis=1, keepdims=True)
+    found = sets(p_values(labels, probability, folds))
+    for fold in range(3):
+        here = folds == fold
+        for one in range(3):
+            known = ~here & (labels == one)
+            mapie = SplitConformalClassifier(
+                Told().fit(probability, labels), confidence_level=0.9, conformity_score="lac", prefit=True
+            )
+            mapie.conformalize(probability[known], labels[known])
+            assert (found[here, one] == mapie.predict_set(probability[here])[1][:, one, 0]).all()
 
 
 def test_coverage_over_twenty_small_cohorts_is_what_was_asked_for_in_both_classes() -> None:
