@@ -109,6 +109,14 @@ def _missing(facts: Facts) -> str:
     return f"{how}{account}{curve}"
 
 
+def _measures(facts: Facts) -> str:
+    """Sections by what metrics.json holds: times have folds, several classes and grades each class."""
+    shown = {"by_fold": "Fold by fold", "per_class": "Class by class"}
+    own = next((name for key, name in shown.items() if key in facts.metrics), "Discrimination, calibration, use")
+    decided = "; Decision curves" if facts.metrics.get("decision") else ""
+    return f"report.html, Every arm; {own}{decided}"
+
+
 def _output(facts: Facts) -> str:
     points = facts.metrics.get("operating")
     asked = (
@@ -184,7 +192,7 @@ _ITEMS: Sequence[tuple[str, str, str, Place]] = (
     ("12d", BOTH, "heterogeneity across clusters, of parameters and of performance: how handled and quantified",
      _clusters),
     ("12e", BOTH, "measures and plots of performance and why, how models are compared",
-     _always("report.html, Every arm; Discrimination, calibration, use")),
+     _measures),
     ("12f", EVALUATED, "updating that arose from the evaluation, overall or by group or setting", _updated),
     ("12g", EVALUATED, "how predictions were calculated in evaluation", _always("out of fold; predictions.parquet")),
     ("13", BOTH, "class imbalance: what was done and why, recalibration after it", _imbalance),

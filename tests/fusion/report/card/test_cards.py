@@ -85,6 +85,9 @@ def test_what_was_looked_at_finds_its_place(run: RunFolder) -> None:
     again = rows(tripod(replace(facts_of(run), metrics=before | more)))
     firm = {"uncertainty": {"firmness": {"of": "risk at 12 months", "spread": {"median": 0.1}}}}
     assert "Sets meant to hold" not in model_card(replace(facts_of(run), metrics=before | firm))
+    assert again["12e"] == "report.html, Every arm; Discrimination, calibration, use"
+    times = rows(tripod(replace(facts_of(run), metrics=before | {"by_fold": {}, "decision": {"rows": [{}]}})))
+    assert times["12e"] == "report.html, Every arm; Fold by fold; Decision curves"
     assert again["23b"] == "report.html, 3 sites one by one (each left out in turn)"
     assert again["15"].endswith("operating points (net benefit 0.2, sensitivity 0.9): report.html")
     assert again["11"] == again["27a"] and "complete cases: report.html, Missing data" in again["11"]
