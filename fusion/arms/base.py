@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import EndpointSpec, FittedModality, Fold, InnerFold, Secondary, Truth
-from fusion.evaluation.ensemble import agreement, steepness
+from fusion.evaluation.ensemble import agreement, narrowing, steepness
 from fusion.evaluation.outcome import Calibrator, Outcome, outcome_of
 
 Fitted = Mapping[str, FittedModality]
@@ -299,5 +299,10 @@ def calibrate_ensemble(logits: Members, data: FoldData) -> Calibration:
     out_of_fold = logits.out_of_fold(patients)
     first = calibrate(out_of_fold, data)
     share = agreement(logits.train, logits.unseen, data.truth(patients).label)
-    ensemble = first.calibrator.steeper(steepness(share, len(logits.train)), out_of_fold.to_numpy())
+    single, members = out_of_fold.to_numpy(), len(logits.train)
+    ensemble = first.calibrator.steeper(
+        steepness(share, members, variance=first.calibrator.variance(single)),
+        single,
+        narrower=narrowing(share, members),
+    )
     return replace(first, calibrator=ensemble, single=data.outcome.single(first.calibrator), agreement=share)

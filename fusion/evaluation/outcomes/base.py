@@ -22,8 +22,15 @@ class Calibrator(Protocol):
 
     def __call__(self, logits: Any) -> Floats: ...
 
-    def steeper(self, factor: float, logits: Any) -> Calibrator:
-        """The same calibrator with its slope multiplied; the mean score of `logits` stays."""
+    def steeper(self, factor: float, logits: Any, *, narrower: float) -> Calibrator:
+        """The same calibrator with its slope multiplied, for logits of a variance `narrower` times smaller.
+
+        The mean score of `logits`, calibrated so far, stays.
+        """
+        ...
+
+    def variance(self, logits: Any) -> float:
+        """Of the calibrated logits, as log odds; 0 where scores are no probabilities of one outcome."""
         ...
 
     def state(self) -> dict[str, Any]:

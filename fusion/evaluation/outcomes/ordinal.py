@@ -41,14 +41,14 @@ class Grades:
         """Of ``(patient,)`` latent logits ``(patient, grade)``."""
         return probabilities(self.slope * np.asarray(logits, dtype=np.float64), np.array(self.cuts))
 
-    def steeper(self, factor: float, logits: ArrayLike) -> Grades:
-        """The same with `factor` times the slope, for logits whose variance is smaller by `factor`.
+    def steeper(self, factor: float, logits: ArrayLike, *, narrower: float) -> Grades:
+        """The same with `factor` times the slope, for logits whose variance is `narrower` times smaller.
 
         Cut-points keep the mean probability of every grade over `logits`, ``(patient,)``, calibrated so far.
         """
         values = np.asarray(logits, dtype=np.float64)
         mean = float(values.mean())
-        narrow = factor * self.slope * (mean + (values - mean) / np.sqrt(factor))
+        narrow = factor * self.slope * (mean + (values - mean) / np.sqrt(narrower))
         cuts = []
         for cut in self.cuts:
             wanted = float(expit(self.slope * values - cut).mean())
@@ -56,12 +56,16 @@ class Grades:
             cuts.append(float(brentq(lambda at, wanted=wanted: float(expit(narrow - at).mean()) - wanted, low, high)))
         return replace(self, slope=factor * self.slope, cuts=tuple(cuts))
 
+    def variance(self, logits: ArrayLike) -> float:
+        """Of calibrated ``(patient,)`` logits, the scale of the log odds of a higher grade."""
+        return float(self.slope**2 * np.asarray(logits, dtype=np.float64).var())
+
     def state(self) -> dict[str, Any]:
         """For JSON."""
         return {"slope": self.slope, "cuts": list(self.cuts)}
 
 
-def fit_grades(logits: Floats, truth: Truth, *, grades: int, strength: float = 1.0) -> Grades:
+def fit_grades(logits: Floats, truth: Truth, *, grades: int, strength: float = 0.1) -> Grades:
     """Proportional odds on one latent logit, with a Gaussian prior on the slope of the standardised logit.
 
     A slope below 0 would turn the ranking round on the strength of inner folds alone; it becomes one just above 0.

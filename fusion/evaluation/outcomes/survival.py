@@ -56,17 +56,21 @@ class Baseline:
         """``(patient,)`` log hazard ratios to a patient of mean logit."""
         return np.asarray(self.slope * (np.asarray(logits, dtype=np.float64) - self.centre), dtype=np.float64)
 
-    def steeper(self, factor: float, logits: ArrayLike) -> Baseline:
-        """The same with `factor` times the slope, for logits whose variance is smaller by `factor`.
+    def steeper(self, factor: float, logits: ArrayLike, *, narrower: float) -> Baseline:
+        """The same with `factor` times the slope, for logits whose variance is `narrower` times smaller.
 
         The hazard keeps its mean over `logits`, ``(patient,)``, that were calibrated so far.
         """
         values = np.asarray(logits, dtype=np.float64)
         found = replace(self, slope=self.slope * factor)
         mean = float(values.mean())
-        narrow = mean + (values - mean) / np.sqrt(factor)
+        narrow = mean + (values - mean) / np.sqrt(narrower)
         share = float(np.exp(self.risks(values)).mean() / np.exp(found.risks(narrow)).mean())
         return replace(found, hazard=tuple(share * one for one in self.hazard))
+
+    def variance(self, logits: ArrayLike) -> float:
+        """0: log-risks are no log odds."""
+        return 0.0
 
     def state(self) -> dict[str, Any]:
         """For JSON."""

@@ -23,8 +23,8 @@ def test_platt_keeps_the_mean_and_stays_finite_on_separable_scores() -> None:
     platt = fit_platt(logits, labels)
     scores = platt(logits)
     assert 0 < platt.slope < 10
-    # The gradient in the intercept vanishes at the smoothed targets 1/(3+2) and (2+1)/(2+2).
-    assert scores.sum() == pytest.approx(3 * 1 / 5 + 2 * 3 / 4, abs=1e-6)
+    # The gradient in the intercept vanishes where the mean score is the share of positives.
+    assert scores.sum() == pytest.approx(2.0, abs=1e-6)
     assert (np.diff(scores) > 0).all()
 
 
@@ -102,19 +102,16 @@ def test_net_benefit_by_hand() -> None:
     assert treat_all(labels, thresholds) == pytest.approx([0.4 - 0.6 / 3, 0.4 - 0.6])
 
 
-def test_platts_prior_is_worth_one_patient_of_standardised_logits() -> None:
-    """Against scikit-learn: smoothed targets as weighted labels, C = 1 on the standardised logit."""
+def test_platts_prior_is_worth_a_tenth_of_a_patient_of_standardised_logits() -> None:
+    """Against scikit-learn: C = 10 on the standardised logit."""
     from sklearn.linear_model import LogisticRegression
 
     rng = np.random.default_rng(8)
     logits = rng.normal(2.0, 3.0, 40)
     labels = (rng.random(40) < expit(0.4 * (logits - 2))).astype(int)
-    ones, zeros = labels.sum(), (1 - labels).sum()
-    target = np.where(labels == 1, (ones + 1) / (ones + 2), 1 / (zeros + 2))
     z = (logits - logits.mean()) / logits.std()
-    both, weights = np.repeat([1, 0], 40), np.concatenate([target, 1 - target])
-    reference = LogisticRegression(C=1.0, tol=1e-12, max_iter=1000)
-    reference.fit(np.tile(z, 2)[:, None], both, sample_weight=weights)
+    reference = LogisticRegression(C=10.0, tol=1e-12, max_iter=1000)
+    reference.fit(z[:, None], labels)
     assert fit_platt(logits, labels).slope * logits.std() == pytest.approx(reference.coef_[0, 0], abs=1e-4)
 
 
@@ -125,7 +122,18 @@ def test_a_steeper_calibrator_keeps_the_mean_score_whatever_the_scale_of_logits(
     logits = scale * (random.normal(size=200) - 5.0)
     labels = (random.random(200) < expit(logits / scale + 5.0)).astype(np.int64)
     platt = fit_platt(logits, labels)
-    steeper = platt.steeper(1.4, logits)
+    steeper = platt.steeper(1.4, logits, narrower=1.4)
     assert steeper.slope == pytest.approx(1.4 * platt.slope)
     narrow = logits.mean() + (logits - logits.mean()) / np.sqrt(1.4)
     assert steeper(narrow).mean() == pytest.approx(platt(logits).mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize(("patients", "spread"), [(120, 1.0), (200, 2.0), (600, 3.0)])
+def test_platts_slope_of_calibrated_logits_is_one_in_the_middle_of_cohorts(patients: int, spread: float) -> None:
+    """Log odds that are right need no slope; smoothed targets and a prior of 1 made it 0.90, 0.90 and 0.93."""
+    rng = np.random.default_rng(1)
+    slopes = []
+    for _ in range(300):
+        logits = spread * rng.normal(size=patients) - 1.0
+        slopes.append(fit_platt(logits, (rng.random(patients) < expit(logits)).astype(int)).slope)
+    assert np.median(slopes) == pytest.approx(1.0, abs=0.025)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from fusion.evaluation.calibration import Platt, Temperature, fit_platt, fit_temperature
-from fusion.evaluation.ensemble import LEAST, agreement, steepness
+from fusion.evaluation.ensemble import LEAST, agreement, narrowing, steepness
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +35,8 @@ def test_agreement_by_hand() -> None:
     """Two members, four patients, one class: differences of unseen patients vary by 1, logits by 4."""
     logits = np.array([[2.0, -2.0, 3.0, -1.0], [3.0, -3.0, 2.0, -2.0]])
     unseen = np.array([[True, True, False, False], [False, False, True, True]])
-    # Unseen logits 2, −2, 2, −2: variance 4. Differences −1, 1 and 1, 1: variances 1 and 0, halved 0.5 and 0.
+    # Unseen logits 2, −2, 2, −2: variance 4. Differences −1, 1 and 1, 1: variances 1 and 0, in the mean 0.5, of which
+    # an unseen member has half.
     assert agreement(logits, unseen, np.zeros(4, dtype=np.int64)) == pytest.approx(1 - 0.25 / 4)
 
 
@@ -48,49 +49,57 @@ def test_agreement_at_its_ends() -> None:
     assert LEAST <= agreement(strangers, unseen, labels) < 0.4
 
 
-def test_steepness_is_spearman_and_browns() -> None:
+def test_steepness_of_scores_that_are_no_probabilities_is_spearman_and_browns() -> None:
     # Reliability 0.5 of one becomes 3 · 0.5 / (1 + 2 · 0.5) = 0.75 of three: 1.5 times as much.
+    assert narrowing(0.5, 3) == pytest.approx(1.5)
     assert steepness(0.5, 3) == pytest.approx(1.5)
+
+
+def test_steepness_of_log_odds_by_hand() -> None:
+    """V / 1.7² = 0.3, λ = 0.5: β² = 1 / (0.25 − 0.3 · 0.25) = 40/7; s(0.75) = 0.75 β / √(1 + β² · 0.3 · 0.5 · 0.25)."""
+    assert steepness(0.5, 3, variance=0.3 * 1.7**2) == pytest.approx(0.75 * np.sqrt(40 / 7) / np.sqrt(1 + 1.5 / 7))
+    # At λ = 0.5 no slope explains V / 1.7² = 2: the limit of a steep one, 0.75 / √(2 · 0.5 · 0.25).
+    assert steepness(0.5, 3, variance=2 * 1.7**2) == pytest.approx(1.5)
+    assert steepness(1.0, 3, variance=2.0) == 1.0
+    assert steepness(0.5, 1, variance=0.3 * 1.7**2) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("noise", [0.4, 0.8])
 def test_the_mean_of_members_is_calibrated_on_new_patients(noise: float) -> None:
-    """A single member's calibrator is too flat for the mean; made steeper it has a slope near 1 on new patients.
-
-    Near: a logistic slope on a noisy regressor falls a little further than the share says.
-    """
+    """A single member's calibrator is too flat for the mean; made steeper it has a slope of 1 on new patients."""
     rng = np.random.default_rng(3)
-    logits, unseen, labels, _ = members(rng, patients=30_000, count=3, noise=noise)
+    logits, unseen, labels, _ = members(rng, patients=300_000, count=3, noise=noise)
     out_of_fold = logits[unseen.argmax(axis=0), np.arange(logits.shape[1])]
     single = fit_platt(out_of_fold, labels)
-    new, _, truth, _ = members(rng, patients=30_000, count=3, noise=noise)
+    new, _, truth, _ = members(rng, patients=300_000, count=3, noise=noise)
     mean = new.mean(axis=0)
-    ensemble = single.steeper(steepness(agreement(logits, unseen, labels), 3), out_of_fold)
+    share, spread = agreement(logits, unseen, labels), single.variance(out_of_fold)
+    ensemble = single.steeper(steepness(share, 3, variance=spread), out_of_fold, narrower=narrowing(share, 3))
     needed = fit_platt(mean, truth)
     assert needed.slope / single.slope > 1.08
-    assert needed.slope / ensemble.slope == pytest.approx(1.03, abs=0.04)
+    assert needed.slope / ensemble.slope == pytest.approx(1.0, abs=0.02)
     assert float(ensemble(mean).mean()) == pytest.approx(float(truth.mean()), abs=0.01)
 
 
 def test_steeper_keeps_the_mean_score_of_logits_that_vary_less() -> None:
     logits = np.random.default_rng(0).normal(-1.0, 2.0, 500)
     platt = Platt(slope=0.5, intercept=0.3)
-    steeper = platt.steeper(1.5, logits)
+    steeper = platt.steeper(1.8, logits, narrower=1.5)
     mean = logits.mean() + (logits - logits.mean()) / np.sqrt(1.5)
-    assert steeper.slope == pytest.approx(0.75)
+    assert steeper.slope == pytest.approx(0.9)
     assert steeper(mean).mean() == pytest.approx(platt(logits).mean(), abs=1e-9)
-    assert platt.steeper(1.0, logits).intercept == pytest.approx(0.3)
+    assert platt.steeper(1.0, logits, narrower=1.0).intercept == pytest.approx(0.3)
 
 
 def test_steeper_keeps_the_mean_score_of_every_class() -> None:
     logits = np.random.default_rng(0).normal(size=(400, 3)) * 2 + [2.0, 0.0, -1.0]
     classes = Temperature(temperature=2.0, bias=(0.5, -0.5, 0.0))
-    steeper = classes.steeper(1.5, logits)
+    steeper = classes.steeper(1.8, logits, narrower=1.5)
     mean = logits.mean(axis=0) + (logits - logits.mean(axis=0)) / np.sqrt(1.5)
-    assert steeper.temperature == pytest.approx(2.0 / 1.5)
+    assert steeper.temperature == pytest.approx(2.0 / 1.8)
     assert steeper(mean).mean(axis=0) == pytest.approx(classes(logits).mean(axis=0), abs=1e-8)
     old = Temperature(temperature=2.0)  # of runs without a bias
-    assert old.steeper(1.0, logits)(logits) == pytest.approx(old(logits))
+    assert old.steeper(1.0, logits, narrower=1.0)(logits) == pytest.approx(old(logits))
 
 
 def test_classes_agree_as_logits_that_differ_by_a_constant_do() -> None:

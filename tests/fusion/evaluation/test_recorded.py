@@ -119,7 +119,7 @@ def calibrated(outcome: Outcome, truth: Truth, scores: Any) -> dict[str, Any]:
     return {
         "state": made.state(),
         "told": told,
-        "steeper": made.steeper(1.5, scores[:half])(scores[half:]),
+        "steeper": made.steeper(1.5, scores[:half], narrower=1.5)(scores[half:]),
         "single": outcome.single(made)(scores[half:]),
         "threshold": outcome.threshold(rest, told),
         "inner": outcome.inner(rest, told),

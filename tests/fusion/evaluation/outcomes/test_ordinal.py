@@ -92,7 +92,7 @@ def test_calibration_keeps_ranks_and_shares_and_goes_through_json():
     np.testing.assert_array_equal(again(values[:, 0]), found(values[:, 0]))
     turned = outcome.fit_calibrator(-values[:, 0], Truth(label=labels))
     assert 0 < turned.slope < 0.01
-    steep = found.steeper(2.0, 5.0 * values[:, 0] + 3.0)
+    steep = found.steeper(2.0, 5.0 * values[:, 0] + 3.0, narrower=2.0)
     narrow = 5.0 * values[:, 0] + 3.0
     narrow = narrow.mean() + (narrow - narrow.mean()) / np.sqrt(2)
     np.testing.assert_allclose(steep(narrow).mean(axis=0), scores.mean(axis=0), atol=1e-6)

@@ -62,7 +62,7 @@ def test_each_part_has_an_origin_of_its_own(logits):
 def test_steeper_keeps_the_mean_hazard(logits):
     values, truth = logits
     found = fit_baseline(values, truth, horizons=(12.0,))
-    steep = found.steeper(2.0, values)
+    steep = found.steeper(2.0, values, narrower=2.0)
     assert steep.slope == pytest.approx(2 * found.slope)
     narrow = values.mean() + (values - values.mean()) / np.sqrt(2)
     before, after = np.exp(found.risks(values)).mean(), np.exp(steep.risks(narrow)).mean()
