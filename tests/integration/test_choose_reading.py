@@ -121,6 +121,15 @@ def test_what_the_chosen_candidate_fitted_is_kept_with_the_arm(run: Path) -> Non
     assert set(selected["feature"]) == {"lab1", "lab2", "lab3", "lab4"}
 
 
+def test_workers_choose_and_score_alike(run: Path) -> None:
+    """Candidates are fitted in processes of their own folds: two at once change no bit."""
+    output = run.with_name("two_workers")
+    places = (f"output={output}", f"cache={run.with_name('cache')}")
+    command("train", "--config-dir", str(run.with_name("tiny_conf")), *SHORT, *places, "workers=2")
+    for name in ("predictions.parquet", "choices.parquet"):
+        pd.testing.assert_frame_equal(pd.read_parquet(output / name), pd.read_parquet(run / name), check_exact=True)
+
+
 def test_predict_reads_in_each_fold_what_it_chose(run: Path) -> None:
     """Out of fold bit for bit as training said, every arm."""
     output = run.with_name("predicted")

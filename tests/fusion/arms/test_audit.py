@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 from omegaconf import OmegaConf
 
 from data_modules.batches.datamodule import FusionDataModule
@@ -130,7 +131,7 @@ def test_the_fused_arm_is_scored_again_by_what_it_learned(fused: tuple[ArmScores
     moved = {arm: float((test - scores.test).abs().mean()) for arm, test in found.items()}
     assert all(moved[f"clinical: {way}"] > 2 * moved[f"blood: {way}"] for way in WAYS), moved
     # With the clinical columns at their mean, scores hang on blood alone, which orders nobody: they hardly differ.
-    assert found["clinical: mean"].std() < 0.5 * scores.test.std()
+    assert logit(found["clinical: mean"]).std() < 0.5 * logit(scores.test).std()
     # Of two modalities, keeping one is removing the other.
     kept = {one.arm: one.test for one in withheld(scores, data, seed=0)}
     assert list(kept) == ["clinical", "blood"]
