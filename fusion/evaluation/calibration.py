@@ -50,13 +50,13 @@ class Platt:
 
 
 def fit_platt(logits: ArrayLike, labels: ArrayLike, *, strength: float = 0.1, steps: int = 100) -> Platt:
-    """Logistic regression of the labels on one logit (Platt, "Probabilistic outputs for support vector machines", 1999).
+    """Logistic regression of the labels on one logit.
 
-    His smoothed targets are for scores of patients that the model was trained on. These are out of fold, and smoothing
-    would make every slope too flat (by a tenth with 200 patients and an AUROC of 0.87). A Gaussian prior on the slope
-    of the standardised logit (`strength` is its precision, worth a patient at most) keeps that of separable scores
-    finite. A negative slope would turn the ranking round on the strength of inner folds alone: it becomes one just
-    above 0.
+    Platt, "Probabilistic outputs for support vector machines", 1999. His smoothed targets are for scores of patients
+    that the model was trained on. These are out of fold, and smoothing would make every slope too flat (by a tenth with
+    200 patients and an AUROC of 0.87). A Gaussian prior on the slope of the standardised logit (`strength` is its
+    precision, worth a patient at most) keeps that of separable scores finite. A negative slope would turn the ranking
+    round on the strength of inner folds alone: it becomes one just above 0.
 
     Args:
         logits: ``(patient,)`` finite scores, any scale.

@@ -76,8 +76,9 @@ def steepness(share: float, members: int, *, variance: float = 0.0) -> float:
     r"""By how much the slope of the mean of `members` logits exceeds that of one.
 
     A slope on a noisy regressor is proportional to the regressor's agreement (`narrowing`), and in a logistic model
-    flatter still, for what the noise hides of *g* is left over (Carroll et al., *Measurement Error in Nonlinear Models*, 2006, sections 3.2 and 4.8.2): with
-    :math:`\beta` that of *g* itself, in units of one member's, and *V* the variance of one member's calibrated logits,
+    flatter still, for what the noise hides of *g* is left over (Carroll et al., *Measurement Error in Nonlinear
+    Models*, 2006, sections 3.2 and 4.8.2): with :math:`\beta` the slope of *g* itself and *V* the variance of one
+    member's calibrated logits,
 
     .. math:: s(\lambda) = \beta \lambda / \sqrt{1 + \beta^2 V \lambda_1 (1 - \lambda) / 1.7^2}, \quad s(\lambda_1) = 1.
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import logit
 from omegaconf import OmegaConf
+from scipy.special import logit
 
 from data_modules.batches.datamodule import FusionDataModule
 from fusion.arms.audit import WAYS, Altered, _dealt, _mean, audit
