@@ -15,10 +15,9 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from fusion.arms.base import Arm, ArmScores, FoldData
-from fusion.arms.choice import best, choice_rows, inner_quality
+from fusion.arms.base import Arm, ArmScores, Fitted, FoldData
+from fusion.arms.choice import chosen_of
 from fusion.run.bounded import read_json
 from fusion.run.state import save_json, save_state
 
@@ -51,16 +50,15 @@ class ChosenArm:
     def fit(self, data: FoldData, folder: Path | None, step: Callable[[], None]) -> ArmScores:
         """Train every candidate, choose by inner scores, and keep what the chosen one left."""
         places = {number: None if folder is None else folder / TRIED / number for number in self._candidates}
-        scores = {
+        tried = {
             number: arm.fit(_watched(data.read_by(number), number), places[number], step)
             for number, arm in self._candidates.items()
         }
-        quality = {number: inner_quality(one.inner, data) for number, one in scores.items()}
-        chosen = best(quality)
+        scores = chosen_of(tried, data)
         if folder is not None:
-            _keep(folder, chosen)
-            keep_fitted(folder, data.read_by(chosen), self._modalities, beside=data)
-        return replace(scores[chosen], choices=_rows(scores, quality, data), candidate=chosen)
+            _keep(folder, scores.candidate)
+            keep_fitted(folder, data.read_by(scores.candidate), self._modalities, beside=data)
+        return scores
 
 
 def keep_fitted(
@@ -75,26 +73,15 @@ def keep_fitted(
         beside: the fold as the run itself reads it; what is the same there is left out.
     """
     shutil.rmtree(folder / MODALITIES, ignore_errors=True)  # of a fold that was interrupted
-    parts = {"whole": data.whole, **{f"member{number}": one for number, one in enumerate(data.members)}}
-    for part, fitted in parts.items():
+    there = {} if beside is None else _parts(beside)
+    for part, fitted in _parts(data).items():
         for name in fitted if modalities is None else modalities:
-            if beside is None or fitted[name] is not _same(beside, part)[name]:
+            if beside is None or fitted[name] is not there[part][name]:
                 save_state(folder / MODALITIES / part, name, fitted[name].state())
 
 
-def _same(data: FoldData, part: str) -> Mapping[str, Any]:
-    return data.whole if part == "whole" else data.members[int(part.removeprefix("member"))]
-
-
-def _rows(scores: Mapping[str, ArmScores], quality: Mapping[str, float], data: FoldData) -> list[dict[str, Any]]:
-    """A row a candidate; where candidates have grids of their own, a row for each combination: ``2, C=0.1``."""
-    if len(scores) < 2 or not any(one.choices for one in scores.values()):
-        return choice_rows(quality, data)
-    return [
-        {**row, "candidate": f"{number}, {row['candidate']}", "chosen": row["chosen"] and number == best(quality)}
-        for number, one in scores.items()
-        for row in one.choices
-    ]
+def _parts(data: FoldData) -> dict[str, Fitted]:
+    return {"whole": data.whole, **{f"member{number}": one for number, one in enumerate(data.members)}}
 
 
 def _watched(data: FoldData, number: str) -> FoldData:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fusion.arms.base import ArmScores, FoldData
-from fusion.arms.choice import best, choice_rows, inner_quality
+from fusion.arms.choice import chosen_of
 from fusion.arms.start import base_arm, plain_models, unseen_of
 from fusion.contract import FittedModality
 
@@ -58,9 +58,7 @@ def floors(
     for name, seen in found.items():
         numbers = list(readings([name])) if name != SITE else []
         tried = {number: _floor(name, seen.read_by(number)) for number in numbers or [""]}
-        quality = {number: inner_quality(one.inner, data) for number, one in tried.items()}
-        chosen = tried[best(quality)]
-        made[PREFIX + name] = replace(chosen, choices=choice_rows(quality, data), candidate=best(quality))
+        made[PREFIX + name] = chosen_of(tried, data)
     return made
 
 

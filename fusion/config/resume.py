@@ -42,13 +42,13 @@ def newest_unfinished(folder: Path, config: dict[str, Any]) -> Path | None:
     """Of the runs in a folder, the one begun last that is unfinished, has this configuration, and nobody works on."""
     from fusion.run.files import RunFolderError, locked
     from fusion.run.folder import RunFolder
-    from fusion.run.integrity import changed_keys
+    from fusion.run.integrity import changed_since
 
     found: list[tuple[str, Path]] = []
     for path in sorted(folder.glob("*/run.json")):
         run = RunFolder(path.parent)
         try:
-            if run.status == "running" and not changed_keys(run.config(), config):
+            if run.status == "running" and not changed_since(run.config(), config):
                 with locked(run.path):
                     found.append((str(run.record()["started"]), run.path))
         except (RunFolderError, FusionError):

@@ -53,45 +53,19 @@ def fit_fold(
         epoch: told of an arm's name, a member and its row of the curves after each epoch.
     """
     import pandas as pd
-    from hydra.utils import instantiate
 
-    from fusion.arms.audit import audit
-    from fusion.arms.base import BASE, FUSION
-    from fusion.arms.combined import combined
-    from fusion.arms.floors import floors
-    from fusion.arms.plan import make_arms
-    from fusion.arms.withheld import withheld
-    from fusion.config.candidates import readings
+    from fusion.arms.base import FUSION
     from fusion.protocol.secondary import predicted
     from fusion.protocol.tables import out_of_fold
     from fusion.protocol.therapy import keep_draws, keep_support, under_regimens, without_regimens
 
     entering("fitting the modalities")
     data = replace(fold_data(config, setup, fold), unfinished=unfinished, epoch=epoch)
-    make_data = instantiate(config.datamodule)
-    scores: dict[str, ArmScores] = {}
-    for arm in make_arms(config, setup.modalities, make_data, data.endpoint):
-        entering(f"arm {arm.name}")
-        scores[arm.name] = arm.fit(data, folder / arm.name, step)
-        start = scores[arm.name].base
-        if arm.name == FUSION and start is not None:
-            scores[BASE] = start
-    entering("combining the arms")
-    scores |= combined(config.arms, data, scores, list(setup.modalities), folder)
-    named = (config.get("evaluation") or {}).get("floors", ())
-    scores |= floors(data, named, setup.cohort.sites, partial(readings, config))
+    scores = _fit_arms(config, setup, data, folder, step, entering)
     # What is asked of the fused arm is asked of what it reads.
     fused = data.read_by(scores[FUSION].candidate)
     _save_state(data, fused, folder)
-    altered: dict[str, ArmScores] = {}
-    if (config.get("evaluation") or {}).get("audit", True):
-        entering("auditing the fused arm")
-        altered = {one.arm: one for one in audit(scores[FUSION], fused)}
-    kept: dict[str, ArmScores] = {}
-    if (config.get("evaluation") or {}).get("missing", False):
-        entering("withholding modalities from the fused arm")
-        kept = {one.arm: one for one in withheld(scores[FUSION], fused, seed=int(config.seed))}
-
+    altered, kept = _altered(config, scores[FUSION], fused, entering)
     entering("scoring under other regimens")
     regimens = under_regimens(setup, scores, fused)
     unseen = without_regimens(config, setup, data)
@@ -116,8 +90,52 @@ def fit_fold(
         withheld=told(kept) if kept else pd.DataFrame(),
         policy=regimens,
         left_out=unseen,
-        secondary=predicted(config, cohort, data, scores, groups, entering, folder),
+        secondary=predicted(config, cohort, data, scores, groups, entering),
     )
+
+
+def _fit_arms(
+    config: Any, setup: Setup, data: FoldData, folder: Path, step: Callable[[], None], entering: Callable[[str], None]
+) -> dict[str, ArmScores]:
+    """Every arm by its name: those that are trained, those that are made of them, floors."""
+    from hydra.utils import instantiate
+
+    from fusion.arms.base import BASE, FUSION
+    from fusion.arms.combined import combined
+    from fusion.arms.floors import floors
+    from fusion.arms.plan import make_arms
+    from fusion.config.candidates import readings
+
+    scores: dict[str, ArmScores] = {}
+    for arm in make_arms(config, setup.modalities, instantiate(config.datamodule), data.endpoint):
+        entering(f"arm {arm.name}")
+        scores[arm.name] = arm.fit(data, folder / arm.name, step)
+        start = scores[arm.name].base
+        if arm.name == FUSION and start is not None:
+            scores[BASE] = start
+    entering("combining the arms")
+    scores |= combined(config.arms, data, scores, list(setup.modalities), folder)
+    named = (config.get("evaluation") or {}).get("floors", ())
+    return scores | floors(data, named, setup.cohort.sites, partial(readings, config))
+
+
+def _altered(
+    config: Any, fusion: ArmScores, fused: FoldData, entering: Callable[[str], None]
+) -> tuple[dict[str, ArmScores], dict[str, ArmScores]]:
+    """What the fused arm says of altered test patients: one modality changed; every subset of modalities withheld."""
+    from fusion.arms.audit import audit
+    from fusion.arms.withheld import withheld
+
+    asked = config.get("evaluation") or {}
+    altered: dict[str, ArmScores] = {}
+    kept: dict[str, ArmScores] = {}
+    if asked.get("audit", True):
+        entering("auditing the fused arm")
+        altered = {one.arm: one for one in audit(fusion, fused)}
+    if asked.get("missing", False):
+        entering("withholding modalities from the fused arm")
+        kept = {one.arm: one for one in withheld(fusion, fused, seed=int(config.seed))}
+    return altered, kept
 
 
 def units(config: Any, modalities: Collection[str], folds: Sequence[Fold], endpoint: EndpointSpec) -> int:

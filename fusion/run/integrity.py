@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fusion.run.earlier import completed
 from fusion.run.files import RunFolderError
 
 FREE_TO_CHANGE = {
@@ -50,13 +51,13 @@ def refuse_another_run(
 
     Args:
         folder: of the run.
-        config: then and now, plain containers.
+        config: then and now, plain containers; see `changed_since`.
         inputs: of `changed_inputs`.
 
     Raises:
         RunFolderError: naming the keys and files that differ.
     """
-    changed = changed_keys(*config)
+    changed = changed_since(*config)
     if changed or inputs:
         raise RunFolderError(
             f"{folder}: cannot go on with this run, for "
@@ -76,6 +77,12 @@ def changed_keys(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for key in sorted(before.keys() | today.keys())
         if before.get(key) != today.get(key) and not FREE_TO_CHANGE & set(key.split("."))
     ]
+
+
+def changed_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """As `changed_keys`, of a run and today; keys that have come since count where they change what the run did."""
+    before, today = flat(then), flat(now)
+    return changed_keys(completed(before, today), today)
 
 
 def changed_inputs(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -1,8 +1,9 @@
-"""Pieces of an ingest that another machine asked for, found again among the files that this one sees."""
+"""Entries of an ingest, made here or on other machines, and found again among the files that another machine sees."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import TypeVar
 
 from data_modules.errors import some
@@ -64,3 +65,50 @@ def made_elsewhere(
     ]
     for piece, error in elsewhere(name, pieces):
         yield every[piece.number], error
+
+
+def make_missing(
+    missing: Sequence[R], every: Sequence[R], *, here: Callable[[], Generator[tuple[R, str | None]]],
+    elsewhere: Elsewhere | None, name: str, address: Callable[[R], str], label: Callable[[R], str],
+    told: Callable[[int], None], max_failed: float, failed: str, remedy: str,
+) -> dict[str, str]:  # fmt: skip
+    """Make entries, here or elsewhere, until too many failed.
+
+    Args:
+        missing: requests without an entry.
+        every: all of them.
+        here: makes them on this machine: each request as it is done, with its error.
+        elsewhere: makes them on others; None makes them here.
+        name: of the modality.
+        address: key of a request's entry.
+        label: file or patient of a request.
+        told: how many of all are done, at first and after each.
+        max_failed: share of all that may fail.
+        failed: for the message, with ``{}`` for how many of how many.
+        remedy: what to do about it, beside a higher `max_failed`.
+
+    Returns:
+        Label → why it failed.
+
+    Raises:
+        FusionError: more failed than `max_failed` allows; what making them raises.
+    """
+    errors: dict[str, str] = {}
+    done = len(every) - len(missing)
+    told(done)
+    if elsewhere is None or not missing:
+        attempts = here()
+    else:
+        attempts = made_elsewhere(elsewhere, missing, every, name=name, address=address, label=label)
+    with closing(attempts):
+        for request, error in attempts:
+            if error is not None:
+                errors[label(request)] = error
+                if len(errors) > max_failed * len(every):
+                    raise FusionError(
+                        f"{failed.format(f'{len(errors)} of {len(every)}')}, above modality.{name}.max_failed="
+                        f"{max_failed:g}: {some(list(errors.values()), 3)}. {remedy}, or raise max_failed."
+                    )
+            done += 1
+            told(done)
+    return errors

@@ -14,16 +14,14 @@ import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_modules.errors import some
 from data_modules.files import replace_file
 from data_modules.hashes import content_hash, write_text_atomic
 from data_modules.ingest.common.cache import CacheEntry
-from data_modules.ingest.common.pieces import made_elsewhere
+from data_modules.ingest.common.pieces import make_missing
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for, ingest_slide
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from fusion.contract import FusionError
@@ -51,12 +49,6 @@ class SlideSet:
     entries: dict[str, SlideEntry]
     errors: dict[str, str]
     folder: Path
-
-
-@dataclass(kw_only=True)
-class _Outcomes:
-    errors: dict[str, str] = field(default_factory=dict)
-    done: int = 0
 
 
 def ingest_slides(
@@ -94,31 +86,21 @@ def ingest_slides(
         return known
     places = {request.label: entry_for(request, settings, cache=cache) for request in requests}
     missing = [request for request in requests if not places[request.label].complete]
-    outcomes = _Outcomes(done=len(requests) - len(missing))
     step = f"{name}: {'tiles' if embedding is None else embedding.encoder}"
-    progress(step, outcomes.done, len(requests))
 
-    def told(done: int, total: int) -> None:
+    def of_slide(done: int, total: int) -> None:
         progress(f"{name}: tiles of this slide", done, total)
 
-    if elsewhere is None or not missing:
-        attempts = attempt_slides(missing, settings, embedding, cache=cache, workers=workers, told=told)
-    else:
-        attempts = made_elsewhere(
-            elsewhere, missing, requests, name=name, address=lambda one: places[one.label].key,
-            label=lambda one: one.label,
-        )  # fmt: skip
-    with closing(attempts):
-        for request, error in attempts:
-            outcomes.done += 1
-            if error is not None:
-                outcomes.errors[request.label] = error
-                if len(outcomes.errors) > max_failed * len(requests):
-                    raise _too_many(outcomes.errors, total=len(requests), max_failed=max_failed, name=name)
-            progress(step, outcomes.done, len(requests))
+    errors = make_missing(
+        missing, requests, elsewhere=elsewhere, name=name, max_failed=max_failed,
+        here=lambda: attempt_slides(missing, settings, embedding, cache=cache, workers=workers, told=of_slide),
+        address=lambda one: places[one.label].key, label=lambda one: one.label,
+        told=lambda done: progress(step, done, len(requests)),
+        failed="{} slides failed", remedy="Mend or leave out these slides",
+    )  # fmt: skip
     result = SlideSet(
         entries={file: SlideEntry(folder=place.folder) for file, place in places.items() if place.complete},
-        errors=outcomes.errors,
+        errors=errors,
         folder=_set_folder(requests, settings, cache=cache, simulated=simulated),
     )
     _describe(result, requests, simulated=simulated)
@@ -176,13 +158,6 @@ def _set_folder(requests: Sequence[SlideRequest], settings: IngestSettings, *, c
         "entries": [[r.label, entry_for(r, settings, cache=cache).key] for r in requests],
     }
     return CacheEntry(root=cache, kind="slide_sets", key=content_hash([], rules)).folder
-
-
-def _too_many(errors: dict[str, str], *, total: int, max_failed: float, name: str) -> FusionError:
-    return FusionError(
-        f"{len(errors)} of {total} slides failed, above modality.{name}.max_failed={max_failed:g}: "
-        f"{some([errors[file] for file in errors], 3)}. Mend or leave out these slides, or raise max_failed."
-    )
 
 
 def _run(

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_modules.errors import some
 from data_modules.files import replace_file
 from data_modules.hashes import content_hash, write_text_atomic
 from data_modules.ingest.common.cache import CacheEntry
-from data_modules.ingest.common.pieces import made_elsewhere
+from data_modules.ingest.common.pieces import make_missing
 from data_modules.ingest.volumes.files import VolumeError
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeEntry, VolumeRules, entry_for, ingest_patient
-from fusion.contract import FusionError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -77,24 +74,14 @@ def ingest_volumes(
     if known is not None and not known.errors:
         return known
     missing = [request for request in requests if not places[request.patient].complete]
-    done = len(requests) - len(missing)
-    errors: dict[str, str] = {}
-    progress(f"{name}: volumes", done, len(requests))
-    if elsewhere is None or not missing:
-        attempts = attempt_volumes(missing, settings, cache=cache, workers=workers)
-    else:
-        attempts = made_elsewhere(
-            elsewhere, missing, requests, name=name, address=lambda one: places[one.patient].key,
-            label=lambda one: one.patient,
-        )  # fmt: skip
-    with closing(attempts):
-        for request, error in attempts:
-            if error is not None:
-                errors[request.patient] = error
-                if len(errors) > max_failed * len(requests):
-                    raise _too_many(errors, total=len(requests), max_failed=max_failed, name=name)
-            done += 1
-            progress(f"{name}: volumes", done, len(requests))
+    errors = make_missing(
+        missing, requests, elsewhere=elsewhere, name=name, max_failed=max_failed,
+        here=lambda: attempt_volumes(missing, settings, cache=cache, workers=workers),
+        address=lambda one: places[one.patient].key, label=lambda one: one.patient,
+        told=lambda done: progress(f"{name}: volumes", done, len(requests)),
+        failed="the volumes of {} patients failed",
+        remedy=f"Mend these files, leave them out of modality.{name}.files",
+    )  # fmt: skip
     result = VolumeSet(
         entries={patient: VolumeEntry(folder=place.folder) for patient, place in places.items() if place.complete},
         errors=errors,
@@ -155,14 +142,6 @@ def _load(places: Mapping[str, CacheEntry], *, cache: Path, simulated: bool) -> 
 def _set_folder(places: Mapping[str, CacheEntry], *, cache: Path, simulated: bool) -> Path:
     rules = {"simulated": simulated, "entries": [[patient, place.key] for patient, place in places.items()]}
     return CacheEntry(root=cache, kind="volume_sets", key=content_hash([], rules)).folder
-
-
-def _too_many(errors: dict[str, str], *, total: int, max_failed: float, name: str) -> FusionError:
-    return FusionError(
-        f"the volumes of {len(errors)} of {total} patients failed, above modality.{name}.max_failed={max_failed:g}: "
-        f"{some(list(errors.values()), 3)}. Mend these files, leave them out of modality.{name}.files, or raise "
-        "max_failed."
-    )
 
 
 def _describe(result: VolumeSet, requests: Sequence[PatientVolumes], settings: VolumeRules, *, simulated: bool) -> None:
