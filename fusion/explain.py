@@ -13,6 +13,7 @@ Examples:
   python -m fusion.explain run=<run folder>
   python -m fusion.explain run=<run folder> patients=[SIM-BR-0001,SIM-BR-0002] steps=64
   python -m fusion.explain run=<run folder> horizon=24      # of times: the probability to be free of the event then
+  python -m fusion.explain run=<run folder> class=basal     # of three classes or more: one against the rest
   python -m fusion.explain run=<run folder> endpoint=rcb output=<folder>    # an endpoint that was trained beside it
   python -m fusion.explain run=<run folder> actionability=actionability/actionability.json   # CIViC beside the model
   python -m fusion.explain run=<run folder> arm=only_variants output=<folder> anonymise=true
@@ -58,7 +59,7 @@ def explain(config: DictConfig) -> None:
     patients = plan_patients(folder, config)
     settings = Settings(
         arm=config.arm, method=config.method, steps=config.steps, tiles=config.tiles, horizon=config.horizon,
-        endpoint=config.endpoint,
+        endpoint=config.endpoint, of_class=getattr(config, "class", None),
     )  # fmt: skip
     key = settings_key(settings, folder.record()["files"], repeat=config.repeat, anonymise=config.anonymise)
     with locked(Path(config.output)), JobProgress() as progress:

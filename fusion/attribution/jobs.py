@@ -111,13 +111,13 @@ class Worker:
                 secondary=() if self._job.explained is self._job.endpoint else self._job.secondary,
                 readings=self._setup.readings,
             )
-            scale = scale_of(self._job.explained, self._job.settings.horizon)
+            scale = scale_of(self._job.explained, self._job.settings.horizon, self._job.settings.of_class)
             self._members = [
                 ExplainedMember(self._job.seen(member), task.train[member.index], device=self._device, scale=scale)
                 for member in loaded
             ]
             first = self._members[0].member
-            self._plain = None if first.base is None else ExplainedPlain(first, everybody)
+            self._plain = None if first.base is None else ExplainedPlain(first, everybody, scale=scale)
             self._fold = task.fold
         return self._members
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion.apply.trained import Member
 from fusion.attribution.baselines import Baseline, numbers_baseline, of_sequences
 from fusion.attribution.genes import GeneSum, gene_sums
-from fusion.attribution.scale import Scale, scale_of
+from fusion.attribution.scale import scale_of
+from fusion.attribution.scales.base import Scale
 from fusion.contract import TABULATED, FittedModality, FusionError, Item, ModalityBatch, ModalitySpec, Tokens
 from fusion.contract.devices import CPU, Device
 from fusion.layers import in_float32
@@ -133,7 +135,7 @@ class ExplainedMember:
         values, masks = {}, {}
         for name, item in items.items():
             values[name], masks[name] = self._tensors(name, item)
-        plain = np.asarray(self.member.plain([patient])).item()
+        plain = self.scale.one(np.asarray(self.member.plain([patient]))).item()
         return Inputs(tokens=values, masks=masks, items=items, patient=patient, plain=plain)
 
     def log_odds(
@@ -146,11 +148,25 @@ class ExplainedMember:
             masks: modality → ``(batch, token)``.
             plain: what the plain model says of the same, ``(batch,)``.
         """
+        logit = self._added(values, masks)
+        if self.scale.contrast is not None:
+            logit = logit @ torch.from_numpy(self.scale.contrast).to(logit.dtype)
+        return self.slope * (plain + self.member.gate * logit) + self._intercept
+
+    def logits(self, inputs: Inputs) -> NDArray[np.float64] | None:
+        """``(class,)`` of a patient before calibration; None where the scale makes no one number of several."""
+        if self.scale.contrast is None:
+            return None
+        with torch.no_grad():
+            added = self._added(inputs.tokens, inputs.masks).double().numpy()[0]
+        return np.asarray(np.ravel(self.member.plain([inputs.patient])) + self.member.gate * added)
+
+    def _added(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Tensor:
+        """``(batch,)`` or ``(batch, class)``: what the network says."""
         tokens = self.fused_tokens(values, masks)
         with self.device.autocast():
             output = in_float32(self.model.head, self.model.fuser(tokens).values)
-        logit = self.model.head.logit(output).cpu()
-        return self.slope * (plain + self.member.gate * logit) + self._intercept
+        return self.model.head.logit(output).cpu()
 
     def fused_tokens(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tokens]:
         """What the fuser is given of numbers and encoded tokens, shapes as of `log_odds`; on the device."""

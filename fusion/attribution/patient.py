@@ -38,6 +38,7 @@ class Settings:
         tiles: how many tiles of a patient are explained to their pixels, and patches of a volume to their voxels.
         horizon: of survival, whose probability is explained; None: the endpoint's own scale.
         endpoint: a secondary one that is explained; None: the primary one.
+        of_class: of three or more without an order: which is explained against the rest.
     """
 
     arm: str
@@ -46,6 +47,7 @@ class Settings:
     tiles: int
     horizon: float | None = None
     endpoint: str | None = None
+    of_class: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +98,12 @@ def explain_patient(
     terms = None if terms is None else replace(terms, terms=terms.terms.assign(term=factor * terms.terms["term"]))
     # Without signs: what one member misses does not make up for another's.
     delta = float(np.mean([abs(part.delta) for part in found]))
+    averaged = members[0].member.averages_logits
+    logits = [part for member, one in zip(members, inputs, strict=True) if (part := member.logits(one)) is not None]
     predicted = scale.predicted(
-        outputs.mean(keepdims=True) if members[0].member.averages_logits else outputs, calibrator
+        outputs.mean(keepdims=True) if averaged else outputs,
+        calibrator,
+        (np.mean(logits, axis=0, keepdims=True) if averaged else np.stack(logits)) if logits else None,
     )
     facts: dict[str, Any] = {
         "score": scale.score(outputs, predicted),

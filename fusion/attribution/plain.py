@@ -21,9 +21,11 @@ from fusion.attribution.baselines import Baseline, numbers_baseline
 from fusion.attribution.genes import GeneSum, gene_sums
 from fusion.attribution.members import NUMBERS, Inputs
 from fusion.contract import ModalitySpec
+from fusion.plain.contrast import contrasted
 
 if TYPE_CHECKING:
     from fusion.apply.trained import Member
+    from fusion.attribution.scales.base import Scale
     from fusion.plain.base import Plain
 
 
@@ -36,11 +38,13 @@ class ExplainedPlain:
     Args:
         member: any of the fold, which knows it.
         train_ids: all training patients of the fold.
+        scale: on which it is explained; None: logits are as they are.
     """
 
-    def __init__(self, member: Member, train_ids: Sequence[str]) -> None:
+    def __init__(self, member: Member, train_ids: Sequence[str], *, scale: Scale | None = None) -> None:
         assert member.base is not None, "the arm starts from a plain model"
-        self.model: Plain = member.base
+        contrast = None if scale is None else scale.contrast
+        self.model: Plain = member.base if contrast is None else contrasted(member.base, contrast)
         self.fitted = member.base_fitted
         self._train_ids = train_ids
 

@@ -66,7 +66,7 @@ def plan_patients(folder: RunFolder, config: Any) -> list[Patient]:
     """
     spec = folder.cohort_spec()
     endpoint = explained(spec, config.endpoint)
-    scale_of(endpoint, config.horizon)
+    scale_of(endpoint, config.horizon, getattr(config, "class", None))
     predictions = folder.predictions()
     if endpoint is not spec.endpoint:
         predictions = folder.secondary()

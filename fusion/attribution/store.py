@@ -40,8 +40,9 @@ _OWN = (STATE, TABLE, PAGE, EVIDENCE, "parts", "patients", "faithfulness.json")
 def settings_key(settings: Settings, run_files: Mapping[str, str], *, repeat: int, anonymise: bool) -> str:
     """A hash of all that decides the parts: the settings and the run's own files."""
     asked = asdict(settings)
-    if asked["endpoint"] is None:
-        del asked["endpoint"]  # what was interrupted before others could be explained goes on
+    for later in ("endpoint", "of_class"):
+        if asked[later] is None:
+            del asked[later]  # what was interrupted before others could be explained goes on
     content = {
         "version": VERSION,
         "settings": asked,

@@ -14,7 +14,8 @@ import pandas as pd
 from fusion.attribution import truth as against
 from fusion.attribution.faithfulness import interval
 from fusion.attribution.plan import Patient, explained
-from fusion.attribution.scale import Scale, scale_of
+from fusion.attribution.scale import scale_of
+from fusion.attribution.scales.base import Scale
 
 if TYPE_CHECKING:
     from fusion.attribution.store import Store
@@ -60,7 +61,7 @@ def summarise(folder: RunFolder, store: Store, setup: Setup, patients: Sequence[
     if truth is not None:
         checks["truth"] = check_against(truth, store, facts, patients, _candidates(folder), config=config)
     store.write_text("faithfulness.json", json.dumps(checks | {"simulated": spec.simulated}, indent=1) + "\n")
-    return Summary(facts=facts, checks=checks, scale=scale_of(endpoint, config.horizon))
+    return Summary(facts=facts, checks=checks, scale=scale_of(endpoint, config.horizon, getattr(config, "class", None)))
 
 
 def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> None:
@@ -78,6 +79,7 @@ def finish(store: Store, summary: Summary, *, simulated: bool, config: Any) -> N
             "repeat": config.repeat,
             "patients": len(summary.facts),
             "anonymised": bool(config.anonymise),
+            **({} if getattr(config, "class", None) is None else {"class": summary.scale.positive}),
         }
     )
     _say(store.path, summary.checks, len(summary.facts), unit=summary.scale.unit, simulated=simulated)

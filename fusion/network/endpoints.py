@@ -41,7 +41,8 @@ class SecondaryHeads(nn.Module):
     def __init__(self, heads: Mapping[str, Head], weights: Weights, adds: Collection[str] = ()) -> None:
         super().__init__()
         self.adds = tuple(adds)
-        self.heads = nn.ModuleDict(heads)
+        self._keys = _keys(list(heads))
+        self.heads = nn.ModuleDict({self._keys[name]: head for name, head in heads.items()})
         self.weights = None if weights is None else dict(weights)
         self.log_variance = nn.Parameter(torch.zeros(1 + len(heads))) if weights is None else None
         self.start_at_zero()
@@ -54,7 +55,7 @@ class SecondaryHeads(nn.Module):
     def forward(self, fused: Tensor, targets: Mapping[str, Target]) -> dict[str, Tensor]:
         """``(batch, width)`` → secondary endpoint → its head's output, with the offset that its targets have."""
         said = {}
-        for name in self.heads:
+        for name in self._keys:
             said[name] = in_float32(self.head(name), fused)
             offset = targets[name].offset if name in targets else None
             if offset is not None:
@@ -63,7 +64,7 @@ class SecondaryHeads(nn.Module):
 
     def head(self, name: str) -> Head:
         """Of a secondary endpoint."""
-        head = self.heads[name]
+        head = self.heads[self._keys[name]]
         assert isinstance(head, Head)
         return head
 
@@ -92,6 +93,18 @@ class SecondaryHeads(nn.Module):
         each = torch.stack([primary, *losses.values()])
         told = torch.exp(-self.log_variance) * each + self.log_variance / 2
         return torch.where(there, told, torch.zeros_like(told)).sum()
+
+
+def _keys(names: Sequence[str]) -> dict[str, str]:
+    """Names under which torch takes modules: it refuses dots, and what its own attributes are called, as ``type``."""
+    taken, found = {*dir(nn.ModuleDict()), *names}, {}
+    for name in names:
+        key = name.replace(".", "_")
+        while key in taken and (key != name or hasattr(nn.Module(), key) or hasattr(nn.ModuleDict, key)):
+            key += "_"
+        found[name] = key
+        taken.add(key)
+    return found
 
 
 def _of(time: Tensor | None, known: Tensor) -> Tensor | None:

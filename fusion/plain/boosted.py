@@ -68,6 +68,10 @@ class Boosted:
         parts = np.asarray(self._booster.predict(self._matrix(rows), pred_contribs=True), dtype=np.float64)
         return pd.DataFrame(parts[:, :-1], index=rows.index, columns=list(self.names))
 
+    def contributions(self, rows: pd.DataFrame) -> Floats:
+        """``(patient, class, column + 1)`` of several classes: the same class by class, the mean logit last."""
+        return np.asarray(self._booster.predict(self._matrix(rows), pred_contribs=True), dtype=np.float64)
+
     @cached_property
     def reference(self) -> float:
         """Mean log-odds over the training patients, as the trees know them."""

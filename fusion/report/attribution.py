@@ -15,7 +15,7 @@ from fusion.report.words import amount, percent, signed
 
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
-    from fusion.attribution.scale import Scale
+    from fusion.attribution.scales.base import Scale
     from fusion.attribution.store import Store
     from fusion.attribution.summary import Summary
     from fusion.run.folder import RunFolder

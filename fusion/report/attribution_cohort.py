@@ -13,7 +13,7 @@ from fusion.report.words import percent, text
 
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
-    from fusion.attribution.scale import Scale
+    from fusion.attribution.scales.base import Scale
 
 SHOWN = 18
 """Features drawn on the cohort page."""

@@ -14,7 +14,7 @@ from fusion.report.words import shown, signed, text
 
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
-    from fusion.attribution.scale import Scale
+    from fusion.attribution.scales.base import Scale
 
 WHOLE = "(modality)"
 DRAWN = 1000

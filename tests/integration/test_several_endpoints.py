@@ -37,6 +37,7 @@ cohort:
         pcr: {time: outcome}
         months: {time: outcome, kind: number, unit: months}
         died: {time: outcome}
+        type: {time: outcome}
     expression:
       file: expression.csv
       id: patient
@@ -47,6 +48,7 @@ cohort:
   endpoints:
     pcr: {table: clinical, column: pcr, positive: ['yes'], negative: ['no']}
     rcb: {table: clinical, column: burden, kind: ordinal, classes: {'0': ['0'], I: [I], II: [II]}}
+    type: {table: clinical, column: type, classes: {a: [a], b: [b], c: [c]}}
     pfs: {table: clinical, kind: survival, time: months, event: died, horizons: [6]}
 modality:
   clinical: {table: clinical}
@@ -66,7 +68,8 @@ def write(root: Path) -> None:
     until = rng.exponential(12 * np.exp(-latent / 2)) + 0.1
     table = pd.DataFrame(
         {"patient": ids, "age": age, "burden": burden, "pcr": np.where(latent < 0, "yes", "no"),
-         "months": np.minimum(until, 30), "died": (until < 30).astype(int)}
+         "months": np.minimum(until, 30), "died": (until < 30).astype(int),
+         "type": np.array(["a", "b", "c"])[np.digitize(genes[:, 1], np.quantile(genes[:, 1], [1 / 3, 2 / 3]))]}
     )  # fmt: skip
     table.loc[0, "burden"] = ""
     table.loc[1:5, "pcr"] = ""
@@ -88,7 +91,8 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
     (tmp_path / "conf" / "cohort" / "several.yaml").write_text(COHORT.replace("ROOT", str(root)))
     monkeypatch.chdir(tmp_path)
     command(
-        monkeypatch, train, "train", "--config-dir", str(tmp_path / "conf"), "cohort=several", "endpoint=[rcb,pcr,pfs]",
+        monkeypatch, train, "train", "--config-dir", str(tmp_path / "conf"), "cohort=several",
+        "endpoint=[rcb,pcr,pfs,type]",
         f"output={output}", f"cache={tmp_path / 'cache'}", "folds.outer=2", "folds.inner=2", "trainer.max_epochs=2",
         "trainer.min_epochs=1", "device=cpu", "evaluation.draws=20", "evaluation.audit=false", "logger=none",
         "workers=1", "model.width=8", "model.head._target_=fusion.heads.by_endpoint.by_endpoint",
@@ -113,7 +117,7 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
 
     # The others: by whom their label is known of, never by who trains alone.
     second = pd.read_parquet(output / "secondary.parquet")
-    for name, absent, own in (("pcr", 6, "classical_lr"), ("pfs", 1, "classical_cox")):
+    for name, absent, own in (("pcr", 6, "classical_lr"), ("pfs", 1, "classical_cox"), ("type", 1, "classical_lr")):
         rows = second[second["endpoint"] == name]
         singles = {"only_clinical", "only_expression", "late", "stacked"}
         assert set(rows["arm"]) == {"fusion", "base", own, "classical", *singles}
@@ -126,14 +130,14 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
     assert metrics["secondary"]["pcr"]["arms"]["classical"]["auroc"]["value"] > 0.7
     assert metrics["secondary"]["pfs"]["arms"]["classical"]["c_harrell"]["value"] > 0.6
     cohort = pd.read_csv(output / "cohort.csv").set_index("patient_id")
-    assert cohort.loc["P000", "reason"].endswith("trains pcr and pfs and is never tested")
+    assert cohort.loc["P000", "reason"].endswith("trains pcr and pfs and type and is never tested")
 
     # The run says so, and is read as a run of its primary endpoint.
     page = (output / "report.html").read_text()
-    assert "Secondary endpoints, not deciding" in page and page.count("Secondary, decides nothing:") == 2
+    assert "Secondary endpoints, not deciding" in page and page.count("Secondary, decides nothing:") == 3
     assert "pcr (secondary, decides nothing):" in said and "pfs (secondary, decides nothing):" in said
     spec = RunFolder.open(output).cohort_spec()
-    assert [one.name for one in (spec.endpoint, *spec.secondary)] == ["rcb", "pcr", "pfs"]
+    assert [one.name for one in (spec.endpoint, *spec.secondary)] == ["rcb", "pcr", "pfs", "type"]
     assert (output / "models" / "repeat0_fold0" / "fusion" / "secondary_member1.safetensors").is_file()
     place = ("--config-dir", str(tmp_path / "conf"), "cohort=several", f"run={output}")
     who = f"patients=[{','.join(told.index[1:])}]"
@@ -143,7 +147,8 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
 
     # Training patients have what training wrote of them out of fold, bit for bit, and are judged by it.
     beside = pd.read_csv(tmp_path / "new" / "secondary.csv", float_precision="round_trip")
-    for name, columns in (("pcr", ["score"]), ("pfs", ["score", "survival@6"])):
+    scored = {"pcr": ["score"], "pfs": ["score", "survival@6"], "type": ["score", "score_a", "score_c"]}
+    for name, columns in scored.items():
         mine = beside[beside["endpoint"] == name].set_index("patient_id")
         there = second[(second["endpoint"] == name) & (second["arm"] == "fusion")].set_index("patient_id")
         assert list(mine.index) == list(told.index[1:]) and (mine["fold_models"] == 1).all()
@@ -151,7 +156,7 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
             assert mine.loc[there.index, column].tolist() == there[column].tolist(), (name, column)
     # So has every other arm, and each is compared on them as in training.
     every = pd.read_csv(tmp_path / "new" / "secondary_arms.csv", float_precision="round_trip")
-    for name, columns in (("pcr", ["score"]), ("pfs", ["score", "survival@6"])):
+    for name, columns in scored.items():
         mine, there = (table[table["endpoint"] == name].set_index(["arm", "patient_id"]) for table in (every, second))
         assert set(mine.index) == set(there.index) and len(mine) == len(there)
         for column in columns:
@@ -165,8 +170,8 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
     assert judged["pcr"]["arms"]["fusion"]["auroc"]["value"] == pytest.approx(area)
     assert (judged["pcr"]["patients"], judged["pfs"]["patients"]) == (PATIENTS - 6, PATIENTS - 1)
     page = (tmp_path / "new" / "prediction_report.html").read_text()
-    assert page.count("Paired gains of fusion in ") == 2
-    assert page.count("Secondary, decides nothing.") == 2 and "Free of the event at 6 months" in page
+    assert page.count("Paired gains of fusion in ") == 3
+    assert page.count("Secondary, decides nothing.") == 3 and "Free of the event at 6 months" in page
     assert "pcr (secondary, decides nothing): AUROC" in capsys.readouterr().out
 
     # New patients without outcomes: every fold speaks; of who trained alone none may.
@@ -181,17 +186,19 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
     newer = pd.read_csv(tmp_path / "newer" / "secondary.csv").set_index("patient_id")
     alone, newer = newer.loc["P000"], newer.drop("P000")
     assert alone["score"].isna().all() and (alone["fold_models"] == 0).all()
-    assert (newer["fold_models"] == 2).all() and len(newer) == 8 and not (tmp_path / "newer" / "metrics.json").exists()
+    assert (newer["fold_models"] == 2).all() and len(newer) == 12 and not (tmp_path / "newer" / "metrics.json").exists()
     assert ((newer["low"] <= newer["score"]) & (newer["score"] <= newer["high"])).all()
-    assert "1 patients without rcb trained pcr and pfs in every fold" in capsys.readouterr().out
+    assert "1 patients without rcb trained pcr and pfs and type in every fold" in capsys.readouterr().out
 
-    # And one is explained: what its plain model and the network's head say adds up to its score.
+    # And one class against the rest: what the plain model and the network's head say of it adds up to its score.
     command(
-        monkeypatch, explain, "explain", f"run={output}", "endpoint=pcr", "patients=[P006,P007]", "steps=16",
+        monkeypatch, explain, "explain", f"run={output}", "endpoint=type", "class=c", "patients=[P006,P007]",
+        "steps=16",
         f"output={tmp_path / 'why'}", "workers=1",
     )  # fmt: skip
     checks = json.loads((tmp_path / "why" / "faithfulness.json").read_text())
     assert checks["score_difference"] < 1e-6 and checks["delta"]["largest"] < 1e-3
     why = pd.read_parquet(tmp_path / "why" / "attributions.parquet")
-    assert set(why["endpoint"]) == {"pcr"} and set(why["patient"]) == {"P006", "P007"}
-    assert "predictions of response" in (tmp_path / "why" / "attribution_report.html").read_text()
+    assert set(why["endpoint"]) == {"type"} and set(why["patient"]) == {"P006", "P007"}
+    page = (tmp_path / "why" / "attribution_report.html").read_text()
+    assert "log-odds against the rest" in page and "predictions of c" in page

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fusion.contract import EndpointSpec, Modality, Truth
 
 Floats = NDArray[np.float64]
-Ability = Literal["called", "explained", "recalibrated", "canaries", "sample size", "treatments"]
+Ability = Literal["called", "recalibrated", "canaries", "sample size", "treatments"]
 """What is made for some kinds of endpoint alone."""
 
 
@@ -52,7 +52,7 @@ class Outcome(ABC):
     """What texts call it."""
 
     abilities: ClassVar[frozenset[Ability]] = frozenset()
-    """What is made for this kind. ``called``: patients have a call, see `call`. ``explained``: by `fusion.explain`.
+    """What is made for this kind. ``called``: patients have a call, see `call`.
     ``recalibrated``: by `fusion.predict` on an outside cohort. ``canaries``: by
     `fusion.canary`. ``sample size``: whether patients suffice.
     ``treatments``: new patients under each."""

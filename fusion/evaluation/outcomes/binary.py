@@ -26,7 +26,7 @@ class BinaryOutcome(Outcome):
     chosen = "auroc"
     label = "AUROC"
     abilities: ClassVar[frozenset[Ability]] = frozenset(
-        ("called", "explained", "recalibrated", "canaries", "sample size", "treatments")
+        ("called", "recalibrated", "canaries", "sample size", "treatments")
     )
 
     def scores(self, probability: Floats) -> Floats:

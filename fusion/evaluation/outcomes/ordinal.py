@@ -90,7 +90,7 @@ class OrdinalOutcome(MulticlassOutcome):
 
     chosen = "kappa"
     label = "quadratic-weighted kappa"
-    abilities: ClassVar[frozenset[Ability]] = frozenset(("called", "canaries", "explained"))
+    abilities: ClassVar[frozenset[Ability]] = frozenset(("called", "canaries"))
     stands_in: ClassVar[Mapping[str, str | None]] = {
         "classical_lr": "classical_ordinal",
         "classical_elastic": "classical_ordinal",

@@ -149,7 +149,7 @@ class SurvivalOutcome(Outcome):
     chosen = "c_harrell"
     compares = True
     label = "Harrell's C"
-    abilities: ClassVar[frozenset[Ability]] = frozenset(("canaries", "explained"))
+    abilities: ClassVar[frozenset[Ability]] = frozenset(("canaries",))
     stands_in: ClassVar[Mapping[str, str | None]] = {
         "classical_lr": "classical_cox",
         "classical_elastic": "classical_cox_elastic",

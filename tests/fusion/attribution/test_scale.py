@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from fusion.apply.trained import Member, member_logits, score
 from fusion.attribution.members import ExplainedMember
@@ -15,6 +16,7 @@ from fusion.attribution.plain import ExplainedPlain
 from fusion.attribution.plan import Patient
 from fusion.attribution.scale import scale_of
 from fusion.contract import EndpointSpec, FusionError
+from fusion.evaluation.calibration import Temperature
 from fusion.evaluation.outcomes.ordinal import Grades
 from fusion.evaluation.outcomes.survival import Baseline
 from fusion.network.model import build_model
@@ -22,29 +24,40 @@ from tests.helpers.explained import MODEL, PEOPLE, SPECS, Fitted, base
 
 TIME = EndpointSpec(name="pfs", kind="survival", classes=("censored", "event"), unit="months", horizons=(12.0, 24.0))
 RCB = EndpointSpec(name="rcb", kind="ordinal", classes=("0", "I", "II"))
+TYPE = EndpointSpec(name="type", kind="multiclass", classes=("a", "b", "c"))
 HAZARD = Baseline(slope=1.5, centre=0.2, times=(6.0, 20.0), hazard=(0.3, 0.8), horizons=TIME.horizons)
 CASES = {
     "cox": (TIME, HAZARD, {"_target_": "fusion.heads.cox.CoxRisk"}, None),
     "discrete": (TIME, HAZARD, {"_target_": "fusion.heads.discrete_time.DiscreteTime", "intervals": 3}, None),
     "horizon": (TIME, HAZARD, {"_target_": "fusion.heads.cox.CoxRisk"}, 24),
+    "classes": (
+        TYPE,
+        Temperature(temperature=0.5, bias=(0.3, -0.1, -0.2)),
+        {"_target_": "fusion.heads.classes.Classes"},
+        None,
+    ),
     "grades": (RCB, Grades(slope=2.0, cuts=(-0.5, 1.5)), {"_target_": "fusion.heads.ordinal.CumulativeLink"}, None),
 }
 
 
 def fold_of(case: str) -> tuple[list[ExplainedMember], ExplainedPlain, Any]:
     endpoint, calibrator, head, horizon = CASES[case]
+    plain = base()
+    if case == "classes":
+        each = np.outer([1.0, -0.3, 0.4], plain.coefficients[0])
+        plain = replace(plain, coefficients=each, intercept=np.array([0.1, -0.2, 0.5]))
     fitted = {name: Fitted(name) for name in SPECS}
     members = [
         Member(
             fold="f", index=seed, model=build_model({**MODEL, "head": head}, SPECS, endpoint, seed=seed).eval(),
-            fitted=fitted, calibrator=calibrator, gate=0.6, base=base(), base_fitted=fitted,
+            fitted=fitted, calibrator=calibrator, gate=0.6, base=plain, base_fitted=fitted,
         )
         for seed in (0, 1)
     ]  # fmt: skip
-    scale = scale_of(endpoint, horizon)
+    scale = scale_of(endpoint, horizon, "b" if case == "classes" else None)
     return (
         [ExplainedMember(one, PEOPLE[:20], scale=scale) for one in members],
-        ExplainedPlain(members[0], PEOPLE),
+        ExplainedPlain(members[0], PEOPLE, scale=scale),
         scale,
     )
 
@@ -66,7 +79,13 @@ def test_parts_add_up_to_what_predict_says(case: str, patient: str) -> None:
     logits = member_logits(networks, [patient], partial(FusionDataModule, batch_size=4))
     told = score(networks, logits)[0]
     logit = logits.mean()
-    if case == "grades":
+    if case == "classes":
+        # By hand: softmax of 2 · logit + bias, and that of b less the mean of the others'.
+        each = 2 * logits.mean(axis=0)[0] + np.array([0.3, -0.1, -0.2])
+        assert facts["predicted"] == pytest.approx(dict(zip("abc", softmax(each), strict=True)), abs=1e-6)
+        assert told == pytest.approx(softmax(each), abs=1e-6) and facts["score"] == pytest.approx(max(told), abs=1e-6)
+        assert facts["log_odds"] == pytest.approx(each[1] - (each[0] + each[2]) / 2, abs=1e-5)
+    elif case == "grades":
         # By hand: P(y > k) = sigmoid(2 · logit − cut), and the mean over the cuts of 2 · logit − cut.
         above = expit(2 * logit - np.array([-0.5, 1.5]))
         by_hand = {"0": 1 - above[0], "I": above[0] - above[1], "II": above[1]}
@@ -130,6 +149,10 @@ def test_words_and_groups() -> None:
     assert [free.side(one) for one in after] == [0, 0, 1, 1, None, None]
     assert [risk.side(one) for one in after] == [1, 1, 1, 0, 0, None]
     assert [grade.side(patient(label)) for label in (-1, 0, 1, 2)] == [None, 0, None, 1]
+    one = scale_of(TYPE, of_class="b")
+    assert [one.side(patient(label)) for label in (-1, 0, 1, 2)] == [None, 0, 1, 0] and one.groups == ("b", "the rest")
+    assert one.told({"predicted": {"a": 0.2, "b": 0.3, "c": 0.5}}) == "30 %"
+    assert one.sentence({"predicted": {"a": 0.2, "b": 0.3, "c": 0.5}}) == "Probabilities: a 20 %, b 30 %, c 50 %"
     assert grade.told({"predicted": {"0": 0.2, "I": 0.5, "II": 0.3}}) == "I (50 %)"
 
 
@@ -138,6 +161,9 @@ def test_what_cannot_be_explained_is_refused() -> None:
         scale_of(TIME, 18)
     with pytest.raises(FusionError, match=r"horizon=12: the run's endpoint 'rcb' has no horizons"):
         scale_of(RCB, 12)
-    several = EndpointSpec(name="type", kind="multiclass", classes=("a", "b", "c"))
-    with pytest.raises(FusionError, match="explains binary, ordinal and survival endpoints; 'type' is multiclass"):
-        scale_of(several)
+    with pytest.raises(FusionError, match=r"class=null: say which class of 'type' is explained .*: a, b, c\."):
+        scale_of(TYPE)
+    with pytest.raises(FusionError, match=r"class=d: say which class of 'type'"):
+        scale_of(TYPE, of_class="d")
+    with pytest.raises(FusionError, match=r"class=I: 'rcb' is ordinal"):
+        scale_of(RCB, of_class="I")

@@ -167,3 +167,13 @@ def test_heads_that_add_say_nothing_at_first_and_get_their_offset() -> None:
     assert rows.offset is not None and rows.offset.tolist() == [3.0, 1.5]
     seen = made.seen_as("rcb").eval()
     assert torch.equal(seen(whole).logit, made.eval()(whole).secondary["rcb"]) and seen.secondary is None
+
+
+def test_an_endpoint_may_be_called_what_torch_calls_its_own() -> None:
+    """``type`` and ``training`` are attributes of modules, and a module's name has no dot; other keys stay as named."""
+    names = ("type", "type_", "training", "os.5y", "rcb")
+    ends = [EndpointSpec(name=name, kind="binary", classes=("no", "yes")) for name in names]
+    heads = secondary_heads({}, ends, width=4)
+    assert heads is not None and len({id(heads.head(name)) for name in names}) == 5
+    assert list(heads(torch.zeros(1, 4), {})) == list(names)
+    assert list(heads.heads) == ["type__", "type_", "training_", "os_5y", "rcb"]

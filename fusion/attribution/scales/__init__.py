@@ -1,0 +1,1 @@
+"""What contributions are measured in, for each kind of endpoint."""
