@@ -23,11 +23,7 @@ FUSION, BASE = "fusion", "base"
 
 
 def secondary_place(number: int | str) -> str:
-    """Folder of a fold with the arms that were fitted for a secondary endpoint alone.
-
-    Args:
-        number: its place among the secondary endpoints; ``*`` for all of them.
-    """
+    """Folder, in a fold's, of arms fitted for a secondary endpoint alone, by its place among them; ``*``: all."""
     return f"secondary{number}"
 
 
