@@ -17,8 +17,12 @@ from fusion.attribution.scales.classes import AgainstRest, HigherGrade
 from fusion.attribution.scales.times import Horizon, LogRisk
 from fusion.contract import EndpointSpec, FusionError
 
-_SCALES: Mapping[str, Callable[[EndpointSpec], Scale]] = {"binary": Scale, "survival": LogRisk, "ordinal": HigherGrade}
-"""Those that nothing more need be asked of."""
+_SCALES: Mapping[str, Callable[..., Scale]] = {
+    "binary": Scale,
+    "survival": LogRisk,
+    "ordinal": HigherGrade,
+    "multiclass": AgainstRest,
+}
 
 
 def scale_of(endpoint: EndpointSpec, horizon: float | None = None, of_class: str | None = None) -> Scale:
@@ -38,16 +42,17 @@ def scale_of(endpoint: EndpointSpec, horizon: float | None = None, of_class: str
             f"horizon={horizon}: the run's endpoint {endpoint.name!r} "
             + (f"has the horizons {have}; choose one, or null for the log-risk." if have else "has no horizons.")
         )
-    if endpoint.kind in _SCALES:
+    made = _SCALES[endpoint.kind]
+    if made is not AgainstRest:
         if of_class is not None:
             raise FusionError(
                 f"class={of_class}: {endpoint.name!r} is {endpoint.kind}; one class against the rest is explained of "
                 "three or more without an order. Leave class=null."
             )
-        return _SCALES[endpoint.kind](endpoint) if horizon is None else Horizon(endpoint, horizon)
+        return made(endpoint) if horizon is None else Horizon(endpoint, horizon)
     if of_class not in endpoint.classes:
         raise FusionError(
             f"class={'null' if of_class is None else of_class}: say which class of {endpoint.name!r} is explained "
             f"against the rest: {', '.join(endpoint.classes)}. Each is a command of its own, with an output=<folder>."
         )
-    return AgainstRest(endpoint, of_class)
+    return made(endpoint, of_class)
