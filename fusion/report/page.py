@@ -21,16 +21,19 @@ from fusion.run.folder import RunFolder
 
 def environment() -> Any:
     """The templates of this package with everything escaped; the attribution report builds on ``base.html.j2`` too."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, PackageLoader
+
+    from fusion.report.parts.absent import Absent, or_dash
 
     made = Environment(
         loader=PackageLoader("fusion.report"),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=Absent,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": sections.number, "duration": sections.duration, "arm": arm_label}
+    shown: dict[str, Callable[..., Any]] = {"number": sections.number, "duration": sections.duration, "arm": arm_label}
+    made.filters |= {name: or_dash(one) for name, one in shown.items()}
     return made
 
 
