@@ -93,3 +93,26 @@ def test_who_trained_alone_is_told_by_the_runs_own_list() -> None:
     assert trained_alone(run) == {"B"}
     run = SimpleNamespace(cohort_spec=lambda: replace(spec, secondary=()), cohort=None)
     assert trained_alone(run) == frozenset()
+
+
+def test_other_arms_are_compared_on_the_same_patients_by_hand() -> None:
+    pcr = EndpointSpec(name="pcr", kind="binary", classes=("no", "yes"))
+    ids = list("ABCDEF")
+    scores = SecondaryScores([pcr], ids, frozenset("F"), arm="fusion")
+    right, wrong = np.array([0.1, 0.2, 0.8, 0.9, 0.5, 0.9]), np.array([0.9, 0.8, 0.2, 0.1, 0.5, 0.9])
+    scores.add({"pcr": {"fusion": (right, 0.5), "late": (wrong, 0.3)}}, ids)
+    scores.add({"pcr": {"fusion": (right, 0.7), "late": (wrong + 0.1, 0.5)}}, ids)
+    (found,) = scores.applied()
+    late = found.compared["late"]
+    assert found.threshold == pytest.approx(0.6) and late.threshold == pytest.approx(0.4)
+    assert list(late.columns) == ["score"]
+    labels = pd.Series([0, 0, 1, 1, -1, 1], index=pd.Index(ids, name="patient_id"))
+    rows = labelled_beside(found, cohort({"pcr": Secondary(endpoint=pcr, labels=labels)}), "fusion")
+    assert rows is not None
+    # Of E nothing is known, F trained alone.
+    assert rows["patient_id"].tolist() == [*"ABCD", *"ABCD"] and rows["arm"].tolist() == ["fusion"] * 4 + ["late"] * 4
+    assert rows["score"].tolist() == pytest.approx([0.1, 0.2, 0.8, 0.9, 0.95, 0.85, 0.25, 0.15])
+    assert rows["threshold"].tolist() == pytest.approx([0.6] * 4 + [0.4] * 4)
+    part = judged_beside(rows, found, "fusion", SimpleNamespace(draws=20, seed=0), simulated=False, modalities=2)
+    gain = {row["metric"]: row["gain"] for row in part["comparisons"]}["auroc"]
+    assert gain == 1.0 and part["role"] == ROLE and part["verdict"]["metric"] == "auroc"
