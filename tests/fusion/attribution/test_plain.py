@@ -85,6 +85,23 @@ def test_a_columns_part_is_coefficient_times_distance_from_the_mean(fold: Any) -
         assert rows["burden:ATM"] != 0
 
 
+def test_a_number_that_stands_for_a_level_is_told_by_its_name(fold: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ordered columns alone, and of whole numbers alone: what was imputed between two levels has no name."""
+    members, _ = fold
+    fitted = members[0].member.fitted["variants"]
+    first, second = "burden:TP53", "burden:ATM"
+    coded = [
+        {"column": first, "levels": ["I", "II", "III"], "coding": "ordered"},
+        {"column": second, "levels": ["a", "b", "c"], "coding": "categories"},
+    ]
+    monkeypatch.setattr(fitted, "state", lambda: State(config={"coded": coded}, arrays={}))
+    for value, level in ((2.0, "III"), (0.0, "I"), (1.4, None), (-1.0, None), (3.0, None)):
+        fitted._table.loc["x", [first, second]] = value
+        rows = explained(fold, "x").rows.set_index("feature")
+        assert (rows.loc[first, "value"], rows.loc[second, "level"]) == (pytest.approx(value), None)
+        assert rows.loc[first, "level"] == level
+
+
 def test_modalities_are_taken_from_the_plain_model_too(fold: Any) -> None:
     members, plain = fold
     inputs = members[0].load("x")

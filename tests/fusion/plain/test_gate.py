@@ -65,3 +65,17 @@ def test_several_classes_and_weights() -> None:
     two = fit_gate(base[:, 0], added[:, 0], labels % 2)
     pair = [np.stack([np.zeros(900), part[:, 0]], axis=1) for part in (base, added)]
     assert fit_gate(*pair, labels % 2).value == pytest.approx(two.value)
+
+
+def test_derivatives_are_asked_for_at_the_gate_the_plain_logits_and_what_is_added() -> None:
+    """A parabola with its minimum at 0.5: one step leads there, and a second finds that nothing is left."""
+    base, added = np.full(4, 7.0), np.full(4, 2.0)
+    asked = []
+
+    def derivatives(gate, base, added, truth):  # type: ignore[no-untyped-def]
+        asked.append((float(gate), base.tolist(), added.tolist(), truth.label.tolist()))
+        return 8.0 * (np.full(4, gate) - 0.5), np.full(4, 8.0)
+
+    gate = fit_gate(base, added, np.array([0, 1, 1, 0]), derivatives=derivatives)
+    assert asked == [(at, [7.0] * 4, [2.0] * 4, [0, 1, 1, 0]) for at in (0.0, 0.5, 0.5)]
+    assert (gate.value, gate.raw, gate.error) == (0.5, 0.5, 0.0)

@@ -19,6 +19,12 @@ def test_versions_are_compared_with_those_tested(tmp_path: Path) -> None:
     assert machine.untested(pins, {"numpy"}) == []
     assert machine.untested(pins, {"numpy", "pyyaml"}) == [f"pyyaml {machine.version_of('pyyaml')} (0.1)"]
     assert machine.untested(tmp_path / "absent", {"numpy"}) == []
+    # Underscores and dashes, small letters and large ones name one distribution.
+    learn = machine.version_of("scikit-learn")
+    for pinned, named in (("scikit_learn", "scikit-learn"), ("Scikit-Learn", "scikit_learn")):
+        pins.write_text(f"{pinned}==0.1\n")
+        assert machine.untested(pins, {named}) == [f"{named} {learn} (0.1)"]
+    pins.write_text(f"# pins\nnumpy=={held}\nPyYAML==0.1\n")
     part = machine.packages(pins)
     assert part.health == "ok", part
     assert "other versions than tested: pyyaml" in part.told.lower()

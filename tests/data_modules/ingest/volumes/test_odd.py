@@ -159,6 +159,17 @@ def test_series_of_one_name_are_told_apart_by_number(tmp_path: Path, files: Any,
     assert volumes(sequences=both).check() == []
 
 
+def test_series_that_nothing_tells_apart_are_counted_from_one(tmp_path: Path, files: Any) -> None:
+    for seed in (0, 1):
+        paths = files.series(
+            tmp_path / "P1", files.ball(seed=seed), description="ax dyn", number=5, start=1 + 20 * seed
+        )
+        for path in paths:
+            files.change(path, SeriesInstanceUID=f"1.2.{seed}")
+    found, _ = find_volumes(tmp_path, ".")
+    assert sorted(file.name for file in found) == ["P1/P1/ax dyn/1", "P1/P1/ax dyn/2"]
+
+
 def test_dicom_without_a_setting_is_its_patients(tmp_path: Path, files: Any, volumes: Make) -> None:
     files.series(tmp_path / "files/x", files.ball(), patient="P7")
     files.nifti(tmp_path / "files/P.08.nii.gz", files.ball(seed=1))

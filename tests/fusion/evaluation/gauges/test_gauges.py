@@ -12,7 +12,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from fusion.contract import EndpointSpec, Truth
 from fusion.evaluation.gauges.base import Estimate, gap_over_error
-from fusion.evaluation.gauges.classes import BinaryGauge
+from fusion.evaluation.gauges.classes import BinaryGauge, rank_estimate
 from fusion.evaluation.gauges.grades import kappa_influence
 from fusion.evaluation.gauges.kinds import gauge_of
 from fusion.evaluation.gauges.times import TimesGauge
@@ -120,3 +120,13 @@ def test_nobody_followed_to_the_horizon_is_not_told(death: dict[str, Any]) -> No
     assert (
         gap_over_error(gauge.calibration_tested([death["scores"]]), gauge.calibration_tested([death["scores"]]))[0] == 0
     )
+
+
+def test_ranks_of_every_draw_are_the_mean_over_repeats() -> None:
+    """Two repeats, three draws of members: AUROCs 1 and 0.5; 1 and 1; 1 and 0. Variances by the formula, by hand."""
+    labels = np.array([1.0, 1.0, 0.0, 0.0])
+    scores = [np.array([0.9, 0.8, 0.2, 0.1]), np.array([0.9, 0.1, 0.5, 0.2])]
+    counts = np.array([[1.0, 1, 1, 1], [1, 0, 1, 1], [0, 1, 1, 1]])
+    found = rank_estimate(labels, scores, counts)
+    assert found.value.tolist() == [0.75, 1.0, 0.5]
+    assert found.variance[1:].tolist() == pytest.approx([0.101010, 1 / 6], abs=1e-5)
