@@ -46,7 +46,7 @@ def test_who_was_trained_on_is_told_and_another_endpoint_too() -> None:
         cohort = SimpleNamespace(notes=("a note",), spec=SimpleNamespace(endpoint=now))
         setup = SimpleNamespace(absent={"mri": "no file"}, cohort=cohort)
         missing = SimpleNamespace(missing=["TP53"], matched=["PTEN", "ATM"], absent_is="reference", notes=["lifted"])
-        return _notes(folder, setup, {"variants": missing}, trained=trained)  # type: ignore[arg-type]
+        return _notes(folder, setup, {"variants": missing}, trained=trained)  # type: ignore[arg-type, dict-item]
 
     always = [
         "Scored without mri: no file.",
