@@ -14,7 +14,8 @@ each), 300 cohorts a row:
     times          300  0.040    0.030
 
 Grades of 300 patients are of 150 cohorts, unequal times of 120 of 200. Times of 300 are of 1,000 cohorts, seeds 1,000
-to 1,999, planned before they were run; seeds 0 to 119, planned first, had given 0.067, and 0 to 309 0.045. Unequal times of 300 are of the first 300 of 1,000 planned.
+to 1,999, planned before they were run; seeds 0 to 119, planned first, had given 0.067, and 0 to 309 0.045.
+Unequal times of 300 are of the first 300 of 1,000 planned.
 """
 
 from __future__ import annotations
