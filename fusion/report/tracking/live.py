@@ -74,7 +74,8 @@ class LiveCurves:
         inner = self._folder.load_fold(fold).inner.drop(columns=["repeat", "fold"])
         for row in inner.to_dict("records"):
             arm = str(row.pop("arm"))
-            run.summary.update({f"inner/{arm}/{name}": float(value) for name, value in row.items() if value == value})
+            numbers = {name: value for name, value in row.items() if not isinstance(value, str) and value == value}
+            run.summary.update({f"inner/{arm}/{name}": float(value) for name, value in numbers.items()})
         run.finish()
 
     def _write(self, row: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
@@ -42,6 +43,9 @@ def rows(fold: int) -> list[dict[str, Any]]:
 def logged(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[..., RunFolder]) -> tuple[RunFolder, list[Any]]:
     """Two folds that train at the same time, then the result; every run's records."""
     folder = make_run(tmp_path_factory.mktemp("live") / "run", patients=40)
+    # As of an arm that starts from a plain model; its gate's record holds a text too.
+    (stored,) = folder.path.rglob("repeat0_fold0/**/inner.parquet")
+    pd.read_parquet(stored).assign(gate_value=0.25, gate_products="[]").to_parquet(stored)
     config = configuration("wandb")
     ids = folder.cohort()["patient_id"].tolist()
     with LiveCurves(config, folder, simulated=True, patient_ids=ids) as live:
@@ -96,7 +100,9 @@ def test_every_fold_is_a_run_of_its_experiment_with_live_curves(logged: tuple[Ru
     assert told == [(0, 0.7), (1, pytest.approx(0.6))]
     assert {row["fusion/member0/val_auroc"] for row in history if "fusion/member0/val_auroc" in row} == {0.5}
     inner = folder.load_fold("repeat0_fold0").inner.set_index("arm")["auroc"]
-    assert summary_of(records)["inner/fusion/auroc"] == pytest.approx(inner["fusion"])
+    summary = summary_of(records)
+    assert summary["inner/fusion/auroc"] == pytest.approx(inner["fusion"])
+    assert summary["inner/fusion/gate_value"] == 0.25 and "inner/fusion/gate_products" not in summary
 
 
 def test_the_result_has_intervals_and_the_report_without_names(logged: tuple[RunFolder, list[Any]]) -> None:
