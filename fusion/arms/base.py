@@ -275,13 +275,11 @@ MEAN_LOGIT = "mean logit"
 
 def calibrate(inner_logits: Table, data: FoldData) -> Calibration:
     """Fit calibration and the decision threshold on inner out-of-fold logits."""
-    outcome = data.outcome
-    truth = data.truth(inner_logits.index)
+    outcome, truth = data.outcome, data.truth(inner_logits.index)
     calibrator = outcome.fit_calibrator(inner_logits.to_numpy(), truth)
-    inner = calibrator(inner_logits.to_numpy())
-    return Calibration(
-        inner=table(inner, list(inner_logits.index)), threshold=outcome.threshold(truth, inner), calibrator=calibrator
-    )
+    values = calibrator(inner_logits.to_numpy())
+    inner = table(values, list(inner_logits.index))
+    return Calibration(inner=inner, threshold=outcome.threshold(truth, values), calibrator=calibrator)
 
 
 def calibrate_ensemble(logits: Members, data: FoldData) -> Calibration:
@@ -296,9 +294,6 @@ def calibrate_ensemble(logits: Members, data: FoldData) -> Calibration:
     first = calibrate(out_of_fold, data)
     share = agreement(logits.train, logits.unseen, data.truth(patients).label)
     single, members = out_of_fold.to_numpy(), len(logits.train)
-    ensemble = first.calibrator.steeper(
-        steepness(share, members, variance=first.calibrator.variance(single)),
-        single,
-        narrower=narrowing(share, members),
-    )
+    steeper = steepness(share, members, variance=first.calibrator.variance(single))
+    ensemble = first.calibrator.steeper(steeper, single, narrower=narrowing(share, members))
     return replace(first, calibrator=ensemble, single=data.outcome.single(first.calibrator), agreement=share)
