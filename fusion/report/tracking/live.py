@@ -74,7 +74,7 @@ class LiveCurves:
         inner = self._folder.load_fold(fold).inner.drop(columns=["repeat", "fold"])
         for row in inner.to_dict("records"):
             arm = str(row.pop("arm"))
-            numbers = {name: value for name, value in row.items() if not isinstance(value, str) and value == value}
+            numbers = {name: value for name, value in row.items() if isinstance(value, int | float) and value == value}
             run.summary.update({f"inner/{arm}/{name}": float(value) for name, value in numbers.items()})
         run.finish()
 

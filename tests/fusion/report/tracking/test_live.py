@@ -45,7 +45,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[..., Run
     folder = make_run(tmp_path_factory.mktemp("live") / "run", patients=40)
     # As of an arm that starts from a plain model; its gate's record holds a text too.
     (stored,) = folder.path.rglob("repeat0_fold0/**/inner.parquet")
-    pd.read_parquet(stored).assign(gate_value=0.25, gate_products="[]").to_parquet(stored)
+    pd.read_parquet(stored).assign(gate_value=0.25, gate_products="[]", gate_of=None).to_parquet(stored)
     config = configuration("wandb")
     ids = folder.cohort()["patient_id"].tolist()
     with LiveCurves(config, folder, simulated=True, patient_ids=ids) as live:
