@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--cohort", choices=("tables", "embedded"), default="tables")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("overrides", nargs="*")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     rows: dict[str, list[list[float]]] = {"out of fold": [], "new patients": []}
     for seed in range(1, asked.seeds + 1):
         place = (asked.folder / f"{asked.cohort}{seed}").resolve()
