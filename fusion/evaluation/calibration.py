@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_softmax
 
+from fusion.evaluation.intervals import wilson
+
 Floats = NDArray[np.float64]
 
 
@@ -230,11 +232,9 @@ def reliability(labels: ArrayLike, scores: ArrayLike, *, bins: int = 8, repeats:
     parts = np.array_split(np.argsort(s, kind="stable"), max(1, min(bins, len(s) // max(1, 5 * repeats))))
     size = np.array([len(part) / repeats for part in parts])
     observed = np.array([y[part].mean() for part in parts])
-    z = 1.959963984540054
-    middle = (observed + z**2 / (2 * size)) / (1 + z**2 / size)
-    half = z * np.sqrt(observed * (1 - observed) / size + z**2 / (4 * size**2)) / (1 + z**2 / size)
+    low, high = wilson(observed, size)
     predicted = np.array([s[part].mean() for part in parts])
-    return Reliability(predicted=predicted, observed=observed, low=middle - half, high=middle + half, patients=size)
+    return Reliability(predicted=predicted, observed=observed, low=low, high=high, patients=size)
 
 
 def _checked(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:

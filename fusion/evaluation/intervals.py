@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import t as student
 
@@ -156,6 +156,20 @@ def resample(units: NDArray[np.int64], draws: int, *, seed: int) -> Resampling:
     left_out = block[units][None, :] == np.arange(block.max() + 1)[:, None]
     counts = np.concatenate([np.ones((1, len(units))), times[:, units], ~left_out], dtype=np.float64)
     return Resampling(counts=counts, draws=draws, units=number)
+
+
+def wilson(share: ArrayLike, patients: ArrayLike) -> tuple[Floats, Floats]:
+    """Ends of the 95 % interval of a share (Wilson, JASA 22:209–212, 1927): not 0 wide where the share is 0 or 1.
+
+    Args:
+        share: that was seen, of one group or of several.
+        patients: in each; need not be whole.
+    """
+    p, n = np.asarray(share, dtype=np.float64), np.asarray(patients, dtype=np.float64)
+    z = 1.959963984540054
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return middle - half, middle + half
 
 
 def simultaneous_level(draws: Floats, *, level: float = LEVEL) -> float:

@@ -105,8 +105,9 @@ def assessed(
     parts |= valued(setup, folder.policy(), folder.left_out(), fused, outcome, **drawn)
     wanted = _wanted(config)
     groups = parted(found.table[wanted], found.facts)
+    covered = groups if wanted else _large(parted(found.table[_usual(found.table)], found.facts))
     settings = {"draws": int(config.evaluation.draws), "seed": int(config.seed)}
-    uncertain = _uncertain(folder, fused, groups, outcome, **settings) if len(fused) else {}
+    uncertain = _uncertain(folder, fused, covered, outcome, **settings) if len(fused) else {}
     parts |= {"uncertainty": uncertain} if uncertain else {}
     missing = missing_curve(fused, folder.withheld(), outcome, list(setup.modalities), **settings)
     parts |= {"missing": missing} if missing else {}
@@ -171,6 +172,19 @@ def parted(values: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
 
     made = {str(name): groups_of(values[name], facts.get(str(name), {})) for name in values}
     return pd.DataFrame(made, index=values.index)
+
+
+def _usual(table: pd.DataFrame) -> list[str]:
+    """Columns by which coverage is told where no subgroups are asked for: site, and who has which modality."""
+    return [str(name) for name in table if name == "site" or str(name).startswith(HAS)]
+
+
+def _large(groups: pd.DataFrame) -> pd.DataFrame:
+    """Groups of which something can be said; who is in a smaller one, or in one of everybody, is in none (None)."""
+    from fusion.evaluation.subgroups.evaluate import SMALLEST
+
+    sizes = groups.apply(lambda column: column.map(column.value_counts()))
+    return groups.where((sizes >= SMALLEST) & (sizes < len(groups)), None)
 
 
 def _uncertain(

@@ -101,7 +101,7 @@ def figures(
 
 def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> dict[str, Any]:
     from fusion.report.parts import audit as parts
-    from fusion.report.parts import decisions, missing, policy, subgroups
+    from fusion.report.parts import decisions, missing, policy, subgroups, uncertainty
     from fusion.report.parts.secondary import secondary
 
     cohort, folds, config = run.cohort(), run.folds(), run.config()
@@ -127,6 +127,7 @@ def _tables(run: RunFolder, metrics: Mapping[str, Any], predictions: pd.DataFram
         "policy_label": policy.label,
         "left_out_said": policy.said_of_left_out(metrics),
         "subgroups_said": subgroups.said(metrics),
+        "coverage_said": uncertainty.said(metrics),
         "missing_said": missing.said(metrics, label=named.get(metrics.get("missing", {}).get("metric"), "")),
         "canaries": canaries_of(run),
         "secondary": secondary(run.record(), metrics),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.evaluation.intervals import Resampling, resample
+from fusion.evaluation.intervals import Resampling, resample, wilson
 from fusion.evaluation.judgement import finite
 from fusion.evaluation.metrics import brier, calibration_line
 from fusion.evaluation.uncertainty.conformal import ALPHA, p_values, sets
@@ -45,7 +45,8 @@ def uncertainty(
     Args:
         outer: out-of-fold rows of one arm.
         inner: of inner_predictions.parquet, the same arm; empty for older versions.
-        groups: index patient_id, a column a way of parting patients; coverage is told by each; may have no columns.
+        groups: index patient_id, a column a way of parting patients; coverage is told by each, but of nobody who is in
+            no group (None); may have no columns.
         outcome: of the endpoint.
         draws: of the bootstrap.
         seed: of it.
@@ -113,19 +114,25 @@ def _ratio(part: Floats, whole: Floats, plan: Resampling) -> dict[str, Any]:
 def _by(
     held: Floats, single: Floats, labels: NDArray[np.int64], groups: pd.DataFrame, classes: Any
 ) -> list[dict[str, Any]]:
-    """Coverage by class and by each group."""
+    """Coverage by class and by each group, with Wilson's 95 % interval, in which a patient counts once however often
+    cross-validation was repeated. Who is in no group of a column (None) is left out there.
+    """
     asked = [("class", str(name), labels == place) for place, name in enumerate(classes)]
     for column in groups:
-        named = groups[column].astype(str)
-        asked += [(str(column), level, (named == level).to_numpy()) for level in sorted(named.unique())]
-    return [
-        {
-            "column": column, "group": level, "patients": int(inside.sum()),
-            "coverage": float(held[inside].mean()), "decided": float(single[inside].mean()),
-        }
-        for column, level, inside in asked
-        if inside.any()
-    ]  # fmt: skip
+        named = groups[column].dropna().astype(str).reindex(groups.index)
+        asked += [(str(column), level, (named == level).to_numpy()) for level in sorted(named.dropna().unique())]
+    rows = []
+    for column, level, inside in asked:
+        if inside.any():
+            share, patients = float(held[inside].mean()), int(inside.sum())
+            low, high = (float(end) for end in wilson(share, patients))
+            rows.append(
+                {
+                    "column": column, "group": level, "patients": patients, "coverage": share, "low": low, "high": high,
+                    "decided": float(single[inside].mean()),
+                }
+            )  # fmt: skip
+    return rows
 
 
 def _probabilities(abers: list[tuple[Floats, Floats, Floats, Floats]], plan: Resampling) -> dict[str, Any]:

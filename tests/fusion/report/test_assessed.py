@@ -15,9 +15,10 @@ from omegaconf import OmegaConf
 from data_modules.cohort.source import CohortSource
 from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import outcome_of
-from fusion.protocol.assessment import assessed, check_subgroups, described
+from fusion.protocol.assessment import _large, _usual, assessed, check_subgroups, described, parted
 from fusion.report.page import environment, write_report
 from fusion.report.parts.subgroups import said
+from fusion.report.parts.uncertainty import said as covered
 from fusion.run.folder import RunFolder
 from tests.helpers.recorded import assert_page
 
@@ -69,6 +70,7 @@ def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
     parts = assessed(wanted, setup, run, predictions, outcome)
     assert list(described(setup).table) == ["clinical.age", "clinical.arm", "site", "has.slides"]
     assert {row["column"] for row in parts["subgroups"]["rows"]} == set(described(setup).table)
+    assert {row["column"] for row in parts["uncertainty"]["by"]} == {"class", *described(setup).table}
     assert run.described().set_index("patient_id").loc[labels.index, "clinical.age"].iloc[3] == 43
     assert parts["sample_size"]["parameters"] == 0  # these folds keep no model
     run.write_metrics(run.metrics() | parts)
@@ -165,6 +167,23 @@ def test_the_sentence_names_who_differs_and_in_what() -> None:
     assert said({"subgroups": part}) == "The model is calibrated otherwise in site S1 (4 looks, corrected)."
     assert said({"subgroups": part | {"rows": [row | {"calibration_p": 0.3}]}}).startswith("Nothing here shows")
     assert said({}) == ""
+
+
+def test_coverage_is_told_by_site_and_modality_where_nobody_asked_and_groups_below_twenty_are_not() -> None:
+    few = ["here"] * 21 + ["there"] * 20 + ["elsewhere"] * 19
+    table = pd.DataFrame({"site": few, "has.slides": ["yes"] * 60, "clinical.age": range(60)})
+    assert _usual(table) == ["site", "has.slides"]
+    groups = _large(parted(table[_usual(table)], {}))
+    assert groups["site"].value_counts().to_dict() == {"here": 21, "there": 20}
+    assert groups["has.slides"].isna().all()  # a group of everybody tells nothing new
+
+
+def test_the_sentence_on_coverage_names_groups_whose_interval_lies_below_the_level() -> None:
+    rows = [{"column": "site", "group": name, "high": high} for name, high in (("S1", 0.89), ("S2", 0.9))]
+    told = covered({"uncertainty": {"level": 0.9, "by": rows}})
+    assert told.startswith("Held less often than in 90 %") and "below it: site S1 (2 groups" in told
+    assert covered({"uncertainty": {"level": 0.9, "by": rows[1:]}}).startswith("No group is shown to be")
+    assert covered({"uncertainty": {"level": 0.9, "by": [{"column": "site"}]}}) == covered({}) == ""
 
 
 def test_how_firm_a_score_is_stands_there_also_without_sets_and_without_a_call() -> None:

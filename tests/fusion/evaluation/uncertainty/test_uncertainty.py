@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -111,6 +112,9 @@ def test_sets_by_group_decisions_and_those_that_are_right() -> None:
     assert by["arm", "b"]["coverage"] == pytest.approx(held[150:].mean())
     assert by["class", "yes"]["coverage"] == pytest.approx(held[rows["label"] == 1].mean())
     assert by["arm", "a"]["decided"] == pytest.approx(single[:150].mean())
+    for group, size, known in (("a", 150, held[:150]), ("b", 50, held[150:])):
+        exact = binomtest(int(known.sum()), size).proportion_ci(method="wilson")
+        assert (by["arm", group]["low"], by["arm", group]["high"]) == pytest.approx((exact.low, exact.high))
     assert found.record["decided"]["value"] == pytest.approx(single.mean())
     assert found.record["right_where_decided"]["value"] == pytest.approx(held[single].mean())
     assert found.record["coverage"]["low"] < held.mean() < found.record["coverage"]["high"]
@@ -119,6 +123,16 @@ def test_sets_by_group_decisions_and_those_that_are_right() -> None:
     assert found.record["probabilities"]["brier"]["venn_abers"]["value"] == pytest.approx(expected)
     platt = brier_score_loss(rows["label"], rows["score"])
     assert found.record["probabilities"]["gain"]["value"] == pytest.approx(platt - expected)
+
+
+def test_who_is_in_no_group_is_left_out_and_a_patient_of_several_repeats_counts_once() -> None:
+    rows = cohort(3, n=60)
+    twice = pd.concat([rows, rows.assign(repeat=1)])
+    groups = pd.DataFrame({"site": ["a"] * 30 + [None] * 30}, index=rows["patient_id"])
+    one, two = (uncertainty(each, NOBODY, groups, BINARY, draws=5, seed=0).record["by"] for each in (rows, twice))
+    assert [(row["column"], row["group"], row["patients"]) for row in two][2:] == [("site", "a", 30)]
+    for first, second in zip(one, two, strict=True):
+        assert (second["low"], second["high"]) == pytest.approx((first["low"], first["high"]))
 
 
 def test_venn_abers_is_two_isotonic_fits_of_scikit_learn() -> None:
