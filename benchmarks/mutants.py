@@ -14,12 +14,9 @@ Each run of tests is a fork of one process that has imported torch and the like,
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
-import copy
 import importlib
 import os
-import random
 import re
 import resource
 import shutil
@@ -28,12 +25,12 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from mutants_drawn import PACKAGES, ROOT, draw, logged
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-PACKAGES = ("fusion", "data_modules")
 NO_TESTS = 5
 """Exit code of pytest that found none."""
 RECORDS = {
@@ -55,89 +52,6 @@ IMPORTED = (
     "safetensors.torch", "rich.console", "filelock", "yaml", "pysam", "tifffile", "openslide", "pydicom", "nibabel",
     "torch_geometric.nn", "skimage.measure", "omegaconf",
 )  # fmt: skip
-COMPARED = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
-COUNTED = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
-}  # fmt: skip
-
-
-def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, list[ast.AST]]]:
-    """Nodes of functions' bodies, each with a change that it can take and the path of its parents."""
-    stack: list[tuple[ast.AST, list[ast.AST], bool]] = [(tree, [], False)]
-    while stack:
-        node, above, inside = stack.pop()
-        if isinstance(node, ast.FunctionDef):
-            inside = True
-        for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "decorator_list", "exc", "msg"):
-                continue  # types; and what an error says is no behaviour to guard in every word
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr):
-                    stack.append((child, [*above, node], inside))
-        if inside:
-            yield from ((node, change, above) for change in changes(node, above))
-
-
-def changes(node: ast.AST, above: list[ast.AST]) -> Iterator[str]:
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARED:
-        yield "compare"
-    if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in COUNTED and not _text(node):
-        yield "count"
-    if isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float):
-        yield "constant"
-    if isinstance(node, ast.If | ast.IfExp | ast.While):
-        yield "not"
-    if isinstance(node, ast.BoolOp):
-        yield "and-or"
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        yield "remove"
-    if isinstance(node, ast.Call) and len(node.args) > 1 and not any(isinstance(one, ast.Starred) for one in node.args):
-        yield from () if getattr(node.func, "id", "") in ("min", "max") else ("swap",)  # these are the same either way
-
-
-def _text(node: ast.AST) -> bool:
-    """Whether an operand is text, with which one cannot count."""
-    return any(isinstance(one, ast.JoinedStr) or isinstance(getattr(one, "value", None), str) for one in ast.walk(node))
-
-
-def apply(node: ast.AST, change: str, sign: int) -> ast.AST:
-    """A changed copy of a node."""
-    made = copy.deepcopy(node)
-    if change == "compare":
-        made.ops = [COMPARED[type(made.ops[0])]()]
-    elif change == "count":
-        made.op = COUNTED[type(made.op)]()
-    elif change == "constant":
-        made.value = not made.value if isinstance(made.value, bool) else made.value + sign
-    elif change == "not":
-        made.test = ast.UnaryOp(op=ast.Not(), operand=made.test)
-    elif change == "and-or":
-        made.op = ast.Or() if isinstance(made.op, ast.And) else ast.And()
-    elif change == "remove":
-        return ast.copy_location(ast.Pass(), node)
-    elif change == "swap":
-        made.args[0], made.args[1] = made.args[1], made.args[0]
-    return made
-
-
-def replaced(tree: ast.Module, node: ast.AST, made: ast.AST, above: list[ast.AST]) -> str:
-    """The source of the module with one node replaced; the tree is left as it was."""
-    parent = above[-1]
-    for name, value in ast.iter_fields(parent):
-        if value is node:
-            setattr(parent, name, made)
-        elif isinstance(value, list) and any(one is node for one in value):
-            setattr(parent, name, [made if one is node else one for one in value])
-        else:
-            continue
-        text = ast.unparse(ast.fix_missing_locations(tree))
-        setattr(parent, name, value)
-        return text
-    raise ValueError("the node is not where it was found")
 
 
 def tests_of(path: Path, root: Path, *, wide: bool, integration: bool) -> list[list[str]]:
@@ -251,6 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=60)
+    parser.add_argument("--of", type=int, nargs="+", help="these numbers of the draw alone")
     parser.add_argument("--only", default="", help="a folder or file")
     parser.add_argument("--integration", action="store_true", help="run tests/integration as well: minutes a mutant")
     parser.add_argument("--wide", action="store_true", help="run the tests of what imports a module, too")
@@ -258,16 +173,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=120, help="of processor time a step; TIMEOUT is yours to judge")
     parser.add_argument("--log", type=Path, help="results, one a line; mutants that it holds are not run again")
     options = parser.parse_args()
-    files = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py") if path.stem[:2] != "__")
-    files = [path for path in files if str(path.relative_to(ROOT)).startswith(options.only)]
-    drawn = []
-    for path in files:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        drawn += [(path.relative_to(ROOT), tree, *place) for place in places(tree)]
-    generator = random.Random(options.seed)
-    chosen = generator.sample(drawn, min(options.number, len(drawn)))
-    lines = options.log.read_text(encoding="utf-8").splitlines() if options.log and options.log.exists() else []
-    done = {int(line.split()[0]): line for line in lines}
+    mutants, possible = draw(options.seed, options.number, options.only)
+    done = logged(options.log)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in IMPORTED:
@@ -276,24 +183,21 @@ def main() -> None:
         root = Path(folder) / "copy"
         shutil.copytree(ROOT, root, ignore=_results)
         (root.parent / "shared").symlink_to(ROOT.parent / "shared")
-        for number, (path, tree, node, change, above) in enumerate(chosen, start=1):
-            made = apply(node, change, generator.choice((-1, 1)))
-            if number in done:
+        for mutant in mutants:
+            if mutant.number in done or (options.of and mutant.number not in options.of):
                 continue
-            original = (root / path).read_text(encoding="utf-8")
-            steps = tests_of(path, root, wide=options.wide, integration=options.integration)
-            _write(root / path, replaced(tree, node, made, above), number)
+            original = (root / mutant.path).read_text(encoding="utf-8")
+            steps = tests_of(mutant.path, root, wide=options.wide, integration=options.integration)
+            _write(root / mutant.path, mutant.source(), mutant.number)
             word, by = judged(steps[: options.steps], root, options.seconds)
-            _write(root / path, original, 0)
-            was, became = (ast.unparse(ast.fix_missing_locations(one))[:100] for one in (node, made))
-            line = f"{number:3} {word:8} {path}:{getattr(node, 'lineno', 0)} {change}: {was!r} → {became!r} {by}"
-            done[number] = line.strip()
-            print(line, flush=True)
+            _write(root / mutant.path, original, 0)
+            done[mutant.number] = mutant.line(word, by)
+            print(done[mutant.number], flush=True)
             if options.log:
                 with options.log.open("a", encoding="utf-8") as stream:
-                    stream.write(f"{line.strip()}\n")
+                    stream.write(f"{done[mutant.number]}\n")
     survived = sum(line.split()[1] != "killed" for line in done.values())
-    print(f"{survived} of {len(done)} mutants of {len(drawn)} possible ones were not killed (seed {options.seed}).")
+    print(f"{survived} of {len(done)} mutants of {possible} possible ones were not killed (seed {options.seed}).")
 
 
 if __name__ == "__main__":

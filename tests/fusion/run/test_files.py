@@ -61,9 +61,9 @@ def test_a_second_process_is_refused_and_a_dead_one_does_not_count(tmp_path: Pat
 
 
 def test_a_folder_in_which_nothing_was_written_holds_nothing(tmp_path: Path) -> None:
-    with locked(tmp_path / "new"):
+    with locked(tmp_path / "runs" / "new"):
         pass
-    assert list((tmp_path / "new").iterdir()) == []
+    assert list((tmp_path / "runs" / "new").iterdir()) == []
     (tmp_path / "file").write_text("mine")
     with pytest.raises(FusionError, match="is no folder"), locked(tmp_path / "file"):
         pass

@@ -198,6 +198,17 @@ def test_more_files_than_any_run_has(stranger: RunFolder, monkeypatch: pytest.Mo
         RunFolder.open(stranger.path)
 
 
+def test_as_many_files_as_a_run_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "models" / name).touch()
+    monkeypatch.setattr(bounded, "FILES_LIMIT", 3)  # the folder is one
+    bounded.refuse_links(tmp_path, ("models",))
+    (tmp_path / "models" / "c").touch()
+    with pytest.raises(FusionError, match="more than 3 files"):
+        bounded.refuse_links(tmp_path, ("models",))
+
+
 @pytest.mark.parametrize("content", ["[]", '"text"', "7", "null"])
 def test_documents_of_another_kind(stranger: RunFolder, content: str) -> None:
     (stranger.path / "config.yaml").write_text(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def test_memory_is_compared_with_the_folds_that_train_side_by_side(tmp_path: Pat
     assert f"{tmp_path} holds 0.02 GB, its largest file 0.02 GB" in told
     found = machine.available_memory()
     assert found is None or 10**7 < found < 10**14
+    if Path("/proc/meminfo").exists():
+        assert found is not None
+
+
+def test_the_interpreter_is_one_of_those_that_are_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.python().health == "ok"
+    assert machine.python().told.startswith(platform.python_version())
+    monkeypatch.setattr(machine, "PYTHONS", ((2, 6), (2, 7)))
+    part = machine.python()
+    assert (part.health, part.mend) == ("mend", "Use Python 2.6 or 2.7: python3.12 -m venv .venv")
 
 
 def test_fewer_folds_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from fusion.contract import FusionError, State
+from fusion.run import state
 from fusion.run.state import load_estimator, load_state, save_estimator, save_state
 
 
@@ -66,11 +68,8 @@ def test_an_estimator_of_a_stranger_is_refused(tmp_path: Path) -> None:
         load_estimator(path)
 
 
-def test_a_forest_comes_back_and_an_altered_tree_is_refused(tmp_path: Path) -> None:
-    """A tree whose node points beyond the tree would be followed into foreign memory."""
+def test_a_forest_comes_back(tmp_path: Path) -> None:
     from sklearn.ensemble import RandomForestClassifier
-
-    from fusion.run import state
 
     random = np.random.default_rng(0)
     X, y = random.normal(size=(60, 4)), np.arange(60) % 2
@@ -78,16 +77,32 @@ def test_a_forest_comes_back_and_an_altered_tree_is_refused(tmp_path: Path) -> N
     save_estimator(tmp_path / "model.skops", forest)
     assert np.array_equal(load_estimator(tmp_path / "model.skops").predict_proba(X), forest.predict_proba(X))
 
-    class Altered:
-        children_left = np.array([1, -1, 7])
-        children_right = np.array([2, -1, -1])
-        feature = np.array([0, -2, 1])
-        n_features = 4
 
+SOUND_TREE = {"children_left": [1, -1, -1], "children_right": [2, -1, -1], "feature": [3, -2, -2]}
+
+
+def tree(**altered: list[int]) -> SimpleNamespace:
+    arrays = {name: np.array(value, dtype=int) for name, value in {**SOUND_TREE, **altered}.items()}
+    return SimpleNamespace(**arrays, n_features=4)
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {"children_left": [3, -1, -1]},  # beyond the tree
+        {"children_right": [3, -1, -1]},
+        {"children_left": [0, -1, -1]},  # in a circle
+        {"children_right": [0, -1, -1]},
+        {"children_left": [1, -1, 1]},  # backwards
+        {"children_right": [2, 2, -1]},  # half a leaf
+        {"feature": [4, -2, -2]},  # of four features
+        {"feature": [-1, -2, -2]},
+        {name: [] for name in SOUND_TREE},
+    ],
+)
+def test_a_tree_that_leads_elsewhere_is_refused(tmp_path: Path, altered: dict[str, list[int]]) -> None:
+    """A tree whose node points beyond the tree would be followed into foreign memory."""
+    state._check_tree(tmp_path, tree())
+    state._check_tree(tmp_path, tree(feature=[0, -2, -2]))
     with pytest.raises(FusionError, match="decision tree that is none"):
-        state._check_tree(tmp_path, Altered())
-    Altered.children_left = np.array([1, -1, -1])
-    state._check_tree(tmp_path, Altered())
-    Altered.feature = np.array([9, -2, -2])
-    with pytest.raises(FusionError, match="decision tree that is none"):
-        state._check_tree(tmp_path, Altered())
+        state._check_tree(tmp_path, tree(**altered))

@@ -174,6 +174,7 @@ def test_nothing_else_is_given(address: str, path: str) -> None:
     status, _, html = asked(address, path)
     assert status == 404
     assert "OUTSIDE" not in html
+    assert "<h1>Not found</h1>" in html and "<title>Not found</title>" in html
     assert "There is nothing here." in html
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
+from data_modules.ingest.slides.embed.run import _read_all
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for
 from data_modules.ingest.slides.settings import TileSettings, TissueSettings
 from data_modules.ingest.slides.slide_facts import SlideRequest
@@ -142,6 +143,7 @@ from pathlib import Path
 from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
 from data_modules.ingest.slides.slide_facts import SlideRequest
 from data_modules.ingest.slides.slide_set import ingest_slides
+from data_modules.ingest.slides.embed.run import _read_all
 from data_modules.ingest.slides.ingest import IngestSettings
 from data_modules.ingest.slides.settings import TileSettings
 from data_modules.ingest.slides.settings import TissueSettings
@@ -228,6 +230,26 @@ def test_two_runs_share_the_work(
     assert embedded == 4
     assert all(text.rstrip().endswith("Means 4 4") for text in told)
     assert len(run(slides, cache, embedding).entries) == 4
+
+
+def test_a_slide_that_another_run_is_busy_with_comes_last_and_a_read_one_stays_claimed(
+    tmp_path: Path, slides: list[SlideRequest]
+) -> None:
+    """Claimed until what was read is written: otherwise a second run would clear the entry meanwhile."""
+    others = entry_for(slides[0], PLAIN, cache=tmp_path).claim(wait=False)
+    assert others is not None
+    read, wait = [], []
+    for piece in _read_all(slides[:2], PLAIN, cache=tmp_path, batch=TILES, readers=1):
+        if piece.waiting:
+            wait.append(piece.request.label)
+            others.release()
+        elif piece.last:
+            read.append(piece.request.label)
+            assert piece.claim is not None
+            assert piece.claim.entry.claim(wait=False) is None
+            piece.claim.release()
+    assert read == ["p1.tif", "p0.tif"]
+    assert wait == ["p0.tif"]
 
 
 def test_nothing_counts_that_a_full_disk_cut_short(
