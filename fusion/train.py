@@ -210,4 +210,4 @@ def log(config: DictConfig, folder: RunFolder) -> None:
 
 
 if __name__ == "__main__":
-    run(train, "train", after_sweep=after_sweep)
+    run(train, "train", after_sweep=after_sweep, resumable=True)

@@ -169,9 +169,7 @@ def _read_tables(
     source: CohortFiles, modalities: Mapping[str, Modality], *, require_labels: bool
 ) -> tuple[list[Members], list[Problem | str], list[str]]:
     """Whom each table names, what is wrong with them, and what new patients come without."""
-    problems: list[Problem | str] = []
-    notes: list[str] = []
-    members: list[Members] = []
+    problems, notes, members = list[Problem | str](), list[str](), list[Members]()
     needed = needed_columns(modalities)
     for name, spec in source.specs.items():
         if require_labels:
@@ -184,7 +182,8 @@ def _read_tables(
         if read is not None:
             notes += read.notes
             patients = frozenset(read.frame.index)
-            members.append(Members(name=spec.source, key=f"cohort.tables.{name}", patients=patients))
+            if patients or not read.problems:  # that nobody is in a file that cannot be read is no news
+                members.append(Members(name=spec.source, key=f"cohort.tables.{name}", patients=patients))
     return members, problems, notes
 
 

@@ -161,12 +161,16 @@ def _read(spec: TableSpec, root: Path, key: str) -> tuple[pd.DataFrame | None, P
         raw = raw.rename(columns={"patient_id": spec.id})
         return raw.set_axis(pd.RangeIndex(2, len(raw) + 2), axis=0), None, ()
     path = root / str(spec.file)
-    if not path.is_file():
-        return None, Problem(what=f"there is no file {path}", remedy=f"Mend {key}.file or cohort.root", absent=True), ()
     try:
+        if not path.is_file():
+            remedy = f"Mend {key}.file or cohort.root"
+            return None, Problem(what=f"there is no file {path}", remedy=remedy, absent=True), ()
         table = read_text_table(path, spec.format, expected=[spec.id, *spec.columns, *filter(None, [spec.order])])
     except UnreadableError as error:
-        return None, Problem(what=error.what, remedy=error.remedy.format(key=key), absent=error.empty), ()
+        return None, Problem(what=error.what, remedy=error.mended(key), absent=error.empty), ()
+    except OSError as error:
+        what = f"{path} cannot be read ({error.strerror or error})"
+        return None, Problem(what=what, remedy=f"Give access to it, or mend {key}.file"), ()
     raw, notes = table.frame.drop(index=list(spec.skip_rows), errors="ignore"), table.notes
     if spec.id not in raw.columns:
         remedy = f"Set {key}.id to one of its columns: {some(list(raw.columns), 8)}"

@@ -89,8 +89,8 @@ def list_folder(root: Path, told: Callable[[int], None] = lambda done: None) -> 
         root: the folder.
         told: after every thousand files, with how many.
     """
-    opened, found = _Opened(), list[Found]()
-    for path in _walk(root):
+    opened, found, barred = _Opened(), list[Found](), list[OSError]()
+    for path in _walk(root, barred):
         if len(found) == MOST_FILES:
             opened.notes.append(
                 f"The folder holds more than {MOST_FILES:,} files: the first {MOST_FILES:,} in order of folders are "
@@ -105,12 +105,13 @@ def list_folder(root: Path, told: Callable[[int], None] = lambda done: None) -> 
             f"Of {opened.by_ending_alone:,} files the ending alone says nothing, and they are more than the "
             f"{MOST_OPENED:,} that are opened to see: they are not looked at."
         )
+    found += [_barred(root, error) for error in barred]
     return Listing(files=sorted(found, key=lambda file: file.name), notes=tuple(opened.notes))
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def _walk(root: Path, barred: list[OSError]) -> Iterator[Path]:
     seen: set[str] = set()
-    for top, folders, names in os.walk(root, followlinks=True):
+    for top, folders, names in os.walk(root, followlinks=True, onerror=barred.append):
         real = os.path.realpath(top)
         if real in seen:  # a link back
             folders[:] = []
@@ -121,10 +122,20 @@ def _walk(root: Path) -> Iterator[Path]:
         yield from (Path(top, name) for name in sorted(names) if not name.startswith("."))
 
 
+def _barred(root: Path, error: OSError) -> Found:
+    """A folder whose files cannot be listed."""
+    path = Path(error.filename)
+    why = f"a folder that cannot be looked into ({error.strerror})"
+    name = path.relative_to(root).as_posix() if path != root else str(root)
+    return Found(path=path, name=name, kind="unreadable", why=why)
+
+
 def _file(root: Path, path: Path, opened: _Opened) -> Found:
     name = path.relative_to(root).as_posix()
     kind, why = _by_ending(path)
-    if kind is None:
+    if not path.name.endswith(".mt") and not path.is_file():  # a pipe would be waited for without end
+        kind, why = "unreadable", "a link to nothing" if path.is_symlink() else "a pipe, socket or device"
+    elif kind is None:
         if opened.count >= MOST_OPENED:
             opened.by_ending_alone += 1
             kind, why = "other", "not opened"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from data_modules.drafting.columns import ALMOST_EMPTY, column_facts
@@ -19,7 +19,7 @@ from data_modules.drafting.sources import Named, sources_of
 from data_modules.drafting.tables import Table, read_tables
 from data_modules.drafting.twice import told_twice
 from data_modules.drafting.words import is_id, smell, smells_of_outcome, tokens
-from data_modules.drafting.yaml_words import OPEN, many
+from data_modules.drafting.yaml_words import OPEN, many, one_line
 from data_modules.errors import some
 from data_modules.readers.numbers import is_unknown
 from fusion.contract import FusionError
@@ -63,7 +63,7 @@ def look_at(folder: Path, *, name: str, told: Callable[[str, int, int], None]) -
     left |= why
     sources, why = sources_of(listing, named, mafs, segments, known)
     left |= why
-    _refuse_strangers(tables, len(sources), patients, others, joins)
+    _refuse_strangers(tables, len(sources), patients, others, joins, left)
     tables, notes = told_twice(tables)
     empty = [table for table in tables if table.form == "columns" and not table.declared]
     for table in empty:
@@ -153,17 +153,20 @@ def _refuse_strangers(
     every: Sequence[Table],
     others: dict[str, list[str]],
     joins: dict[str, Join],
+    left: Mapping[str, str],
 ) -> None:
     """No patients at all, or none in two files."""
     examples = {table.file: next(iter(found.values()))[0] for table in every if (found := candidates(table))}
     examples |= {source: names[0] for source, names in others.items() if source != "image"}
     told = some([f"{one!r} in {where}" for where, one in examples.items()], 6)
     if not tables:
+        why = some([f"{file}: {reason.rstrip('.')}" for file, reason in left.items()], 3)
+        why = f" Left out: {one_line(why)}." if why else ""
         if not examples:
             raise FusionError(
-                "folder: no table names patients. A cohort needs a table with the outcome, one row a patient."
+                f"folder: no table names patients. A cohort needs a table with the outcome, one row a patient.{why}"
             )
-        raise FusionError(f"folder: no table with one row a patient was found. Files name: {told}.")
+        raise FusionError(f"folder: no table with one row a patient was found. Files name: {told}.{why}")
     alone = len(tables) + sources == 1 and tables[0].form == "columns"
     if alone and len(examples) > 1 and not joins[tables[0].table.key].shared:
         raise FusionError(f"folder: no two files share patients. They are written {told}: write them alike.")

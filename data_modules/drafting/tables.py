@@ -86,18 +86,21 @@ def read_tables(files: Sequence[Found], keys: dict[str, str]) -> tuple[list[Tabl
 
 
 def _read(file: Found, key: str) -> tuple[list[Table], str]:
+    told: list[str] = []
     for form in ({}, {"encoding": "cp1252"}):
         try:
             return [_table(file, key, form)], ""
         except UnreadableError as error:
             if "sheets (" in error.what and error.what.startswith(f"{file.path} is an Excel workbook of"):
                 return _sheets(file, key), ""
-            why = f"{error.what.removeprefix(f'{file.path} ').removeprefix(f'{file.path}, ')}. {error.remedy}"
+            what = error.what.removeprefix(str(file.path)).lstrip(",: ")
+            told.append(f"{what}. {error.mended(f'cohort.tables.{key}')}")
             if "is no UTF-8" not in error.what:
-                return [], why.format(key=f"cohort.tables.{key}")
+                break
         except OSError as error:
             return [], f"cannot be read ({error.strerror or error})"
-    return [], why.format(key=f"cohort.tables.{key}")
+    # of bytes that are of neither encoding, what is said of the first tells more
+    return [], told[0 if "is no CHARMAP" in told[-1] else -1]
 
 
 def _sheets(file: Found, key: str) -> list[Table]:

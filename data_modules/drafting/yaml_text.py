@@ -246,7 +246,7 @@ def _left(found: Findings) -> list[str]:
     told = [f"  {_some(files)}: {why}" for why, files in list(reasons.items())[:_SHOWN]]
     if len(reasons) > _SHOWN:
         told.append(f"  and {len(reasons) - _SHOWN} more reasons")
-    return ["", *comments([f"Left out, {many(len(found.left), 'file')}:"]), *(f"# {line}" for line in told)]
+    return ["", *comments([f"Left out, {many(len(found.left), 'file')}:", *told])]
 
 
 def _some(files: Sequence[str]) -> str:

@@ -17,7 +17,8 @@ def scalar(value: object) -> str:
     """A value on one line, quoted where YAML would take it for another kind."""
     if value in (OPEN, FILL):
         return FILL
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True).strip()
+    style = '"' if isinstance(value, str) and not value.isprintable() else None  # a line break as \\n
+    text = yaml.safe_dump(value, default_flow_style=True, default_style=style, width=10**6, allow_unicode=True).strip()
     text = text.removesuffix("\n...").strip()
     # Inside braces and brackets these end a plain word.
     plain = isinstance(value, str) and text == value
@@ -36,7 +37,7 @@ def mapping(pairs: dict[str, str]) -> str:
 
 def with_comment(line: str, comment: str, *, at: int = 0) -> str:
     """A line with a comment behind it, cut where it is very long; line breaks would end it."""
-    told = " ".join(comment.split())
+    told = one_line(comment)
     told = told if len(told) <= WIDTH else f"{told[: WIDTH - 1]}…"
     return f"{line:<{at}}  # {told}" if told else line
 
@@ -48,4 +49,14 @@ def many(count: int, noun: str) -> str:
 
 def comments(lines: Sequence[str], *, indent: int = 0) -> list[str]:
     """Lines that are comments alone."""
-    return [f"{' ' * indent}# {' '.join(line.splitlines())}" for line in lines]
+    return [f"{' ' * indent}# {_printable(line)}" for line in lines]
+
+
+def one_line(text: str) -> str:
+    """Text of a file's on one line, single spaces between words."""
+    return " ".join(_printable(text).split())
+
+
+def _printable(text: str) -> str:
+    """Without what would end a comment, or what no YAML may hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -164,5 +164,6 @@ def _not_encoded(path: Path, content: bytes, error: UnicodeDecodeError) -> Unrea
     end = content.find(b"\n", error.start)
     shown = content[begin : end if end >= 0 else None].rstrip(b"\r")
     around = shown[max(0, error.start - begin - 20) : error.start - begin + 20].decode("ascii", errors="replace")
+    around = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in around)
     what = f"{path}, line {line}: byte 0x{content[error.start]:02x} is no {error.encoding.upper()} (… {around} …)"
     return UnreadableError(what, "Save the file as UTF-8, or set {key}.encoding, e.g. to latin-1 or cp1252")

@@ -20,4 +20,8 @@ class UnreadableError(FusionError):
 
     def sentence(self, key: str) -> str:
         """For a message of the configuration key `key`."""
-        return f"{self.what}. {self.remedy.format(key=key)}."
+        return f"{self.what}. {self.mended(key)}."
+
+    def mended(self, key: str) -> str:
+        """The remedy by the configuration key `key`; names out of a file may hold braces of their own."""
+        return self.remedy.replace("{key}", key)

@@ -68,7 +68,9 @@ def _mendable(error: BaseException | None) -> FusionError | None:
     return error
 
 
-def run(task: Task, config_name: str, *, after_sweep: Callable[[Path], str] | None = None) -> None:
+def run(
+    task: Task, config_name: str, *, after_sweep: Callable[[Path], str] | None = None, resumable: bool = False
+) -> None:
     """Be a command: check the command line, run `task` with the composed configuration, end with an exit code.
 
     Exit codes: 0 done; 1 a defect of the program (traceback); 2 something the user can mend, in one message on
@@ -78,8 +80,9 @@ def run(task: Task, config_name: str, *, after_sweep: Callable[[Path], str] | No
         task: takes the configuration, with `output` set to this run's folder; a returned number is what sweeps compare.
         config_name: of the primary configuration, e.g. ``train``.
         after_sweep: folder of a sweep whose jobs are done → what is said of it; sweep.json with the jobs lies there.
+        resumable: whether ``resume=true`` goes on where it ended, which a message of an early end then says.
     """
-    jobs = _Jobs(task, after_sweep=after_sweep)
+    jobs = _Jobs(task, after_sweep=after_sweep, resumable=resumable)
     try:
         with _ended_by_scheduler():
             _command(jobs, config_name)
@@ -103,6 +106,7 @@ class _Jobs:
 
     task: Task
     after_sweep: Callable[[Path], str] | None = None
+    resumable: bool = False
     sweeper: str = ""
     output: Path | None = None
     user_dir: Path | None = None
@@ -181,7 +185,7 @@ class _Jobs:
                 folder.rmdir()  # fails, and so ends the loop, where a folder holds anything
 
     def resume_hint(self) -> str:
-        if self.output is None or not self.output.is_dir():
+        if not self.resumable or self.output is None or not self.output.is_dir():
             return ""
         if "hydra.mode=MULTIRUN" in self.overrides:
             return f"\nJobs of the sweep that finished are in {self.output.parent}."

@@ -40,7 +40,7 @@ def rows_of_file(cohort: str, path: Path, strange: list[str]) -> Iterator[Row]:
     try:
         frame = read_text_table(path, expected=[*NEEDED, *FIELDS]).frame
     except UnreadableError as error:
-        raise CohortError(cohort, [Problem(what=error.what, remedy=error.remedy.format(key=KEY))]) from error
+        raise CohortError(cohort, [Problem(what=error.what, remedy=error.mended(KEY))]) from error
     lacking = [name for name in NEEDED if name not in frame]
     if lacking or frame.empty:
         what = (

@@ -87,6 +87,20 @@ def test_missing_file(cohort):
     assert "cohort.tables.clinical.file or cohort.root" in problems(source)
 
 
+def test_a_file_that_the_machine_refuses(cohort, named):
+    cohort.settings["tables"]["clinical"]["file"] = "x" * 300  # longer than a name may be; root may read all others
+    source = cohort.source()
+    with pytest.raises(CohortError) as caught:
+        source.reconcile({"slides": named(source, ["P01"])})
+    told = [str(one) for one in caught.value.problems]
+    assert told[0].endswith(
+        "cannot be read (File name too long). Give access to it, or mend cohort.tables.clinical.file"
+    )
+    # of who is in no other file nothing is said of it
+    assert len(told) == 2
+    assert told[1].startswith("90% of the patients of treatment.tsv are in no other file")
+
+
 def test_barcodes_become_patients(cohort):
     cohort.clinical = [cohort.clinical[0], *(line.replace("\t", "-01A\t", 1) for line in cohort.clinical[1:])]
     cohort.settings["tables"]["clinical"]["id_pattern"] = r"^(P\d+)-"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from pathlib import Path
 
@@ -152,7 +154,7 @@ def test_folders_that_cannot_be_drafted(tmp_path: Path) -> None:
     with pytest.raises(FusionError, match="holds no file"):
         drafted(tmp_path)
     (tmp_path / "a.txt").write_text("only words\nand more words\n")
-    with pytest.raises(FusionError, match="no table names patients"):
+    with pytest.raises(FusionError, match=r"no table names patients.* Left out: a.txt: line 1"):
         drafted(tmp_path)
     (tmp_path / "a.csv").write_text("patient,age\nP1,50\nP2,51\nP3,52\n")
     (tmp_path / "b.csv").write_text("patient,x\nQ-1,5\nQ-2,6\nQ-3,7\n")
@@ -166,6 +168,40 @@ def test_a_file_that_cannot_be_read_is_told(folder: Path) -> None:
     text = drafted(folder).text
     assert "broken.csv.gz: its gzip data are cut or damaged" in text
     assert "old.xls: is an old Excel workbook" in text
+
+
+def test_files_that_nobody_can_read_are_told_and_none_is_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "link.csv").symlink_to(folder / "absent")
+    (folder / "bytes.csv").write_bytes(b"patient,{a}\x81\x0c\x1b}\n")
+    (folder / "closed").mkdir()
+    there = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("closed"):  # root looks into folders whose mode says no
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return there(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    text = drafted(folder).text
+    assert "#   pipe.csv: a pipe, socket or device\n" in text
+    assert "#   link.csv: a link to nothing\n" in text
+    assert "#   closed: a folder that cannot be looked into (Permission denied)\n" in text
+    assert "#   bytes.csv: line 1: byte 0x81 is no UTF-8 (… patient,{a}\N{REPLACEMENT CHARACTER}" in text
+    assert yaml.safe_load(text)["cohort"]["tables"].keys() == {"clinical", "scores"}
+
+
+def test_names_with_line_breaks_end_no_comment_and_no_value(folder: Path) -> None:
+    rows = "".join(f"{patient},{at},{at}\n" for at, patient in enumerate(PATIENTS))
+    (folder / "a\nmodality: {}\n#.csv").write_text('patient,"tumour\nsize",{x}\x07\n' + rows)
+    (folder / "b\nmodality: {}\n#.csv").write_text("patient,{y},{y}\n" + rows)
+    text = drafted(folder).text
+    read = yaml.safe_load(text)
+    assert list(read["modality"]) == ["a_modality", "clinical", "scores", "variants"]
+    assert [list(one["columns"]) for one in read["cohort"]["tables"].values()][0] == ["tumour\nsize", "{x}\x07"]
+    assert "#   b modality: {} #.csv: line 1: column '{y}' stands twice in the header" in text
 
 
 def test_many_files_are_bounded_and_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def task(config):
     return 0.5 + config.seed / 100
 
 if __name__ == "__main__":
-    run(task, "train")
+    run(task, "train", resumable="name=full" not in sys.argv)
 '''
 
 
@@ -298,6 +298,7 @@ def test_errors_of_the_task(command, probe: Path, name: str, code: int, words: s
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert ("Traceback" in done.stderr) == (code == 1)
+    assert ("resume=true" in done.stderr) == (name in ("interrupted", "ended"))
     if name == "mendable":
         assert done.stderr.strip() == words
         assert not (probe.parent / "out" / "run").exists()
