@@ -200,7 +200,7 @@ def test_names_with_line_breaks_end_no_comment_and_no_value(folder: Path) -> Non
     text = drafted(folder).text
     read = yaml.safe_load(text)
     assert list(read["modality"]) == ["a_modality", "clinical", "scores", "variants"]
-    assert [list(one["columns"]) for one in read["cohort"]["tables"].values()][0] == ["tumour\nsize", "{x}\x07"]
+    assert list(read["cohort"]["tables"]["a_modality"]["columns"]) == ["tumour\nsize", "{x}\x07"]
     assert "#   b modality: {} #.csv: line 1: column '{y}' stands twice in the header" in text
 
 
