@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,11 @@ from fusion.contract import FusionError
 
 MENDABLE = 2
 """Exit code for what the user can mend."""
+
+_OF_THE_MACHINE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOSPC, errno.EDQUOT}
+)
+"""Errors of a place to write to that are no defects."""
 
 
 def answered(
@@ -31,6 +37,11 @@ def answered(
         return run(given)
     except FusionError as error:
         sys.stderr.write(f"{error}\n")
+        return MENDABLE
+    except OSError as error:
+        if error.filename is None or error.errno not in _OF_THE_MACHINE:
+            raise
+        sys.stderr.write(f"{error.filename}: {error.strerror}. Free or open it, or set output=<another folder>.\n")
         return MENDABLE
     except KeyboardInterrupt:
         if not resumable:

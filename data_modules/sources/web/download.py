@@ -50,8 +50,15 @@ def alone_in(output: Path, lock: str) -> Iterator[None]:
 
 
 def not_there(missing: Sequence[str]) -> str:
-    """What is said of files that a service lists and does not have."""
-    return f"{len(missing)} files are listed and cannot be fetched (404):\n  " + "\n  ".join(missing) + "\n"
+    """What is said at the end of files that a service lists, and does not have or gives otherwise."""
+    return (
+        f"{len(missing)} files are listed and cannot be fetched:\n  " + "\n  ".join(missing) + "\n"
+        "The others are there. Nothing of these is kept; give the same command again later.\n"
+    )
+
+
+class _OtherBytesError(FusionError):
+    """A file whose checksum or size is twice not what the service says."""
 
 
 class Remote(Protocol):
@@ -133,10 +140,10 @@ def require_space(output: Path, needed: int) -> None:
 def fetch_all(
     service: Service, files: Sequence[Remote], where: dict[str, Path], say: Callable[[str], object]
 ) -> list[str]:
-    """Fetch one file after the other; the names of those that the service does not have.
+    """Fetch one file after the other; of those that the service does not have, or gives otherwise than it says, why.
 
     Raises:
-        FusionError: the service gives up, a checksum is wrong twice, or the disk is full.
+        FusionError: the service gives up, or the disk is full.
     """
     missing = []
     for number, one in enumerate(files, start=1):
@@ -144,7 +151,9 @@ def fetch_all(
         try:
             fetch(service, one, where[one.uuid])
         except MissingError:
-            missing.append(f"{one.folder}/{one.name} ({one.uuid})")
+            missing.append(f"{one.folder}/{one.name} ({one.uuid}): not there (404)")
+        except _OtherBytesError as error:
+            missing.append(f"{one.folder}/{error}")
     return missing
 
 
@@ -172,10 +181,7 @@ def fetch(service: Service, file: Remote, path: Path) -> None:
                     if file.md5
                     else f"size is not {file.size} bytes"
                 )
-                raise FusionError(
-                    f"{path.name} ({file.uuid}): its {wrong}, twice. Nothing of it is kept; give the same command "
-                    "again later."
-                )
+                raise _OtherBytesError(f"{path.name} ({file.uuid}): its {wrong}, twice")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise FusionError(f"{path}: the disk is full. Free some space and give the same command again.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -261,12 +262,19 @@ def test_what_is_not_there_is_named_and_the_rest_arrives(
     del world.bodies[uuid(3)]
     assert run(world, tmp_path, "data=maf") == 2
     told = capsys.readouterr()
-    assert f"1 files are listed and cannot be fetched (404):\n  maf/TCGA-A1.maf.gz ({uuid(3)})" in told.err
+    assert f"1 files are listed and cannot be fetched:\n  maf/TCGA-A1.maf.gz ({uuid(3)}): not there (404)\n" in told.err
     assert sorted(path.name for path in (tmp_path / "maf").iterdir()) == ["TCGA-A2.maf.gz", "TCGA-A3.maf.gz"]
+    world.bodies[uuid(2)] = b"!" * 5000  # the first patient's of another folder: those after it arrive
+    assert run(world, tmp_path / "b", "data=maf") == 2
+    assert "2 files are listed" in (said := capsys.readouterr().err)
+    assert re.search(rf"\n  maf/TCGA-A3.maf.gz \({uuid(2)}\): its MD5 is \w+ where the service says \w+, twice\n", said)
+    assert [path.name for path in (tmp_path / "b" / "maf").iterdir()] == ["TCGA-A2.maf.gz"]
     assert main(["project=TCGA-NONE", "data=maf", f"api={world.address}", f"output={tmp_path}"]) == 2
     assert "the GDC has no such project" in capsys.readouterr().err
     with pytest.raises(MissingError):
         service(world).ask("nowhere")
+    assert run(world, tmp_path / "gdc.json" / "x", "data=maf") == 2
+    assert "gdc.json/x: Not a directory. Free or open it, or set output=<another folder>." in capsys.readouterr().err
 
 
 def test_a_disk_too_small_is_said_before_anything_is_fetched(
