@@ -85,6 +85,8 @@ def _header(path: Path) -> VcfFacts:
             fields = dict(_FIELD.findall(line)) if line.startswith("##") and "<" in line else {}
             if line.startswith("#CHROM"):
                 found["samples"] = tuple(line.split("\t")[9:])
+                if "\t" not in line:
+                    found["problem"] = "is separated by spaces, not by tabs"
                 break
             if line.startswith("##contig"):
                 lengths[fields.get("ID", "")] = int(fields["length"]) if fields.get("length", "").isdigit() else None

@@ -19,7 +19,7 @@ from data_modules.drafting.sources import Named, sources_of
 from data_modules.drafting.tables import Table, read_tables
 from data_modules.drafting.twice import told_twice
 from data_modules.drafting.words import is_id, smell, smells_of_outcome, tokens
-from data_modules.drafting.yaml_words import OPEN, many, one_line
+from data_modules.drafting.yaml_words import OPEN, by_reason, many, one_line
 from data_modules.errors import some
 from data_modules.readers.numbers import is_unknown
 from fusion.contract import FusionError
@@ -160,8 +160,7 @@ def _refuse_strangers(
     examples |= {source: names[0] for source, names in others.items() if source != "image"}
     told = some([f"{one!r} in {where}" for where, one in examples.items()], 6)
     if not tables:
-        why = some([f"{file}: {reason.rstrip('.')}" for file, reason in left.items()], 3)
-        why = f" Left out: {one_line(why)}." if why else ""
+        why = f" Left out: {one_line('; '.join(by_reason(left)[:3]))}." if left else ""
         if not examples:
             raise FusionError(
                 f"folder: no table names patients. A cohort needs a table with the outcome, one row a patient.{why}"

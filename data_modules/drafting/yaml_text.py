@@ -11,7 +11,17 @@ from data_modules.drafting.ids import shape_of
 from data_modules.drafting.keys import plain_key, unused
 from data_modules.drafting.modalities import modality_lines, table_modality
 from data_modules.drafting.words import baseline_word, is_site, unit_of
-from data_modules.drafting.yaml_words import FILL, OPEN, comments, many, mapping, scalar, sequence, with_comment
+from data_modules.drafting.yaml_words import (
+    FILL,
+    OPEN,
+    by_reason,
+    comments,
+    many,
+    mapping,
+    scalar,
+    sequence,
+    with_comment,
+)
 from data_modules.errors import some
 
 TOLERATED = 0.1
@@ -240,14 +250,8 @@ def _site(found: Findings) -> list[str]:
 def _left(found: Findings) -> list[str]:
     if not found.left:
         return []
-    reasons: dict[str, list[str]] = {}
-    for file, why in found.left.items():
-        reasons.setdefault(why, []).append(file)
-    told = [f"  {_some(files)}: {why}" for why, files in list(reasons.items())[:_SHOWN]]
+    reasons = by_reason(found.left)
+    told = [f"  {one}" for one in reasons[:_SHOWN]]
     if len(reasons) > _SHOWN:
         told.append(f"  and {len(reasons) - _SHOWN} more reasons")
     return ["", *comments([f"Left out, {many(len(found.left), 'file')}:", *told])]
-
-
-def _some(files: Sequence[str]) -> str:
-    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"

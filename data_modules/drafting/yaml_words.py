@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
+
+from data_modules.errors import some
 
 OPEN = "???"
 FILL = f"'{OPEN}'"
@@ -45,6 +47,18 @@ def with_comment(line: str, comment: str, *, at: int = 0) -> str:
 def many(count: int, noun: str) -> str:
     """``1 file``, ``2 files``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def by_reason(left: Mapping[str, str]) -> list[str]:
+    """Files that are left out, a sentence a reason: ``b.csv and 2 more: is empty``.
+
+    Args:
+        left: file → why.
+    """
+    reasons: dict[str, list[str]] = {}
+    for file, why in left.items():
+        reasons.setdefault(why, []).append(file)
+    return [f"{some(files, 1)}: {why}" for why, files in reasons.items()]
 
 
 def comments(lines: Sequence[str], *, indent: int = 0) -> list[str]:

@@ -154,7 +154,9 @@ def test_folders_that_cannot_be_drafted(tmp_path: Path) -> None:
     with pytest.raises(FusionError, match="holds no file"):
         drafted(tmp_path)
     (tmp_path / "a.txt").write_text("only words\nand more words\n")
-    with pytest.raises(FusionError, match=r"no table names patients.* Left out: a.txt: line 1"):
+    (tmp_path / "b.txt").write_text("")
+    (tmp_path / "c.txt").write_text("")
+    with pytest.raises(FusionError, match=r"no table names patients.* Left out: a.txt: .*; b.txt and 1 more: is empty"):
         drafted(tmp_path)
     (tmp_path / "a.csv").write_text("patient,age\nP1,50\nP2,51\nP3,52\n")
     (tmp_path / "b.csv").write_text("patient,x\nQ-1,5\nQ-2,6\nQ-3,7\n")

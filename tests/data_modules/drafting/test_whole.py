@@ -87,6 +87,9 @@ def of_variants(root: Path) -> None:
         name = f"{one}.mutect2.vcf" if at else f"{one}.vcf"
         (root / "vcf" / name).write_text(VCF.format(samples="TUMOR"))
     (root / "vcf" / "sites.vcf").write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
+    (root / "vcf" / "spaces.vcf").write_text(
+        "##fileformat=VCFv4.2\n#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT A B\n"
+    )
     (root / "vcf" / "broken.vcf.gz").write_bytes(b"\x1f\x8b\x08\x00broken")
     maf = pd.DataFrame({"Hugo_Symbol": "TP53", "Tumor_Sample_Barcode": [f"{one}-01" for one in PATIENTS]})
     maf.assign(Variant_Classification="Missense_Mutation", NCBI_Build="hg19").to_csv(
