@@ -9,7 +9,8 @@ scored only by the models of the folds that left them out. New patients need no 
   matches.json            features matched, missing and extra, by modality
   prediction_report.html  the same for the eye; with labels also discrimination and calibration
   metrics.json            where at least two patients of both classes are labelled: fusion's metrics, and its paired
-                          gains over every other arm that the run kept, with a verdict for this cohort
+                          gains over every other arm that the run kept, with a verdict for this cohort; operating
+                          points by the run's cut-offs, and decision curves
   secondary.csv           of a run with several endpoints: the others, a row a patient and endpoint, with their metrics
                           in metrics.json where there are labels; they decide nothing
   secondary_arms.csv      the labelled patients' scores of these by every arm that the run kept
@@ -43,6 +44,7 @@ def predict(config: DictConfig) -> None:
     from pathlib import Path
 
     from fusion.apply.files import finish, margin_of, refuse_existing, write_results
+    from fusion.apply.judging import points_of
     from fusion.apply.settings import asked_for, chosen, merge, refuse_arm, refuse_other_build
     from fusion.apply.states import needed
     from fusion.apply.treatments import record, strata_of, under, wanted
@@ -55,7 +57,8 @@ def predict(config: DictConfig) -> None:
 
     check_device(config)
     folder = RunFolder.open(config.run, trust=config.trust)
-    margin_of(config.evaluation, folder)  # refused before the long work
+    margin_of(config.evaluation, folder)  # refused before the long work, and so are operating points
+    points_of(config.evaluation, folder)
     treatments = wanted(folder, config.treatments)
     output = Path(config.output)
     refuse_existing(output, overwrite=config.overwrite)

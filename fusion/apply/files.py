@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.apply.answer import answer, of_secondary
-from fusion.apply.judging import evaluated
+from fusion.apply.judging import decided, evaluated, points_of
 from fusion.apply.recalibration import recalibrate
 from fusion.apply.secondary import judged_beside, labelled_beside, meanings_beside
 from fusion.contract import EndpointSpec, FusionError
@@ -165,6 +165,9 @@ def write_results(
             modalities=modalities,
             margin=margin_of(evaluation, folder),
         )
+        points = points_of(evaluation, folder)
+        inner = folder.inner_predictions()
+        metrics |= decided(rows, result.arm, outcome, evaluation, inner=inner, points=points)
         if updated is not None:
             metrics["recalibration"] = updated.record
         by_arm = _by_arm(rows, outcome)

@@ -12,6 +12,7 @@ from fusion.report.elsewhere.kinds import KINDS
 from fusion.report.elsewhere.secondary import secondary
 from fusion.report.kinds import kind_of
 from fusion.report.page import environment
+from fusion.report.parts import decisions
 from fusion.report.sections import drawn
 from fusion.report.theme import save_figures, style
 from fusion.run.files import replace_file
@@ -51,6 +52,7 @@ def write_applied_report(output: Path, applied: Applied, matches: Mapping[str, M
             **kind.content(facts, table, metrics),
             summary=summary(table),
             metrics=metrics,
+            **decisions.tables(metrics or {}),
             drawn=None if metrics is None else drawn(metrics),
             values=values,
             metric_labels=kind_of(folder.record()).labels,

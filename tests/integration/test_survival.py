@@ -169,3 +169,17 @@ def test_from_files_to_a_report_and_new_patients(tmp_path, monkeypatch):
     assert judged["entry"]["late"] == 20
     assert "Times are left-truncated: 20 of 60" in page
     assert "P000" not in page, "the page names no patient"
+    # The run's own patients: what acting on their scores brings is what the run says of them.
+    for then, now in zip(metrics["decision"]["rows"], judged["decision"]["rows"], strict=True):
+        assert (now["at"], now["x"]) == (then["at"], then["x"])
+        np.testing.assert_allclose(now["all"], then["all"], atol=1e-6)
+        for arm in arms:
+            np.testing.assert_allclose(now["arms"][arm]["value"], then["arms"][arm]["value"], atol=1e-6)
+    found = {(row["at"], row["arm"]): row for row in judged["operating"]["rows"]}
+    assert set(arms) <= {arm for _, arm in found}
+    for row in (one for one in metrics["operating"]["rows"] if one["arm"] in arms):
+        mine = found[row["at"], row["arm"]]
+        assert (mine["low"], mine["high"]) == (row["low"], row["high"])
+        assert mine["low"] <= mine["cut"] <= mine["high"]
+    assert 'id="decision"' in page and "event by 12 months" in page
+    assert f"their mean is applied here, where {PATIENTS} patients had a part in choosing them" in page

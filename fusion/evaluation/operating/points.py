@@ -31,23 +31,26 @@ def operating(
     draws: int,
     seed: int,
     questions: Sequence[Question] = (Question(),),
+    elsewhere: bool = False,
 ) -> dict[str, Any]:
     """The part ``operating`` of metrics.json; empty where nothing was asked for or no inner scores were kept.
 
     In each outer fold a cut-off is chosen on the scores of its training patients, each by inner models that did not see
     that patient, and applied to its test patients. Values are of the complete out-of-fold vector, mean over repeats.
+    Another cohort, scored by the mean of the fold models, gets the mean of the folds' cut-offs.
 
     Args:
-        predictions: out of fold.
+        predictions: out of fold; of another cohort one row a patient and arm.
         inner: of inner_predictions.parquet.
         points: of `operating_points`.
         draws: of the bootstrap.
         seed: of it.
         questions: that are decided.
+        elsewhere: `predictions` are of another cohort.
 
     Returns:
         ``rows``: of each question, point and arm `SHARES` with 95 % intervals, the lowest and highest cut-off of its
-        folds, of points by net benefit ``net_benefit`` and its gain over calling everybody, ``over_all`` (calling
+        folds, of another cohort the one applied, ``cut``, of points by net benefit ``net_benefit`` and its gain over calling everybody, ``over_all`` (calling
         nobody is worth 0), and, where there is more than one question, ``at``, which one. ``untold``: questions of
         which training patients of some fold, or all patients, do not have both answers (nobody is followed to a
         horizon, say).
@@ -74,10 +77,13 @@ def operating(
             untold.append(question.at)
             continue
         rows += [
-            _row(question, rule, target, arm, predictions[predictions["arm"] == arm], cuts, patients, plan, weights)
+            _row(
+                question, rule, target, arm, predictions[predictions["arm"] == arm], cuts, patients, plan, weights,
+                elsewhere=elsewhere,
+            )
             for (rule, target, arm), cuts in chosen.items()
             if cuts is not None
-        ]
+        ]  # fmt: skip
     return {"rows": rows, **({"untold": untold} if untold else {})}
 
 
@@ -97,9 +103,11 @@ def _cuts(question: Question, rule: str, target: float, inner: pd.DataFrame) -> 
 
 def _row(
     question: Question, rule: str, target: float, arm: str, outer: pd.DataFrame, cuts: Mapping[Any, float],
-    patients: list[str], plan: Resampling, weights: Floats,
+    patients: list[str], plan: Resampling, weights: Floats, *, elsewhere: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    cut = pd.Series([cuts[place] for place in zip(outer["repeat"], outer["fold"], strict=True)], index=outer.index)
+    of_all = float(np.mean(list(cuts.values())))
+    places = zip(outer["repeat"], outer["fold"], strict=True)
+    cut = pd.Series([of_all if elsewhere else cuts[place] for place in places], index=outer.index)
     parts: dict[str, list[Floats]] = {}
     for _, part in outer.assign(cut=cut).groupby("repeat"):
         rows = part.set_index("patient_id").loc[patients]
@@ -111,8 +119,9 @@ def _row(
         "rule": rule,
         "target": target,
         "arm": arm,
-        "low": float(cut.min()),
-        "high": float(cut.max()),
+        "low": float(min(cuts.values())),
+        "high": float(max(cuts.values())),
+        **({"cut": of_all} if elsewhere else {}),
     }
     row |= {name: finite(asdict(plan.value(mean[name]))) for name in (*SHARES, "net_benefit") if name in mean}
     return row | ({"over_all": finite(asdict(plan.gain(mean["over_all"])))} if "over_all" in mean else {})

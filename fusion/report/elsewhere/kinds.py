@@ -70,6 +70,8 @@ def _two_drawn(facts: Content, table: pd.DataFrame, metrics: Content | None, row
         band = (metrics or {}).get("curves", {}).get("calibration")
         made["roc"] = draw.roc(rows, title="ROC, mean of the fold models")
         made["calibration"] = draw.calibration(rows, reference=facts["arm"], band=band)
+        worth = (metrics or {}).get("curves", {}).get("decision")
+        made["decision"] = draw.decision(rows, reference=facts["arm"], band=worth)
     return made
 
 
@@ -92,6 +94,7 @@ def _of_times(facts: Content, table: pd.DataFrame, metrics: Content | None) -> d
 
 def _times_drawn(facts: Content, table: pd.DataFrame, metrics: Content | None, rows: pd.DataFrame | None) -> Figures:
     from fusion.report.elsewhere.figures import risks
+    from fusion.report.parts.decisions import curves
     from fusion.report.survival import figures as draw
 
     horizons = list(horizons_of(list(table.columns)))
@@ -102,7 +105,7 @@ def _times_drawn(facts: Content, table: pd.DataFrame, metrics: Content | None, r
         groups = draw.kaplan_meier(content)
         if groups is not None:
             groups.axes[0].set_title("Thirds of predicted risk")
-        made |= {"kaplan_meier": groups, "calibration": draw.calibration(content)}
+        made |= {"kaplan_meier": groups, "calibration": draw.calibration(content), "decisions": curves(content)}
     return made
 
 
@@ -119,11 +122,13 @@ def _of_classes(facts: Content, table: pd.DataFrame, metrics: Content | None) ->
 def _classes_drawn(facts: Content, table: pd.DataFrame, metrics: Content | None, rows: pd.DataFrame | None) -> Figures:
     from fusion.report import class_figures as draw
     from fusion.report.elsewhere.figures import shares
+    from fusion.report.parts.decisions import curves
 
     made = {"scores": shares(table, {name: f"{SCORE}{name}" for name in facts["classes"]})}
     if metrics is not None and rows is not None:
         made["confusion"] = draw.confusion(metrics["confusion"][facts["arm"]], facts["classes"])
         made["calibration"] = draw.confidence(rows, facts["classes"], arm=facts["arm"])
+        made["decisions"] = curves(metrics)
     return made
 
 
