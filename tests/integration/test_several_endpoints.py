@@ -170,6 +170,13 @@ def test_the_first_decides_and_the_others_stand_beside_it(tmp_path, monkeypatch,
     assert judged["pcr"]["arms"]["fusion"]["auroc"]["value"] == pytest.approx(area)
     assert (judged["pcr"]["patients"], judged["pfs"]["patients"]) == (PATIENTS - 6, PATIENTS - 1)
     page = (tmp_path / "new" / "prediction_report.html").read_text()
+    # Of the grades that decide: what acting on them brings, as the run says of the same patients.
+    mine = json.loads((tmp_path / "new" / "metrics.json").read_text())
+    for then, now in zip(metrics["decision"]["rows"], mine["decision"]["rows"], strict=True):
+        assert now["at"] == then["at"]
+        assert now["arms"]["fusion"]["value"] == pytest.approx(then["arms"]["fusion"]["value"], abs=1e-6)
+    assert {row["at"] for row in mine["operating"]["rows"]} == {"I", "II"}
+    assert 'id="decision"' in page and 'id="operating"' in page and "II or higher" in page
     assert page.count("Paired gains of fusion in ") == 3
     assert page.count("Secondary, decides nothing.") == 3 and "Free of the event at 6 months" in page
     assert "pcr (secondary, decides nothing): AUROC" in capsys.readouterr().out

@@ -50,10 +50,10 @@ def operating(
 
     Returns:
         ``rows``: of each question, point and arm `SHARES` with 95 % intervals, the lowest and highest cut-off of its
-        folds, of another cohort the one applied, ``cut``, of points by net benefit ``net_benefit`` and its gain over calling everybody, ``over_all`` (calling
-        nobody is worth 0), and, where there is more than one question, ``at``, which one. ``untold``: questions of
-        which training patients of some fold, or all patients, do not have both answers (nobody is followed to a
-        horizon, say).
+        folds, of another cohort the one applied, ``cut``, of points by net benefit ``net_benefit`` and its gain over
+        calling everybody, ``over_all`` (calling nobody is worth 0), and, where there is more than one question, ``at``,
+        which one. ``untold``: questions of which training patients of some fold, or all patients, do not have both
+        answers (nobody is followed to a horizon, say).
     """
     if not points or inner.empty or not questions:
         return {}

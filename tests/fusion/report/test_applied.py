@@ -23,10 +23,10 @@ def run(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[..., RunFol
 
 
 def written(
-    run: RunFolder, output: Path, update: object = None, margin: float | None = None, **cohort: Any
+    run: RunFolder, output: Path, update: object = None, margin: float | None = None, points: Any = None, **cohort: Any
 ) -> tuple[str, dict[str, Any]]:
     result, setup = applied_cohort(**cohort)
-    evaluation = OmegaConf.create({"draws": 200, "seed": 0, "margin": margin})
+    evaluation = OmegaConf.create({"draws": 200, "seed": 0, "margin": margin, "operating": {"net_benefit": points}})
     applied = write_results(result, output, run, setup, evaluation=evaluation, update=update)
     assert applied.metrics is not None
     html = write_applied_report(output, applied, result.matches, run).read_text(encoding="utf-8")
@@ -46,6 +46,7 @@ def test_the_verdict_of_this_cohort_and_every_paired_gain(run: RunFolder, tmp_pa
             assert f"<td>{number(row['corrected_low'])} to {number(row['corrected_high'])}</td>" in table
     assert "margin declared" not in html
     assert "Recalibrated" not in html
+    assert 'id="operating"' not in html and 'href="#decision"' in html
     assert "over patients" not in html.split('class="basis"')[1].split("</p>")[0]
 
 
@@ -54,6 +55,16 @@ def test_the_scores_are_drawn_in_the_colours_of_the_labels(run: RunFolder, tmp_p
     for name in ("no response", "response"):
         assert f">{name}</text>" in html
     assert ">no label</text>" not in html
+
+
+def test_decisions_at_the_cut_offs_that_training_chose(run: RunFolder, tmp_path: Path) -> None:
+    html, metrics = written(run, tmp_path, points=[0.3])
+    assert 'href="#operating"' in html
+    part = html.split('id="operating"')[1].split("</section>")[0]
+    assert "Cut-offs chosen in each fold of the run" in part and "where nobody had a part in choosing them" in part
+    assert len(metrics["operating"]["rows"]) == part.count('<th scope="row">most net benefit at 0.3') == 1 + len(OTHERS)
+    row = metrics["operating"]["rows"][0]
+    assert f"<td>{number(row['cut'], 2)}, of folds {number(row['low'], 2)} to {number(row['high'], 2)}</td>" in part
 
 
 def test_a_margin_and_groups_are_told(run: RunFolder, tmp_path: Path) -> None:
