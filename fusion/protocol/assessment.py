@@ -106,7 +106,7 @@ def assessed(
     wanted = _wanted(config)
     groups = parted(found.table[wanted], found.facts)
     covered = groups if wanted else _large(parted(found.table[_usual(found.table)], found.facts))
-    settings = {"draws": int(config.evaluation.draws), "seed": int(config.seed)}
+    settings: dict[str, Any] = {"draws": int(config.evaluation.draws), "seed": int(config.seed)}
     uncertain = _uncertain(folder, fused, covered, outcome, **settings) if len(fused) else {}
     parts |= {"uncertainty": uncertain} if uncertain else {}
     missing = missing_curve(fused, folder.withheld(), outcome, list(setup.modalities), **settings)

@@ -124,7 +124,7 @@ def _classes_drawn(facts: Content, table: pd.DataFrame, metrics: Content | None,
     from fusion.report.elsewhere.figures import shares
     from fusion.report.parts.decisions import curves
 
-    made = {"scores": shares(table, {name: f"{SCORE}{name}" for name in facts["classes"]})}
+    made: Figures = {"scores": shares(table, {name: f"{SCORE}{name}" for name in facts["classes"]})}
     if metrics is not None and rows is not None:
         made["confusion"] = draw.confusion(metrics["confusion"][facts["arm"]], facts["classes"])
         made["calibration"] = draw.confidence(rows, facts["classes"], arm=facts["arm"])
