@@ -88,6 +88,12 @@ def test_a_patient_of_average_burden_gets_nothing() -> None:
     assert (table["attribution"] == 0).all()
 
 
+def test_a_patient_whose_sums_are_not_known_keeps_the_rows() -> None:
+    inputs: Any = SimpleNamespace(patient="nobody", tokens=INPUTS.tokens)
+    plain = rows([0.8, 0.1, -0.3])
+    pd.testing.assert_frame_equal(split_sums(plain, Member(), inputs, "variants"), plain)  # type: ignore[arg-type]
+
+
 def test_genes_move_numbers_by_all_that_they_are_in() -> None:
     found = gene_differences(Member(), INPUTS, "variants")  # type: ignore[arg-type]
     # Scaled: A adds (2 − 0.5) / 0.5 to the set and 3 to its own burden.

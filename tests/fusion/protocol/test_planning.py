@@ -6,12 +6,16 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
-from fusion.protocol.planning import Fingerprint, choices, detectable, plan_text
+from fusion.contract import EndpointSpec
+from fusion.protocol.planning import Fingerprint, choices, detectable, fingerprint, plan_text
 
 FOUND = Fingerprint(
     patients=150,
@@ -60,6 +64,60 @@ def test_the_rules_by_hand() -> None:
     assert values(images)["model.base"] == "choose" and values(images)["folds.repeats"] == 1
     many = replace(FOUND, patients=900, classes={"no": 600, "yes": 300})
     assert (values(many)["datamodule.batch_size"], values(many)["folds.inner"]) == (32, 3)
+
+
+@pytest.mark.parametrize(
+    ("patients", "fewest", "complete", "key", "value"),
+    [
+        (150, 9, 150, "folds.outer", 2), (150, 14, 150, "folds.outer", 2), (150, 15, 150, "folds.outer", 3),
+        (150, 24, 150, "folds.outer", 4), (150, 60, 150, "folds.outer", 5),
+        (249, 38, 249, "folds.inner", 5), (250, 38, 250, "folds.inner", 3),
+        # Of 34 in five folds four hold 24; of 35 they hold 28.
+        (150, 34, 150, "folds.inner", 3), (150, 35, 150, "folds.inner", 5),
+        (400, 38, 400, "folds.repeats", 3), (401, 38, 401, "folds.repeats", 1),
+        (500, 38, 500, "datamodule.batch_size", 16), (501, 38, 501, "datamodule.batch_size", 32),
+        (150, 38, 148, "model.modality_dropout", 0.0), (150, 38, 146, "model.modality_dropout", 0.2),
+    ],
+)  # fmt: skip
+def test_the_bounds_of_rules(patients: int, fewest: int, complete: int, key: str, value: object) -> None:
+    found = replace(
+        FOUND,
+        patients=patients,
+        classes={"no": patients - fewest, "yes": fewest},
+        modalities={"clinical": "table"},
+        have={"clinical": complete},
+        complete=complete,
+    )
+    assert values(found)[key] == value
+
+
+def test_a_cohort_is_counted() -> None:
+    def modality(*patients: str, **more: object) -> SimpleNamespace:
+        return SimpleNamespace(patients=frozenset(patients), **more)
+
+    endpoint = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
+    ids = ["A", "B", "C", "D"]
+    cohort = SimpleNamespace(
+        patient_ids=tuple(ids),
+        spec=SimpleNamespace(endpoint=endpoint),
+        labels=pd.Series([0, 0, 0, 1], index=ids),
+        groups=pd.Series(["g", "g", "h", None], index=ids),
+        sites=pd.Series(["x", "y", "y", "z"], index=ids),
+    )
+    modalities = {
+        "clinical": modality("A", "B", "C", "dropped", columns=["age", "grade"]),
+        "slides": modality("B", "D"),
+    }
+    setup: Any = SimpleNamespace(cohort=cohort, modalities=modalities)
+    found = fingerprint(setup, {"clinical": "table"})
+    assert (found.patients, found.classes) == (4, {"no": 3, "yes": 1})
+    assert found.modalities == {"clinical": "table", "slides": ""}
+    assert (found.have, found.complete) == ({"clinical": 3, "slides": 2}, 1)
+    assert found.columns == {"clinical": 2}
+    assert (found.sites, found.groups) == (3, 1)
+    cohort.groups = cohort.sites = None
+    found = fingerprint(setup, {})
+    assert (found.sites, found.groups) == (0, 0)
 
 
 def test_what_so_many_patients_can_show() -> None:

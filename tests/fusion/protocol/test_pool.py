@@ -98,3 +98,13 @@ def test_memory_is_told_from_other_errors() -> None:
     assert not Failure.of(RuntimeError("shapes differ")).memory
     assert "RuntimeError: shapes differ" in Failure.of(RuntimeError("shapes differ")).details
     assert not Failure.of_exit(-15).memory
+
+
+def test_what_the_user_can_mend_is_said_as_it_is() -> None:
+    mend = FusionError("Set workers=1.")
+    wrapped = RuntimeError("in a thread")
+    wrapped.__cause__ = mend
+    for error in (mend, wrapped):
+        assert (Failure.of(error).said, Failure.of(error).mendable) == ("Set workers=1.", True)
+    assert (Failure.of(KeyError()).said, Failure.of(KeyError()).mendable) == ("KeyError", False)
+    assert Failure.of(ValueError("two\n  lines")).said == "ValueError: two lines"

@@ -172,5 +172,6 @@ def test_a_planted_leak_is_wrong_in_as_many_as_it_says() -> None:
     leak = PlantedLeak(labels, wrong=0.15, seed=1)
     told = leak.table(list(labels.index))["leak"]
     assert (told != labels).mean() == pytest.approx(0.15, abs=0.03)
+    assert set(told) == {0.0, 1.0}
     assert leak.load("P1") is not None
     assert leak.spec.features[0].name == "leak"
