@@ -98,6 +98,22 @@ def test_patients_whom_one_candidate_loses_in_ingest_are_named(modalities: dict[
         refuse_other_patients(CONFIG, modalities, readings, ["P1", "P2"])
 
 
+@pytest.mark.parametrize(
+    ("failed", "named"), [(3, "P1 (glass), P2 (glass), P3 (glass)."), (5, "P3 (glass) and 2 more.")]
+)
+def test_of_many_patients_three_are_named(modalities: dict[str, Any], failed: int, named: str) -> None:
+    patients = [f"P{number}" for number in range(1, 7)]
+    readings = open_readings(CONFIG, modalities, Slides)  # type: ignore[arg-type]
+    for one in (modalities["slides"], readings["2"]["slides"]):
+        one.patients = frozenset(patients)  # type: ignore[misc]
+    readings["2"]["slides"].failed = dict.fromkeys(patients[:failed], "glass")  # type: ignore[misc]
+    with pytest.raises(FusionError) as raised:
+        refuse_other_patients(CONFIG, modalities, readings, patients)
+    first = str(raised.value).splitlines()[0]
+    assert f": {failed} patients lack modality.slides" in first
+    assert first.endswith(named)
+
+
 def test_what_is_wrong_with_a_candidates_modality_is_told_with_its_name(modalities: dict[str, Any]) -> None:
     config = OmegaConf.merge(CONFIG, {"choose": {"2": {"modality": {"slides": {"size": 16}}}}})
     with pytest.raises(FusionError, match=r"candidate 2 \(modality.slides.size=32\): modality.slides.size: must be 32"):

@@ -52,3 +52,31 @@ def test_the_largest_features_are_found_a_patient_at_a_time(monkeypatch: pytest.
     assert told == [("variants", "TP53 burden", "TP53", 2.0, 2, 1.0), ("clinical", "age", "", 1.0, 1, 0.5)]
     assert found[0]["slope"] == "more speaks for"
     assert attribution_cohort.features(attribution_cohort.Sizes(), chosen) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "attribution", "told"),
+    [
+        ([1, 2, 3, 4], [0.1, 0.3, 0.2, 9.0], "more speaks for"),  # Spearman's 0.8
+        ([1, 2, 3, 4], [9.0, 0.2, 0.3, 0.1], "more speaks against"),
+        ([1, 2, 3, 4], [3.0, 1.0, 2.0, 4.0], "depends on the rest"),  # 0.4
+        ([1, 2, 3, 4], [2.0, 4.0, 3.0, 1.0], "depends on the rest"),  # -0.4
+        ([1, 1, 1, 1], [3.0, 1.0, 2.0, 4.0], ""),
+        ([1, 2, 3, 4], [1.0, 1.0, 1.0, 1.0], ""),
+        ([0, 1], [1.0, 2.0], "more speaks for"),
+    ],
+)
+def test_which_way_a_feature_speaks(values: list[float], attribution: list[float], told: str) -> None:
+    assert attribution_cohort._slope(pd.Series(values), pd.Series(attribution)) == told
+
+
+def test_of_a_patient_the_tile_that_speaks_most_is_shown_a_side() -> None:
+    gallery = [
+        {"patient": patient, "value": value}
+        for patient, value in [("a", 1.0), ("a", 2.0), ("b", 3.0), ("a", -1.0), ("c", -5.0), ("b", 0.0)]
+    ]
+    assert [(one["patient"], one["value"]) for one in attribution_cohort.extremes(gallery)] == [
+        ("b", 3.0), ("a", 2.0), ("c", -5.0), ("a", -1.0),
+    ]  # fmt: skip
+    many = [{"patient": f"{number}", "value": float(number + 1)} for number in range(attribution_cohort.GALLERY + 1)]
+    assert len(attribution_cohort.extremes(many)) == attribution_cohort.GALLERY

@@ -305,6 +305,9 @@ def test_what_ingest_read_and_dropped(tmp_path: Path, make_run: Callable[..., Ru
     assert variants["picture"] in html
     assert "&lt;b&gt;</th><td>97</td>" in html
     assert "Tissue: 2 mm²." in html
+    for path in run.figures_path.glob("*"):
+        path.unlink()
+    assert [one["picture"] for one in quality(run)] == [None, None], "a figure that was taken away"
 
 
 def test_many_reasons_end_in_a_sum(tmp_path: Path, make_run: Callable[..., RunFolder]) -> None:

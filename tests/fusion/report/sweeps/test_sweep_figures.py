@@ -34,3 +34,17 @@ def test_a_bar_a_key() -> None:
     (axes,) = figure.axes
     assert [bar.get_width() for bar in axes.patches] == [0.75, 0.25]
     assert [one.get_text() for one in axes.get_yticklabels()] == ["rate", "…_name_that_is_much_too_long"]
+
+
+def test_what_was_the_same_in_all_jobs_and_numbers_that_are_near() -> None:
+    same = {job: {"rate": "0.5", "fuser": "gated", "width": width} for job, width in (("0", "1"), ("1", "99"))}
+    with style():
+        figure = parallel(same, {"0": 0.5, "1": 0.7}, winner="1", label="AUROC")
+    (axes,) = figure.axes
+    lines = [line.get_ydata() for line in axes.lines if len(line.get_ydata()) == 4]
+    assert np.array(lines) == pytest.approx(np.array([[0, 0, 0, 0], [0, 0, 1, 1]]))
+    near = {job: {"width": width} for job, width in (("0", "1"), ("1", "50"), ("2", "99"))}
+    with style():
+        figure = parallel(near, {"0": 0.5, "1": 0.7, "2": 0.6}, winner="1", label="AUROC")
+    lines = [line.get_ydata()[0] for line in figure.axes[0].lines if list(line.get_xdata()) == [0, 1]]
+    assert sorted(lines) == pytest.approx([0, 0.5, 1]), "less than a hundredfold apart: no logarithms"
