@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Looking for circles among all that torch and scikit-learn define took a tenth of the time of the tests.
+gc.set_threshold(50_000, 20, 20)
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 

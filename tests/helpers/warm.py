@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import json
 import os
 import runpy
@@ -32,6 +33,10 @@ LIBRARIES = (
     "scipy.stats",
     "matplotlib.pyplot",
     "jinja2",
+    "hydra.main",
+    "skops.io",
+    "xgboost",
+    "pyarrow.parquet",
 )
 
 
@@ -102,6 +107,7 @@ def main(orders: IO[str], answers: IO[str]) -> None:
     """Fork a command for each line of `orders`; write its process's number, then its exit code."""
     for name in LIBRARIES:
         __import__(name)
+    gc.freeze()  # no fork looks for circles among these: it would copy every page that they lie on
     for line in orders:
         child = os.fork()
         if child == 0:
