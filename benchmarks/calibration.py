@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from fusion.apply.arms import FoldArms
+from fusion.apply.reading import FoldReading
 from fusion.evaluation.metrics import auroc, calibration_in_the_large, calibration_line
 from fusion.run.folder import RunFolder
 
@@ -97,7 +98,7 @@ def scores(folder: RunFolder, *, table: str | None) -> tuple[Floats, dict[str, F
     labels = setup.cohort.labels
     found: dict[str, list[pd.Series[float]]] = {"before": [], "after": []}
     for fold in folder.folds()["folds"]:
-        arms = FoldArms(
+        reading = FoldReading(
             folder.models(f"repeat{fold['repeat']}_fold{fold['index']}"),
             config=config,
             endpoint=folder.cohort_spec().endpoint,
@@ -105,6 +106,7 @@ def scores(folder: RunFolder, *, table: str | None) -> tuple[Floats, dict[str, F
             patients=fold["test"] if table is None else list(labels.index),
             make_data=instantiate(config.datamodule),
         )
+        arms = FoldArms(reading)
         members, logits = arms.network("fusion")
         single = members[0].single or members[0].calibrator
         patients = fold["test"] if table is None else list(labels.index)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fusion.apply.arms import FoldArms, kept_arms
 from fusion.apply.compared import Compared, compared
 from fusion.apply.matching import Matching, match_all
+from fusion.apply.reading import FoldReading
 from fusion.apply.secondary import AppliedSecondary, SecondaryScores, labels_beside, trained_alone
 from fusion.apply.states import arm_folders, as_read
 from fusion.arms.base import FUSION
@@ -105,7 +106,7 @@ def apply(
         name = _name(fold)
         trained = set(fold["train"])
         unseen = [patient for patient in patients if patient not in trained]
-        arms = FoldArms(
+        reading = FoldReading(
             models[name],
             config=config,
             endpoint=endpoint,
@@ -115,6 +116,7 @@ def apply(
             secondary=spec.secondary,
             readings=setup.readings,
         )
+        arms = FoldArms(reading)
         for one in wanted:
             thresholds[one].append(arms.threshold(one))
             if unseen:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from fusion.arms.base import BASE, FUSION, secondary_place
 from fusion.arms.boosting import PLAIN as PLAIN_ARMS
 from fusion.arms.secondary import PLAIN
 from fusion.arms.stacked import STACKED
-from fusion.contract import EndpointSpec, FusionError, Modality
+from fusion.contract import FusionError
 from fusion.evaluation.outcome import outcome_of
 from fusion.plain.base import load_base
 from fusion.plain.redrawn import Redrawn
@@ -79,41 +79,15 @@ def _reads(folder: Path, beside: tuple[int, str] | None) -> dict[str, list[str] 
 
 
 class FoldArms:
-    """The arms of one fold and some patients.
+    """The arms of one fold and some patients, of the run's endpoint and of those trained beside it (`beside`)."""
 
-    Args:
-        models: ``models/<fold>`` of the run.
-        config: the run's configuration.
-        endpoint: the run's.
-        modalities: bound to the cohort that is read.
-        patients: whom to score.
-        make_data: builds loaders (the run's `datamodule`).
-        secondary: endpoints trained beside it; see `beside`.
-        readings: number of a candidate of `choose` → modalities as it reads them, where otherwise.
-    """
-
-    def __init__(
-        self,
-        models: Path,
-        *,
-        config: Any,
-        endpoint: EndpointSpec,
-        modalities: Mapping[str, Modality],
-        patients: Sequence[str],
-        make_data: Callable[..., Any],
-        secondary: Sequence[EndpointSpec] = (),
-        readings: Mapping[str, Mapping[str, Modality]] | None = None,
-    ) -> None:
-        self._models = models
-        self._endpoint = endpoint
-        reading = FoldReading(
-            models, config=config, endpoint=endpoint, modalities=modalities, patients=patients, make_data=make_data,
-            secondary=secondary, readings=readings,
-        )  # fmt: skip
-        self._primary = EndpointArms(reading, endpoint)
+    def __init__(self, reading: FoldReading) -> None:
+        self._models = reading.models
+        self._endpoint = reading.endpoint
+        self._primary = EndpointArms(reading, reading.endpoint)
         self._secondary = {
-            one.name: EndpointArms(reading, one, beside=place) for place, one in enumerate(secondary)
-        }  # fmt: skip
+            one.name: EndpointArms(reading, one, beside=place) for place, one in enumerate(reading.secondary)
+        }
 
     def threshold(self, arm: str) -> float:
         """Of the arm's decision, as the fold chose it; NaN where the likeliest class is called."""

@@ -56,12 +56,12 @@ class FoldReading:
         readings: Mapping[str, Mapping[str, Modality]] | None = None,
     ) -> None:
         self.models = models
+        self.endpoint = endpoint
+        self.secondary = tuple(secondary)
         self.modalities = modalities
         self.patients = list(patients)
         self._config = config
-        self._endpoint = endpoint
         self._make_data = make_data
-        self._secondary = tuple(secondary)
         self._readings = readings or {}
         self._networks: dict[str, tuple[list[Member], dict[str, Floats]]] = {}
         self._tables: dict[str, pd.DataFrame] = {}
@@ -98,9 +98,9 @@ class FoldReading:
                     self.models.name,
                     arm=arm,
                     config=self._config,
-                    endpoint=self._endpoint,
+                    endpoint=self.endpoint,
                     modalities=self.modalities,
-                    secondary=self._secondary,
+                    secondary=self.secondary,
                     readings=self._readings,
                 )
             )

@@ -162,6 +162,7 @@ def under(
     from hydra.utils import instantiate
 
     from fusion.apply.arms import FoldArms
+    from fusion.apply.reading import FoldReading
 
     strata = strata_of(setup, treatments, patients)
     make_data = instantiate(config.datamodule)
@@ -183,7 +184,7 @@ def under(
             counts[row, at, unseen], shares[row, at, unseen] = _overlap(kept.support, regimen, strata.iloc[unseen])
             given = _given(setup, config, kept.held[regimen], patients)
             regimens = {one: given[one] for one in kept.held[regimen] if one in given}
-            arms = FoldArms(
+            reading = FoldReading(
                 folder.models(name),
                 config=config,
                 endpoint=folder.cohort_spec().endpoint,
@@ -193,6 +194,7 @@ def under(
                 # No candidate reads a regimen otherwise (`fusion.protocol.therapy.check_therapy`).
                 readings={number: {**one, **regimens} for number, one in setup.readings.items()},
             )
+            arms = FoldArms(reading)
             scores[row, at, unseen] = arms.score(arm)
             refits = arms.redrawn(arm) if refitted else None
             if refits is None:

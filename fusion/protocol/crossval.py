@@ -90,7 +90,7 @@ def fit_fold(
         withheld=told(kept) if kept else pd.DataFrame(),
         policy=regimens,
         left_out=unseen,
-        secondary=predicted(config, cohort, data, scores, groups, entering, folder),
+        secondary=predicted(config, cohort, data, scores, groups, entering=entering, folder=folder),
     )
 
 

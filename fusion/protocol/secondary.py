@@ -85,8 +85,9 @@ def predicted(
     data: FoldData,
     scores: Mapping[str, ArmScores],
     groups: pd.Series[Any],
-    entering: Callable[[str], None] = lambda part: None,
-    folder: Path | None = None,
+    *,
+    entering: Callable[[str], None],
+    folder: Path | None,
 ) -> pd.DataFrame:
     """Out-of-fold scores of every secondary endpoint, one below the other; empty where there is none.
 
