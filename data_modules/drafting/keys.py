@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from data_modules.patient_ids import bare_name
@@ -23,6 +23,8 @@ def keys_of(files: Sequence[str]) -> dict[str, str]:
     for file in files:
         folders.setdefault(str(PurePosixPath(file).parent), []).append(file)
     made: dict[str, str] = {}
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}  # of 100,000 files of one name, each is counted on from the one before
     for names in folders.values():
         stems = {name: bare_name(PurePosixPath(name).name) for name in names}
         before = _beginning(list(stems.values())) if len(stems) > 2 else ""
@@ -30,7 +32,9 @@ def keys_of(files: Sequence[str]) -> dict[str, str]:
         for name, stem in stems.items():
             short = stem.removeprefix(before) if len(before) >= _SHARED else stem
             short = short.removesuffix(after) if len(before) >= _SHARED and len(short) > len(after) else short
-            made[name] = unused(plain_key(short), made.values())
+            key = plain_key(short)
+            made[name], numbers[key] = _numbered(key, taken, numbers.get(key, 1))
+            taken.add(made[name])
     return made
 
 
@@ -41,9 +45,15 @@ def _beginning(texts: Sequence[str]) -> str:
     return low[:same]
 
 
-def unused(key: str, taken: object) -> str:
+def unused(key: str, taken: Collection[str]) -> str:
     """`key`, or `key` with a number where it is taken already."""
-    others, number, made = set(taken), 2, key  # type: ignore[call-overload]
-    while made in others:
-        made, number = f"{key}_{number}", number + 1
-    return made
+    return _numbered(key, taken, 1)[0]
+
+
+def _numbered(key: str, taken: Collection[str], number: int) -> tuple[str, int]:
+    """The first of ``key``, ``key_2``, … from `number` on that is not taken, and its number."""
+    made = key if number == 1 else f"{key}_{number}"
+    while made in taken:
+        number += 1
+        made = f"{key}_{number}"
+    return made, number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from data_modules.drafting.columns import ALMOST_EMPTY, column_facts
@@ -63,7 +63,8 @@ def look_at(folder: Path, *, name: str, told: Callable[[str, int, int], None]) -
     left |= why
     sources, why = sources_of(listing, named, mafs, segments, known)
     left |= why
-    _refuse_strangers(tables, len(sources), patients, others, joins, left)
+    said = [f"Left out: {one_line('; '.join(by_reason(left)[:3]))}."] if left else []
+    _refuse_strangers(tables, len(sources), patients, others, joins, " ".join(["", *said, *listing.notes]))
     tables, notes = told_twice(tables)
     empty = [table for table in tables if table.form == "columns" and not table.declared]
     for table in empty:
@@ -153,14 +154,13 @@ def _refuse_strangers(
     every: Sequence[Table],
     others: dict[str, list[str]],
     joins: dict[str, Join],
-    left: Mapping[str, str],
+    why: str,
 ) -> None:
-    """No patients at all, or none in two files."""
+    """No patients at all, or none in two files; `why` ends the first: what was left out."""
     examples = {table.file: next(iter(found.values()))[0] for table in every if (found := candidates(table))}
     examples |= {source: names[0] for source, names in others.items() if source != "image"}
     told = some([f"{one!r} in {where}" for where, one in examples.items()], 6)
     if not tables:
-        why = f" Left out: {one_line('; '.join(by_reason(left)[:3]))}." if left else ""
         if not examples:
             raise FusionError(
                 f"folder: no table names patients. A cohort needs a table with the outcome, one row a patient.{why}"

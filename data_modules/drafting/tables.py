@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from data_modules.drafting.listing import Found
+from data_modules.drafting.words import tokens
+from data_modules.errors import some
 from data_modules.readers.tables import TableFormat, read_text_table
 from data_modules.readers.unreadable import UnreadableError
 
@@ -19,6 +22,11 @@ LARGEST = 64_000_000
 
 MOST_TABLES = 200
 """Tables of a folder that are read."""
+
+ALIKE = 20
+"""Files of one folder and one name but for its numbers from which they are looked at for being one a patient."""
+
+_OF_PATIENTS = frozenset(["patient", "participant", "subject", "donor", "case", "sample", "barcode"])
 
 Sort = Literal["patients", "maf", "segments"]
 
@@ -70,9 +78,18 @@ def read_tables(files: Sequence[Found], keys: dict[str, str]) -> tuple[list[Tabl
     Returns:
         The tables, and file → why it is left out.
     """
+    groups: dict[str, list[Found]] = {}
+    for file in files:
+        groups.setdefault(_numberless(file.name), []).append(file)
     tables: list[Table] = []
     left: dict[str, str] = {}
-    for file in files:
+    for group in groups.values():
+        why = _one_a_patient(group) if len(group) >= ALIKE else None
+        left |= dict.fromkeys((file.name for file in group), why) if why else {}
+    # Names that stand alone first: a cohort's own tables come before one of many.
+    for file in sorted(files, key=lambda file: len(groups[_numberless(file.name)])):
+        if file.name in left:
+            continue
         size = file.path.stat().st_size
         if len(tables) >= MOST_TABLES:
             left[file.name] = f"not looked at: {MOST_TABLES} tables are read at most"
@@ -82,7 +99,32 @@ def read_tables(files: Sequence[Found], keys: dict[str, str]) -> tuple[list[Tabl
             found, why = _read(file, keys[file.name])
             tables += found
             left |= {file.name: why} if why else {}
-    return tables, left
+    place = {file.name: at for at, file in enumerate(files)}
+    return sorted(tables, key=lambda table: place[table.file]), dict(
+        sorted(left.items(), key=lambda one: place[one[0]])
+    )
+
+
+def _numberless(name: str) -> str:
+    """A name with 0 for every number, those of UUIDs and checksums too."""
+    return re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "0", name)
+
+
+def _one_a_patient(files: Sequence[Found]) -> str | None:
+    """Why files are left out that hold the same rows, each of another patient; None where they do not, by three."""
+    rows: list[tuple[list[str], list[str]]] = []
+    for file in files[:3]:
+        read, _ = _read(file, "one") if file.path.stat().st_size <= LARGEST else ([], "")
+        if len(read) != 1 or len(read[0].frame) < 2 or set(tokens(str(read[0].frame.columns[0]))) & _OF_PATIENTS:
+            return None
+        rows.append((list(read[0].frame.columns), list(read[0].frame.iloc[:, 0])))
+    if rows[0] != rows[1] or rows[0] != rows[2]:
+        return None
+    names = some([str(one) for one in rows[0][1]], 2)
+    return (
+        f"one file a patient? The first three have the same columns and rows ({names}). Write them as one table: a row "
+        "a patient, or a column a patient"
+    )
 
 
 def _read(file: Found, key: str) -> tuple[list[Table], str]:

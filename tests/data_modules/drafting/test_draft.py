@@ -219,6 +219,33 @@ def test_many_files_are_bounded_and_said(folder: Path, monkeypatch: pytest.Monke
     assert "Of 2 files the ending alone says nothing" in found.notes[0]
     monkeypatch.setattr(tables, "MOST_TABLES", 1)
     assert "tables are read at most" in drafted(folder).text
+    monkeypatch.setattr(listing, "MOST_FILES", 1)
+    (folder / "a.txt").write_text("a text")
+    with pytest.raises(FusionError, match=r"no table names patients.* more than 1 files"):
+        drafted(folder)
+
+
+def test_one_file_a_patient_is_told_and_the_tables_beside_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a").mkdir()
+    for at, patient in enumerate(PATIENTS):
+        (folder / "a" / f"{patient}.tsv").write_text(f"gene\tcount\nTP53\t{at}\nATM\t{at + 1}\nBRCA1\t3\n")
+    monkeypatch.setattr(tables, "MOST_TABLES", 2)
+    text = drafted(folder).text
+    assert yaml.safe_load(text)["cohort"]["tables"].keys() == {"clinical", "scores"}
+    assert (
+        "#   a/PT-001.tsv and 19 more: one file a patient? The first three have the same columns and rows (TP53,"
+        in text
+    )
+    (folder / "a" / "PT-003.tsv").write_text("gene\tcount\nTP53\t3\nCDH1\t1\nBRCA1\t3\n")
+    assert "one file a patient?" not in (other := drafted(folder).text)
+    assert "#   a/PT-001.tsv and 19 more: not looked at: 2 tables are read at most" in other, (
+        "those that stand alone first"
+    )
+    for at in range(20):  # files of markers, each with a row a patient: no file a patient
+        (folder / "a" / f"PT-{at + 1:03}.tsv").write_text("patient\tcount\nPT-001\t1\nPT-002\t2\n")
+    assert "one file a patient?" not in drafted(folder).text
 
 
 def test_a_link_back_ends(folder: Path) -> None:

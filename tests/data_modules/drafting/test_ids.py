@@ -78,6 +78,7 @@ def test_keys_and_globs() -> None:
     files = [f"biotab/nationwide.org_clinical_{one}_brca.txt" for one in ("patient", "drug", "radiation")]
     assert list(keys_of(files).values()) == ["patient", "drug", "radiation"]
     assert keys_of(["a/x.csv", "b/x.csv"]) == {"a/x.csv": "x", "b/x.csv": "x_2"}
+    assert list(keys_of(["a/x.csv", "b/x_2.csv", "c/x.csv", "d/x.csv"]).values()) == ["x", "x_2", "x_3", "x_4"]
     assert plain_key("2nd table!") == "t_2nd_table"
     assert patterns_of(["slides/a.svs", "slides/b.svs"]) == ("slides/*.svs",)
     assert patterns_of(["mri/1/t.nii.gz", "mri/2/t.nii.gz"]) == ("mri/**/*.nii.gz",)
