@@ -67,6 +67,8 @@ def test_four_cases_by_hand() -> None:
     assert found["per_class"]["fusion"]["stroma"]["precision"]["value"] == 0.5
     assert found["per_class"]["fusion"]["stroma"]["recall"]["value"] == 1.0
     assert found["class_patients"] == [1, 1, 2]
+    backwards = pd.concat([table.iloc[::-1], table.assign(patient_id="z" + table["patient_id"])])
+    assert worst_errors(backwards, classes=CLASSES, arm="fusion", number=5)["patient_id"].tolist() == ["c", "zc"]
     wrong = worst_errors(table, classes=CLASSES, arm="fusion", number=5)
     assert wrong.to_dict("records") == [
         {"patient_id": "c", "truth": CLASSES[2], "called": "stroma", "score": pytest.approx(0.6)}

@@ -57,6 +57,12 @@ def test_separable_scores_stay_finite_and_ranks_are_kept() -> None:
     assert fit_recalibration(scores, (scores < 0.5).astype(float), "slope").slope > 0
 
 
+def test_a_strong_prior_leaves_the_slope_at_one() -> None:
+    scores, labels = np.linspace(0.1, 0.9, 20), (np.arange(20) % 3 == 0).astype(float)
+    assert fit_recalibration(scores, labels, "slope", strength=1e9).slope == pytest.approx(1.0, abs=1e-6)
+    assert abs(fit_recalibration(scores, labels, "slope").slope) < 0.9
+
+
 def rows_of(scores: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {

@@ -47,6 +47,11 @@ def test_figures_are_those_of_each_repeat_and_differences_are_paired() -> None:
         gain = told["unseen_against_seen"]
         assert gain["value"] == pytest.approx(told["auroc"]["unseen"]["value"] - told["auroc"]["seen"]["value"])
         assert gain["low"] < gain["value"] < gain["high"]
+    # Three of a family are drawn together: intervals are others, values are not.
+    families = rows.assign(group=[f"F{int(one[1:]) // 3}" for one in rows["patient_id"]])
+    drawn = arms_left_out(rows, families, AGENTS, draws=100, seed=0)["all"]["off"]["seen"]
+    alone = found["all"]["off"]["seen"]
+    assert drawn["value"] == alone["value"] and (drawn["low"], drawn["high"]) != (alone["low"], alone["high"])
     told = found["all"]["unseen_against_untold"]["value"]
     assert told == pytest.approx(found["all"]["auroc"]["unseen"]["value"] - found["all"]["auroc"]["untold"]["value"])
     assert found["regimens"][0]["patients"] == 50

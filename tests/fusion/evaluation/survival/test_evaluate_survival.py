@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sksurv import metrics as sk
 
 from fusion.contract import FusionError
-from fusion.evaluation.survival.evaluate import evaluate_survival
+from fusion.evaluation.survival.evaluate import _tau, evaluate_survival
 from tests.helpers.survival import survival_predictions
 
 
@@ -181,3 +182,23 @@ def test_what_does_not_fit_is_refused(change, told):
 def test_a_tau_to_which_nobody_is_followed_is_refused(tau):
     with pytest.raises(FusionError, match=r"tau is .*the longest follow-up in every training part"):
         evaluate_survival(survival_predictions(40), draws=10, tau=tau)
+
+
+@pytest.mark.parametrize(
+    ("folds", "declared", "tau"),
+    [
+        # Without the first fold the longest follow-up is 4, without the second 9.
+        ([0, 0, 0, 1], 3.0, 3.0),
+        ([0, 0, 0, 1], 4.0, 4.0),
+        ([0, 0, 0, 1], None, 4.0),
+        ([0, 0, 0, 0], 9.0, 9.0),
+        ([0, 0, 0, 0], None, 7.5),  # the quantile 0.9 of 1, 2, 4, 9
+        ([1, 0, 0, 0], None, 1.0),
+    ],
+)
+def test_how_far_concordance_looks_by_hand(folds, declared, tau):
+    data = SimpleNamespace(times=np.array([1.0, 2.0, 9.0, 4.0]), repeats=[SimpleNamespace(folds=np.array(folds))])
+    assert _tau(data, declared) == pytest.approx(tau)
+    last = 9.0 if len(set(folds)) == 1 else min(tau, 4.0) if declared is None else 4.0
+    with pytest.raises(FusionError, match=f"at most {last:g}, the longest follow-up"):
+        _tau(data, last + 0.1)

@@ -146,6 +146,8 @@ def test_a_curve_that_falls_to_nothing_early_is_told():
     assert emptied(times, events, entry) == 1.0
     assert emptied(times[1:], events[1:], entry[1:]) is None
     assert emptied(times, events, None) is None
+    # The last of all has the event: nobody is to come.
+    assert emptied(np.array([1.0, 5.0]), np.ones(2), np.array([0.0, 0.5])) is None
     found = risk_groups(times, events, np.zeros(3, dtype=np.int64), until=5.0, entry=entry)
     assert found["groups"][0]["emptied"] == 1.0
     watched = Watched(times=times, events=events, entry=entry, counts=np.ones((1, 3)))

@@ -54,6 +54,9 @@ def test_influence_is_the_derivative_by_a_patients_weight() -> None:
     assert influence[0] == pytest.approx((moved[:60] - moved[60:]) / (2 * step), abs=1e-5)
     assert value[0] == pooled(risks, truth, np.ones((1, 60)))[0]
     assert 0 < least[0] < (influence**2).sum()
+    # Of a draw without a pair nothing is known.
+    nobody, _, _ = pooled_influence(risks, truth, np.zeros((1, 60)))
+    assert np.isnan(nobody).all()
     # Of members alone.
     member = (np.arange(60) % 2 == 0)[None, :].astype(float)
     some, _, _ = pooled_influence(risks, truth, member)

@@ -125,6 +125,17 @@ def test_sets_by_group_decisions_and_those_that_are_right() -> None:
     assert found.record["probabilities"]["gain"]["value"] == pytest.approx(platt - expected)
 
 
+def test_families_are_drawn_whole() -> None:
+    rows = cohort(3, n=60)
+    families = rows.assign(group=[f"F{number // 3}" for number in range(60)])
+    nobody = pd.DataFrame(index=rows["patient_id"])
+    alone, drawn = (
+        uncertainty(one, NOBODY, nobody, BINARY, draws=50, seed=0).record["decided"] for one in (rows, families)
+    )
+    assert drawn["value"] == alone["value"]
+    assert (drawn["low"], drawn["high"]) != (alone["low"], alone["high"])
+
+
 def test_who_is_in_no_group_is_left_out_and_a_patient_of_several_repeats_counts_once() -> None:
     rows = cohort(3, n=60)
     twice = pd.concat([rows, rows.assign(repeat=1)])
