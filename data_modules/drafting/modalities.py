@@ -5,7 +5,7 @@ from __future__ import annotations
 from data_modules.drafting.findings import DraftTable, Source
 from data_modules.drafting.yaml_words import FILL, many, mapping, scalar, sequence, with_comment
 from data_modules.errors import some
-from fusion.contract.modality import MANY_COLUMNS
+from fusion.contract.modality import COMPONENTS, MANY_COLUMNS
 
 
 def table_modality(table: DraftTable) -> list[str]:
@@ -42,7 +42,7 @@ def _reduced(count: int) -> list[str]:
     if count <= MANY_COLUMNS:
         return []
     why = f"principal components of training patients: {count} columns are many to relate to one another; # keeps them"
-    return [with_comment("    components: 50", why)]
+    return [with_comment(f"    components: {COMPONENTS}", why)]
 
 
 def modality_lines(source: Source) -> list[str]:

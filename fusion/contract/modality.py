@@ -112,6 +112,9 @@ def has(fitted: FittedModality, patient_id: str) -> bool:
 MANY_COLUMNS = 500
 """Columns of one modality from which a network learns more by heart than it needs, and attention among them is slow."""
 
+COMPONENTS = 50
+"""Principal components of training patients that drafts and plans put in the place of `MANY_COLUMNS` and more."""
+
 
 def known_columns(modality: Modality) -> int | None:
     """How many numbers a patient has of it once it is fitted, where it knows that before: its own `known_columns`."""

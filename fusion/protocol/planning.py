@@ -7,10 +7,12 @@ predicts the outcome, so that a plan leaks nothing. What data must decide belong
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from fusion.contract.modality import COMPONENTS, MANY_COLUMNS, known_columns
 
 if TYPE_CHECKING:
     from fusion.protocol.setup import Setup
@@ -35,6 +37,7 @@ class Fingerprint:
         complete: patients who have all modalities.
         sites: how many; 0 where none is declared.
         groups: how many that hold several patients; 0 where none is declared.
+        wide: name → columns of a file of features that attention would relate to one another, where they are many.
     """
 
     patients: int
@@ -45,6 +48,7 @@ class Fingerprint:
     complete: int
     sites: int
     groups: int
+    wide: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def fewest(self) -> int:
@@ -74,6 +78,7 @@ def fingerprint(setup: Setup, kinds: Mapping[str, str]) -> Fingerprint:
     columns = {
         name: len(modality.columns) for name, modality in setup.modalities.items() if hasattr(modality, "columns")
     }
+    known = {name: known_columns(one) or 0 for name, one in setup.modalities.items() if kinds.get(name) == "features"}
     names = cohort.spec.endpoint.classes
     counts = np.bincount(cohort.labels.to_numpy(), minlength=len(names))
     families = cohort.groups.dropna().value_counts() if cohort.groups is not None else None
@@ -86,6 +91,7 @@ def fingerprint(setup: Setup, kinds: Mapping[str, str]) -> Fingerprint:
         complete=len(frozenset.intersection(*map(frozenset, having.values()))),
         sites=0 if cohort.sites is None else int(cohort.sites.nunique()),
         groups=0 if families is None else int((families > 1).sum()),
+        wide={name: count for name, count in known.items() if count > MANY_COLUMNS},
     )
 
 
@@ -100,6 +106,7 @@ def choices(found: Fingerprint) -> list[Choice]:
     classical = ["classical_lr", "classical_elastic", "classical_forest", "classical_boosting"]
     arms = ["fusion", "singles", *classical, "late", "stacked"]
     return [
+        *_reduced(found, batch),
         Choice(
             key="folds.outer", value=outer,
             why=f"a test part holds some {found.fewest // outer} of the {found.fewest} patients of the rarest class",
@@ -134,6 +141,26 @@ def choices(found: Fingerprint) -> list[Choice]:
         ),
         Choice(key="datamodule.tiles_per_patient", value="auto", why="some hundreds of a large bag, anew an epoch"),
         Choice(key="arms", value=arms, why="every plain rival is cheap beside the networks; one classical arm decides"),
+    ]  # fmt: skip
+
+
+def _reduced(found: Fingerprint, batch: int) -> list[Choice]:
+    """Components in the place of columns too many to be tokens, as a draft proposes them too."""
+    from fusion.fusers.cross_attention import CrossAttentionFuser
+    from fusion.network.room import gigabytes, heads_of
+
+    def taken(count: int) -> float:
+        return gigabytes(
+            CrossAttentionFuser, count, patients=min(batch, found.patients), heads=heads_of(CrossAttentionFuser)
+        )
+
+    return [
+        Choice(
+            key=f"modalities.{name}", value={"components": COMPONENTS},
+            why=f"principal components of training patients: attention would relate {count:,} columns to one another, "
+            f"{taken(count):.1f} GB a batch, and slow; without this line it does",
+        )
+        for name, count in found.wide.items()
     ]  # fmt: skip
 
 

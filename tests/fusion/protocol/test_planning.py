@@ -30,6 +30,7 @@ FOUND = Fingerprint(
 COHORT = """# @package _global_
 defaults:
   - /modality@modality.clinical: table
+  - /modality@modality.rna: features
 cohort:
   _target_: data_modules.cohort.source.CohortSource
   name: mine
@@ -45,6 +46,7 @@ cohort:
     response: {{table: clinical, column: response, positive: [CR], negative: [PD], classes: [PD, CR]}}
 modality:
   clinical: {{table: clinical}}
+  rna: {{file: rna.csv, id: patient_id, time: baseline}}
 """
 
 
@@ -91,6 +93,23 @@ def test_the_bounds_of_rules(patients: int, fewest: int, complete: int, key: str
     assert values(found)[key] == value
 
 
+def test_columns_too_many_to_be_tokens_become_components() -> None:
+    assert not any(key.startswith("modalities.") for key in values(FOUND))
+    found = replace(
+        FOUND,
+        modalities={"clinical": "table", "rna": "features"},
+        have={"clinical": 150, "rna": 120},
+        wide={"rna": 4999},
+    )
+    plan = choices(found)
+    assert (plan[0].key, plan[0].value) == ("modalities.rna", {"components": 50})
+    # 16 patients, 4 heads, 4 matrices of 5000 × 5001 numbers of 4 bytes
+    assert "4,999 columns to one another, 25.6 GB a batch" in plan[0].why
+    assert yaml.safe_load(plan_text("mine", found, plan, {}, command=""))["modalities"] == {"rna": {"components": 50}}
+    few = choices(replace(found, patients=10, classes={"no": 5, "yes": 5}, complete=10))
+    assert "16.0 GB a batch" in few[0].why, "a batch has no more than there are"
+
+
 def test_a_cohort_is_counted() -> None:
     def modality(*patients: str, **more: object) -> SimpleNamespace:
         return SimpleNamespace(patients=frozenset(patients), **more)
@@ -107,9 +126,16 @@ def test_a_cohort_is_counted() -> None:
     modalities = {
         "clinical": modality("A", "B", "C", "dropped", columns=["age", "grade"]),
         "slides": modality("B", "D"),
+        "rna": modality(*ids, known_columns=501),
+        "few": modality(*ids, known_columns=500),
+        "other": modality(*ids, known_columns=501),
     }
     setup: Any = SimpleNamespace(cohort=cohort, modalities=modalities)
+    found = fingerprint(setup, {"clinical": "table", "rna": "features", "few": "features", "other": "variants"})
+    assert found.wide == {"rna": 501}
+    del modalities["rna"], modalities["few"], modalities["other"]
     found = fingerprint(setup, {"clinical": "table"})
+    assert found.wide == {}
     assert (found.patients, found.classes) == (4, {"no": 3, "yes": 1})
     assert found.modalities == {"clinical": "table", "slides": ""}
     assert (found.have, found.complete) == ({"clinical": 3, "slides": 2}, 1)
@@ -146,6 +172,9 @@ def command(name: str, *arguments: str, where: Path) -> subprocess.CompletedProc
 def test_a_plan_is_written_read_and_never_written_over(tmp_path: Path) -> None:
     rows = [f"P{number:02d},{50 + number % 17},{'CR' if number % 3 else 'PD'}" for number in range(60)]
     (tmp_path / "clinical.csv").write_text("patient_id,age,response\n" + "\n".join(rows) + "\n")
+    wide = pd.DataFrame(np.arange(60 * 501).reshape(60, 501) + 0.5, columns=[f"g{at}" for at in range(501)])
+    wide.insert(0, "patient_id", [f"P{number:02d}" for number in range(60)])
+    wide.to_csv(tmp_path / "rna.csv", index=False)
     (tmp_path / "conf/cohort").mkdir(parents=True)
     (tmp_path / "conf/preset").mkdir()
     (tmp_path / "conf/cohort/mine.yaml").write_text(COHORT.format(root=tmp_path))
@@ -158,6 +187,7 @@ def test_a_plan_is_written_read_and_never_written_over(tmp_path: Path) -> None:
     config = yaml.safe_load(composed.stdout)
     assert config["preset"] == "mine" and config["folds"]["outer"] == 4 and config["folds"]["repeats"] == 3
     assert config["model"]["encoders"]["clinical"]["_target_"].endswith("TableEncoder")
+    assert config["modality"]["rna"]["components"] == 50
     (tmp_path / "conf/preset/mine.yaml").write_text("head: by_endpoint\n")
     again = command("plan", *asked, "plan=conf/preset/mine.yaml", where=tmp_path)
     assert again.returncode == 2 and "there is a plan already" in again.stderr
