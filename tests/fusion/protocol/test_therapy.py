@@ -13,7 +13,16 @@ from data_modules.cohort.source import CohortSource
 from data_modules.modalities.tables.table import Table
 from fusion.contract import EndpointSpec, FusionError
 from fusion.evaluation.outcome import outcome_of
-from fusion.protocol.therapy import check_therapy, therapy_of, treatments, under_regimens, valued
+from fusion.protocol.therapy import (
+    check_therapy,
+    keep_draws,
+    keep_support,
+    therapy_of,
+    treatments,
+    under_regimens,
+    valued,
+    without_regimens,
+)
 
 BINARY = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
 
@@ -72,3 +81,33 @@ def test_other_endpoints_are_said_not_to_be_judged(tmp_path: Path) -> None:
     assert found["promise"] == "association in these patients, not a promise"
     early = valued(setup_of(tmp_path, ARM), *[pd.DataFrame()] * 3, outcome_of(BINARY), draws=5, seed=0)
     assert early["policy"]["why"] == "the run's folds were not scored under regimens"
+
+
+def test_a_candidate_reads_of_a_regimen_what_all_do(tmp_path: Path) -> None:
+    setup = setup_of(tmp_path, ARM, treatment=["arm"], other=["dose"])
+    again = setup_of(tmp_path, ARM, treatment=["arm"], other=["dose"]).modalities
+    setup.readings = {"2": setup.modalities | {"other": again["other"]}}
+    check_therapy(setup)
+    setup.readings = {"2": setup.modalities | {"treatment": again["treatment"]}}
+    with pytest.raises(FusionError, match=r"candidate 2: changes modality\.treatment, which reads the regimen"):
+        check_therapy(setup)
+
+
+@pytest.mark.parametrize(
+    ("therapy", "kind", "asked"), [(None, "binary", True), (ARM, "multiclass", True), (ARM, "binary", False)]
+)
+def test_nothing_is_kept_or_refitted_where_nothing_is_judged(
+    tmp_path: Path, therapy: Any, kind: Any, asked: bool
+) -> None:
+    classes = ("no", "yes") if kind == "binary" else ("a", "b", "c")
+    endpoint = EndpointSpec(name="response", kind=kind, classes=classes)
+    setup = setup_of(tmp_path, therapy, endpoint, treatment=["arm"])
+    data: Any = SimpleNamespace(endpoint=endpoint)
+    folder = tmp_path / "fold"
+    folder.mkdir()
+    assert without_regimens({"evaluation": {"left_out": asked}}, setup, data).empty
+    assert without_regimens({}, setup, data).empty
+    if therapy is None or kind != "binary":
+        keep_support(setup, data, folder)
+        keep_draws(SimpleNamespace(), setup, data, folder)
+    assert list(folder.iterdir()) == []
