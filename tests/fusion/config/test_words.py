@@ -38,7 +38,7 @@ seed: 1
 def user(tmp_path: Path) -> Path:
     for name, text in {
         "experiment/zeta": "# @package _global_\n# the last one\nname: z\n",
-        "cohort/aaa": "name: a\n",
+        "cohort/aaa": "cohort: {name: a}\n",
         "model/fuser/concat": "# mine\n",
         "hydra/mine": "# none\n",
     }.items():
