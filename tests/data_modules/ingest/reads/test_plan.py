@@ -7,11 +7,13 @@ from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
+import pysam
 import pytest
 
 from data_modules.ingest.reads.plan import Plan, _region_problems
 from data_modules.ingest.reads.settings import AnnotatorSettings, GatkSettings, ReadsSettings
 from data_modules.ingest.reads.tools import needed
+from fusion.contract import FusionError
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -130,3 +132,71 @@ def test_three_times_the_reads_must_be_free(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "a" / "b" / "logs").mkdir(parents=True)
     assert Plan(settings(output="a/b"), tmp_path, None)._disk() == [], "it goes on: part is there"
     assert len(Plan(settings(output="a/b", min_free_gb=5), tmp_path, None)._disk()) == 1
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    """A reference of one contig, two samples of which one is there twice, and an alignment to another reference."""
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "ACGT" * 25 + "\n")
+    pysam.faidx(str(tmp_path / "genome.fa"))
+    (tmp_path / "fastq").mkdir()
+    reads = "".join(f"@r{number}\nACGTACGT\n+\nIIIIIIII\n" for number in range(4))
+    for name, text in (("A", reads), ("B", reads.replace("ACGTACGT", "TTGTACGT")), ("C", reads)):
+        (tmp_path / "fastq" / f"{name}.fastq").write_text(text)
+    header = pysam.AlignmentHeader.from_dict({"HD": {"VN": "1.6"}, "SQ": [{"SN": "chr1", "LN": 99}]})
+    pysam.AlignmentFile(str(tmp_path / "fastq" / "D.bam"), "wb", header=header).close()
+    return tmp_path
+
+
+def test_reads_are_looked_into(cohort: Path) -> None:
+    asked = Plan(settings(), cohort, None)
+    contrary, twice = asked._reads()
+    assert "D.bam" in contrary and "chr1 has 99 bases there and 100 in the reference" in contrary
+    assert "A.fastq" in twice and "C.fastq hold the same reads (of sample A and of C)" in twice
+    (cohort / "fastq" / "B.fastq").write_text("no reads\n")
+    found = Plan(settings(), cohort, None)._reads()
+    assert len(found) == 3
+    assert any(one.startswith("sample B: ") and "B.fastq" in one for one in found)
+    (cohort / "genome.fa.fai").unlink()
+    assert len(Plan(settings(), cohort, None)._reads()) == 2, "of an unknown reference nothing is contrary"
+
+
+def test_files_that_go_with_the_reference(cohort: Path) -> None:
+    vcf = "##fileformat=VCFv4.2\n##contig=<ID={}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    for name, contig in (("good", "chr1"), ("other", "1")):
+        (cohort / f"{name}.vcf").write_text(vcf.format(contig))
+        (cohort / f"{name}.vcf.idx").touch()
+    (cohort / "panel.bed").write_text("chr1\t0\t10\n")
+
+    def beside(**more: Any) -> list[str]:
+        return Plan(settings(**more), cohort, "GRCh38")._beside()
+
+    assert beside() == []
+    assert beside(known_sites=("good.vcf",), regions="panel.bed") == []
+    (said,) = beside(known_sites=("good.vcf", "other.vcf"))
+    assert said.startswith(f"reads.known_sites={cohort / 'other.vcf'} is of another build")
+    (said,) = beside(gatk=GatkSettings(panel_of_normals="none.vcf", common_sites="good.vcf"))
+    assert said == f"reads.gatk.panel_of_normals: there is no file {cohort / 'none.vcf'}."
+    (said,) = beside(annotation=AnnotatorSettings(tool="vep", folder="cache", build="GRCh37"))[1:]
+    assert "GRCh37" in said and "build" in said
+    (said,) = beside(annotation=AnnotatorSettings(tool="vep", folder="cache", build="GRCh38"))
+    assert said == f"reads.annotation.folder: there is no {cohort / 'cache'}."
+    assert "none.gff" in beside(annotation=AnnotatorSettings(tool="csq", gff="none.gff"))[0]
+    (said,) = beside(regions="none.bed")
+    assert said.startswith("reads.regions: there is no file")
+
+
+def test_all_that_was_found_is_told_at_once(cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    asked = settings(container="image.sif", min_free_gb=0)
+    with pytest.raises(FusionError) as raised:
+        Plan(asked, cohort, None).refuse()
+    first, *lines = str(raised.value).splitlines()
+    assert first == f"reads of {cohort}: {len(lines)} problems"
+    assert [line[:5] for line in lines] == [f"  {at}. " for at in range(1, len(lines) + 1)]
+    inside = "\n".join(lines)
+    assert "has no index of bwa" in inside and "hold the same reads" in inside and "fastp" not in inside
+    with pytest.raises(FusionError) as raised:
+        Plan(settings(min_free_gb=0), cohort, None).refuse()
+    assert len(str(raised.value).splitlines()) > len(lines) + 1, "without a container tools must be there"
+    assert "fastp" in str(raised.value)
