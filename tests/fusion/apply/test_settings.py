@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from fusion.apply.settings import chosen, merge
+from fusion.apply.settings import chosen, merge, on_device
 from fusion.contract import FusionError
 
 VCF = "data_modules.modalities.variants.vcf.Variants"
@@ -101,3 +101,21 @@ def test_endpoints_trained_beside_are_read_where_the_cohort_declares_them() -> N
     config.cohort.endpoint = "pcr"  # who names one means that one
     merged, _ = merge(trained(VCF), config, endpoint="response", asked=["endpoint"], secondary=["rcb"])
     assert merged.cohort.endpoint == "pcr"
+
+
+def test_device_and_precision_are_this_machines() -> None:
+    plain = {
+        "slides": {"embed": {"device": "cuda", "batch": 8}},
+        "clinical": {"columns": None},
+        "other": {"embed": None},
+    }
+    trained = {"modality": plain, "seed": 3, "choose": {"1": {"model": {}}, "2": {"modality": plain}}}
+    made = on_device(trained, {})
+    assert (made["device"], made["precision"], made["seed"]) == ("auto", 32, 3)
+    expected = plain | {"slides": {"embed": {"device": "auto", "batch": 8}}}
+    assert made["modality"] == expected
+    assert made["choose"] == {"1": {"model": {}}, "2": {"modality": expected}}
+    assert on_device(trained | {"precision": "bf16-mixed"}, {"device": "cpu"})["precision"] == "bf16-mixed"
+    asked = on_device(trained | {"precision": "bf16-mixed", "choose": None}, {"device": "cpu", "precision": 64})
+    assert (asked["device"], asked["precision"], asked["choose"]) == ("cpu", 64, None)
+    assert plain["slides"] == {"embed": {"device": "cuda", "batch": 8}}, "what the run keeps stays as it was"
