@@ -182,7 +182,12 @@ def test_leaves_no_file_and_no_setting_behind(tmp_path: Path, monkeypatch: pytes
     torch.manual_seed(11)
     expected = torch.rand(1)
     torch.manual_seed(11)
-    fit_network(model(), data(24), settings(max_epochs=1, auxiliary=0.0), seed=0)
+    net, given = model(), data(24)
+    fit_network(net, given, settings(max_epochs=1, auxiliary=0.0, learning_rate=1e-9), seed=0)
+    # The head begins with how common response is among those it trains on.
+    assert torch.sigmoid(net.head.linear.bias).item() == pytest.approx(
+        given.train.label.float().mean().item(), abs=1e-4
+    )  # type: ignore[union-attr]
     assert torch.equal(torch.rand(1), expected)
     assert not torch.are_deterministic_algorithms_enabled()
     assert list(tmp_path.iterdir()) == []
