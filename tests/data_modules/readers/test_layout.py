@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data_modules.readers.content import Text
+from data_modules.readers.content import Text, is_workbook
 from data_modules.readers.layout import Layout, header_line, lay_out, titles_above, unquoted
 from data_modules.readers.unreadable import UnreadableError
 
@@ -119,3 +119,8 @@ def test_titles_and_headers() -> None:
     assert header_line(commented, []) == 3 and header_line(commented, ["#id"]) == 2
     assert header_line(commented, ["", "#id"], after=3) == 3
     assert header_line(text("'#id'\tage\nid\tage"), ["#id"]) == 0
+
+
+def test_what_begins_as_a_zip_and_is_none_is_no_workbook() -> None:
+    assert not is_workbook(b"PK\x03\x04 and no more")
+    assert not is_workbook(b"id,age")

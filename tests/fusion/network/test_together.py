@@ -139,6 +139,7 @@ def batch(labels: list[int]) -> Batch:
         ([0, 1, 0], 1, [1], 2 / 3),
         ([0, -1, 0], 1, [1], 0.0),  # an unknown label counts for nothing, here
         ([0, -1, 0], 0, [0, 2], 2.0),
+        ([0, -1], 0, [0], 2.0),  # one alone is known: all of the mean, twice
         ([1], 1, [0], 0.0),  # nobody is left
         ([-1, -1], 0, [0], 0.0),
     ],
