@@ -26,7 +26,7 @@ from data_modules.folds.draw import make_folds
 from data_modules.modalities.base import BaseFitted, BaseModality
 from data_modules.modalities.tables.features import Features
 from data_modules.modalities.tables.table import Table
-from fusion.contract import EndpointSpec, Fold, Item, ModalitySpec, State
+from fusion.contract import EndpointSpec, Fold, Item, ModalitySpec, State, Therapy
 from fusion.protocol.crossval import fit_fold
 
 ENDPOINT = EndpointSpec(name="response", kind="binary", classes=("no", "yes"))
@@ -209,6 +209,19 @@ def _of_train(cohort: Generated) -> Any:
     )
 
 
+def _source(cohort: Generated) -> Any:
+    """What declares the therapy of a cohort that has one."""
+    arms = cohort.modalities.get("treatment")
+    if not isinstance(arms, Columns):
+        return None
+    strata = pd.Series("all patients", index=arms.frame.index)
+    therapy = Therapy(
+        regimens=arms.frame["arm"], strata=strata, by=(), table="treatment", columns=("arm",), control=(),
+        min_patients=10,
+    )  # fmt: skip
+    return SimpleNamespace(therapy=lambda patients: therapy)
+
+
 def _whole(cohort: Generated, config: Any) -> Fold:
     """One fold whose training part is everybody and whose test part are the fresh patients."""
     # Inner folds as the package draws them: those of a cohort that is split in two, and the other way about.
@@ -235,7 +248,7 @@ def _fit(cohort: Generated, config: Any, folds: Sequence[Fold]) -> tuple[pd.Data
     }
     known = {**known, "sites": None, "groups": None, "alone": (), "secondary": {}}
     whole = SimpleNamespace(spec=SimpleNamespace(name=cohort.name, endpoint=ENDPOINT), **known)
-    setup: Any = SimpleNamespace(cohort=whole, modalities=modalities, readings={}, source=None)
+    setup: Any = SimpleNamespace(cohort=whole, modalities=modalities, readings={}, source=_source(cohort))
     torch.set_num_threads(1)
     parts = []
     with tempfile.TemporaryDirectory() as folder:

@@ -65,8 +65,8 @@ class FoldData:
         secondary: secondary endpoint → its outcomes, of `fold.train` and of everybody in `alone`.
         alone: of each member, patients without a label of `endpoint` whom its network may train on: none who is held
             together with a patient of the test or the validation part.
-        readings: number of a candidate of `choose` → `members` and `whole` where it reads modalities otherwise, else
-            None; fitted when they are first asked for.
+        readings: number of a candidate of `choose` → `members` and `whole`, fitted when first asked for; or None.
+        treatments: modalities that read the regimen.
     """
 
     fold: Fold
@@ -84,6 +84,7 @@ class FoldData:
     secondary: Mapping[str, Secondary] = field(default_factory=dict)
     alone: Sequence[tuple[str, ...]] = ()
     readings: Callable[[str], tuple[Sequence[Fitted], Fitted] | None] | None = None
+    treatments: tuple[str, ...] = ()
 
     def read_by(self, candidate: str) -> FoldData:
         """The fold as a candidate of `choose` reads it: its own modalities, and unfinished networks of its own."""
@@ -278,8 +279,8 @@ def calibrate(inner_logits: Table, data: FoldData) -> Calibration:
     outcome, truth = data.outcome, data.truth(inner_logits.index)
     calibrator = outcome.fit_calibrator(inner_logits.to_numpy(), truth)
     values = calibrator(inner_logits.to_numpy())
-    inner = table(values, list(inner_logits.index))
-    return Calibration(inner=inner, threshold=outcome.threshold(truth, values), calibrator=calibrator)
+    threshold, inner = outcome.threshold(truth, values), table(values, list(inner_logits.index))
+    return Calibration(inner=inner, threshold=threshold, calibrator=calibrator)
 
 
 def calibrate_ensemble(logits: Members, data: FoldData) -> Calibration:

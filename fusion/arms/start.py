@@ -17,8 +17,9 @@ from fusion.arms.classical import features
 from fusion.contract import Fold, Truth
 from fusion.network.model import label_weights
 from fusion.plain.base import Base, Plain, fit_base
-from fusion.plain.families import Once, family_of
+from fusion.plain.families import family_of
 from fusion.plain.gate import SEARCHED, Gate, fit_gate
+from fusion.plain.once import Once
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +101,7 @@ def plain_models(
                 data.memory,
                 (tuple(patients), *((name, id(fitted[name])) for name in modalities)),
             ),
+            treatments=[name for name in data.treatments if name in modalities],
         )
 
     train, offsets, by_member = list(data.fold.train), [], []

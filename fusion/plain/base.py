@@ -7,7 +7,7 @@ their label (cross-fitting, Chernozhukov et al. 2018; stacking, Wolpert 1992).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,6 +96,7 @@ def fit_base(
     groups: NDArray[Any] | None = None,
     seed: int = 0,
     family: Family = CLASSES,
+    treatments: Sequence[str] = (),
 ) -> Base:
     """Fit a plain model on training patients.
 
@@ -108,6 +109,7 @@ def fit_base(
         groups: ``(patient,)`` of whom folds keep all or none; so does cross-fitting.
         seed: of the splits.
         family: of the endpoint's kind.
+        treatments: modalities that read a patient's regimen, whose products with others ``choose`` fits.
     """
     truth = labels if isinstance(labels, Truth) else Truth(label=labels)
     weights = np.ones(len(truth)) if weights is None else weights
@@ -125,14 +127,9 @@ def fit_base(
     if kind == "linear":
         return Base(model=linear, held_out=held_out)
     apart = family.held_out(truth, splits)
-    first: Linear | Crossed = linear
-    crossed = family.pairs(linear, rows, truth, weights, splits)
-    if crossed is not None:
-        pairs, added = crossed
-        gate = fit_gate(held_out, added, apart, weights, derivatives=family.derivatives)
-        if (share := gate.cautious(SEARCHED)) > 0:
-            first = Crossed(linear=linear, pairs=pairs, share=share)
-            held_out = held_out + share * added
+    first, held_out = family.crossed(
+        linear, rows, truth, weights, splits, held_out=held_out, treatments=treatments
+    )  # fmt: skip
     trees, of_trees = family.boosted(rows, truth, weights, splits, seed=seed)
     gate = fit_gate(held_out, of_trees - held_out, apart, weights, derivatives=family.derivatives)
     if (share := gate.cautious(SEARCHED)) == 0:

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.plain.linear import Split, log_loss
+from fusion.plain.logistic import log_loss
+from fusion.plain.penalties import Split
 
 Floats = NDArray[np.float64]
 

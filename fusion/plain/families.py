@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,14 @@ from fusion.contract import EndpointSpec, Truth
 from fusion.evaluation.outcomes.cumulative import along, fit_cuts
 from fusion.evaluation.outcomes.partial import RiskSets
 from fusion.plain.boosted import Boosted, Objective, fit_boosted, fit_boosted_to
+from fusion.plain.crossing import fit_crossed
 from fusion.plain.elastic import fit_elastic
 from fusion.plain.gate import class_derivatives
 from fusion.plain.grades import ProportionalOdds, as_numbers
 from fusion.plain.hazards import fit_cox, in_parts
-from fusion.plain.linear import Linear, Split, fit_averaged, fit_linear
-from fusion.plain.pairs import Pairs, fit_pairs
+from fusion.plain.linear import Linear, fit_averaged, fit_linear
+from fusion.plain.pairs import Crossed
+from fusion.plain.penalties import Split
 from fusion.plain.prevalence import Prevalence
 
 Floats = NDArray[np.float64]
@@ -52,11 +54,19 @@ class Family(ABC):
         """A regression by an elastic net, likewise; of times alone, classes have scikit-learn's."""
         raise NotImplementedError("no elastic net of this kind of endpoint")
 
-    def pairs(
-        self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Pairs, Floats] | None:
-        """Products of columns beside the linear model, and what they add to held-out patients; None: not sought."""
-        return None
+    def crossed(
+        self,
+        linear: Linear,
+        rows: pd.DataFrame,
+        truth: Truth,
+        weights: Floats,
+        splits: Sequence[Split],
+        *,
+        held_out: Floats,
+        treatments: Sequence[str],
+    ) -> tuple[Linear | Crossed, Floats]:
+        """What `linear` gave, and products of its columns (`fusion.plain.crossing`); as it is where none are sought."""
+        return linear, held_out
 
     @abstractmethod
     def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
@@ -88,10 +98,19 @@ class ClassFamily(Family):
     ) -> tuple[Boosted, Floats]:
         return fit_boosted(rows, truth.label, weights, splits, seed=seed)
 
-    def pairs(
-        self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Pairs, Floats] | None:
-        return fit_pairs(linear, rows, truth.label, weights, splits) if len(linear.intercept) == 1 else None
+    def crossed(
+        self,
+        linear: Linear,
+        rows: pd.DataFrame,
+        truth: Truth,
+        weights: Floats,
+        splits: Sequence[Split],
+        *,
+        held_out: Floats,
+        treatments: Sequence[str],
+    ) -> tuple[Linear | Crossed, Floats]:
+        labels = truth.label
+        return fit_crossed(linear, rows, labels, weights, splits, held_out=held_out, treatments=treatments)
 
     def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
         return Prevalence.fit(truth.label, weights, classes=classes)
@@ -159,10 +178,18 @@ class GradeFamily(ClassFamily):
             rows, target, splits, seed=seed, settings=settings, loss=lambda told: float(((told - target) ** 2).sum())
         )
 
-    def pairs(
-        self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Pairs, Floats] | None:
-        return None  # sought by the log-loss of two classes
+    def crossed(
+        self,
+        linear: Linear,
+        rows: pd.DataFrame,
+        truth: Truth,
+        weights: Floats,
+        splits: Sequence[Split],
+        *,
+        held_out: Floats,
+        treatments: Sequence[str],
+    ) -> tuple[Linear | Crossed, Floats]:
+        return linear, held_out  # products are of two classes
 
     def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
         return Prevalence(intercept=np.zeros(1))
@@ -174,66 +201,6 @@ class GradeFamily(ClassFamily):
         # What is the same for everybody moves cut-points alone.
         step = added - (second * added).sum() / max(second.sum(), 1e-12)
         return first * step, second * step**2
-
-
-class Once(Family):
-    """A family that fits the same model once, where several arms of a fold ask for it.
-
-    Args:
-        family: that fits.
-        memory: shared by whoever asks.
-        patients: what tells the rows that are given from others: whose they are, and of which columns.
-    """
-
-    def __init__(self, family: Family, memory: dict[Any, Any], patients: Hashable) -> None:
-        self._family = family
-        self._memory = memory
-        self._patients = patients
-
-    def splits(self, truth: Truth, *, classes: int, groups: NDArray[Any] | None, seed: int) -> list[Split]:
-        return self._family.splits(truth, classes=classes, groups=groups, seed=seed)
-
-    def linear(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Linear, Floats]:
-        found: tuple[Linear, Floats] = self._once(
-            ("linear", weights.tobytes(), *(held.tobytes() for _, held in splits)),
-            lambda: self._family.linear(rows, truth, weights, splits),
-        )
-        return found
-
-    def boosted(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
-    ) -> tuple[Boosted, Floats]:
-        found: tuple[Boosted, Floats] = self._once(
-            ("boosted", weights.tobytes(), seed, *(held.tobytes() for _, held in splits)),
-            lambda: self._family.boosted(rows, truth, weights, splits, seed=seed),
-        )
-        return found
-
-    def elastic(self, rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[Linear, Floats]:
-        return self._family.elastic(rows, truth, splits)
-
-    def pairs(
-        self, linear: Linear, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Pairs, Floats] | None:
-        found: tuple[Pairs, Floats] | None = self._once(
-            ("pairs", weights.tobytes(), *(held.tobytes() for _, held in splits)),
-            lambda: self._family.pairs(linear, rows, truth, weights, splits),
-        )
-        return found
-
-    def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
-        return self._family.constant(truth, weights, classes=classes)
-
-    def derivatives(self, gate: float, base: Floats, added: Floats, truth: Truth) -> tuple[Floats, Floats]:
-        return self._family.derivatives(gate, base, added, truth)
-
-    def _once(self, asked: tuple[Hashable, ...], fit: Callable[[], Any]) -> Any:
-        key = (self._patients, *asked)
-        if key not in self._memory:
-            self._memory[key] = fit()
-        return self._memory[key]
 
 
 def spread(

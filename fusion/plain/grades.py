@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.evaluation.outcomes.cumulative import fit_ordinal, losses
-from fusion.plain.linear import Split, Tried
+from fusion.plain.penalties import Split, Tried
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProportionalOdds:
-    """Cumulative logistic regression (`fusion.plain.linear.Regression`); logits are latent, without cut-points.
+    """Cumulative logistic regression (`fusion.plain.penalties.Regression`); logits are latent, without cut-points.
 
     Attributes:
         labels: ``(patient,)`` grades.
@@ -45,6 +45,9 @@ class ProportionalOdds:
         """Latent logits have no origin: the intercept is 0."""
         beta, _ = fit_ordinal(design, self.labels, self.grades, strength=strength)
         return beta[None], np.zeros(1)
+
+    def net(self, design: Floats) -> None:
+        """There is none of grades."""
 
 
 def as_numbers(labels: NDArray[np.int64]) -> Floats:

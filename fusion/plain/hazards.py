@@ -19,7 +19,9 @@ from scipy.optimize import minimize
 
 from fusion.contract import Truth
 from fusion.evaluation.outcomes.partial import RiskSets
-from fusion.plain.linear import SQUARE, Linear, Split, Tried, fit_averaged
+from fusion.plain.linear import Linear, fit_averaged
+from fusion.plain.logistic import SQUARE
+from fusion.plain.penalties import Split, Tried
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +44,7 @@ def fit_cox(rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[
 
 @dataclass(frozen=True, kw_only=True)
 class Cox:
-    """Cox regression (`fusion.plain.linear.Regression`).
+    """Cox regression (`fusion.plain.penalties.Regression`).
 
     Attributes:
         truth: of the patients.
@@ -66,6 +68,9 @@ class Cox:
     def fit(self, design: Floats, strength: float) -> tuple[Floats, Floats]:
         """Risks have no origin: the intercept is 0."""
         return ridge_cox(design, RiskSets.of(self.truth), strength)[None], np.zeros(1)
+
+    def net(self, design: Floats) -> None:
+        """Not averaged in: an arm of its own (`fusion.plain.elastic`)."""
 
     @cached_property
     def _seen(self) -> list[RiskSets]:

@@ -8,32 +8,23 @@ favours narrow ones.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from fusion.plain.blocks import sets_of, shares
 from fusion.plain.columns import Columns
+from fusion.plain.logistic import Logistic, ridge, shaped
+from fusion.plain.penalties import STRENGTHS, Regression, Split, near, strongest
 
 Floats = NDArray[np.float64]
-Split = tuple[NDArray[np.intp], NDArray[np.intp]]
-"""Rows that are fitted on, rows that are held out."""
-
-STRENGTHS = tuple(float(10**power) for power in np.arange(-4.5, 1.6, 0.5))
-"""scikit-learn's C: the variance of the prior on a coefficient of a standardised column."""
 
 POWERS = (0.0, 1.0, 2.0)
 """*a* above; others than 0 only where there are modalities of different width."""
-
-SQUARE = 120
-"""Columns up to which Newton steps (a matrix of columns by columns) are quicker than gradients alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +39,8 @@ class Linear:
         power: *a* as chosen.
         sets: modalities, joined by ``+`` → the share of the model that reads these alone, and its C; see
             `fusion.plain.blocks`.
+        net: the share of the model that is an elastic net of all modalities, and its penalty; see
+            `fusion.plain.sparse`.
     """
 
     columns: Columns
@@ -56,12 +49,13 @@ class Linear:
     strength: float
     power: float
     sets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    net: tuple[float, float] = (0.0, 0.0)
 
     kind = "linear"
 
     def logits(self, rows: pd.DataFrame) -> Floats:
         """``(patient,)`` log-odds, or ``(patient, class)``."""
-        return _shaped(self.columns(rows) @ self.coefficients.T + self.intercept)
+        return shaped(self.columns(rows) @ self.coefficients.T + self.intercept)
 
     def terms(self, rows: pd.DataFrame) -> pd.DataFrame:
         """``(patient, column)``: each column's part of the log-odds, exactly; they add up to logit − intercept.
@@ -83,7 +77,7 @@ class Linear:
         blocks = [name.split(":", 1)[0] for name in self.columns.sources]
         width = np.array([blocks.count(block) for block in blocks], dtype=np.float64)
         design, _ = reduced(values * width ** (-self.power / 2))
-        model = _fitted(_model(self.strength, design), design, labels, weights)
+        model = ridge(design, labels, weights, self.strength)
         return np.asarray(model.decision_function(design), dtype=np.float64)
 
     @property
@@ -99,7 +93,13 @@ class Linear:
     def state(self) -> tuple[dict[str, Any], dict[str, Floats]]:
         """Names and settings as JSON, numbers as arrays."""
         names, arrays = self.columns.state()
-        settings = {"kind": self.kind, "strength": self.strength, "power": self.power, "sets": dict(self.sets)}
+        settings: dict[str, Any] = {
+            "kind": self.kind,
+            "strength": self.strength,
+            "power": self.power,
+            "sets": dict(self.sets),
+        }
+        settings["net"] = list(self.net)
         return names | settings, arrays | {"coefficients": self.coefficients, "intercept": self.intercept}
 
     @classmethod
@@ -112,6 +112,7 @@ class Linear:
             strength=float(config["strength"]),
             power=float(config["power"]),
             sets={name: (float(part[0]), float(part[1])) for name, part in config.get("sets", {}).items()},
+            net=(float(config.get("net", (0, 0))[0]), float(config.get("net", (0, 0))[1])),
         )
 
 
@@ -135,18 +136,6 @@ def fit_linear(
     return fit_averaged(rows, Logistic(labels=labels, weights=weights, splits=splits))
 
 
-class Regression(Protocol):
-    """A ridge regression of one kind of endpoint on some patients, their outcomes known to it."""
-
-    def tried(self, design: Floats, strengths: Sequence[float]) -> dict[float, Tried]:
-        """C → what models of the other patients say of each patient, of a ``(patient, column)`` design."""
-        ...
-
-    def fit(self, design: Floats, strength: float) -> tuple[Floats, Floats]:
-        """``(output, column)`` coefficients and ``(output,)`` intercepts, fitted on all."""
-        ...
-
-
 def fit_averaged(rows: pd.DataFrame, regression: Regression) -> tuple[Linear, Floats]:
     """Choose the penalties of a regression, fit it on all, average over sets of modalities; see `fit_linear`."""
     columns = Columns.fit(rows)
@@ -159,14 +148,14 @@ def fit_averaged(rows: pd.DataFrame, regression: Regression) -> tuple[Linear, Fl
     scales = {power: width ** (-power / 2) for power in (POWERS if len(set(width)) > 1 else POWERS[:1])}
     paths = {power: tried(reduced(values * scale)[0], STRENGTHS) for power, scale in scales.items()}
     power = min(paths, key=lambda one: min(found.loss.mean() for found in paths[one].values()))
-    near = _near(min(paths[power], key=lambda one: float(paths[power][one].loss.mean())))
+    around = near(min(paths[power], key=lambda one: float(paths[power][one].loss.mean())))
 
     held_out, losses, fits, strengths = [], [], [], []
     for members in sets_of(names):
         inside = np.isin(blocks, members)
         scale = scales[power][inside]
         design, back = reduced(values[:, inside] * scale)
-        path = paths[power] if members == names else tried(design, near)
+        path = paths[power] if members == names else tried(design, around)
         strength = strongest({one: found.loss for one, found in path.items()})
         found, intercept = regression.fit(design, strength)
         coefficients = np.zeros((len(intercept), len(blocks)))
@@ -175,77 +164,23 @@ def fit_averaged(rows: pd.DataFrame, regression: Regression) -> tuple[Linear, Fl
         held_out.append(path[strength].logits)
         losses.append(path[strength].loss)
         strengths.append(strength)
+    net = regression.net(values)
+    if net is not None:
+        fits.append((net.coefficients, net.intercept))
+        held_out.append(net.tried.logits)
+        losses.append(net.tried.loss)
     share = shares(losses)
+    of_sets = zip(sets_of(names), share[: len(strengths)], strengths, strict=True)
     fitted = Linear(
         columns=columns,
         coefficients=np.tensordot(share, np.stack([coefficients for coefficients, _ in fits]), axes=1),
         intercept=share @ np.stack([intercept for _, intercept in fits]),
         strength=strengths[0],
         power=power,
-        sets={
-            "+".join(members): (float(one), strength)
-            for members, one, strength in zip(sets_of(names), share, strengths, strict=True)
-        },
+        sets={"+".join(some): (float(one), strength) for some, one, strength in of_sets},
+        net=(0.0, 0.0) if net is None else (float(share[-1]), net.penalty),
     )
     return fitted, np.tensordot(share, np.stack(held_out), axes=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tried:
-    """A penalty as held-out patients see it: their ``(patient[, class])`` logits, and losses whose sum judges it.
-
-    Losses are one a patient, or one an event where only events are likely or not.
-    """
-
-    logits: Floats
-    loss: Floats
-
-
-@dataclass(frozen=True, kw_only=True)
-class Logistic:
-    """Logistic regression.
-
-    Attributes:
-        labels: ``(patient,)`` positions in the classes.
-        weights: ``(patient,)`` in the loss.
-        splits: for cross-fitting.
-    """
-
-    labels: NDArray[np.int64]
-    weights: Floats
-    splits: Sequence[Split]
-
-    def tried(self, design: Floats, strengths: Sequence[float]) -> dict[float, Tried]:
-        """See `Regression`."""
-        path = _path(design, self.labels, self.weights, self.splits, strengths)
-        return {
-            one: Tried(logits=logits, loss=self.weights * log_loss(logits, self.labels)) for one, logits in path.items()
-        }
-
-    def fit(self, design: Floats, strength: float) -> tuple[Floats, Floats]:
-        """See `Regression`."""
-        model = _fitted(_model(strength, design), design, self.labels, self.weights)
-        return np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
-
-
-def strongest(losses: Mapping[float, Floats]) -> float:
-    """The strongest penalty, the least C, that cannot be told from the best."""
-    best = losses[min(losses, key=lambda one: float(losses[one].mean()))]
-    excess = {strength: loss - best for strength, loss in losses.items()}
-    return min(one for one, more in excess.items() if more.mean() <= more.std() / np.sqrt(len(more)))
-
-
-def _near(strength: float) -> tuple[float, ...]:
-    """Of `STRENGTHS`, one and the two on either side of it."""
-    at = STRENGTHS.index(strength)
-    return STRENGTHS[max(0, at - 2) : at + 3]
-
-
-def log_loss(logits: Floats, labels: NDArray[np.int64]) -> Floats:
-    """``(patient,)`` −log of the probability given to each patient's class, of ``(patient[, class])`` logits."""
-    two = np.stack([np.zeros_like(logits), logits], axis=1) if logits.ndim == 1 else logits
-    normalised = two - np.logaddexp.reduce(two, axis=1, keepdims=True)
-    return np.asarray(-normalised[np.arange(len(labels)), labels], dtype=np.float64)
 
 
 def reduced(values: Floats) -> tuple[Floats, Floats]:
@@ -255,39 +190,3 @@ def reduced(values: Floats) -> tuple[Floats, Floats]:
     left, size, right = np.linalg.svd(values, full_matrices=False)
     kept = size > 1e-10 * size.max(initial=1e-300)
     return left[:, kept] * size[kept], right[kept]
-
-
-def _path(
-    design: Floats, labels: NDArray[np.int64], weights: Floats, splits: Sequence[Split], strengths: Sequence[float]
-) -> dict[float, Floats]:
-    """C → logits of held-out patients; each fit starts from that of the next stronger penalty."""
-    classes = int(labels.max()) + 1
-    shape = (len(labels),) if classes == 2 else (len(labels), classes)
-    found = {strength: np.zeros(shape) for strength in strengths}
-    for seen, held_out in splits:
-        model = _model(strengths[0], design, warm_start=True)
-        for strength in strengths:
-            _fitted(model.set_params(C=strength), design[seen], labels[seen], weights[seen])
-            found[strength][held_out] = _shaped(design[held_out] @ np.atleast_2d(model.coef_).T + model.intercept_)
-    return found
-
-
-def _model(strength: float, design: Floats, *, warm_start: bool = False) -> LogisticRegression:
-    solver = "newton-cholesky" if design.shape[1] <= SQUARE else "lbfgs"
-    return LogisticRegression(C=strength, solver=solver, tol=1e-5, max_iter=5000, warm_start=warm_start)
-
-
-def _fitted(
-    model: LogisticRegression, design: Floats, labels: NDArray[np.int64], weights: Floats
-) -> LogisticRegression:
-    """Fitted; a Newton step that rounding stops short of a start that is the optimum already is no failure.
-
-    scikit-learn warns then, and goes on by L-BFGS, which warns too should it not converge.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Line search of Newton solver", category=ConvergenceWarning)
-        return model.fit(design, labels, sample_weight=weights)
-
-
-def _shaped(logits: Floats) -> Floats:
-    return logits[:, 0] if logits.shape[1] == 1 else logits

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from fusion.plain.base import Plain
 from fusion.plain.linear import Linear, reduced
+from fusion.plain.logistic import ClassLikelihood, newton
 from fusion.plain.mixture import Mixture
-from fusion.plain.pairs import PRECISION, Crossed, Pairs
+from fusion.plain.pairs import Crossed
+from fusion.plain.sparse import Problem, elastic_net
 
 Floats = NDArray[np.float64]
 
@@ -57,13 +58,14 @@ class Redrawn:
             ValueError: it is another model.
         """
         found = _regression(model)
-        pairs = 0 if found is None or found.crossed is None else len(found.crossed.pairs.coefficients)
-        if found is None or (self.coefficients.shape[1], self.products.shape[1]) != (found.width, pairs):
+        number = 0 if found is None or found.crossed is None else len(found.crossed.pairs.coefficients)
+        if found is None or (self.coefficients.shape[1], self.products.shape[1]) != (found.width, number):
             raise ValueError("the refits are of another model")
         values = found.linear.columns(rows)
         changed = self.coefficients @ values.T + self.intercepts[:, None]
         if found.crossed is not None:
-            changed += found.crossed.share * self.products @ _products(found.crossed.pairs, values).T
+            pairs = found.crossed.pairs
+            changed += (self.products * pairs.share) @ pairs.design(values).T
         return np.asarray(found.share * changed, dtype=np.float64)
 
     def arrays(self) -> dict[str, Floats]:
@@ -140,12 +142,18 @@ def redraw(
         fits = _ridge(design, labels, every, strength)
         coefficients[:, inside] += share * (fits[:, :-1] @ back * scale)
         intercepts += share * fits[:, -1]
+    share, penalty = linear.net
+    if share >= SMALL:
+        fits = _nets(values, labels, every, penalty)
+        coefficients += share * fits[:, :-1]
+        intercepts += share * fits[:, -1]
     coefficients, intercepts = coefficients - coefficients[0], intercepts - intercepts[0]
     products = np.zeros((len(every), 0))
     if found.crossed is not None:
         logits = linear.logits(rows) + coefficients @ values.T + intercepts[:, None]
-        design = _products(found.crossed.pairs, values)
-        fitted = [_beside(design, labels, each, start) for each, start in zip(every, logits, strict=True)]
+        pairs = found.crossed.pairs
+        design = pairs.design(values)
+        fitted = [newton(design, labels, each, pairs.precision, at) for each, at in zip(every, logits, strict=True)]
         products = np.stack(fitted) - fitted[0]
     return Redrawn(coefficients=coefficients[1:], intercepts=intercepts[1:], products=products[1:])
 
@@ -162,36 +170,18 @@ def _regression(model: Plain) -> Regression | None:
     return None
 
 
-def _products(pairs: Pairs, values: Floats) -> Floats:
-    """``(patient, pair)`` standardised: what `Pairs.parts` multiplies by its coefficients."""
-    return replace(pairs, coefficients=np.ones(len(pairs.coefficients))).parts(values)
-
-
 def _ridge(design: Floats, labels: NDArray[np.int64], every: Floats, strength: float) -> Floats:
     """``(draw, column + 1)``, the intercept last: ridge logistic regression, each draw from where the first ended."""
     whole = np.hstack([design, np.ones((len(design), 1))])
     penalty = np.append(np.ones(design.shape[1]), 0.0)
     nothing = np.zeros(len(labels))
-    first = _newton(whole, labels, strength * every[0], penalty, nothing, np.zeros(whole.shape[1]))
-    return np.stack([first, *(_newton(whole, labels, strength * one, penalty, nothing, first) for one in every[1:])])
+    first = newton(whole, labels, strength * every[0], penalty, nothing, np.zeros(whole.shape[1]))
+    return np.stack([first, *(newton(whole, labels, strength * one, penalty, nothing, first) for one in every[1:])])
 
 
-def _beside(design: Floats, labels: NDArray[np.int64], weights: Floats, logits: Floats) -> Floats:
-    """Ridge coefficients of products beside logits that stay, as `fusion.plain.pairs` fits them."""
-    return _newton(design, labels, weights, np.full(design.shape[1], PRECISION), logits, np.zeros(design.shape[1]))
-
-
-def _newton(
-    design: Floats, labels: NDArray[np.int64], weights: Floats, penalty: Floats, logits: Floats, start: Floats
-) -> Floats:
-    """Minimise the weighted log-loss plus half the penalised squares; steps are cut to 1 in every coefficient."""
-    found = start.copy()
-    for _ in range(50):
-        share = expit(logits + design @ found)
-        first = design.T @ (weights * (share - labels)) + penalty * found
-        second = (design * (weights * share * (1 - share))[:, None]).T @ design + np.diag(penalty + 1e-10)
-        step = np.clip(np.linalg.solve(second, first), -1.0, 1.0)
-        found -= step
-        if np.abs(step).max(initial=0.0) < 1e-7:
-            break
-    return found
+def _nets(values: Floats, labels: NDArray[np.int64], every: Floats, penalty: float) -> Floats:
+    """``(draw, column + 1)``, the intercept last: elastic nets, each draw from where the first ended."""
+    first = Problem(design=values, likelihood=ClassLikelihood(labels=labels, weights=every[0]))
+    *_, start = first.along([one for one in first.path() if one > penalty] + [penalty])
+    again = (ClassLikelihood(labels=labels, weights=weights) for weights in every[1:])
+    return np.stack([start, *(elastic_net(first.columns, one, penalty, start=start, free=1) for one in again)])

@@ -162,6 +162,7 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
     from fusion.arms.base import FoldData
     from fusion.protocol.fitted import FoldFits
     from fusion.protocol.secondary import trained_alone
+    from fusion.protocol.therapy import of_regimen
 
     labels, times, entry = setup.cohort.labels, setup.cohort.times, setup.cohort.entry
     fits = FoldFits(setup, fold)
@@ -182,6 +183,7 @@ def fold_data(config: Any, setup: Setup, fold: Fold) -> FoldData:
         secondary=beside,
         alone=trained,
         readings=fits.of if setup.readings else None,
+        treatments=of_regimen(setup),
     )
 
 

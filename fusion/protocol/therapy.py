@@ -33,6 +33,12 @@ def treatments(setup: Setup, therapy: Therapy) -> list[str]:
     return _reading(setup.modalities, therapy)
 
 
+def of_regimen(setup: Setup) -> tuple[str, ...]:
+    """The same of the therapy that the cohort declares; none where it declares none."""
+    therapy = therapy_of(setup)
+    return () if therapy is None else tuple(treatments(setup, therapy))
+
+
 def _reading(modalities: Mapping[str, Modality], therapy: Therapy) -> list[str]:
     return [
         name

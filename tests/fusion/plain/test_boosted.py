@@ -18,7 +18,8 @@ from fusion.plain.base import fit_base, load_base, save_base
 from fusion.plain.boosted import ROUNDS, SETTINGS, Boosted, fit_boosted
 from fusion.plain.families import spread
 from fusion.plain.gate import SEARCHED, fit_gate
-from fusion.plain.linear import fit_linear, log_loss
+from fusion.plain.linear import fit_linear
+from fusion.plain.logistic import log_loss
 from fusion.plain.mixture import Mixture
 
 RANDOM = np.random.default_rng(4)

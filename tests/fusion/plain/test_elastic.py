@@ -10,8 +10,9 @@ import pytest
 from fusion.evaluation.outcomes.partial import RiskSets
 from fusion.evaluation.outcomes.survival import harrell
 from fusion.plain.base import fit_base, load_base, save_base
-from fusion.plain.elastic import MIXED, elastic_cox, fit_elastic, path
+from fusion.plain.elastic import fit_elastic
 from fusion.plain.families import FAMILIES
+from fusion.plain.sparse import MIXED, Problem, elastic_net
 from tests.helpers.times import invented
 
 RISKS = FAMILIES["survival"]
@@ -30,7 +31,7 @@ def test_a_path_is_that_of_scikit_survival(mixed: float) -> None:
     theirs = CoxnetSurvivalAnalysis(l1_ratio=mixed, alphas=penalties, tol=1e-12, max_iter=1_000_000, normalize=False)
     theirs.fit(values, Surv.from_arrays(truth.label == 1, truth.times))
     sets = RiskSets.of(truth)
-    ours = [elastic_cox(values, sets, one, mixed=mixed, tolerance=1e-9, steps=20_000) for one in penalties]
+    ours = [elastic_net(values, sets, one, mixed=mixed, tolerance=1e-9, steps=20_000) for one in penalties]
     np.testing.assert_allclose(np.stack(ours, axis=1), theirs.coef_, atol=1e-6)
 
 
@@ -39,7 +40,7 @@ def test_with_ties_no_direction_is_better() -> None:
     rows, truth = invented(90, columns=8)
     values = ((rows - rows.mean()) / rows.std(ddof=0)).to_numpy()
     sets, penalty = RiskSets.of(truth), 0.06
-    beta = elastic_cox(values, sets, penalty, tolerance=1e-9, steps=20_000)
+    beta = elastic_net(values, sets, penalty, tolerance=1e-9, steps=20_000)
     slope = values.T @ sets.gradient(values @ beta) / 90 + penalty * (1 - MIXED) * beta
     used = beta != 0
     assert 0 < used.sum() < 8
@@ -51,9 +52,9 @@ def test_the_strongest_penalty_leaves_no_column_in() -> None:
     rows, truth = invented(60)
     values = ((rows - rows.mean()) / rows.std(ddof=0)).to_numpy()
     sets = RiskSets.of(truth)
-    first, second, *_, last = path(values, sets)
-    assert not elastic_cox(values, sets, 1.0001 * first).any()
-    assert elastic_cox(values, sets, second, tolerance=1e-7).any()
+    first, second, *_, last = Problem(design=values, likelihood=sets, origin=False).path()
+    assert not elastic_net(values, sets, 1.0001 * first).any()
+    assert elastic_net(values, sets, second, tolerance=1e-7).any()
     assert last == pytest.approx(0.02 * first)
 
 

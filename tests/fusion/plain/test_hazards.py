@@ -12,9 +12,10 @@ from fusion.contract import Truth
 from fusion.evaluation.outcomes.partial import RiskSets
 from fusion.evaluation.outcomes.survival import harrell
 from fusion.plain.base import fit_base, load_base, save_base
-from fusion.plain.families import FAMILIES, Once
+from fusion.plain.families import FAMILIES
 from fusion.plain.gate import fit_gate
 from fusion.plain.hazards import in_parts, ridge_cox
+from fusion.plain.once import Once
 from tests.helpers.times import invented
 
 RISKS = FAMILIES["survival"]

@@ -11,9 +11,9 @@ import pytest
 
 from fusion.contract import Truth
 from fusion.evaluation.outcomes.partial import RiskSets
-from fusion.plain.elastic import elastic_cox
 from fusion.plain.families import FAMILIES
 from fusion.plain.hazards import ridge_cox
+from fusion.plain.sparse import elastic_net
 from tests.helpers.survival import followed_late
 
 FAMILY = FAMILIES["survival"]
@@ -39,7 +39,7 @@ def test_penalised_coefficients_are_those_of_lifelines(patients, share):
         fitted = CoxPHFitter(penalizer=0.05, l1_ratio=share).fit(table, "time", "event", entry_col="entry")
     design, sets = rows.to_numpy(), RiskSets.of(truth)
     if share:
-        found = elastic_cox(design, sets, 0.05, mixed=share, tolerance=1e-8)
+        found = elastic_net(design, sets, 0.05, mixed=share, tolerance=1e-8)
     else:
         found = ridge_cox(design, sets, 1 / (0.05 * len(rows)))
     # lifelines smooths |β|, and standardises inside.

@@ -14,7 +14,9 @@ from sklearn.model_selection import StratifiedKFold
 
 from fusion.plain.columns import Columns
 from fusion.plain.families import spread
-from fusion.plain.linear import STRENGTHS, Linear, fit_linear, log_loss
+from fusion.plain.linear import Linear, fit_linear
+from fusion.plain.logistic import log_loss
+from fusion.plain.penalties import STRENGTHS
 
 ONES = np.ones(90)
 
