@@ -182,6 +182,11 @@ def _ridge(design: Floats, labels: NDArray[np.int64], every: Floats, strength: f
 def _nets(values: Floats, labels: NDArray[np.int64], every: Floats, penalty: float) -> Floats:
     """``(draw, column + 1)``, the intercept last: elastic nets, each draw from where the first ended."""
     first = Problem(design=values, likelihood=ClassLikelihood(labels=labels, weights=every[0]))
-    *_, start = first.along([one for one in first.path() if one > penalty] + [penalty])
-    again = (ClassLikelihood(labels=labels, weights=weights) for weights in every[1:])
-    return np.stack([start, *(elastic_net(first.columns, one, penalty, start=start, free=1) for one in again)])
+    *_, start = first.along([*(one for one in first.path() if one > penalty), penalty])
+
+    def fit(weights: Floats, start: Floats) -> Floats:
+        likelihood = ClassLikelihood(labels=labels, weights=weights)
+        return elastic_net(first.columns, likelihood, penalty, start=start, free=1, tolerance=1e-7, steps=5000)
+
+    start = fit(every[0], start)
+    return np.stack([start, *(fit(weights, start) for weights in every[1:])])

@@ -14,11 +14,22 @@ from sklearn.model_selection import StratifiedKFold
 
 from fusion.plain.columns import Columns
 from fusion.plain.families import spread
-from fusion.plain.linear import Linear, fit_linear
-from fusion.plain.logistic import log_loss
+from fusion.plain.linear import Linear, fit_averaged, fit_linear
+from fusion.plain.logistic import Logistic, log_loss
 from fusion.plain.penalties import STRENGTHS
 
 ONES = np.ones(90)
+
+
+class Ridge(Logistic):
+    """Without an elastic net."""
+
+    def net(self, design: np.ndarray) -> None:
+        return None
+
+
+def fit_ridge(rows: pd.DataFrame, labels: np.ndarray, weights: np.ndarray, parts: list) -> tuple[Linear, np.ndarray]:
+    return fit_averaged(rows, Ridge(labels=labels, weights=weights, splits=parts))
 
 
 def made(columns: int, *, classes: int = 2, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -39,7 +50,7 @@ def test_it_is_the_ridge_that_scikit_learn_fits(columns: int, classes: int) -> N
     """Also where there are more columns than patients, and it was fitted in the patients' span."""
     rows, labels = made(columns, classes=classes)
     weights = np.where(labels == 1, 2.0, 1.0)
-    found, _ = fit_linear(rows, labels, weights, splits(rows, labels))
+    found, _ = fit_ridge(rows, labels, weights, splits(rows, labels))
     width = np.array([4.0 if name.startswith("narrow") else columns - 4 for name in rows.columns])
     expected = 0.0
     assert list(found.sets) == ["narrow+wide", "narrow", "wide"]
@@ -58,7 +69,7 @@ def test_modalities_are_averaged_over_by_the_likelihood_of_held_out_patients() -
     """By hand: each set's cross-fitted losses at its penalty; a modality without a signal has nearly no part."""
     rows, labels = made(40, seed=1)
     parts = splits(rows, labels)
-    found, held_out = fit_linear(rows, labels, ONES, parts)
+    found, held_out = fit_ridge(rows, labels, ONES, parts)
     width = np.array([4.0] * 4 + [36.0] * 36)
     totals, logits = [], []
     for members, (_, strength) in found.sets.items():
@@ -75,6 +86,47 @@ def test_modalities_are_averaged_over_by_the_likelihood_of_held_out_patients() -
     assert [share for share, _ in found.sets.values()] == pytest.approx(weight, abs=1e-3)
     assert held_out == pytest.approx(weight @ np.array(logits), abs=5e-3)
     assert found.sets["wide"][0] < 0.2 < found.sets["narrow"][0]
+
+
+def test_an_elastic_net_is_one_more_that_is_averaged() -> None:
+    """Its share by hand, of held-out patients by scikit-learn's elastic net at the same penalty."""
+    rows, labels = made(40, seed=1)
+    parts = splits(rows, labels)
+    ridge, of_ridge = fit_ridge(rows, labels, ONES, parts)
+    found, held_out = fit_linear(rows, labels, ONES, parts)
+    share, penalty = found.net
+    design, out = found.columns(rows), np.zeros(90)
+    for seen, held in parts:
+        out[held] = elastic(penalty, design[seen], labels[seen]).decision_function(design[held])
+    rest = np.array([one for one, _ in found.sets.values()])
+    assert rest.sum() + share == pytest.approx(1.0) and rest / rest.sum() == pytest.approx(
+        [one for one, _ in ridge.sets.values()]
+    )
+    assert held_out == pytest.approx((1 - share) * of_ridge + share * out, abs=1e-3)
+    # Of the sets' shares one has a likelihood of its own: that of the first set, by hand above.
+    losses = [
+        reference_loss(labels, 1 / (1 + np.exp(-one)), normalize=False) for one in (out, first(rows, labels, ridge))
+    ]
+    assert share / rest[0] == pytest.approx(np.exp((losses[1] - losses[0]) / 8), rel=1e-2)
+    whole = elastic(penalty, design, labels)
+    assert found.coefficients == pytest.approx((1 - share) * ridge.coefficients + share * whole.coef_, abs=1e-3)
+    assert found.intercept == pytest.approx((1 - share) * ridge.intercept + share * whole.intercept_, abs=1e-3)
+    assert 1 <= (whole.coef_ != 0).sum() < 30
+
+
+def elastic(penalty: float, design: np.ndarray, labels: np.ndarray) -> LogisticRegression:
+    model = LogisticRegression(solver="saga", l1_ratio=0.5, C=1 / (len(labels) * penalty), tol=1e-7, max_iter=50_000)
+    return model.fit(design, labels)
+
+
+def first(rows: pd.DataFrame, labels: np.ndarray, found: Linear) -> np.ndarray:
+    """Held-out logits of ridge of all modalities."""
+    width = np.array([4.0] * 4 + [36.0] * 36)
+    design, out = found.columns(rows) * width ** (-found.power / 2), np.zeros(90)
+    for seen, held in splits(rows, labels):
+        model = LogisticRegression(C=found.strength, tol=1e-10, max_iter=10_000).fit(design[seen], labels[seen])
+        out[held] = model.decision_function(design[held])
+    return out
 
 
 def test_a_start_that_rounding_cannot_improve_is_no_failure() -> None:
@@ -103,17 +155,17 @@ def test_the_models_sets_are_kept() -> None:
     found, _ = fit_linear(rows, labels, ONES, splits(rows, labels))
     config, arrays = found.state()
     again = Linear.restore(json.loads(json.dumps(config)), arrays)
-    assert again.sets == found.sets
+    assert again.sets == found.sets and again.net == found.net != (0.0, 0.0)
     assert again.logits(rows) == pytest.approx(found.logits(rows), abs=0)
-    del config["sets"]  # runs of before
-    assert Linear.restore(config, arrays).sets == {}
+    del config["sets"], config["net"]  # runs of before
+    assert (Linear.restore(config, arrays).sets, Linear.restore(config, arrays).net) == ({}, (0.0, 0.0))
 
 
 def test_held_out_logits_are_of_models_that_did_not_see_the_label() -> None:
     """A patient's label changes the logits of others, never the patient's own, at the same penalty."""
     rows, labels = made(4)
     parts = splits(rows, labels)
-    found, held_out = fit_linear(rows, labels, ONES, parts)
+    found, held_out = fit_ridge(rows, labels, ONES, parts)
     seen, out = parts[2]
     design = found.columns(rows)
     by_hand = LogisticRegression(C=found.strength, tol=1e-10, max_iter=10_000).fit(design[seen], labels[seen])
@@ -125,7 +177,7 @@ def test_the_strongest_penalty_is_chosen_that_held_out_patients_cannot_tell_from
     for seed in range(4):
         rows, labels = made(4, seed=seed)
         parts = splits(rows, labels)
-        found, held_out = fit_linear(rows, labels, ONES, parts)
+        found, held_out = fit_ridge(rows, labels, ONES, parts)
         loss = reference_loss(labels, 1 / (1 + np.exp(-held_out)))
         assert log_loss(held_out, labels).mean() == pytest.approx(loss)
         design = found.columns(rows)

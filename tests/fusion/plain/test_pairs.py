@@ -148,5 +148,8 @@ def test_products_of_several_classes_are_not_sought() -> None:
     splits = spread(labels, needed=(0, 1, 2))
     from fusion.contract import Truth
 
-    linear, _ = fit_linear(rows, labels, ONES, splits)
-    assert ClassFamily().pairs(linear, rows, Truth(label=labels), ONES, splits) is None
+    linear, held_out = fit_linear(rows, labels, ONES, splits)
+    found = ClassFamily().crossed(
+        linear, rows, Truth(label=labels), ONES, splits, held_out=held_out, treatments=["drug"]
+    )  # fmt: skip
+    assert found[0] is linear and found[1] is held_out

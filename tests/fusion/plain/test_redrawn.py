@@ -33,7 +33,7 @@ def made() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Linear]:
 
 def only(model: Linear, name: str) -> Linear:
     """The model as if it were of one set of modalities alone."""
-    return replace(model, sets={name: (1.0, model.sets[name][1])})
+    return replace(model, sets={name: (1.0, model.sets[name][1])}, net=(0.0, 0.0))
 
 
 def test_a_draw_is_what_scikit_learn_fits_to_patients_counted_as_drawn(made) -> None:
@@ -62,14 +62,34 @@ def test_a_draw_of_everybody_once_changes_nothing_and_sets_weigh_by_their_share(
     assert np.abs(same.change(model, rows)).max() < 1e-6
     sets = dict.fromkeys(("clinical+arm", "arm"), 0.0)
     both = replace(model, sets={name: (0.5, model.sets[name][1]) for name in sets} | {"clinical": (0.04, 1.0)})
+    both = replace(both, net=(0.04, 1.0))
     parts = [redraw(only(model, name), rows, labels, np.ones(N), counts) for name in sets]
     found = redraw(both, rows, labels, np.ones(N), counts)
     assert found is not None
-    # The third set has too small a share to be refitted.
+    # The third set and the elastic net have too small a share to be refitted.
     assert found.coefficients == pytest.approx(sum(0.5 * part.coefficients for part in parts if part), abs=1e-9)
     weighed = redraw(model, rows, labels, np.full(N, 3.0), counts[:2])
     assert weighed is not None
     assert np.abs(weighed.coefficients - redraw(model, rows, labels, np.ones(N), counts[:2]).coefficients).max() > 1e-4
+
+
+def test_an_elastic_net_is_what_scikit_learn_fits_to_patients_counted_as_drawn(made) -> None:
+    rows, labels, counts, model = made
+    share, penalty = 0.5, model.net[1]
+    name = "clinical+arm"
+    alone = replace(model, sets={name: (0.0, 1.0)}, net=(share, penalty))
+    found = redraw(alone, rows, labels, np.ones(N), counts[:3])
+    assert found is not None
+    design = model.columns(rows)
+    net = LogisticRegression(solver="saga", l1_ratio=0.5, C=1 / (N * penalty), tol=1e-8, max_iter=50_000)
+    whole, *drawn = (
+        [*fit.coef_[0], fit.intercept_[0]]
+        for fit in (net.fit(design, labels, sample_weight=one) for one in (np.ones(N), *counts[:3]))
+    )
+    expected = share * (np.array(drawn) - np.array(whole))
+    assert found.coefficients == pytest.approx(expected[:, :-1], abs=1e-3)
+    assert found.intercepts == pytest.approx(expected[:, -1], abs=1e-3)
+    assert np.abs(expected).max() > 0.05
 
 
 def test_products_are_refitted_beside_and_trees_stay(made) -> None:
@@ -78,9 +98,10 @@ def test_products_are_refitted_beside_and_trees_stay(made) -> None:
     product = values[:, 0] * values[:, 2]
     pairs = Pairs(
         first=np.array([0]), second=np.array([2]), center=np.array([product.mean()]),
-        scale=np.array([product.std()]), coefficients=np.array([0.3]),
+        scale=np.array([product.std()]), coefficients=np.array([0.3]), precision=np.array([5.0]),
+        share=np.array([0.5]), searched=np.array([True]),
     )  # fmt: skip
-    crossed = Crossed(linear=model, pairs=pairs, share=0.5)
+    crossed = Crossed(linear=model, pairs=pairs)
     plain, found = (redraw(one, rows, labels, np.ones(N), counts) for one in (model, crossed))
     assert plain is not None and found is not None
     assert found.coefficients == pytest.approx(plain.coefficients)
@@ -91,7 +112,7 @@ def test_products_are_refitted_beside_and_trees_stay(made) -> None:
     # At the optimum the gradient of draw 3, its linear part refitted, is that of the prior alone.
     logits = model.logits(rows) + plain.change(model, rows)[3]
     whole = redraw(crossed, rows, labels, np.ones(N), np.vstack([counts[3], np.ones(N)]))
-    assert whole is not None and whole.products[1] == pytest.approx(0, abs=1e-9)
+    assert whole is not None and whole.products[1] == pytest.approx(0, abs=1e-6)
     start = _optimum(standard, labels, np.ones(N), model.logits(rows))
     assert found.products[3, 0] == pytest.approx(_optimum(standard, labels, counts[3], logits) - start, abs=1e-6)
     mixed = Mixture(linear=crossed, boosted=None, share=0.25)  # type: ignore[arg-type]
