@@ -1,4 +1,4 @@
-"""How often canaries are right: ``python benchmarks/canary_rates.py [cohorts]``, through the real command's function.
+"""How often canaries are right: ``python benchmarks/canary_rates.py [cohorts] [--network]``.
 
 Cohorts of 150 patients with eight noisy columns, two of which bear on the outcome, values missing at random and three
 sites: *clean*, with a *leak* (a column that is the outcome, 2 % of it wrong), or with one patient *twice*. Measured
@@ -8,8 +8,11 @@ all 20 (both again at c71a886, the same seeds) and of *twice* all 20 (an earlier
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import subprocess
 import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -64,16 +67,42 @@ def look_at(folder: Path, *more: str) -> dict[str, Any]:
     from fusion.canary import look
     from fusion.config.compose import composed
 
-    given = ["cohort=planted", f"output={folder / 'out'}", f"cache={folder / 'cache'}", *more]
+    given = ["cohort=planted", f"output={folder.parent / 'out'}", f"cache={folder.parent / 'cache'}", *more]
     return look(composed("canary", given, folder))
 
 
-if __name__ == "__main__":
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    for what in KINDS:
-        begun, failed = time.time(), 0
-        for one in range(number):
+def through_network(folder: Path) -> dict[str, Any]:
+    """The same, with a run of the fused arm on permuted labels: canary=permuted, all else as usual."""
+    asked = [
+        "--config-dir", str(folder), "cohort=planted", f"cache={folder.parent / 'cache'}",
+        f"output={folder.parent / 'run'}",
+        "canary=permuted", "arms=[fusion]", "folds.outer=3", "folds.inner=2", "evaluation.audit=false",
+        "evaluation.draws=50", "workers=1", "logger=none", "device=cpu",
+    ]  # fmt: skip
+    subprocess.run([sys.executable, "-m", "fusion.train", *asked], cwd=folder, capture_output=True, check=True)
+    return look_at(folder, "folds.outer=3", "folds.inner=2", f"permuted=[{folder.parent / 'run'}]")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cohorts", nargs="?", type=int, default=20)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first cohort")
+    parser.add_argument("--network", action="store_true", help="permuted labels through the fused arm too")
+    given = parser.parse_args()
+    for what in given.kinds:
+        begun, failed = sum(os.times()[:4]), 0
+        for seed in range(given.first, given.first + given.cohorts):
             with TemporaryDirectory() as place:
-                found = look_at(write_cohort(Path(place) / "c", one, what), "folds.outer=3", "folds.inner=2")
-                failed += found["verdict"] == "fail"
-        print(f"{what}: {failed} of {number} fail, {(time.time() - begun) / number:.1f} s each", flush=True)
+                folder = write_cohort(Path(place) / "c", seed, what)
+                found = through_network(folder) if given.network else look_at(folder, "folds.outer=3", "folds.inner=2")
+            failed += found["verdict"] == "fail"
+            why = [one["name"] for one in found["checks"] if one["status"] == "fail"]
+            arms = [one["figures"]["auroc"] for one in found["checks"] if one["name"] == "labels permuted, real arms"]
+            print(json.dumps({"kind": what, "seed": seed, "failed": why, "arms": arms}), flush=True)
+        used = (sum(os.times()[:4]) - begun) / given.cohorts
+        print(f"{what}: {failed} of {given.cohorts} fail, {used:.1f} s of one core each", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,11 +5,14 @@ A sound protocol finds nothing in permuted labels, sees a planted leak, and the 
 outcome and nobody twice: these decide (Holm, 5 %). Site and missing values alone warn. Exit code 0 pass, 3 fail.
 Of several endpoints (endpoint=[pcr,rcb]) each is looked at with its own patients and folds, grades and times as two
 groups, and all are judged together.
+Permuted labels through networks take as long as training: train with canary=permuted and other seeds, name the runs as
+permuted=[…], and their arms are judged with the rest.
 
 Examples:
   python -m fusion.canary cohort=breast_tcga
   python -m fusion.canary --config-dir my_conf cohort=mine folds.outer=5 permutations=10
   python -m fusion.canary cohort=transneo_pcr cohort.root=<folder> endpoint=[pcr,rcb]
+  python -m fusion.canary cohort=breast_tcga permuted=[runs/permuted_1,runs/permuted_2]   # fusion.train canary=permuted
   python -m fusion.canary cohort=breast_tcga run=runs/breast_tcga/2026-01-01_12-00-00   # into that run's report
 """
 
@@ -112,18 +115,23 @@ def look(config: Any, into: RunFolder | None = None) -> dict[str, Any]:
     """What `canary` writes: every check with its figures, and the verdict; of the data of the run `into`, if given."""
     from fusion.protocol.beside import digest
     from fusion.protocol.canary.several import every_endpoint
+    from fusion.protocol.canary.trained import through_arms
     from fusion.protocol.progress import JobProgress
     from fusion.protocol.setup import open_setup
     from fusion.run.files import replace_file
+    from fusion.run.folder import RunFolder
     from fusion.run.record import now
 
+    permuted = [RunFolder.open(one, trust=None) for one in config.get("permuted") or ()]
     with JobProgress() as progress:
         setup = open_setup(config, progress).prepare(progress)
         data = digest(config, setup)
         same_data(into, data)
+        more = [through_arms(permuted, data)] if permuted else []
         checks, looked_at = every_endpoint(
-            config, setup, progress, permutations=int(config.permutations), seed=int(config.seed), say=progress.say
-        )
+            config, setup, progress, permutations=int(config.permutations), seed=int(config.seed), say=progress.say,
+            more=more,
+        )  # fmt: skip
     found = {
         "data": data,
         "made": now(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def every_endpoint(
-    config: Any, setup: Setup, progress: Progress, *, permutations: int, seed: int, say: Say
+    config: Any, setup: Setup, progress: Progress, *, permutations: int, seed: int, say: Say, more: Sequence[Check] = ()
 ) -> tuple[list[Check], list[dict[str, Any]]]:
     """Canaries of the primary and of every secondary endpoint, judged together, and what each was looked at as.
 
@@ -33,13 +34,14 @@ def every_endpoint(
         permutations: times that labels are dealt out anew.
         seed: of those.
         say: is told what is being done.
+        more: checks of the primary endpoint that are judged with these.
 
     Raises:
         FusionError: there is one endpoint, of a kind that canaries cannot look at.
     """
     spec = setup.cohort.spec
     several = bool(spec.secondary)
-    checks: list[Check] = []
+    checks = [replace(one, endpoint=spec.endpoint.name) if several else one for one in more]
     as_what: list[dict[str, Any]] = []
     for endpoint in (spec.endpoint, *spec.secondary):
         if several and not outcome_of(endpoint).can("canaries"):

@@ -44,10 +44,21 @@ def rates() -> Any:
     [("clean", None), ("leak", "columns that tell the outcome"), ("twice", "patients under two ids")],
 )
 def test_each_kind_of_cohort_is_judged_for_what_is_wrong_with_it(
-    rates: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, culprit: str | None
+    rates: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], make_run: Any, kind: str, culprit: str | None
 ) -> None:
     folder = rates.write_cohort(tmp_path / "cohort", 0, kind)
-    config = composed("canary", ["cohort=planted", f"output={tmp_path}", f"cache={tmp_path / 'cache'}", *FEW], folder)
+    place = f"cache={tmp_path / 'cache'}"
+    training = composed("train", ["cohort=planted", f"output={tmp_path / 'run'}", place], folder)
+    with JobProgress() as progress:  # training on the same data looks for it under the same digest
+        data = digest(training, open_setup(training, progress).prepare(progress))
+    more = []
+    if kind == "twice":  # and arms of a finished run say what labels are that were dealt out anew
+        run = make_run(tmp_path / "permuted", patients=60)
+        (run.path / "config.yaml").write_text("canary: permuted")
+        run.finish(seconds=1, steps={})
+        run.note(data=data)
+        more = [f"permuted=[{run.path}]"]
+    config = composed("canary", ["cohort=planted", f"output={tmp_path}", place, *FEW, *more], folder)
     if culprit is None:
         canary(config)
     else:
@@ -56,13 +67,9 @@ def test_each_kind_of_cohort_is_judged_for_what_is_wrong_with_it(
         assert ended.value.code == FAILED == 3
     found = json.loads((tmp_path / "canary.json").read_text())
     assert json.loads((tmp_path / "cache" / "canaries" / f"{found['data']}.json").read_text()) == found
-    training = composed(
-        "train", ["cohort=planted", f"output={tmp_path / 'run'}", f"cache={tmp_path / 'cache'}"], folder
-    )
-    with JobProgress() as progress:  # training on the same data looks for it under the same digest
-        assert digest(training, open_setup(training, progress).prepare(progress)) == found["data"]
+    assert data == found["data"]
     failed = [one["name"] for one in found["checks"] if one["status"] == "fail"]
-    assert failed == ([culprit] if culprit else [])
+    assert failed == ["labels permuted, real arms"] * len(more) + ([culprit] if culprit else [])
     assert found["verdict"] == ("fail" if culprit else "pass")
     planted = next(one for one in found["checks"] if one["name"] == "a leak planted")
     assert planted["status"] == "pass"
