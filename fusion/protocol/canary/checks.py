@@ -15,7 +15,19 @@ from fusion.arms.classical import ClassicalArm, features
 from fusion.contract import EndpointSpec, Fold, FusionError
 from fusion.evaluation.outcome import kinds_that, outcome_of
 from fusion.protocol.assessment import HAS, described
-from fusion.protocol.canary.judged import ALL, COLUMN, LEVEL, SEEN, Check, Status, above, area, by_chance, judged
+from fusion.protocol.canary.judged import (
+    ALL,
+    COLUMN,
+    LEVEL,
+    SEEN,
+    Check,
+    Status,
+    above,
+    area,
+    by_chance,
+    judged,
+    within,
+)
 from fusion.protocol.canary.planted import NAME, PlantedLeak
 from fusion.protocol.canary.twins import TELLING, twins
 from fusion.protocol.crossval import fold_data
@@ -39,12 +51,19 @@ class Scores:
         scores: in that order.
         folds: in which they were scored.
         rows: the tabulated features as the first fold fitted them, of everybody.
+        strata: of each, whom labels were dealt out with as far as folds go, see `within`.
     """
 
     labels: pd.Series[int]
     scores: Floats
     folds: list[Fold]
     rows: pd.DataFrame
+    strata: list[str]
+
+    @property
+    def within(self) -> tuple[float, float]:
+        """AUROC within strata and its variance by chance."""
+        return within(np.asarray(self.labels, dtype=np.float64), self.scores, self.strata)
 
     @property
     def area(self) -> tuple[float, float]:
@@ -81,13 +100,13 @@ def looked(config: Any, setup: Setup, *, permutations: int, seed: int, say: Say 
     real = cross_validated(config, setup)
     say(f"labels permuted, {permutations} times")
     dealt = [replace(setup, cohort=setup.cohort.permuted(seed + number)) for number in range(permutations)]
-    areas = [cross_validated(config, one).area[0] for one in dealt]
+    found = [cross_validated(config, one).within for one in dealt]
     say("a leak planted")
     leak = PlantedLeak(setup.cohort.labels, wrong=WRONG, seed=seed)
     planted = cross_validated(config, replace(setup, modalities={**setup.modalities, NAME: leak}))
     say("patients under two ids, sites, missing values")
     return [
-        _permuted(areas, setup.cohort.labels),
+        _permuted(found),
         _planted(planted),
         _telling(real),
         _twins(real.rows, seed),
@@ -120,15 +139,22 @@ def cross_validated(config: Any, setup: Setup) -> Scores:
     scores = pd.concat(parts).loc[list(cohort.patient_ids)]
     labels = cohort.labels.loc[list(cohort.patient_ids)]
     assert rows is not None, "there are folds"
-    return Scores(labels=labels, scores=scores.to_numpy(np.float64), folds=folds, rows=rows)
+    tested = {patient: str(fold.index) for fold in folds for patient in fold.test}
+    sites = cohort.sites if config.folds.site == "stratify" and cohort.sites is not None else {}
+    strata = [f"{tested[one]} {sites.get(one, '')}" for one in cohort.patient_ids]
+    return Scores(labels=labels, scores=scores.to_numpy(np.float64), folds=folds, rows=rows, strata=strata)
 
 
-def _permuted(areas: list[float], labels: pd.Series[int]) -> Check:
-    positives = int(labels.sum())
-    p = by_chance(areas, positives, len(labels) - positives)
-    mean = float(np.mean(areas))
-    said = f"AUROC {mean:.3f} in the mean of {len(areas)} where labels are dealt out anew; 0.5 is nothing found."
-    return Check(name="labels permuted", decides=True, said=said, p=p, figures={"auroc": areas})
+def _permuted(found: list[tuple[float, float]]) -> Check:
+    name, areas = "labels permuted", [value for value, _ in found]
+    if np.isnan(areas).any():
+        said = "Not looked at: no fold, or site in it, has test patients of both groups."
+        return Check(name=name, decides=True, said=said, p=None, figures={}, status="not looked at")
+    said = (
+        f"AUROC {np.mean(areas):.3f} within folds and sites in the mean of {len(areas)} where labels are dealt out "
+        "anew; 0.5 is nothing found."
+    )
+    return Check(name=name, decides=True, said=said, p=by_chance(found), figures={"auroc": areas})
 
 
 def _planted(planted: Scores) -> Check:

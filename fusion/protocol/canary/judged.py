@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
@@ -63,10 +64,36 @@ def above(value: float, error: float, limit: float) -> float:
     return float(norm.sf((value - limit) / max(error, 1e-12)))
 
 
-def by_chance(values: Sequence[float], positives: int, negatives: int) -> float:
-    """p-value of the mean of independent AUROCs being 0.5 (Mann and Whitney's variance, (m + n + 1)/12mn)."""
-    variance = (positives + negatives + 1) / (12 * positives * negatives) / len(values)
-    return float(norm.sf((np.mean(values) - 0.5) / np.sqrt(variance)))
+def within(labels: Floats, scores: Floats, strata: Sequence[str]) -> tuple[float, float]:
+    """AUROC over pairs of patients of one stratum, and its variance where labels say nothing; NaN without a pair.
+
+    Strata are test folds and, where folds spread sites, the sites in them. Across folds nothing looks like less than
+    0.5: a fold with more positives to test has fewer to train on. Across sites it looks like more: a site that has many
+    positives by chance has them in every fold. Within, labels that were dealt out are exchangeable, so that U, summed
+    over strata, has the mean mn/2 and the variance mn(m + n + 1)/12 (van Elteren, Bull Inst Int Stat 37:351–361, 1960).
+
+    Args:
+        labels: ``(patient,)`` 0/1.
+        scores: ``(patient,)``.
+        strata: of each patient.
+    """
+    right = pairs = variance = 0.0
+    places = pd.Series(np.arange(len(labels)))
+    for _, part in places.groupby(np.asarray(strata, dtype=str)):
+        mine = labels[part.to_numpy()]
+        positive, negative = float(mine.sum()), float(len(mine) - mine.sum())
+        if positive and negative:
+            number = positive * negative
+            right += number * float(auroc(mine, scores[part.to_numpy()], np.ones((1, len(mine))))[0])
+            pairs += number
+            variance += number * (positive + negative + 1) / 12
+    return (right / pairs, variance / pairs**2) if pairs else (float("nan"), float("nan"))
+
+
+def by_chance(found: Sequence[tuple[float, float]]) -> float:
+    """p-value of the mean of independent AUROCs, each with its variance by chance, being 0.5."""
+    values, variances = zip(*found, strict=True)
+    return float(norm.sf((np.mean(values) - 0.5) / np.sqrt(np.sum(variances) / len(found) ** 2)))
 
 
 def judged(checks: Sequence[Check], *, level: float = LEVEL) -> list[Check]:

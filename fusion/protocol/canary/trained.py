@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from fusion.contract import FusionError
 from fusion.evaluation.comparison import arm_label
-from fusion.evaluation.metrics import auroc
 from fusion.evaluation.outcome import outcome_of
-from fusion.protocol.canary.judged import Check
+from fusion.protocol.canary.judged import Check, by_chance, within
 from fusion.run.canaries import DATA
 
 if TYPE_CHECKING:
@@ -28,9 +26,8 @@ FLOOR = "floor"
 def through_arms(runs: Sequence[RunFolder], data: str) -> Check:
     """Whether any arm of these runs predicts labels that were dealt out anew.
 
-    AUROC within folds, mean over folds and runs, of the first repeat; across folds nothing would look like less than
-    0.5, for a fold with more positives to test has fewer to train on and scores lower. Its variance is Mann and
-    Whitney's, (m + n + 1)/12mn a fold. The arm that is furthest above 0.5 decides, its p-value times the arms.
+    AUROC within folds and, where folds spread sites, within the sites in them (see `within`), mean over runs, of the
+    first repeat. The arm that is furthest above 0.5 decides, its p-value times the arms.
 
     Args:
         runs: finished.
@@ -46,42 +43,37 @@ def through_arms(runs: Sequence[RunFolder], data: str) -> Check:
         first = predictions[(predictions["repeat"] == 0) & (predictions["label"] >= 0)]
         for arm, rows in first.groupby("arm", sort=False):
             if not str(arm).startswith(FLOOR):
-                found.setdefault(str(arm), []).append(within_folds(rows, outcome))
+                found.setdefault(str(arm), []).append(of_arm(rows, outcome, _sites(run)))
     means = {arm: float(np.mean([value for value, _ in each])) for arm, each in found.items()}
-    chances = {
-        arm: float(norm.sf((means[arm] - 0.5) / np.sqrt(sum(variance for _, variance in each) / len(each) ** 2)))
-        for arm, each in found.items()
-    }
+    if np.isnan(list(means.values())).any():
+        raise FusionError("permuted: no fold, or site in it, has test patients of both groups. Train with fewer folds.")
+    chances = {arm: by_chance(each) for arm, each in found.items()}
     worst = min(chances, key=chances.__getitem__)
     figures: dict[str, Any] = {"auroc": means, "runs": len(runs), "arms": len(means), "highest": worst}
     said = (
-        f"AUROC within folds at most {max(means.values()):.3f} of {len(means)} arms that "
+        f"AUROC within folds and sites at most {max(means.values()):.3f} of {len(means)} arms that "
         f"{'were' if len(means) > 1 else 'was'} trained {_times(len(runs))} on labels dealt out anew; furthest from "
         f"chance: {arm_label(worst)}, {means[worst]:.3f}. 0.5 is nothing found."
     )
     return Check(name=NAME, decides=True, said=said, p=min(1.0, len(means) * chances[worst]), figures=figures)
 
 
-def within_folds(rows: pd.DataFrame, outcome: Outcome) -> tuple[float, float]:
-    """Mean AUROC of one arm within folds and its variance by chance; folds without both groups tell nothing.
-
-    Raises:
-        FusionError: no fold has both.
-    """
-    values, variances = [], []
+def of_arm(rows: pd.DataFrame, outcome: Outcome, sites: Mapping[str, str]) -> tuple[float, float]:
+    """`within` of one arm's rows of predictions; `sites` of patients where folds spread them, else nothing."""
     groups, _ = outcome.two_groups(rows["label"])
-    for _, part in rows.assign(positive=groups.to_numpy()).groupby("fold"):
-        labels = part["positive"].to_numpy(np.float64)
-        positive, negative = float(labels.sum()), float(len(labels) - labels.sum())
-        if positive and negative:
-            # Within a fold only order counts, of times that of log-risks.
-            unknown = np.full(len(part), -1)
-            scores = part["score"].to_numpy(np.float64) if "score" in part else outcome.number(part, unknown)
-            values.append(float(auroc(labels, scores, np.ones((1, len(part))))[0]))
-            variances.append((positive + negative + 1) / (12 * positive * negative))
-    if not values:
-        raise FusionError("permuted: no fold has test patients of both groups. Train with fewer folds.")
-    return float(np.mean(values)), float(np.sum(variances)) / len(values) ** 2
+    # Within a fold only order counts, of times that of log-risks.
+    unknown = np.full(len(rows), -1)
+    scores = rows["score"].to_numpy(np.float64) if "score" in rows else outcome.number(rows, unknown)
+    strata = [f"{fold} {sites.get(one, '')}" for fold, one in zip(rows["fold"], rows["patient_id"], strict=True)]
+    return within(groups.to_numpy(np.float64), scores, strata)
+
+
+def _sites(run: RunFolder) -> dict[str, str]:
+    """Patient → site, where the run's folds spread sites."""
+    told = run.described()
+    if (run.config().get("folds") or {}).get("site", "stratify") != "stratify" or "site" not in told:
+        return {}
+    return {str(one): str(site) for one, site in zip(told["patient_id"], told["site"], strict=True)}
 
 
 def _refuse(runs: Sequence[RunFolder], data: str) -> None:

@@ -13,13 +13,15 @@ import pandas as pd
 import pytest
 import yaml
 from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 
 from fusion.canary import FAILED, canary, look
 from fusion.config.compose import composed
 from fusion.contract import EndpointSpec
 from fusion.protocol.beside import digest
 from fusion.protocol.canary.checks import in_two
-from fusion.protocol.canary.judged import Check, above, area, by_chance, judged
+from fusion.protocol.canary.judged import Check, above, area, by_chance, judged, within
 from fusion.protocol.canary.planted import PlantedLeak
 from fusion.protocol.canary.twins import twins
 from fusion.protocol.progress import JobProgress
@@ -146,7 +148,7 @@ def test_holm_by_hand_and_warnings_apart() -> None:
 
 
 def test_p_values_by_hand() -> None:
-    assert by_chance([0.6, 0.6], 20, 30) == pytest.approx(norm.sf(0.1 / np.sqrt(51 / (12 * 600) / 2)))
+    assert by_chance([(0.6, 0.02), (0.7, 0.01)]) == pytest.approx(norm.sf(0.15 / np.sqrt(0.03 / 4)))
     assert above(0.8, 0.05, 0.7) == pytest.approx(norm.sf(2.0))
     labels = np.array([0.0, 0.0, 0.0, 1.0, 1.0])
     value, error = area(labels, np.array([1.0, 2.0, 4.0, 3.0, 5.0]))
@@ -154,6 +156,36 @@ def test_p_values_by_hand() -> None:
     a = (5 + 0.5) / 7
     one, two = a / (2 - a) - a**2, 2 * a**2 / (1 + a) - a**2
     assert error == pytest.approx(np.sqrt((a * (1 - a) + 1 * one + 2 * two) / 6))
+
+
+def test_within_strata_by_hand() -> None:
+    labels = np.array([1, 1, 0, 0, 1, 0, 0, 0, 0], dtype=np.float64)
+    scores = np.array([0.9, 0.4, 0.5, 0.1, 0.2, 0.8, 0.7, 0.3, 0.9])
+    # Stratum a: three of four pairs in order; b: none of two; c has no positives.
+    value, variance = within(labels, scores, list("aaaabbbcc"))
+    assert value == pytest.approx(3 / 6)
+    assert variance == pytest.approx((4 * 5 / 12 + 2 * 4 / 12) / 36)
+    whole = within(labels, scores, ["a"] * 9)
+    assert whole == (pytest.approx(roc_auc_score(labels, scores)), pytest.approx(10 / (12 * 18)))  # Mann and Whitney's
+    assert np.isnan(within(labels, scores, list("abcdefghi"))).all()
+
+
+def test_labels_dealt_out_by_sites_that_folds_spread_look_like_nothing_within_them_and_not_across() -> None:
+    """Folds drawn by site and label: a site's share of positives, chance alone, tells who is tested; about 0.55."""
+    rng, across, inside = np.random.default_rng(0), [], []
+    for _ in range(40):
+        site, label = rng.integers(0, 3, 150), (rng.random(150) < 0.4).astype(np.float64)
+        score, place = np.zeros(150), np.zeros(150, dtype=int)
+        for fold, (train, test) in enumerate(
+            StratifiedKFold(3, shuffle=True, random_state=0).split(site, 2 * site + label)
+        ):
+            score[test] = [label[train][site[train] == one].mean() for one in site[test]]
+            place[test] = fold
+        score += 1e-3 * rng.normal(size=150)
+        across.append(within(label, score, [f"{one}" for one in place])[0])
+        inside.append(within(label, score, [f"{fold} {one}" for fold, one in zip(place, site, strict=True)])[0])
+    assert np.mean(across) > 0.53
+    assert np.mean(inside) == pytest.approx(0.5, abs=0.02)
 
 
 def test_twins_agree_in_all_and_columns_that_tell_nothing_name_nobody() -> None:
