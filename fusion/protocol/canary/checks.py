@@ -140,7 +140,7 @@ def cross_validated(config: Any, setup: Setup) -> Scores:
     labels = cohort.labels.loc[list(cohort.patient_ids)]
     assert rows is not None, "there are folds"
     tested = {patient: str(fold.index) for fold in folds for patient in fold.test}
-    sites = cohort.sites if config.folds.site == "stratify" and cohort.sites is not None else {}
+    sites: Any = cohort.sites if config.folds.site == "stratify" and cohort.sites is not None else {}
     strata = [f"{tested[one]} {sites.get(one, '')}" for one in cohort.patient_ids]
     return Scores(labels=labels, scores=scores.to_numpy(np.float64), folds=folds, rows=rows, strata=strata)
 

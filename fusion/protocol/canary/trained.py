@@ -65,7 +65,7 @@ def of_arm(rows: pd.DataFrame, outcome: Outcome, sites: Mapping[str, str]) -> tu
     unknown = np.full(len(rows), -1)
     scores = rows["score"].to_numpy(np.float64) if "score" in rows else outcome.number(rows, unknown)
     strata = [f"{fold} {sites.get(one, '')}" for fold, one in zip(rows["fold"], rows["patient_id"], strict=True)]
-    return within(groups.to_numpy(np.float64), scores, strata)
+    return within(np.array(groups, dtype=np.float64), scores, strata)
 
 
 def _sites(run: RunFolder) -> dict[str, str]:
