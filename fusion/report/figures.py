@@ -71,6 +71,7 @@ def gains(
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.6)
+    axes.locator_params(axis="x", nbins=5)  # beside the names of arms and the numbers there is room for no more
     axes.set_xlabel(f"Gain in {label} of {arm_label(reference).lower()} (to the right of 0: better)")
     return figure
 

@@ -21,6 +21,8 @@ _GREY = "#7f8792"
 
 BROAD = 470
 """Points of width from which a figure's words cannot be read at a phone's."""
+BROADER = 560
+"""Points of width from which it takes more than the breadth of a broad one."""
 
 
 def arm_colours(arms: Sequence[str]) -> dict[str, str]:
@@ -120,7 +122,8 @@ def _svg(figure: Any, name: str) -> str:
 def _begin(match: re.Match[str]) -> str:
     """As wide as its place; on a phone a broad one is scrolled, so that it can be read."""
     box = match[1]
-    broad = ' class="broad"' if float(box.split()[2]) > BROAD else ""
+    width = float(box.split()[2])
+    broad = ' class="broader"' if width > BROADER else ' class="broad"' if width > BROAD else ""
     return f'<svg{broad} viewBox="{box}" aria-hidden="true" focusable="false">'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from fusion.evaluation.curves import THRESHOLDS
 from fusion.report.figures import decision, gains, roc_curve, selection, training
+from fusion.report.theme import style
 
 BETTER, WORSE, UNCLEAR = "#009e73", "#d55e00", "#7f8792"
 
@@ -36,6 +38,20 @@ def test_a_gain_has_the_colour_of_what_its_intervals_say(row: dict[str, Any], co
     assert len(drawn) == intervals
     assert {line.get_color() for line in [point, *drawn]} == {colour}
     assert point.get_markerfacecolor() == colour
+
+
+def test_the_numbers_below_gains_stand_apart() -> None:
+    """Gains from −0.10 to 0.10 in steps of 0.025 ran into one another."""
+    rows = [
+        {"arm": "classical_boosting", "metric": "auroc", "gain": 0.0325, "low": -0.029, "high": 0.0945},
+        {"arm": "floor_site", "metric": "auroc", "gain": -0.022, "low": -0.0914, "high": 0.047},
+    ]
+    with style():
+        figure = gains(rows, reference="fusion", deciding=["late"])
+        figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels() if label.get_text()]
+    assert len(boxes) > 3
+    assert all(right.x0 - left.x1 > 5 for left, right in itertools.pairwise(boxes))
 
 
 def test_a_roc_curve_by_hand() -> None:
