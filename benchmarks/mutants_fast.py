@@ -48,7 +48,7 @@ def code_of(path: Path) -> str:
 
 
 def forked(work: Callable[[], int], said: Path, seconds: float) -> int | None:
-    """The exit code of `work` in a fork of this process, or nothing where it ran out of time."""
+    """The exit code of `work` in a fork of this process, FAILED of one that crashed, nothing where time ran out."""
     started = os.fork()
     if not started:
         code = UNABLE
@@ -68,7 +68,12 @@ def forked(work: Callable[[], int], said: Path, seconds: float) -> int | None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(started, signal.SIGKILL)
     status = os.waitpid(started, 0)[1] if status is None else status
-    return None if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    if not os.WIFSIGNALED(status):
+        return os.WEXITSTATUS(status)
+    if os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU):
+        return None
+    said.write_text(f"ended by signal {os.WTERMSIG(status)}", encoding="utf-8")
+    return FAILED
 
 
 class Fast:
@@ -174,6 +179,8 @@ class Fast:
         self.said.write_text("")
         code = forked(lambda: self._changed(mutant, taken), self.said, 20 + 3 * total)
         by = self.said.read_text(encoding="utf-8")
+        if code == FAILED and by not in self.items:
+            return "killed", by
         if code == FAILED and by not in self.sound:
             alone = forked(lambda: self._run([by]), self.folder / "alone", 20 + 3 * self._cost(by))
             self.sound[by] = alone == PASSED
