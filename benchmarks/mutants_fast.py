@@ -81,6 +81,7 @@ class Fast:
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self.options, self.folder, self.said = options, folder, folder / "said"
+        self.said.touch()
         self.sound: dict[str, bool] = {}  # tests that failed with a change → whether they pass without
         self.seconds: dict[str, float] = {}
 
