@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -139,10 +139,21 @@ def cross_validated(config: Any, setup: Setup) -> Scores:
     scores = pd.concat(parts).loc[list(cohort.patient_ids)]
     labels = cohort.labels.loc[list(cohort.patient_ids)]
     assert rows is not None, "there are folds"
+    return Scores(
+        labels=labels,
+        scores=scores.to_numpy(np.float64),
+        folds=folds,
+        rows=rows,
+        strata=strata_of(config, setup, folds),
+    )
+
+
+def strata_of(config: Any, setup: Setup, folds: Sequence[Fold]) -> list[str]:
+    """Of every patient the fold that tests them and, where folds spread sites, their site."""
+    cohort = setup.cohort
     tested = {patient: str(fold.index) for fold in folds for patient in fold.test}
     sites: Any = cohort.sites if config.folds.site == "stratify" and cohort.sites is not None else {}
-    strata = [f"{tested[one]} {sites.get(one, '')}" for one in cohort.patient_ids]
-    return Scores(labels=labels, scores=scores.to_numpy(np.float64), folds=folds, rows=rows, strata=strata)
+    return [f"{tested[one]} {sites.get(one, '')}".strip() for one in cohort.patient_ids]
 
 
 def _permuted(found: list[tuple[float, float]]) -> Check:

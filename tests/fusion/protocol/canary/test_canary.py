@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ from sklearn.model_selection import StratifiedKFold
 
 from fusion.canary import FAILED, canary, look
 from fusion.config.compose import composed
-from fusion.contract import EndpointSpec
+from fusion.contract import EndpointSpec, Fold
 from fusion.protocol.beside import digest
-from fusion.protocol.canary.checks import in_two
+from fusion.protocol.canary.checks import in_two, strata_of
 from fusion.protocol.canary.judged import Check, above, area, by_chance, judged, within
 from fusion.protocol.canary.planted import PlantedLeak
 from fusion.protocol.canary.twins import twins
@@ -168,6 +169,18 @@ def test_within_strata_by_hand() -> None:
     whole = within(labels, scores, ["a"] * 9)
     assert whole == (pytest.approx(roc_auc_score(labels, scores)), pytest.approx(10 / (12 * 18)))  # Mann and Whitney's
     assert np.isnan(within(labels, scores, list("abcdefghi"))).all()
+
+
+def test_strata_are_folds_and_the_sites_that_folds_spread() -> None:
+    _, setup = applied_cohort(patients=4)
+    ids = list(setup.cohort.patient_ids)
+    folds = [Fold(repeat=0, index=one, train=(), test=tuple(ids[one::2]), inner=()) for one in (0, 1)]
+    spread, whole = (SimpleNamespace(folds=SimpleNamespace(site=one)) for one in ("stratify", "group"))
+    assert strata_of(spread, setup, folds) == ["0", "1", "0", "1"]
+    sites = pd.Series(["S", "S", "T", "S"], index=ids)
+    setup = replace(setup, cohort=replace(setup.cohort, sites=sites))  # type: ignore[type-var]
+    assert strata_of(spread, setup, folds) == ["0 S", "1 S", "0 T", "1 S"]
+    assert strata_of(whole, setup, folds) == ["0", "1", "0", "1"]
 
 
 def test_labels_dealt_out_by_sites_that_folds_spread_look_like_nothing_within_them_and_not_across() -> None:
