@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from tests.helpers.few_trees import few_trees
 from tests.helpers.small_cohort import configured, fits, silent, write_cohort
 
 EVERY_ARM = "arms=[fusion,singles,classical_lr,classical_forest,classical_boosting,handcrafted,late,stacked]"
@@ -109,6 +110,7 @@ def test_poisoned_test_patients_change_nothing_that_is_learned(tmp_path: Path, m
     from fusion.protocol.crossval import fit_fold
     from fusion.protocol.setup import open_setup
 
+    few_trees(monkeypatch)
     write_cohort(tmp_path / "clean", patients=24)
     fold, results = None, {}
     for name in ("clean", "poisoned"):
@@ -220,6 +222,7 @@ def test_permuted_labels_are_not_predicted(tmp_path: Path, monkeypatch: pytest.M
     mean of two 0.06: the bound is three of these above 0.5. The test
     below leaks on purpose, and is far above it.
     """
+    few_trees(monkeypatch)
     root = tmp_path / "small"
     write_cohort(root, patients=48)
     found = []

@@ -38,7 +38,7 @@ def test_every_patient_has_one_score_an_arm(trained: Path) -> None:
     assert predictions["score"].between(0, 1).all()
 
 
-def test_no_patient_is_scored_by_models_that_saw_him(trained: Path) -> None:
+def test_no_patient_is_scored_by_models_that_saw_them(trained: Path) -> None:
     folds = json.loads((trained / "folds.json").read_text())["folds"]
     predictions = pd.read_parquet(trained / "predictions.parquet")
     for fold in folds:

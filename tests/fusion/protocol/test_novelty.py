@@ -75,13 +75,13 @@ def test_the_covariance_is_scikit_learns(columns: int) -> None:
 
 def test_what_is_missing_lowers_no_variance_and_no_correlation() -> None:
     random = np.random.default_rng(3)
-    both = random.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=4_000)
-    both[random.random(4_000) < 0.5] = np.nan
+    both = random.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=800)
+    both[random.random(800) < 0.5] = np.nan
     table = pd.DataFrame(both, columns=["dna:a", "dna:b"])
-    table["clinical:age"] = random.normal(size=4_000)
+    table["clinical:age"] = random.normal(size=800)
     fitted = Novelty.fit(table)
     covariance = fitted.loadings.T @ fitted.loadings + fitted.floor * np.eye(3)
-    assert covariance == pytest.approx(np.array([[1, 0.8, 0], [0.8, 1, 0], [0, 0, 1]]), abs=0.05)
+    assert covariance == pytest.approx(np.array([[1, 0.8, 0], [0.8, 1, 0], [0, 0, 1]]), abs=0.1)
 
 
 class Part:

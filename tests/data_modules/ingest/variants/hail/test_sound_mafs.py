@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from data_modules.ingest.variants.annotation.settings import AnnotationSettings
 from data_modules.ingest.variants.ingest import GenotypeFilters, SparkSettings, VcfFile
 from data_modules.ingest.variants.maf_ingest import MafIngest
 from data_modules.ingest.variants.store import VariantStore, variant_names
+
+if TYPE_CHECKING:
+    from tests.data_modules.ingest.variants.hail.conftest import Sound
 
 NAMES = ["Hugo_Symbol", "NCBI_Build", "Chromosome", "Start_Position", "Reference_Allele", "Tumor_Seq_Allele2"]
 NAMES += ["Variant_Classification", "Tumor_Sample_Barcode", "Mutation_Status", "t_vaf"]
@@ -67,28 +71,23 @@ SAMPLES = ("marked", "1234_0#001", "true", "text", "packed", "trailing", "commen
            "status", "floats", "quoted", "commas", "wide", "passed", "aaa")  # fmt: skip
 
 
-def silent(step: str, done: int, total: int) -> None:
-    del step, done, total
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> VariantStore:
-    folder = tmp_path_factory.mktemp("sound")
+def ingest_of(folder: Path, scratch: Path) -> MafIngest:
+    """The files in `folder`, written there, as one ingest."""
     write(folder)
-    ingest = MafIngest(
+    return MafIngest(
         key="modality.variants",
         files=tuple(VcfFile(path=path, origin="somatic") for path in sorted(folder.iterdir())),
         filters={"somatic": GenotypeFilters(accept=("PASS",))},
         annotation=AnnotationSettings(),
         build="GRCh37",
-        spark=SparkSettings(master="local[1]", driver_memory="1g"),
+        spark=SparkSettings(master="local[1]", driver_memory="1g", scratch=str(scratch)),
         cache=folder / "cache",
     )
-    assert ingest.check() == []
-    ingest.run(silent)
-    made = ingest.stores()["somatic"]
-    assert made.samples == tuple(sorted(ingest.samples("somatic")))
-    return made
+
+
+@pytest.fixture(scope="module")
+def store(sound: Sound) -> VariantStore:
+    return sound.stores["maf"]
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pysam
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
 from data_modules.ingest.variants.ingest import GenotypeFilters, SparkSettings, VariantIngest, VcfFile
 from data_modules.ingest.variants.store import MISSING, NOT_LISTED, VariantStore, variant_names
+
+if TYPE_CHECKING:
+    from tests.data_modules.ingest.variants.hail.conftest import Sound
 
 HEAD = (
     "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=248956422>\n##contig=<ID=chr2,length=242193529>\n"
@@ -109,26 +113,23 @@ EXPECTED: dict[str, dict[str, int]] = {
 }
 
 
-def silent(step: str, done: int, total: int) -> None:
-    del step, done, total
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> VariantStore:
-    folder = tmp_path_factory.mktemp("sound")
+def ingest_of(folder: Path, scratch: Path) -> VariantIngest:
+    """The files in `folder`, written there, as one ingest."""
     write(folder)
-    ingest = VariantIngest(
+    return VariantIngest(
         key="modality.variants",
         files=tuple(VcfFile(path=path, origin="somatic") for path in sorted(folder.iterdir())),
         filters={"somatic": GenotypeFilters(accept=("PASS",), min_dp=8)},
         annotation=AnnotationSettings(format="info", gene="GENE", consequence="CONS"),
         build="GRCh38",
-        spark=SparkSettings(master="local[1]", driver_memory="1g"),
+        spark=SparkSettings(master="local[1]", driver_memory="1g", scratch=str(scratch)),
         cache=folder / "cache",
     )
-    assert ingest.check() == []
-    ingest.run(silent)
-    return ingest.stores()["somatic"]
+
+
+@pytest.fixture(scope="module")
+def store(sound: Sound) -> VariantStore:
+    return sound.stores["vcf"]
 
 
 @pytest.mark.parametrize("sample", EXPECTED)
