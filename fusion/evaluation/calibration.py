@@ -17,10 +17,20 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Platt:
-    """Probability of the positive class = sigmoid(slope · logit + intercept)."""
+class OneSlope:
+    """A calibrator of one logit a patient, which it multiplies: ranks stay."""
 
     slope: float
+
+    def variance(self, logits: ArrayLike) -> float:
+        """Of calibrated ``(patient,)`` logits, the scale of log odds."""
+        return float(self.slope**2 * np.asarray(logits, dtype=np.float64).var())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platt(OneSlope):
+    """Probability of the positive class = sigmoid(slope · logit + intercept)."""
+
     intercept: float
 
     def __call__(self, logits: ArrayLike) -> Floats:
@@ -33,7 +43,7 @@ class Platt:
 
         The intercept keeps the mean score over `logits`, ``(patient,)``, that were calibrated so far.
         """
-        narrow = _narrowed(logits, narrower)
+        narrow = narrowed(logits, narrower)
         slope, wanted = factor * self.slope, float(self(logits).mean())
         # Around their mean: of logits that hardly vary the slope is steep, and the intercept far from 0.
         centre = float(narrow.mean())
@@ -41,10 +51,6 @@ class Platt:
         far = 50.0 + float(np.abs(spread).max())
         shift = brentq(lambda value: float(expit(spread + value).mean()) - wanted, -far, far)
         return Platt(slope=slope, intercept=float(shift) - slope * centre)
-
-    def variance(self, logits: ArrayLike) -> float:
-        """Of calibrated ``(patient,)`` logits, the scale of log odds."""
-        return float(self.slope**2 * np.asarray(logits, dtype=np.float64).var())
 
     def state(self) -> dict[str, float]:
         """For JSON; ``Platt(**state)`` restores it."""
@@ -115,7 +121,7 @@ class Temperature:
 
     def steeper(self, factor: float, logits: ArrayLike, *, narrower: float) -> Temperature:
         """As `Platt.steeper`: the temperature over `factor`, with the bias that keeps every class's mean score."""
-        narrow, wanted = _narrowed(logits, narrower), self(logits).mean(axis=0)
+        narrow, wanted = narrowed(logits, narrower), self(logits).mean(axis=0)
         found = Temperature(temperature=self.temperature / factor, bias=self.bias or (0.0,) * len(wanted))
         for _ in range(200):
             step = np.log(wanted) - np.log(found(narrow).mean(axis=0))
@@ -136,7 +142,7 @@ class Temperature:
         return asdict(self)
 
 
-def _narrowed(logits: ArrayLike, narrower: float) -> Floats:
+def narrowed(logits: ArrayLike, narrower: float) -> Floats:
     """Logits drawn together about their mean until their variance is `narrower` times smaller."""
     values = np.asarray(logits, dtype=np.float64)
     center = values.mean(axis=0)

@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from fusion.contract import Truth
+from fusion.evaluation.calibration import OneSlope, narrowed
 from fusion.evaluation.classes import COMPARED, evaluate_classes
 from fusion.evaluation.metrics import auroc
 from fusion.evaluation.outcomes.base import Ability, Calibrator
@@ -26,7 +27,7 @@ METRICS: Mapping[str, str] = {"kappa": "Quadratic-weighted kappa", "auroc_cuts":
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grades:
+class Grades(OneSlope):
     """Probabilities of grades by proportional odds: ``P(more than k) = sigmoid(slope · logit − cuts[k])``.
 
     Attributes:
@@ -34,7 +35,6 @@ class Grades:
         cuts: ascending, one between two grades.
     """
 
-    slope: float
     cuts: tuple[float, ...]
 
     def __call__(self, logits: ArrayLike) -> Floats:
@@ -47,18 +47,13 @@ class Grades:
         Cut-points keep the mean probability of every grade over `logits`, ``(patient,)``, calibrated so far.
         """
         values = np.asarray(logits, dtype=np.float64)
-        mean = float(values.mean())
-        narrow = factor * self.slope * (mean + (values - mean) / np.sqrt(narrower))
+        narrow = factor * self.slope * narrowed(values, narrower)
         cuts = []
         for cut in self.cuts:
             wanted = float(expit(self.slope * values - cut).mean())
             low, high = float(narrow.min()) - 50.0, float(narrow.max()) + 50.0
             cuts.append(float(brentq(lambda at, wanted=wanted: float(expit(narrow - at).mean()) - wanted, low, high)))
         return replace(self, slope=factor * self.slope, cuts=tuple(cuts))
-
-    def variance(self, logits: ArrayLike) -> float:
-        """Of calibrated ``(patient,)`` logits, the scale of the log odds of a higher grade."""
-        return float(self.slope**2 * np.asarray(logits, dtype=np.float64).var())
 
     def state(self) -> dict[str, Any]:
         """For JSON."""

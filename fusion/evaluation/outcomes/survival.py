@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from fusion.contract import Truth
+from fusion.evaluation.calibration import narrowed
 from fusion.evaluation.outcomes.base import Ability, Calibrator, Outcome, mean_over_folds
 from fusion.evaluation.outcomes.partial import RiskSets, breslow
 from fusion.evaluation.survival.pairs import harrell_draws
@@ -63,9 +64,7 @@ class Baseline:
         """
         values = np.asarray(logits, dtype=np.float64)
         found = replace(self, slope=self.slope * factor)
-        mean = float(values.mean())
-        narrow = mean + (values - mean) / np.sqrt(narrower)
-        share = float(np.exp(self.risks(values)).mean() / np.exp(found.risks(narrow)).mean())
+        share = float(np.exp(self.risks(values)).mean() / np.exp(found.risks(narrowed(values, narrower))).mean())
         return replace(found, hazard=tuple(share * one for one in self.hazard))
 
     def variance(self, logits: ArrayLike) -> float:
