@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -193,6 +193,24 @@ def build_model(
         adds=adds,
         secondary=beside,
     )
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse modalities under whose names torch keeps no network.
+
+    Args:
+        names: of modalities.
+
+    Raises:
+        ModelError: torch's containers of modules or of parameters have an attribute of that name, as ``type``.
+    """
+    taken = {*dir(nn.ModuleDict()), *dir(nn.ParameterDict())}
+    for name in names:
+        if name in taken:
+            raise ModelError(
+                f"modality.{name}: networks are kept by the names of modalities, and torch keeps none as {name!r}, "
+                f"which is a word of its own. Rename it, where the cohort declares it too, e.g. modality.{name}_data."
+            )
 
 
 def check_head(config: Mapping[str, Any], endpoint: EndpointSpec, secondary: Sequence[EndpointSpec] = ()) -> None:

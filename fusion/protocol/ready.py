@@ -64,7 +64,8 @@ def open_checked(
         say: told of modalities that are very wide, and, while it is ingested on other machines, of those lost.
 
     Raises:
-        FusionError: every problem of the cohort; a head, folds, subgroups or an attention that cannot be.
+        FusionError: a modality's name that torch does not take; every problem of the cohort; a head, folds, subgroups
+            or an attention that cannot be.
     """
     from hydra.utils import instantiate
 
@@ -73,7 +74,7 @@ def open_checked(
     from fusion.config.candidates import candidate as as_candidate
     from fusion.config.candidates import every, settings_of
     from fusion.contract.pieces import InPieces
-    from fusion.network.model import check_head
+    from fusion.network.model import check_head, check_names
     from fusion.network.room import check_room
     from fusion.protocol.assessment import check_subgroups
     from fusion.protocol.execution.ingest import elsewhere_of
@@ -82,6 +83,7 @@ def open_checked(
     from fusion.protocol.setup import open_setup
     from fusion.protocol.therapy import check_therapy
 
+    check_names(map(str, config.modality))
     setup = open_setup(config, progress, elsewhere=elsewhere_of(config, say))
     # What a candidate reads otherwise is ingested by its own settings, wherever that is.
     for number, modality in distinct(setup.modalities, setup.readings):
