@@ -6,33 +6,34 @@ The set's own folder holds ``quality.csv`` (one row a slide, the error where it 
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import random
 import signal
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_modules.files import replace_file
-from data_modules.hashes import content_hash, write_text_atomic
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.common.pieces import make_missing
+from data_modules.ingest.common.sets import gone_through, note_gone_through, set_folder, side_by_side
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for, ingest_slide
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
     from fusion.contract import Progress
     from fusion.contract.pieces import Elsewhere
 
+_KIND = "slide_sets"
 _FEW = 4  # slides that are done sooner than a worker process starts
 
 
@@ -81,10 +82,10 @@ def ingest_slides(
     Raises:
         FusionError: more slides failed than `max_failed` allows, or the disk is full.
     """
-    known = load_set(requests, settings, cache=cache, simulated=simulated)
-    if known is not None and not known.errors:
-        return known
     places = {request.label: entry_for(request, settings, cache=cache) for request in requests}
+    folder = set_folder(_KIND, places, cache=cache, simulated=simulated)
+    if gone_through(folder, places) == {}:
+        return _slide_set(places, {}, folder)
     missing = [request for request in requests if not places[request.label].complete]
     step = f"{name}: {'tiles' if embedding is None else embedding.encoder}"
 
@@ -98,11 +99,7 @@ def ingest_slides(
         told=lambda done: progress(step, done, len(requests)),
         failed="{} slides failed", remedy="Mend or leave out these slides",
     )  # fmt: skip
-    result = SlideSet(
-        entries={file: SlideEntry(folder=place.folder) for file, place in places.items() if place.complete},
-        errors=errors,
-        folder=_set_folder(requests, settings, cache=cache, simulated=simulated),
-    )
+    result = _slide_set(places, errors, folder)
     _describe(result, requests, simulated=simulated)
     return result
 
@@ -140,24 +137,15 @@ def load_set(
     requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, simulated: bool = False
 ) -> SlideSet | None:
     """The set as `ingest_slides` left it, or None where it has not run to its end or entries are gone."""
-    folder = _set_folder(requests, settings, cache=cache, simulated=simulated)
-    try:
-        errors: dict[str, str] = json.loads((folder / "set.json").read_text(encoding="utf-8"))["errors"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
     places = {request.label: entry_for(request, settings, cache=cache) for request in requests}
-    if any(not place.complete for file, place in places.items() if file not in errors):
-        return None
+    folder = set_folder(_KIND, places, cache=cache, simulated=simulated)
+    errors = gone_through(folder, places)
+    return None if errors is None else _slide_set(places, errors, folder)
+
+
+def _slide_set(places: Mapping[str, CacheEntry], errors: dict[str, str], folder: Path) -> SlideSet:
     entries = {file: SlideEntry(folder=place.folder) for file, place in places.items() if place.complete}
     return SlideSet(entries=entries, errors=errors, folder=folder)
-
-
-def _set_folder(requests: Sequence[SlideRequest], settings: IngestSettings, *, cache: Path, simulated: bool) -> Path:
-    rules = {
-        "simulated": simulated,
-        "entries": [[r.label, entry_for(r, settings, cache=cache).key] for r in requests],
-    }
-    return CacheEntry(root=cache, kind="slide_sets", key=content_hash([], rules)).folder
 
 
 def _run(
@@ -190,14 +178,7 @@ def _in_pool(
     # spawn: a forked child would inherit the parent's threads and locks in an unknown state.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
-        futures: dict[Future[str | None], SlideRequest] = {
-            pool.submit(_attempt, request, settings, cache): request for request in requests
-        }
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        yield from side_by_side(pool, requests, partial(_attempt, settings=settings, cache=cache))
 
 
 def _follow_parent() -> None:
@@ -248,4 +229,4 @@ def _describe(result: SlideSet, requests: Sequence[SlideRequest], *, simulated: 
     table = pd.DataFrame(rows).convert_dtypes()  # counts stay whole numbers beside slides that have none
     replace_file(result.folder / "quality.csv", lambda partial: table.to_csv(partial, index=False))
     write_contact_sheets(result.folder, panels, stamp="SIMULATED" if simulated else "")
-    write_text_atomic(result.folder / "set.json", json.dumps({"errors": result.errors}, indent=1))
+    note_gone_through(result.folder, result.errors)

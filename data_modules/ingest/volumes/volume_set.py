@@ -6,16 +6,16 @@ The set's folder holds ``quality.csv`` (one row a volume, the error where a pati
 
 from __future__ import annotations
 
-import json
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_modules.files import replace_file
-from data_modules.hashes import content_hash, write_text_atomic
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.common.pieces import make_missing
+from data_modules.ingest.common.sets import gone_through, note_gone_through, set_folder, side_by_side
 from data_modules.ingest.volumes.files import VolumeError
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeEntry, VolumeRules, entry_for, ingest_patient
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from fusion.contract import Progress
     from fusion.contract.pieces import Elsewhere
+
+_KIND = "volume_sets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +72,9 @@ def ingest_volumes(
         FusionError: more patients failed than `max_failed` allows, or the disk is full.
     """
     places = {request.patient: entry_for(request, settings, cache=cache) for request in requests}
-    known = _load(places, cache=cache, simulated=simulated)
-    if known is not None and not known.errors:
-        return known
+    folder = set_folder(_KIND, places, cache=cache, simulated=simulated)
+    if gone_through(folder, places) == {}:
+        return _volume_set(places, {}, folder)
     missing = [request for request in requests if not places[request.patient].complete]
     errors = make_missing(
         missing, requests, elsewhere=elsewhere, name=name, max_failed=max_failed,
@@ -82,11 +84,7 @@ def ingest_volumes(
         failed="the volumes of {} patients failed",
         remedy=f"Mend these files, leave them out of modality.{name}.files",
     )  # fmt: skip
-    result = VolumeSet(
-        entries={patient: VolumeEntry(folder=place.folder) for patient, place in places.items() if place.complete},
-        errors=errors,
-        folder=_set_folder(places, cache=cache, simulated=simulated),
-    )
+    result = _volume_set(places, errors, folder)
     _describe(result, requests, settings, simulated=simulated)
     return result
 
@@ -106,17 +104,16 @@ def attempt_volumes(
         FusionError: the disk is full.
     """
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        futures = {pool.submit(ingest_patient, request, settings, cache=cache): request for request in requests}
-        try:
-            for future in as_completed(futures):
-                try:
-                    future.result()
-                except VolumeError as error:
-                    yield futures[future], str(error)
-                else:
-                    yield futures[future], None
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield from side_by_side(pool, requests, partial(_attempt, settings=settings, cache=cache))
+
+
+def _attempt(request: PatientVolumes, settings: VolumeRules, cache: Path) -> str | None:
+    """The error of a patient whose volumes failed; what is not the files' fault (a full disk) is raised."""
+    try:
+        ingest_patient(request, settings, cache=cache)
+    except VolumeError as error:
+        return str(error)
+    return None
 
 
 def load_set(
@@ -124,24 +121,14 @@ def load_set(
 ) -> VolumeSet | None:
     """The set as `ingest_volumes` left it, or None where it has not run to its end or entries are gone."""
     places = {request.patient: entry_for(request, settings, cache=cache) for request in requests}
-    return _load(places, cache=cache, simulated=simulated)
+    folder = set_folder(_KIND, places, cache=cache, simulated=simulated)
+    errors = gone_through(folder, places)
+    return None if errors is None else _volume_set(places, errors, folder)
 
 
-def _load(places: Mapping[str, CacheEntry], *, cache: Path, simulated: bool) -> VolumeSet | None:
-    folder = _set_folder(places, cache=cache, simulated=simulated)
-    try:
-        errors: dict[str, str] = json.loads((folder / "set.json").read_text(encoding="utf-8"))["errors"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if any(not place.complete for patient, place in places.items() if patient not in errors):
-        return None
+def _volume_set(places: Mapping[str, CacheEntry], errors: dict[str, str], folder: Path) -> VolumeSet:
     entries = {patient: VolumeEntry(folder=place.folder) for patient, place in places.items() if place.complete}
     return VolumeSet(entries=entries, errors=errors, folder=folder)
-
-
-def _set_folder(places: Mapping[str, CacheEntry], *, cache: Path, simulated: bool) -> Path:
-    rules = {"simulated": simulated, "entries": [[patient, place.key] for patient, place in places.items()]}
-    return CacheEntry(root=cache, kind="volume_sets", key=content_hash([], rules)).folder
 
 
 def _describe(result: VolumeSet, requests: Sequence[PatientVolumes], settings: VolumeRules, *, simulated: bool) -> None:
@@ -171,4 +158,4 @@ def _describe(result: VolumeSet, requests: Sequence[PatientVolumes], settings: V
     table = pd.DataFrame(rows)
     replace_file(result.folder / "quality.csv", lambda partial: table.to_csv(partial, index=False))
     write_contact_sheets(result.folder, panels, stamp="SIMULATED" if simulated else "")
-    write_text_atomic(result.folder / "set.json", json.dumps({"errors": result.errors}, indent=1))
+    note_gone_through(result.folder, result.errors)
