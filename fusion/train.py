@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 from fusion.config.command import run
 
 if TYPE_CHECKING:
+    import pandas as pd
     from omegaconf import DictConfig
 
     from fusion.protocol.progress import JobProgress
+    from fusion.protocol.setup import Setup
     from fusion.report.tracking.live import LiveCurves
     from fusion.run.folder import RunFolder
 
@@ -54,17 +56,12 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
-    from fusion.config.candidates import settings_of
-    from fusion.evaluation.choices import summarised
     from fusion.evaluation.outcome import outcome_of
-    from fusion.evaluation.start import with_start
-    from fusion.protocol.assessment import assessed
-    from fusion.protocol.audit import audited
     from fusion.protocol.beside import digest
     from fusion.protocol.crossval import units
     from fusion.protocol.pruning import InnerWatch
     from fusion.protocol.ready import open_checked
-    from fusion.protocol.secondary import check_folds, judged
+    from fusion.protocol.secondary import check_folds
     from fusion.protocol.workers import run_folds
     from fusion.run.canaries import take
 
@@ -110,25 +107,35 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
 
     # Every patient now has one out-of-fold prediction per arm and repeat: score, compare, report.
     with progress.timed("evaluation"):
-        predictions = folder.gather([fold.name for fold in folds])
-        outcome = outcome_of(cohort.spec.endpoint)
-        metrics = outcome.evaluate(
-            predictions,
-            draws=config.evaluation.draws,
-            seed=config.seed,
-            simulated=cohort.spec.simulated,
-            modalities=len(setup.modalities),
-            margin=config.evaluation.get("margin"),
-        )
-        metrics |= summarised(folder.choices(), settings_of(config), metric=outcome.chosen)
-        metrics = with_start(metrics, folder.inner())
-        metrics |= audited(predictions, folder.audit(), outcome, draws=config.evaluation.draws, seed=config.seed)
-        metrics |= assessed(config, setup, folder, predictions, outcome)
-        metrics |= judged(config, cohort.spec, folder.secondary(), modalities=len(setup.modalities))
-        folder.write_metrics(metrics)
-        folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
+        _evaluate(config, setup, folder, folder.gather([fold.name for fold in folds]))
     folder.finish(seconds=progress.seconds, steps=progress.steps)
     return publish(config, folder)
+
+
+def _evaluate(config: DictConfig, setup: Setup, folder: RunFolder, predictions: pd.DataFrame) -> None:
+    """Write metrics.json and the examples, of the out-of-fold predictions of all folds."""
+    from fusion.config.candidates import settings_of
+    from fusion.evaluation.choices import summarised
+    from fusion.evaluation.outcome import outcome_of
+    from fusion.evaluation.start import with_start
+    from fusion.protocol.assessment import assessed
+    from fusion.protocol.audit import audited
+    from fusion.protocol.secondary import judged
+
+    spec = setup.cohort.spec
+    outcome = outcome_of(spec.endpoint)
+    draws, seed, modalities = config.evaluation.draws, config.seed, len(setup.modalities)
+    metrics = outcome.evaluate(
+        predictions, draws=draws, seed=seed, simulated=spec.simulated, modalities=modalities,
+        margin=config.evaluation.get("margin"),
+    )  # fmt: skip
+    metrics |= summarised(folder.choices(), settings_of(config), metric=outcome.chosen)
+    metrics = with_start(metrics, folder.inner())
+    metrics |= audited(predictions, folder.audit(), outcome, draws=draws, seed=seed)
+    metrics |= assessed(config, setup, folder, predictions, outcome)
+    metrics |= judged(config, spec, folder.secondary(), modalities=modalities)
+    folder.write_metrics(metrics)
+    folder.write_examples(outcome.examples(predictions, list(setup.modalities.values())))
 
 
 def publish(config: DictConfig, folder: RunFolder) -> float:

@@ -83,23 +83,7 @@ class ReconciledCohort:
 def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, require_labels: bool) -> ReconciledCohort:
     """See `CohortSource.reconcile`."""
     members, problems, notes = _read_tables(source, modalities, require_labels=require_labels)
-    for name, modality in modalities.items():
-        wrong = [problem for problem in modality.check() if problem not in problems]
-        problems += wrong
-        account = None if wrong else getattr(modality, "account", None)
-        if account is not None and account.notable:
-            notes.append(str(account))
-        if not wrong:
-            witness = getattr(modality, "of_table", None) is None
-            part = Members(
-                name=name,
-                key=f"modality.{name}",
-                patients=modality.patients,
-                witness=witness,
-                failed={one: why for one, why in modality.failed.items() if one in modality.patients},
-            )
-            members.append(part)
-            notes += [part.note()] if part.failed else []
+    _look_at_modalities(modalities, members, problems, notes)
     problems += strangers(members, source.patients_pattern)
     nowhere = unmatched(members, source.max_unmatched)
     if require_labels or source.max_unmatched < 1:
@@ -114,16 +98,11 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
     notes += followed.notes
     if require_labels and followed.times is not None and not problems:
         problems += [*measured_later(source), *mixed_units(source, followed.times)]
-        if not source.endpoint.time_zero:
-            key = f"cohort.endpoints.{source.endpoint.name}.time_zero"
-            notes.append(f"{key} does not say what times count from; inputs must be known by then.")
+        notes += _without_time_zero(source)
     somewhere = frozenset().union(*(part.present for part in members if part.name in modalities))
     if require_labels:
         problems += _unknown_required(source, modalities)
-        for part in members:
-            if part.name in source.require:
-                lacking = (one for one in everyone if one not in part.present and one not in reasons)
-                reasons |= dict.fromkeys(lacking, f"not in {part.name}, which cohort.require names")
+        _drop_without_required(source, members, everyone, reasons)
     beside: Mapping[str, Secondary] = {}
     alone: tuple[str, ...] = ()
     if source.secondary and not problems:
@@ -185,6 +164,46 @@ def _read_tables(
             if patients or not read.problems:  # that nobody is in a file that cannot be read is no news
                 members.append(Members(name=spec.source, key=f"cohort.tables.{name}", patients=patients))
     return members, problems, notes
+
+
+def _look_at_modalities(
+    modalities: Mapping[str, Modality], members: list[Members], problems: list[Problem | str], notes: list[str]
+) -> None:
+    """Add whom each modality has, what is wrong with its files that nothing before it told, and what is to be known."""
+    for name, modality in modalities.items():
+        wrong = [problem for problem in modality.check() if problem not in problems]
+        problems += wrong
+        if wrong:
+            continue
+        account = getattr(modality, "account", None)
+        if account is not None and account.notable:
+            notes.append(str(account))
+        part = Members(
+            name=name,
+            key=f"modality.{name}",
+            patients=modality.patients,
+            witness=getattr(modality, "of_table", None) is None,
+            failed={one: why for one, why in modality.failed.items() if one in modality.patients},
+        )
+        members.append(part)
+        notes += [part.note()] if part.failed else []
+
+
+def _without_time_zero(source: CohortFiles) -> list[str]:
+    if source.endpoint.time_zero:
+        return []
+    key = f"cohort.endpoints.{source.endpoint.name}.time_zero"
+    return [f"{key} does not say what times count from; inputs must be known by then."]
+
+
+def _drop_without_required(
+    source: CohortFiles, members: list[Members], everyone: list[str], reasons: dict[str, str]
+) -> None:
+    """Add to `reasons` who has not what `cohort.require` names, and has no other reason yet."""
+    for part in members:
+        if part.name in source.require:
+            lacking = (one for one in everyone if one not in part.present and one not in reasons)
+            reasons |= dict.fromkeys(lacking, f"not in {part.name}, which cohort.require names")
 
 
 def _unknown_required(source: CohortFiles, modalities: Mapping[str, Modality]) -> list[Problem]:

@@ -85,21 +85,10 @@ def apply(
     matches = match_all(_states(models.values(), setup), min_match=min_match)
     make_data = instantiate(config.datamodule)
     spec = folder.cohort_spec()
-    endpoint, outcome = spec.endpoint, outcome_of(spec.endpoint)
     alone = trained_alone(folder)
+    wanted, wanted_beside = _wanted(spec, list(models.values()), setup, arm=arm, patients=patients)
+    primary = _PrimaryScores(wanted, patients, outcome_of(spec.endpoint))
     beside = SecondaryScores(spec.secondary, patients, alone, arm=arm)
-    kept = partial(kept_arms, list(models.values()), list(setup.modalities))
-    wanted = [arm]
-    if arm == FUSION and outcome.enough(labels_of(setup, outcome, patients)):
-        wanted += [one for one in kept() if one != arm]
-    wanted_beside = {}
-    for place, other in enumerate(spec.secondary):
-        known = labels_beside(other, setup, patients)
-        every = arm == FUSION and known is not None and outcome_of(other).enough(known)
-        # Arms of one kind of endpoint are not kept of another.
-        wanted_beside[other.name] = [name for name in kept(beside=(place, other.name)) if every or name == arm]
-    scores: dict[str, list[NDArray[np.float64]]] = {one: [] for one in wanted}
-    thresholds: dict[str, list[float]] = {one: [] for one in wanted}
     distances = pd.DataFrame(np.nan, index=list(patients), columns=list(models))
     for done, fold in enumerate(folds):
         progress("Scoring by fold models", done, len(folds))
@@ -109,7 +98,7 @@ def apply(
         reading = FoldReading(
             models[name],
             config=config,
-            endpoint=endpoint,
+            endpoint=spec.endpoint,
             modalities=setup.modalities,
             patients=unseen,
             make_data=make_data,
@@ -117,31 +106,84 @@ def apply(
             readings=setup.readings,
         )
         arms = FoldArms(reading)
-        for one in wanted:
-            thresholds[one].append(arms.threshold(one))
-            if unseen:
-                mine = arms.score(one)
-                scores[one].append(np.full((len(patients), *mine.shape[1:]), np.nan))
-                scores[one][-1][[patient not in trained for patient in patients]] = mine
+        primary.add(arms, unseen)
         if unseen:
             beside.add(arms.beside(wanted_beside), unseen)
             distances.loc[unseen, name] = _distance(models[name], arms.table(FUSION), setup)
     progress("Scoring by fold models", len(folds), len(folds))
     trained_on = {patient for fold in folds for patient in fold["train"]}
     secondary = beside.applied()
-    summaries = {one: outcome.summary(np.stack(found)) for one, found in scores.items()}
     return Application(
-        table=_table(setup, summaries[arm], scores[arm], distances, trained=trained_on),
-        threshold=float(np.mean(thresholds[arm])),
+        table=_table(setup, primary.summary(arm), primary.scores[arm], distances, trained=trained_on),
+        threshold=primary.threshold(arm),
         matches=matches,
         arm=arm,
         notes=(
             *_notes(folder, setup, matches, trained=sum(one in trained_on for one in patients)),
             *_beside_notes(spec, arm, secondary, alone=sum(one in alone for one in patients)),
         ),
-        compared={one: compared(summaries[one], thresholds[one], outcome) for one in wanted[1:]},
+        compared={one: primary.compared(one) for one in wanted[1:]},
         secondary=secondary,
     )
+
+
+def _wanted(
+    spec: CohortSpec, models: Sequence[Path], setup: Setup, *, arm: str, patients: Sequence[str]
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Arms that are asked for, `arm` first, and those of each secondary endpoint: every one where labels suffice."""
+    outcome = outcome_of(spec.endpoint)
+    kept = partial(kept_arms, models, list(setup.modalities))
+    wanted = [arm]
+    if arm == FUSION and outcome.enough(labels_of(setup, outcome, patients)):
+        wanted += [one for one in kept() if one != arm]
+    beside = {}
+    for place, other in enumerate(spec.secondary):
+        known = labels_beside(other, setup, patients)
+        every = arm == FUSION and known is not None and outcome_of(other).enough(known)
+        # Arms of one kind of endpoint are not kept of another.
+        beside[other.name] = [name for name in kept(beside=(place, other.name)) if every or name == arm]
+    return wanted, beside
+
+
+class _PrimaryScores:
+    """Gathers what fold after fold says of the primary endpoint.
+
+    Args:
+        arms: which are asked.
+        patients: whom to score, in this order.
+        outcome: of the endpoint.
+
+    Attributes:
+        scores: arm → of each fold ``(patient,)`` or ``(patient, class)``, NaN where it trained on them.
+    """
+
+    def __init__(self, arms: Sequence[str], patients: Sequence[str], outcome: Outcome) -> None:
+        self._patients = list(patients)
+        self._outcome = outcome
+        self.scores: dict[str, list[NDArray[np.float64]]] = {one: [] for one in arms}
+        self._thresholds: dict[str, list[float]] = {one: [] for one in arms}
+
+    def add(self, arms: FoldArms, unseen: Sequence[str]) -> None:
+        """A fold, whose arms score the patients on whom it did not train."""
+        rows = np.isin(self._patients, list(unseen))
+        for one, found in self.scores.items():
+            self._thresholds[one].append(arms.threshold(one))
+            if unseen:
+                mine = arms.score(one)
+                found.append(np.full((len(rows), *mine.shape[1:]), np.nan))
+                found[-1][rows] = mine
+
+    def summary(self, arm: str) -> dict[str, Any]:
+        """Columns of predictions.csv."""
+        return self._outcome.summary(np.stack(self.scores[arm]))
+
+    def threshold(self, arm: str) -> float:
+        """Mean of the folds'."""
+        return float(np.mean(self._thresholds[arm]))
+
+    def compared(self, arm: str) -> Compared:
+        """An arm that another is compared with."""
+        return compared(self.summary(arm), self._thresholds[arm], self._outcome)
 
 
 def labels_of(setup: Setup, outcome: Outcome, patients: Sequence[str]) -> pd.Series[int]:

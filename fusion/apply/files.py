@@ -25,6 +25,19 @@ if TYPE_CHECKING:
     from fusion.protocol.setup import Setup
     from fusion.run.folder import RunFolder
 
+    Beside = tuple[tuple[AppliedSecondary, pd.DataFrame | None, dict[str, Any] | None], ...]
+    """A secondary endpoint, its labelled patients' rows and its part of metrics.json."""
+
+_STALE = (
+    "predictions.csv",
+    "metrics.json",
+    "arms.csv",
+    "treatments.csv",
+    "secondary.csv",
+    "secondary_arms.csv",
+)
+"""What an earlier call may have left and this one may not write."""
+
 COLUMNS = {
     "file": "the image file",
     "class": "the likeliest class by the mean of the fold models",
@@ -76,7 +89,7 @@ class Applied:
     rows: pd.DataFrame | None
     metrics: dict[str, Any] | None
     outcome: Outcome
-    secondary: tuple[tuple[AppliedSecondary, pd.DataFrame | None, dict[str, Any] | None], ...] = ()
+    secondary: Beside = ()
 
 
 def write_results(
@@ -103,31 +116,47 @@ def write_results(
     Secondary endpoints go into secondary.csv, their labelled patients' scores by every arm into secondary_arms.csv, and
     into parts ``secondary`` of predictions.json and metrics.json.
     """
-    import pandas as pd
-
-    spec, trained = setup.cohort.spec, folder.cohort_spec().endpoint
-    outcome = outcome_of(trained)
-    simulated = spec.simulated or folder.cohort_spec().simulated
+    outcome = outcome_of(folder.cohort_spec().endpoint)
+    simulated = setup.cohort.spec.simulated or folder.cohort_spec().simulated
     rows = labelled(result, setup, outcome)
     own = None if rows is None else rows[rows["arm"] == result.arm]
     updated = recalibrate(update, result.table, own, outcome, evaluation)
-    table = result.table.assign(simulated=True) if simulated else result.table
+    table = _stamped(result.table, simulated)
     if updated is not None:
         table = table.assign(recalibrated=updated.scores.loc[list(table["patient_id"])].to_numpy())
     output.mkdir(parents=True, exist_ok=True)
-    for stale in (
-        "predictions.csv",
-        "metrics.json",
-        "arms.csv",
-        "treatments.csv",
-        "secondary.csv",
-        "secondary_arms.csv",
-    ):
+    for stale in _STALE:
         (output / stale).unlink(missing_ok=True)
-    replace_file(output / "cohort.csv", lambda path: setup.cohort.reconciliation.to_csv(path, index=False))
+    _write_table(output / "cohort.csv", setup.cohort.reconciliation)
     save_json(output / "matches.json", {name: match.record() for name, match in result.matches.items()})
-    meanings = outcome.meanings()
-    facts = {
+    facts = _facts(result, table, folder, setup, outcome, simulated=simulated)
+    if treatments is not None:
+        facts["treatments"], each = treatments
+        _write_table(output / "treatments.csv", each)
+    modalities = len(folder.config()["modality"])
+    beside = _secondary(result, setup, evaluation, simulated=simulated, modalities=modalities)
+    if beside:
+        facts["secondary"] = {one.name: meanings_beside(one, _meaning) for one, _, _ in beside}
+        _write_secondary(beside, output, simulated=simulated)
+    save_json(output / "predictions.json", facts)
+    metrics = None
+    if rows is not None:
+        metrics = _judged(rows, result.arm, folder, evaluation, simulated=simulated, modalities=modalities)
+        if updated is not None:
+            metrics["recalibration"] = updated.record
+        _write_table(output / "arms.csv", _by_arm(rows, outcome))
+    judged = {one.name: part for one, _, part in beside if part is not None}
+    if metrics is not None or judged:
+        save_json(output / "metrics.json", (metrics or {}) | ({"secondary": judged} if judged else {}))
+    return Applied(facts=facts, table=table, rows=own, metrics=metrics, outcome=outcome, secondary=beside)
+
+
+def _facts(
+    result: Application, table: pd.DataFrame, folder: RunFolder, setup: Setup, outcome: Outcome, *, simulated: bool
+) -> dict[str, Any]:
+    """The content of predictions.json but for treatments and secondary endpoints."""
+    spec, trained, meanings = setup.cohort.spec, folder.cohort_spec().endpoint, outcome.meanings()
+    return {
         "simulated": simulated,
         "run": str(folder.path),
         "arm": result.arm,
@@ -139,48 +168,41 @@ def write_results(
         "columns": {name: meanings.get(name) or _meaning(name, trained) for name in table.columns},
         "notes": list(result.notes),
     }
-    if treatments is not None:
-        facts["treatments"], each = treatments
-        replace_file(output / "treatments.csv", lambda path: each.to_csv(path, index=False))
-    modalities = len(folder.config()["modality"])
-    beside = _secondary(result, setup, evaluation, simulated=simulated, modalities=modalities)
-    if beside:
-        facts["secondary"] = {one.name: meanings_beside(one, _meaning) for one, _, _ in beside}
-        written = pd.concat([one.table for one, _, _ in beside], ignore_index=True)
-        written = written.assign(simulated=True) if simulated else written
-        replace_file(output / "secondary.csv", lambda path: written.to_csv(path, index=False))
+
+
+def _judged(
+    rows: pd.DataFrame, arm: str, folder: RunFolder, evaluation: Any, *, simulated: bool, modalities: int
+) -> dict[str, Any]:
+    """The content of metrics.json of the primary endpoint."""
+    outcome = outcome_of(folder.cohort_spec().endpoint)
+    metrics = evaluated(
+        rows, arm, outcome, evaluation, simulated=simulated, modalities=modalities,
+        margin=margin_of(evaluation, folder),
+    )  # fmt: skip
+    points, inner = points_of(evaluation, folder), folder.inner_predictions()
+    return metrics | decided(rows, arm, outcome, evaluation, inner=inner, points=points)
+
+
+def _write_secondary(beside: Beside, output: Path, *, simulated: bool) -> None:
+    """secondary.csv, and secondary_arms.csv where patients are labelled."""
+    import pandas as pd
+
+    table = pd.concat([one.table for one, _, _ in beside], ignore_index=True)
+    _write_table(output / "secondary.csv", _stamped(table, simulated))
     arms = [_by_arm(every, one.outcome).assign(endpoint=one.name) for one, every, _ in beside if every is not None]
     if arms:
-        every_arm = pd.concat(arms, ignore_index=True)
-        replace_file(output / "secondary_arms.csv", lambda path: every_arm.to_csv(path, index=False))
-    save_json(output / "predictions.json", facts)
-    metrics = None
-    if rows is not None:
-        metrics = evaluated(
-            rows,
-            result.arm,
-            outcome,
-            evaluation,
-            simulated=simulated,
-            modalities=modalities,
-            margin=margin_of(evaluation, folder),
-        )
-        points = points_of(evaluation, folder)
-        inner = folder.inner_predictions()
-        metrics |= decided(rows, result.arm, outcome, evaluation, inner=inner, points=points)
-        if updated is not None:
-            metrics["recalibration"] = updated.record
-        by_arm = _by_arm(rows, outcome)
-        replace_file(output / "arms.csv", lambda path: by_arm.to_csv(path, index=False))
-    judged = {one.name: part for one, _, part in beside if part is not None}
-    if metrics is not None or judged:
-        save_json(output / "metrics.json", (metrics or {}) | ({"secondary": judged} if judged else {}))
-    return Applied(facts=facts, table=table, rows=own, metrics=metrics, outcome=outcome, secondary=beside)
+        _write_table(output / "secondary_arms.csv", pd.concat(arms, ignore_index=True))
 
 
-def _secondary(
-    result: Application, setup: Setup, evaluation: Any, *, simulated: bool, modalities: int
-) -> tuple[tuple[AppliedSecondary, pd.DataFrame | None, dict[str, Any] | None], ...]:
+def _stamped(table: pd.DataFrame, simulated: bool) -> pd.DataFrame:
+    return table.assign(simulated=True) if simulated else table
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    replace_file(path, lambda partial: table.to_csv(partial, index=False))
+
+
+def _secondary(result: Application, setup: Setup, evaluation: Any, *, simulated: bool, modalities: int) -> Beside:
     """What is said of secondary endpoints, judged where enough patients are labelled."""
     found = []
     for one in result.secondary:
