@@ -354,6 +354,10 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             daemon.wait(timeout=30)
 
 
+PATIENT = "spark.start_timeout=300"
+"""Seconds, of a machine that is busy with other work."""
+
+
 def on_cluster(world: World, root: Path, cache: Path, *settings: str) -> subprocess.CompletedProcess[str]:
     """The same ingest with another cache; the MatrixTable's conversion is taken along."""
     cache.mkdir()
@@ -367,7 +371,7 @@ def test_a_cluster_gives_the_same_bytes(world: World, master: str, root: Path, t
     cache = tmp_path / "cache"
     # Executors compile lightly, too, which they would not do otherwise: there is little to read.
     light = "+spark.conf={spark.executor.extraJavaOptions: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'}"
-    told = on_cluster(world, root, cache, f"spark.master={master}", "spark.executor_memory=1g", light)
+    told = on_cluster(world, root, cache, f"spark.master={master}", "spark.executor_memory=1g", light, PATIENT)
     assert told.returncode == 0, told.stderr
     theirs = cache / "variants" / world.store.name
     files = sorted(path.relative_to(world.store) for path in world.store.rglob("*") if path.is_file())
