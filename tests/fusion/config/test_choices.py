@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from fusion.config.choices import GENERAL, OWN, layer, names, preset_of
 from fusion.config.compose import composed
@@ -297,3 +298,12 @@ def test_only_leaves_out_modalities_of_other_cancers() -> None:
     assert kirc.modality.rna.file == "kirc/rna.csv.gz"
     with pytest.raises(ConfigError, match=r"modality\.slides\.only is .*maps keys of the cohort"):
         composed("train", ["+experiment=tcga_survival", "++modality.slides.only={tumour:[x]}"], None)
+
+
+def test_what_is_done_to_a_composition_stays_there() -> None:
+    """Hydra is given the layers of all cohorts without copying them; what it makes of one is a copy all the same."""
+    first = composed("train", ["+experiment=breast_tcga"], None)
+    expected = OmegaConf.to_container(first)
+    first.modality.variants.selector.features, first.model.fuser.dropout, first.preset = 1, 0.9, "changed"
+    assert OmegaConf.to_container(first) != expected
+    assert OmegaConf.to_container(composed("train", ["+experiment=breast_tcga"], None)) == expected
