@@ -214,7 +214,7 @@ def elastic_net(
             if size < 1e-12 or smooth(new, of_new) <= bound:
                 break
             size /= 2
-        if np.abs(step).max(initial=0.0) / size <= tolerance * max(1.0, penalty * mixed):
+        if np.abs(step).max(initial=0.0) / size <= tolerance:
             return np.asarray(new, dtype=np.float64)
         if (step * (new - beta)).sum() < 0:
             pace, point, of_point = 1.0, new, of_new

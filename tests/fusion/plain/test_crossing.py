@@ -83,13 +83,14 @@ def test_ridge_and_net_are_weighed_by_what_held_out_patients_say(fitted) -> None
     assert log_loss(held_out + found.held_out, labels).sum() < log_loss(held_out, labels).sum() - 5
 
 
-def test_a_regimen_is_preferred_for_whom_it_helps() -> None:
+def test_a_regimen_is_preferred_for_whom_it_helps(fitted) -> None:
     right = {}
     new, _ = made(seed=9, number=2000)
     helped = new["clinical:x0"] > new["clinical:x1"]
-    rows, labels = made()
+    rows, labels, linear, held_out, splits, _ = fitted
     for kind, treatments in (("without", ()), ("with", ("drug",))):
-        model = fit_base("choose", rows, labels, classes=2, treatments=treatments).model
+        given = {"held_out": held_out, "treatments": treatments}
+        model, _ = fit_crossed(linear, rows, labels, ONES, splits, **given)
         gain = model.logits(new.assign(**{"drug:old": 0.0, "drug:new": 1.0})) - model.logits(
             new.assign(**{"drug:old": 1.0, "drug:new": 0.0})
         )
