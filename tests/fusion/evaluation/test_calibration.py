@@ -7,6 +7,7 @@ from sklearn.metrics import f1_score
 
 from fusion.evaluation.calibration import Platt, choose_threshold, fit_platt, reliability
 from fusion.evaluation.decision_curve import net_benefit, treat_all
+from fusion.evaluation.outcomes.ordinal import Grades
 
 
 def test_platt_recovers_the_line_that_made_the_labels() -> None:
@@ -137,3 +138,9 @@ def test_platts_slope_of_calibrated_logits_is_one_in_the_middle_of_cohorts(patie
         logits = spread * rng.normal(size=patients) - 1.0
         slopes.append(fit_platt(logits, (rng.random(patients) < expit(logits)).astype(int)).slope)
     assert np.median(slopes) == pytest.approx(1.0, abs=0.025)
+
+
+@pytest.mark.parametrize("fitted", [Platt(slope=3.0, intercept=1.0), Grades(slope=3.0, cuts=(0.0, 1.0))])
+def test_the_variance_of_calibrated_logits_has_the_slope_squared(fitted: Platt | Grades) -> None:
+    """Of 0, 2, 4 it is 8 / 3."""
+    assert fitted.variance([0.0, 2.0, 4.0]) == pytest.approx(9 * 8 / 3)
