@@ -54,6 +54,11 @@ def test_required_modalities_are_for_training_only(cohort, named):
         "not in slides, which cohort.require names",
     ]
     assert source.reconcile(modalities, require_labels=False).patient_ids == tuple(ALL)
+    source = cohort.source(require=["slides", "scans"], max_unmatched=1.0)
+    both = {"slides": named(source, ALL[:7]), "scans": named(source, ALL[:6])}
+    reasons = source.reconcile(both).reconciliation.set_index("patient_id")["reason"]
+    assert reasons[ALL[6]] == "not in scans, which cohort.require names"
+    assert reasons[ALL[7]] == "not in slides, which cohort.require names", "the first reason stays"
     source = cohort.source(require=["scans"])
     assert "cohort.require names scans, which is no modality" in text_of(source, {"slides": named(source, ALL)})
 
