@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from scipy.stats import norm
+from scipy.stats import chi2_contingency, norm
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
@@ -21,7 +21,7 @@ from fusion.canary import FAILED, canary, look
 from fusion.config.compose import composed
 from fusion.contract import EndpointSpec, Fold
 from fusion.protocol.beside import digest
-from fusion.protocol.canary.checks import in_two, strata_of
+from fusion.protocol.canary.checks import Scores, in_two, site_alone, strata_of
 from fusion.protocol.canary.judged import Check, above, area, by_chance, judged, within
 from fusion.protocol.canary.planted import PlantedLeak
 from fusion.protocol.canary.twins import twins
@@ -165,9 +165,9 @@ def test_within_strata_by_hand() -> None:
     # Stratum a: three of four pairs in order; b: none of two; c has no positives.
     value, variance = within(labels, scores, list("aaaabbbcc"))
     assert value == pytest.approx(3 / 6)
-    assert variance == pytest.approx((4 * 5 / 12 + 2 * 4 / 12) / 36)
+    assert variance == pytest.approx(2 * (4 * 5 / 12 + 2 * 4 / 12) / 36)
     whole = within(labels, scores, ["a"] * 9)
-    assert whole == (pytest.approx(roc_auc_score(labels, scores)), pytest.approx(10 / (12 * 18)))  # Mann and Whitney's
+    assert whole == (pytest.approx(roc_auc_score(labels, scores)), pytest.approx(2 * 10 / (12 * 18)))
     assert np.isnan(within(labels, scores, list("abcdefghi"))).all()
 
 
@@ -199,6 +199,28 @@ def test_labels_dealt_out_by_sites_that_folds_spread_look_like_nothing_within_th
         inside.append(within(label, score, [f"{fold} {one}" for fold, one in zip(place, site, strict=True)])[0])
     assert np.mean(across) > 0.53
     assert np.mean(inside) == pytest.approx(0.5, abs=0.02)
+
+
+def test_sites_are_compared_by_chi_square_and_its_deals() -> None:
+    rng = np.random.default_rng(1)
+    ids = [f"P{one}" for one in range(120)]
+    site = pd.Series(["A"] * 60 + ["B"] * 50 + ["C"] * 10, index=ids)
+    _, setup = applied_cohort(patients=4)
+
+    def looked_at(labels: Any) -> Check:
+        cohort = replace(setup.cohort, sites=site, patient_ids=tuple(ids))  # type: ignore[type-var]
+        known = Scores(
+            labels=pd.Series(labels, index=ids), scores=np.zeros(0), folds=[], rows=pd.DataFrame(), strata=[]
+        )
+        return site_alone(replace(setup, cohort=cohort), known, 0)
+
+    labels = np.concatenate([rng.permutation([1] * 36 + [0] * 24), rng.permutation([1] * 20 + [0] * 35 + [1] * 5)])
+    check = looked_at(labels)
+    assert check.p == pytest.approx(chi2_contingency(pd.crosstab(site, labels)).pvalue, abs=0.012)
+    assert (check.figures["lowest"], check.figures["highest"]) == (pytest.approx(labels[60:110].mean()), 0.6)
+    assert "in 2 of 3 sites (of 20 patients and more)" in check.said and not check.decides
+    even = looked_at(np.tile([1, 0], 60))
+    assert even.p is not None and even.p > 0.9
 
 
 def test_twins_agree_in_all_and_columns_that_tell_nothing_name_nobody() -> None:

@@ -45,7 +45,7 @@ def test_an_arm_that_predicts_permuted_labels_fails_and_its_figure_is_of_pairs_w
         pairs = sizes.prod(axis=1)
         each = [roc_auc_score(part["label"], part["score"]) for part in parts]
         areas[arm] = np.average(each, weights=pairs)
-        variances.append((pairs * (sizes.sum(axis=1) + 1) / 12).sum() / pairs.sum() ** 2)
+        variances.append(2 * (pairs * (sizes.sum(axis=1) + 1) / 12).sum() / pairs.sum() ** 2)
     assert check.figures["auroc"] == pytest.approx(areas)
     assert (check.decides, check.figures["highest"]) == (True, "fusion")
     best = norm.sf((areas["fusion"] - 0.5) / np.sqrt(variances[0]))
