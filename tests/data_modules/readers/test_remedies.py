@@ -13,6 +13,9 @@ import yaml
 
 from data_modules.cohort.source import CohortSource
 from data_modules.modalities.tables.features import Features
+from data_modules.readers.tables import TableFormat
+from data_modules.readers.unreadable import UnreadableError
+from data_modules.readers.wide import read_wide
 
 COLUMNS: dict[str, Any] = {
     "age": {"time": "baseline", "kind": "number"},
@@ -160,3 +163,13 @@ def test_one_text_where_a_list_is_expected(tmp_path: Path) -> None:
 def test_ids_that_say_that_nobody_is_known(tmp_path: Path) -> None:
     said = told(cohort(tmp_path, "id,age,er,outcome\nP1,5,a,1\nNA,6,b,0\n,7,b,0\n"))
     assert "rows without a patient in 'id' (2: row 3: 'NA', row 4: '')" in said
+
+
+def test_braces_in_the_names_of_columns_stay(tmp_path: Path) -> None:
+    path = tmp_path / "rna.csv"
+    path.write_text("{gene},{0},{\nA,1,2\n")
+    with pytest.raises(UnreadableError) as raised:
+        read_wide(path, TableFormat(), key="patient", exclude=())
+    assert raised.value.sentence("modality.rna") == (
+        f"{path} has no column 'patient' for the patient. Set modality.rna.id to one of its columns: {{gene}}, {{0}}, {{."
+    )
