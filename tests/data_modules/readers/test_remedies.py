@@ -170,6 +170,5 @@ def test_braces_in_the_names_of_columns_stay(tmp_path: Path) -> None:
     path.write_text("{gene},{0},{\nA,1,2\n")
     with pytest.raises(UnreadableError) as raised:
         read_wide(path, TableFormat(), key="patient", exclude=())
-    assert raised.value.sentence("modality.rna") == (
-        f"{path} has no column 'patient' for the patient. Set modality.rna.id to one of its columns: {{gene}}, {{0}}, {{."
-    )
+    said = raised.value.sentence("modality.rna")
+    assert said.endswith("Set modality.rna.id to one of its columns: {gene}, {0}, {.")
