@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from data_modules.errors import Problem, some
+from fusion.contract import Modality
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,29 @@ class Members:
         """A sentence on patients of whom ingest could use nothing."""
         said = some([f"{patient}: {why}" for patient, why in self.failed.items()], 3)
         return f"{self.key}: nothing of {len(self.failed)} patients could be used, who count as lacking it ({said})"
+
+
+def look_at_modalities(
+    modalities: Mapping[str, Modality], members: list[Members], problems: list[Problem | str], notes: list[str]
+) -> None:
+    """Add whom each modality has, what is wrong with its files that nothing before it told, and what is to be known."""
+    for name, modality in modalities.items():
+        wrong = [problem for problem in modality.check() if problem not in problems]
+        problems += wrong
+        if wrong:
+            continue
+        account = getattr(modality, "account", None)
+        if account is not None and account.notable:
+            notes.append(str(account))
+        part = Members(
+            name=name,
+            key=f"modality.{name}",
+            patients=modality.patients,
+            witness=getattr(modality, "of_table", None) is None,
+            failed={one: why for one, why in modality.failed.items() if one in modality.patients},
+        )
+        members.append(part)
+        notes += [part.note()] if part.failed else []
 
 
 def strangers(members: list[Members], pattern: str | None) -> list[Problem]:

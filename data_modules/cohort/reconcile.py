@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data_modules.cohort.chronology import measured_later, mixed_units
-from data_modules.cohort.members import Members, strangers, unmatched
+from data_modules.cohort.members import Members, look_at_modalities, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
 from data_modules.cohort.secondary import absent_classes, read_secondary, trained_alone
 from data_modules.cohort.times import Followed, as_label, read_followed
@@ -83,7 +83,7 @@ class ReconciledCohort:
 def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, require_labels: bool) -> ReconciledCohort:
     """See `CohortSource.reconcile`."""
     members, problems, notes = _read_tables(source, modalities, require_labels=require_labels)
-    _look_at_modalities(modalities, members, problems, notes)
+    look_at_modalities(modalities, members, problems, notes)
     problems += strangers(members, source.patients_pattern)
     nowhere = unmatched(members, source.max_unmatched)
     if require_labels or source.max_unmatched < 1:
@@ -164,29 +164,6 @@ def _read_tables(
             if patients or not read.problems:  # that nobody is in a file that cannot be read is no news
                 members.append(Members(name=spec.source, key=f"cohort.tables.{name}", patients=patients))
     return members, problems, notes
-
-
-def _look_at_modalities(
-    modalities: Mapping[str, Modality], members: list[Members], problems: list[Problem | str], notes: list[str]
-) -> None:
-    """Add whom each modality has, what is wrong with its files that nothing before it told, and what is to be known."""
-    for name, modality in modalities.items():
-        wrong = [problem for problem in modality.check() if problem not in problems]
-        problems += wrong
-        if wrong:
-            continue
-        account = getattr(modality, "account", None)
-        if account is not None and account.notable:
-            notes.append(str(account))
-        part = Members(
-            name=name,
-            key=f"modality.{name}",
-            patients=modality.patients,
-            witness=getattr(modality, "of_table", None) is None,
-            failed={one: why for one, why in modality.failed.items() if one in modality.patients},
-        )
-        members.append(part)
-        notes += [part.note()] if part.failed else []
 
 
 def _without_time_zero(source: CohortFiles) -> list[str]:

@@ -166,8 +166,7 @@ def under(
 
     strata = strata_of(setup, treatments, patients)
     make_data = instantiate(config.datamodule)
-    folds = folder.folds()["folds"]
-    number = len(patients)
+    folds, number = folder.folds()["folds"], len(patients)
     scores = np.full((len(treatments.names), len(folds), number), np.nan)
     counts = np.full(scores.shape, np.nan)
     shares = np.full(scores.shape, np.nan)
