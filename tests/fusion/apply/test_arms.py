@@ -13,8 +13,9 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from fusion.apply import arms as arms_module
 from fusion.apply.application import _table
-from fusion.apply.arms import kept_arms
+from fusion.apply.arms import FoldArms, kept_arms
 from fusion.apply.endpoint_arms import EndpointArms
 from fusion.apply.reading import FoldReading, kept_of
 from fusion.contract import EndpointSpec, FusionError
@@ -146,3 +147,27 @@ def test_the_table_of_predictions() -> None:
     found = _table(setup, summary, by_class, distances, trained=set())
     assert (list(found.columns[:2]), found["file"].tolist()) == (["patient_id", "file"], ["A.png", "B.png", "C.png"])
     assert found["fold_models"].tolist() == [2, 1, 1]
+
+
+def test_refits_move_the_mean_of_the_members(fold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two members, three patients, two draws: each draw's change is added before calibration."""
+    change = np.array([[0.5, 0.0, -0.5], [0.0, 1.0, 0.0]])
+    logits = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, -1.0]])
+    plain = SimpleNamespace(logits=lambda rows: np.array([0.5, 1.0, 1.5]))
+    redrawn = SimpleNamespace(restore=lambda arrays: SimpleNamespace(change=lambda model, rows: change))
+    for name, value in {
+        "load_base": lambda folder: plain if folder == fold / "fusion" else None,
+        "Redrawn": redrawn,
+        "load_state": lambda folder, name: SimpleNamespace(arrays={}),
+    }.items():
+        monkeypatch.setattr(arms_module, name, value)
+    arms: Any = FoldArms.__new__(FoldArms)
+    arms._models, arms._endpoint = fold, RESPONSE
+    arms.table = lambda arm: pd.DataFrame()
+    arms.network = lambda arm: ([SimpleNamespace(calibrator=lambda logit: 2 * logit)] * 2, logits)
+    assert arms.redrawn("fusion") is None, "no refits were kept"
+    (fold / "therapy_draws.json").touch()
+    assert arms.redrawn("late") is None
+    assert arms.redrawn("fusion") == pytest.approx(2 * (np.array([2.0, 2.0, 1.0]) + change))
+    keep(fold, "fusion", network=True, base={"calibration": CALIBRATION, "modalities": ["clinical"]})
+    assert arms.redrawn("base") == pytest.approx(expit(2 * (np.array([0.5, 1.0, 1.5]) + change) + 0.5))

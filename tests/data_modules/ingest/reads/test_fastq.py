@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,17 @@ def test_two_encodings(tmp_path: Path) -> None:
         look([both])
     # All qualities between 59 and 80 fit both: nothing is said against them.
     assert look([fastq(tmp_path / "high.fastq", ["r1"], quality="IIII")])[0].offset is None
+
+
+def test_the_step_writes_what_it_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = fastq(tmp_path / "a_1.fastq", ["r1", "r2"], mate="/1")
+    two = fastq(tmp_path / "a_2.fastq", ["r1", "r2"], mate="/2")
+    assert main([str(tmp_path / "out.json"), str(one), str(two)]) == 0
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert {name: (facts["records"], facts["bases"]) for name, facts in told.items()} == {
+        "a_1.fastq": (2, 8),
+        "a_2.fastq": (2, 8),
+    }
+    assert main([str(tmp_path / "no.json"), str(tmp_path / "none.fastq")]) == 2
+    assert "none.fastq" in capsys.readouterr().err
+    assert not (tmp_path / "no.json").exists()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from data_modules.ingest.variants import qc
-from data_modules.ingest.variants.qc import sample_table
+from data_modules.ingest.variants.qc import draw, sample_table
 from data_modules.ingest.variants.store import MISSING, NOT_LISTED
 
 VARIANTS = pd.DataFrame(
@@ -41,3 +45,19 @@ def test_counts_and_ratios_by_hand(block: int, monkeypatch: pytest.MonkeyPatch) 
     assert found.loc["N", "reason"] == "normal of a pair" and kept["reason"].tolist() == ["", "", ""]
     alone = sample_table(VARIANTS, DOSAGE, ["A", "B", "C"], depth=np.zeros((2, 3), np.int64), reasons={}, normals={})
     assert alone["sample"].tolist() == ["A", "B", "C"] and alone["mean_depth"].isna().all()
+
+
+def test_what_was_dropped_is_drawn_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: made.append(self))
+    table = sample_table(
+        VARIANTS, DOSAGE, ["A", "B", "C"], depth=np.array([[60, 0, 7], [4, 0, 1]]), reasons={}, normals={"N": "a.vcf"}
+    )
+    sites = {"read": 9, "kept": 2, "low_gq": 3, "multi_allelic_split": 1, "no_call": 0, "in_normal": 5}
+    draw(table, {"sites": sites, "genotypes": {"read": 9}}, tmp_path / "qc.png", stamp="SIMULATED")
+    rates, _, _, _, left, none = made[0].axes
+    assert [one.get_text() for one in left.get_yticklabels()] == ["low gq", "in normal"]
+    assert [bar.get_width() for bar in left.patches] == [3, 5]
+    assert left.get_title() == "Sites dropped" and [one.get_text() for one in none.texts] == ["none"]
+    assert sum(bar.get_height() for bar in rates.patches) == 3
+    assert made[0].get_suptitle() == "SIMULATED"

