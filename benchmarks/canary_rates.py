@@ -7,8 +7,8 @@ seeds 0 to 19, folds.outer=3 and folds.inner=2, 3 s of processor time each: of *
 *twice* all 20 (before permuted labels were looked at within folds and sites, which that check does not touch).
 
 ``--network`` (17 s each) was measured on nine clean cohorts, seeds 0 to 8: AUROC within folds and sites of the fused
-arm 0.441 to 0.643, mean 0.527. By the variance as it was then, seed 0 failed; by that of now its p, for two arms, is about
-0.04, which Holm's procedure lets pass. It was not run again.
+arm 0.441 to 0.643, mean 0.527. By the variance as it was then, seed 0 failed; by that of now its p, for two arms, is
+about 0.04 (by the simulated spread of such figures), which Holm lets pass. It was not run again.
 """
 
 from __future__ import annotations
