@@ -156,7 +156,7 @@ def test_the_report_in_a_browser(predicted: Path, browser: Any) -> None:
     page.on("request", lambda request: requests.append(request.url))
     page.goto((predicted / "prediction_report.html").as_uri())
     assert page.get_by_text("SIMULATED").first.is_visible()
-    assert page.locator("figure svg").count() == 3
+    assert page.locator("figure svg").count() == 4
     assert page.get_by_text("Calibration slope").first.is_visible()
     assert "SIM-BR" not in page.content()
     for width in (1180, 390):
