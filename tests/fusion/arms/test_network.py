@@ -28,6 +28,7 @@ from fusion.network.fitting import load_weights
 from fusion.network.model import build_model
 from fusion.plain.base import fit_base, load_base
 from fusion.plain.gate import Gate
+from fusion.plain.pairs import Crossed
 
 Raw = dict[str, pd.DataFrame]
 ROOT = Path(__file__).parents[3]
@@ -301,6 +302,20 @@ def test_families_stay_together_in_cross_fitting(raw: Raw, labels: pd.Series, fo
 
     inner = data.fold.inner[0]
     assert right(alone.offsets[0], inner.train) > right(together.offsets[0], inner.train) + 0.1
+
+
+def test_a_plain_model_has_the_regimens_products_where_it_reads_more_than_the_regimen(
+    raw: Raw, labels: pd.Series, fold_of: Callable[..., FoldData]
+) -> None:
+    data = replace(fold_of(raw, labels, inner=2), treatments=("blood",))
+    choose = OmegaConf.merge(MODEL, {"base": "choose"})
+    both, alone = (plain_start(data, names, choose) for names in (["clinical", "blood"], ["blood"]))
+    assert both is not None and alone is not None
+    model = getattr(both.whole, "linear", both.whole) if both.whole.kind == "mixture" else both.whole
+    assert isinstance(model, Crossed)
+    asked = {pair for pair, searched in zip(model.named, model.pairs.searched, strict=True) if not searched}
+    assert asked == {(f"blood:{one}", f"clinical:{other}") for one in raw["blood"] for other in raw["clinical"]}
+    assert not hasattr(alone.whole, "pairs") or alone.whole.pairs.searched.all()
 
 
 def test_networks_that_the_gate_shuts_out_stayed_at_the_plain_model() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,6 +79,16 @@ def test_modalities_are_fitted_on_training_parts_with_their_labels(setup: Setup)
     assert [member["one"] for member in data.members] == [1, 2]
     assert data.whole["one"] == 3
     assert data.seed == fold_seed(3, FOLD)
+
+
+def test_arms_are_told_which_modality_reads_the_regimen(setup: Setup) -> None:
+    therapy = SimpleNamespace(table="clinical", columns=("arm",))
+    recorder: Any = setup.modalities["one"]
+    recorder.of_table, recorder.of_columns = "clinical", ("arm", "dose")
+    config = SimpleNamespace(seed=3, folds={})
+    assert fold_data(config, setup, FOLD).treatments == ()
+    source: Any = SimpleNamespace(therapy=lambda patients: therapy)
+    assert fold_data(config, replace(setup, source=source), FOLD).treatments == ("one",)
 
 
 def test_every_outer_fold_has_a_seed_of_its_own() -> None:

@@ -17,6 +17,7 @@ from fusion.protocol.therapy import (
     check_therapy,
     keep_draws,
     keep_support,
+    of_regimen,
     therapy_of,
     treatments,
     under_regimens,
@@ -52,7 +53,7 @@ def test_the_modality_of_the_regimen_is_found_by_its_columns(tmp_path: Path) -> 
     setup = setup_of(tmp_path, ARM, treatment=["arm", "drug"], other=["dose"])
     therapy = therapy_of(setup)
     assert therapy is not None
-    assert treatments(setup, therapy) == ["treatment"]
+    assert treatments(setup, therapy) == ["treatment"] and of_regimen(setup) == ("treatment",)
     check_therapy(setup)
 
 
@@ -66,6 +67,7 @@ def test_a_modality_that_mixes_regimen_and_patient_is_refused(tmp_path: Path) ->
 def test_a_cohort_without_a_therapy_is_given_nothing(tmp_path: Path) -> None:
     setup = setup_of(tmp_path, None, clinical=["arm", "dose"])
     check_therapy(setup)
+    assert of_regimen(setup) == ()
     data: Any = SimpleNamespace(endpoint=BINARY)
     assert under_regimens(setup, {}, data).empty
     assert valued(setup, *[pd.DataFrame()] * 3, outcome_of(BINARY), draws=5, seed=0) == {}
