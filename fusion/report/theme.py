@@ -19,12 +19,6 @@ _OTHERS = {"fusion": "#0072b2", "late": "#d55e00"}
 _GREY = "#7f8792"
 
 
-BROAD = 470
-"""Points of width from which a figure's words cannot be read at a phone's."""
-BROADER = 560
-"""Points of width from which it takes more than the breadth of a broad one."""
-
-
 def arm_colours(arms: Sequence[str]) -> dict[str, str]:
     """Okabe & Ito's palette (2008): fusion blue, late fusion vermilion, single modalities in turn, classical grey."""
     singles = [arm for arm in arms if arm.startswith("only_")]
@@ -120,11 +114,9 @@ def _svg(figure: Any, name: str) -> str:
 
 
 def _begin(match: re.Match[str]) -> str:
-    """As wide as its place; on a phone a broad one is scrolled, so that it can be read."""
-    box = match[1]
-    width = float(box.split()[2])
-    broad = ' class="broader"' if width > BROADER else ' class="broad"' if width > BROAD else ""
-    return f'<svg{broad} viewBox="{box}" aria-hidden="true" focusable="false">'
+    """Its width in points goes along: the page stretches it no further than reads well, and a phone scrolls it."""
+    width = float(match[1].split()[2])
+    return f'<svg style="--width: {width:.0f}px" viewBox="{match[1]}" aria-hidden="true" focusable="false">'
 
 
 def _inline(svg: str, name: str) -> str:

@@ -28,7 +28,10 @@ def parallel(values: Values, scores: Mapping[str, float], *, winner: str, label:
     """
     jobs = sorted((job for job in values if job in scores), key=lambda job: (job == winner, scores[job]))
     keys = list(values[jobs[0]])
-    figure = Figure(figsize=(min(12.0, 1.6 + 1.6 * (len(keys) + 1)), 3.4), layout="constrained")
+    figure = Figure(
+        figsize=(min(12.0, 1.6 + 1.6 * (len(keys) + 1)), max(3.0, 0.9 + 0.19 * _most(values, keys))),
+        layout="constrained",
+    )
     axes = figure.subplots()
     ranks = np.array([scores[job] for job in jobs])
     heights = np.empty((len(jobs), len(keys) + 1))
@@ -36,12 +39,12 @@ def parallel(values: Values, scores: Mapping[str, float], *, winner: str, label:
         heights[:, place] = _axis(axes, place, [values[job][key] for job in jobs])
     low, span = ranks.min(), max(float(np.ptp(ranks)), 1e-12)
     heights[:, -1] = (ranks - low) / span
-    _ticks(axes, len(keys), {0.0: f"{low:.3f}", 1.0: f"{ranks.max():.3f}"})
+    _ticks(axes, len(keys), {0.0: f"{low:.3f}", **({1.0: f"{ranks.max():.3f}"} if ranks.max() > low else {})})
     for job, line in zip(jobs, heights, strict=True):
         won = job == winner
         colour = _WINNER if won else _SCALE(float(line[-1]))
         axes.plot(line, color=colour, linewidth=2.2 if won else 1.0, alpha=1.0 if won else 0.8)
-    axes.set_xticks(range(len(keys) + 1), [*map(_short, keys), f"Inner {label}"], fontsize=8)
+    axes.set_xticks(range(len(keys) + 1), [*map(_short, keys), f"Inner {label}"], fontsize=9)
     axes.set_yticks([])
     axes.set_xlim(-0.3, len(keys) + 0.45)
     axes.spines[["left", "bottom"]].set_visible(False)
@@ -55,9 +58,7 @@ def mattered(shares: Mapping[str, float]) -> Figure:
     axes = figure.subplots()
     axes.barh(range(len(shares)), list(shares.values()), color="#0072b2", height=0.6)
     for place, share in enumerate(shares.values()):
-        axes.annotate(
-            f"{share:.2f}", (share, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
-        )
+        axes.annotate(f"{share:.2f}", (share, place), xytext=(4, 0), textcoords="offset points", va="center")
     axes.set_yticks(range(len(shares)), [_short(key) for key in shares])
     axes.set_ylim(len(shares) - 0.5, -0.5)
     axes.set_xlim(0, 1.08)
@@ -74,7 +75,11 @@ def _axis(axes: Axes, place: int, texts: Sequence[str]) -> NDArray[np.float64]:
         log = known.min() > 0 and known.max() / known.min() >= 100
         scaled = np.log(known) if log else known
         heights = (scaled - scaled.min()) / max(float(np.ptp(scaled)), 1e-12)
-        _ticks(axes, place, {0.0: f"{known.min():.3g}", 1.0: f"{known.max():.3g}"})
+        _ticks(
+            axes,
+            place,
+            {0.0: f"{known.min():.3g}", **({1.0: f"{known.max():.3g}"} if known.max() > known.min() else {})},
+        )
         return np.asarray(heights, dtype=np.float64)
     names = sorted(set(texts))
     at = {name: index / max(1, len(names) - 1) for index, name in enumerate(names)}
@@ -82,10 +87,19 @@ def _axis(axes: Axes, place: int, texts: Sequence[str]) -> NDArray[np.float64]:
     return np.array([at[text] for text in texts])
 
 
+def _most(values: Values, keys: Sequence[str]) -> int:
+    """How many names the fullest axis has; each takes a line."""
+    apart = [{one[key] for one in values.values()} for key in keys]
+    return max((len(names) for names in apart if any(number_of(name) is None for name in names)), default=0)
+
+
 def _ticks(axes: Axes, place: int, texts: Mapping[float, str]) -> None:
     axes.plot([place, place], [0, 1], color=INK, linewidth=0.8, zorder=0)
     for height, text in texts.items():
-        axes.annotate(text, (place, height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7.5)
+        axes.annotate(
+            text, (place, height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0}, zorder=5,
+        )  # fmt: skip
 
 
 def _short(text: str) -> str:

@@ -11,7 +11,7 @@ from fusion.evaluation.sweeps import JobScores, corrected
 from fusion.report.kinds import kind_of
 from fusion.report.page import environment
 from fusion.report.sections import drawn, number
-from fusion.report.sweeps.searched import importances, values_of
+from fusion.report.sweeps.searched import importances, shared, values_of
 from fusion.report.theme import save_figures, style
 from fusion.run.files import RunFolderError, replace_file, replace_json
 from fusion.run.folder import RunFolder
@@ -50,7 +50,21 @@ def write_sweep(folder: Path, *, arm: str, draws: int, seed: int) -> str:
     replace_json(folder / FILE, content)
     label = kind_of(record).labels[found["metric"]]
     figures = _figures(folder, content, sweep, label)
-    html = (
+    html = page_of(content, record, label=label, figures=figures)
+    replace_file(folder / PAGE, lambda partial: partial.write_text(html, encoding="utf-8"))
+    return told(content, label, folder)
+
+
+def page_of(content: dict[str, Any], record: dict[str, Any], *, label: str, figures: dict[str, Any]) -> str:
+    """The page's text.
+
+    Args:
+        content: of sweep.json.
+        record: of the first job's run.
+        label: of the figure that ranks.
+        figures: `parallel` and `importances`, safe markup or None.
+    """
+    text: str = (
         environment()
         .get_template("sweep.html.j2")
         .render(
@@ -59,13 +73,12 @@ def write_sweep(folder: Path, *, arm: str, draws: int, seed: int) -> str:
             sweep=content,
             run=record,
             label=label,
-            drawn=drawn(found),
+            drawn=drawn(content),
             approximate=APPROXIMATE,
             figures=figures,
         )
     )
-    replace_file(folder / PAGE, lambda partial: partial.write_text(html, encoding="utf-8"))
-    return told(content, label, folder)
+    return text
 
 
 def told(content: dict[str, Any], label: str, folder: Path) -> str:
@@ -75,8 +88,9 @@ def told(content: dict[str, Any], label: str, folder: Path) -> str:
     right = content["corrected"]
     interval = f" ({number(right['low'], 2)} to {number(right['high'], 2)})" if right["low"] is not None else ""
     arm, left = arm_label(content["arm"]), content["unfinished"]
+    apart = " ".join(f"{key}={value}" for key, value in best["differs"].items() if value)
     lines = [
-        f"{stamp}Winner of {len(content['jobs'])} jobs: {best['job']} ({best['overrides']}), {arm}",
+        f"{stamp}Winner of {len(content['jobs'])} jobs: {best['job']}{f' ({apart})' if apart else ''}, {arm}",
         f"  {label} out of fold {number(content['plain'])}: optimistic, for all patients helped to choose it",
         f"  corrected for that {number(right['value'])}{interval}{'; ' + APPROXIMATE if content['adaptive'] else ''}",
     ]
@@ -123,7 +137,7 @@ def _scores(run: RunFolder, arm: str) -> JobScores:
 
 def _content(sweep: Sweep, found: dict[str, Any], *, arm: str, simulated: bool) -> dict[str, Any]:
     """Jobs ranked, the best first; jobs whose figure does not exist are last."""
-    figures = found["jobs"]
+    figures, differing = found["jobs"], values_of(sweep.settings)
     ranked = sorted(figures, key=lambda name: -figures[name]["inner"] if figures[name]["inner"] is not None else 1.0)
     return {
         **found,
@@ -133,10 +147,12 @@ def _content(sweep: Sweep, found: dict[str, Any], *, arm: str, simulated: bool) 
         "adaptive": sweep.adaptive,
         "unfinished": list(sweep.unfinished),
         "pruned": list(sweep.pruned),
-        "importances": importances(values_of(sweep.settings), ranked_scores(figures)),
+        "importances": importances(differing, ranked_scores(figures)),
+        "shared": shared(sweep.settings),
         "jobs": [
             {
                 "job": name,
+                "differs": differing[name],
                 "overrides": sweep.settings[name],
                 "score": figures[name]["inner"],
                 "outer": figures[name]["outer"],

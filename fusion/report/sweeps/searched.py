@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -14,16 +15,32 @@ FEWEST = 8
 """Jobs below which nothing is said of importance: it is learned from them."""
 
 
+_PART = re.compile(r"(?:'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\{[^}]*\}|\S)+")
+"""One override of a line of them: what stands in quotes or brackets holds spaces."""
+
+
 def values_of(settings: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Of each job, the keys that are not the same in all.
 
     Args:
         settings: job → what it set, as one types it: ``key=value key=value``.
     """
-    jobs = {job: dict(part.split("=", 1) for part in text.split(" ") if "=" in part) for job, text in settings.items()}
+    jobs = {
+        job: dict(part.split("=", 1) for part in _PART.findall(text) if "=" in part) for job, text in settings.items()
+    }
     keys = dict.fromkeys(key for job in jobs.values() for key in job)
     apart = [key for key in keys if len({job.get(key) for job in jobs.values()}) > 1]
     return {job: {key: values.get(key, "") for key in apart} for job, values in jobs.items()}
+
+
+def shared(settings: Mapping[str, str]) -> list[str]:
+    """What every job set alike, as one types it.
+
+    Args:
+        settings: as in `values_of`.
+    """
+    first, *others = [_PART.findall(text) for text in settings.values()]
+    return [part for part in first if all(part in other for other in others)]
 
 
 def number_of(text: str) -> float | None:

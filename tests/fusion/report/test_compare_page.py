@@ -141,21 +141,9 @@ def test_repeated_runs_become_one_key_whatever_their_names() -> None:
     assert gathered(["run='a'", "seed=1", "run=b"], key="run", into="runs") == ["seed=1", 'runs=["a","b"]']
 
 
-@pytest.fixture
-def page(pair: tuple[Path, Path], tmp_path: Path) -> Any:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_on_a_phone_nothing_sticks_out_and_nothing_runs(pair: tuple[Path, Path], tmp_path: Path, browser: Any) -> None:
     compared(*pair, output=tmp_path)
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=path)
-        yield opened.new_page(viewport={"width": 390, "height": 900}), tmp_path / "compare.html"
-        opened.close()
-
-
-def test_on_a_phone_nothing_sticks_out_and_nothing_runs(page: tuple[Any, Path]) -> None:
-    shown, file = page
+    shown, file = browser.new_page(viewport={"width": 390, "height": 900}), tmp_path / "compare.html"
     asked: list[str] = []
     shown.on("request", lambda request: asked.append(request.url))
     shown.goto(file.as_uri())
@@ -163,6 +151,7 @@ def test_on_a_phone_nothing_sticks_out_and_nothing_runs(page: tuple[Any, Path]) 
     assert shown.evaluate("window.owned") is None
     assert asked == [file.as_uri()]
     assert shown.locator(".verdict .status").inner_text().lower() == "b over a: worse"
+    shown.close()
 
 
 def test_what_the_command_says_by_hand(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +36,6 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[...
 @pytest.fixture(scope="module")
 def html(hostile_run: RunFolder) -> str:
     return hostile_run.report_path.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=path)
-        yield opened
-        opened.close()
 
 
 def test_names_from_data_are_escaped(html: str) -> None:
@@ -126,7 +113,11 @@ def test_the_page_in_a_browser(hostile_run: RunFolder, browser: Any) -> None:
     for these in ("caption", "figcaption"):
         right = f"Math.max(...[...document.querySelectorAll('{these}')].map(one => one.getBoundingClientRect().right))"
         assert page.evaluate(right) <= 390, "words beside a table that scrolls do not scroll"
-    assert page.evaluate("document.querySelector('svg.broad').getBoundingClientRect().width") > 470
+    size = "one.getBoundingClientRect().width / one.viewBox.baseVal.width"
+    drawn = f"[...document.querySelectorAll('figure svg')].map(one => {size})"
+    assert min(page.evaluate(drawn)) > 0.94, "a figure's words of 9 points cannot be read"
+    page.set_viewport_size({"width": 1180, "height": 900})
+    assert 1.3 < max(page.evaluate(drawn)) < 1.43, "a small figure stretched over the page"
     assert page.get_by_text("alert('gene')").first.is_visible()
     page.close()
     assert problems == []

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -275,12 +276,8 @@ class Evil(BaseHTTPRequestHandler):
         return
 
 
-def test_in_the_browser(root: Path, address: str) -> None:
+def test_in_the_browser(root: Path, address: str, launch: Callable[..., Any]) -> None:
     """The list as one uses it; a stranger's report; a stranger's web site; DNS rebinding."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api")
     mine = f"{address}run/{quote('own/a b/report.html')}"
     evil_page = f"""<!doctype html><title>evil</title><p id=said>evil</p><iframe src="{mine}"></iframe>
     <img src="{address}"><script>window.owned = 1; fetch("{mine}").then(a => a.text()).then(t => owned = t)</script>
@@ -289,38 +286,36 @@ def test_in_the_browser(root: Path, address: str) -> None:
     Evil.aim = address
     site = ThreadingHTTPServer(("127.0.0.1", 0), Evil)
     Thread(target=site.serve_forever, daemon=True).start()
-    with playwright.sync_playwright() as started:
-        rules = ["--host-resolver-rules=MAP *.test 127.0.0.1"]
-        browser = started.chromium.launch(executable_path=path, args=rules)
-        try:
-            page = browser.new_page(viewport={"width": 390, "height": 800})
-            page.goto(f"{address}?sort=name")
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
-            assert page.evaluate("window.owned") is None
-            page.fill("input[type=search]", "hospital")
-            page.click("text=Filter")
-            assert page.locator("tbody tr").count() == 2
-            page.click("tbody tr:first-child >> text=report")
-            assert "P-SECRET" in page.inner_text("body")
-            assert page.evaluate("self.origin") == "null"
+    browser = launch("--host-resolver-rules=MAP *.test 127.0.0.1")
+    try:
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.goto(f"{address}?sort=name")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("window.owned") is None
+        page.fill("input[type=search]", "hospital")
+        page.click("text=Filter")
+        assert page.locator("tbody tr").count() == 2
+        page.click("tbody tr:first-child >> text=report")
+        assert "P-SECRET" in page.inner_text("body")
+        assert page.evaluate("self.origin") == "null"
 
-            asked_for: list[str] = []
-            page.on("response", lambda answer: asked_for.append(answer.url))
-            page.goto(f"{address}run/stranger/report.html")
-            page.wait_for_timeout(300)
-            assert page.inner_text("#said") == "evil"
-            assert page.evaluate("window.owned") is None
-            assert asked_for == [f"{address}run/stranger/report.html"]
+        asked_for: list[str] = []
+        page.on("response", lambda answer: asked_for.append(answer.url))
+        page.goto(f"{address}run/stranger/report.html")
+        page.wait_for_timeout(300)
+        assert page.inner_text("#said") == "evil"
+        assert page.evaluate("window.owned") is None
+        assert asked_for == [f"{address}run/stranger/report.html"]
 
-            page.goto(f"http://site.test:{site.server_address[1]}/")
-            page.wait_for_function("window.got.length == 2")
-            assert sorted(page.evaluate("window.got")) == ["blocked", "refused"]
-            assert all("own/" not in frame.content() for frame in page.frames)
+        page.goto(f"http://site.test:{site.server_address[1]}/")
+        page.wait_for_function("window.got.length == 2")
+        assert sorted(page.evaluate("window.got")) == ["blocked", "refused"]
+        assert all("own/" not in frame.content() for frame in page.frames)
 
-            rebound = page.goto(address.replace("127.0.0.1", "rebound.test"))
-            assert rebound is not None
-            assert (rebound.status, "own/" in page.content()) == (421, False)
-        finally:
-            browser.close()
-            site.shutdown()
-            site.server_close()
+        rebound = page.goto(address.replace("127.0.0.1", "rebound.test"))
+        assert rebound is not None
+        assert (rebound.status, "own/" in page.content()) == (421, False)
+    finally:
+        browser.close()
+        site.shutdown()
+        site.server_close()

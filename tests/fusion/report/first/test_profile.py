@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from fusion.report.first.overlap import combinations, told
 from fusion.report.first.profile import write_profile
@@ -64,23 +62,17 @@ def test_the_page_shows_columns_files_and_what_was_left_out(tmp_path: Path) -> N
     assert 'aria-label="1 patients have clinical;' in page
 
 
-def test_on_a_phone_long_names_break_and_rows_stay_low(tmp_path: Path) -> None:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_on_a_phone_long_names_break_and_rows_stay_low(tmp_path: Path, browser: Any) -> None:
     (table,) = PROFILE["tables"]  # type: ignore[misc]
     long = table["columns"][1] | {"name": "er_positivity_scale_used_and_more", "left_out": "text or ids, for " * 8}
     file = f"clinical/{'nationwidechildrens.org_clinical_patient_brca' * 2}.txt"
     page = write_profile(PROFILE | {"tables": [table | {"file": file, "columns": [long]}]}, tmp_path / "mine.html")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=path)
-        shown = opened.new_page(viewport={"width": 390, "height": 900})
-        shown.goto(page.as_uri())
-        assert shown.evaluate("document.documentElement.scrollWidth") <= 390
-        heights = shown.evaluate("[...document.querySelectorAll('tr')].map(one => one.getBoundingClientRect().height)")
-        widths = shown.evaluate("[...document.querySelectorAll('#tables td')].map(one => one.scrollWidth)")
-        name = shown.evaluate("document.querySelector('#tables tbody th').clientWidth")
-        opened.close()
+    shown = browser.new_page(viewport={"width": 390, "height": 900})
+    shown.goto(page.as_uri())
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 390
+    heights = shown.evaluate("[...document.querySelectorAll('tr')].map(one => one.getBoundingClientRect().height)")
+    widths = shown.evaluate("[...document.querySelectorAll('#tables td')].map(one => one.scrollWidth)")
+    name = shown.evaluate("document.querySelector('#tables tbody th').clientWidth")
+    shown.close()
     assert name >= 120 and max(heights) < 260, "no column is a letter wide"
     assert max(widths) < 400, "no reason stands on one line"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion.report.sweeps.searched import importances, values_of
+from fusion.report.sweeps.searched import importances, shared, values_of
 
 SETTINGS = {
     "0": "+experiment=x trainer.learning_rate=0.001 model/fuser=concat",
@@ -20,6 +20,16 @@ def test_keys_that_are_not_the_same_in_all() -> None:
         "2": {"trainer.learning_rate": "0.01", "model/fuser": "gated", "seed": "8"},
     }
     assert values_of({"0": "a=1", "1": "a=1"}) == {"0": {}, "1": {}}
+
+
+def test_what_every_job_set_alike_and_spaces_in_quotes_and_brackets() -> None:
+    assert shared(SETTINGS) == ["+experiment=x"]
+    spaced = {
+        "0": "cohort.name='mine and yours' ~modality.slides choose={a: [1, 2]} x=1",
+        "1": "cohort.name='mine and hers' ~modality.slides choose={a: [1, 2]} x=1",
+    }
+    assert values_of(spaced)["1"] == {"cohort.name": "'mine and hers'"}
+    assert shared(spaced) == ["~modality.slides", "choose={a: [1, 2]}", "x=1"]
 
 
 def test_the_key_that_makes_the_difference_has_the_larger_share() -> None:

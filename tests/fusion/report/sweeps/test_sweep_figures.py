@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,21 @@ def test_what_was_the_same_in_all_jobs_and_numbers_that_are_near() -> None:
         figure = parallel(near, {"0": 0.5, "1": 0.7, "2": 0.6}, winner="1", label="AUROC")
     lines = [line.get_ydata()[0] for line in figure.axes[0].lines if list(line.get_xdata()) == [0, 1]]
     assert sorted(lines) == pytest.approx([0, 0.5, 1]), "less than a hundredfold apart: no logarithms"
+
+
+def test_an_axis_on_which_all_jobs_lie_on_one_point_has_one_tick() -> None:
+    values = {job: {"rate": "0.5", "fuser": fuser} for job, fuser in (("0", "gated"), ("1", "late"))}
+    with style():
+        figure = parallel(values, {"0": 0.5, "1": 0.5}, winner="1", label="AUROC")
+    assert [one.get_text() for one in figure.axes[0].texts] == ["0.5", "gated", "late", "0.500"]
+
+
+def test_names_on_an_axis_have_a_line_each() -> None:
+    values = {str(job): {"fuser": f"name{job}", "rate": str(job)} for job in range(30)}
+    with style():
+        figure = parallel(values, {str(job): job / 30 for job in range(30)}, winner="1", label="AUROC")
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        named = [one for one in axes.texts if one.get_text().startswith("name")]
+        boxes = sorted((one.get_window_extent() for one in named), key=lambda box: box.y0)
+    assert all(below.y1 <= above.y0 + 3 for below, above in pairwise(boxes))

@@ -10,7 +10,10 @@ from fusion.report.sweeps.page import _content, ranked_scores, told
 
 CONTENT: dict[str, Any] = {
     "simulated": False,
-    "jobs": [{"job": "1", "overrides": "rate=0.1"}, {"job": "0", "overrides": "rate=1"}],
+    "jobs": [
+        {"job": "1", "overrides": "rate=0.1 seed=1", "differs": {"rate": "0.1", "width": ""}},
+        {"job": "0", "overrides": "rate=1 seed=1", "differs": {"rate": "1", "width": ""}},
+    ],
     "winner": "0",
     "arm": "fusion",
     "plain": 0.75,
@@ -50,10 +53,16 @@ def test_what_was_left_out_and_what_is_approximate() -> None:
 def test_jobs_are_ranked_by_their_inner_figure_and_those_without_come_last() -> None:
     figures = {name: {"inner": inner, "outer": None} for name, inner in (("0", 0.6), ("1", None), ("2", 0.8))}
     sweep: Any = SimpleNamespace(
-        sweeper=None, adaptive=True, unfinished=("7",), pruned=(), settings={name: f"rate={name}" for name in figures},
-        jobs=figures,
+        sweeper=None, adaptive=True, unfinished=("7",), pruned=(), jobs=figures,
+        settings={name: f"seed=1 rate={name}" for name in figures},
     )  # fmt: skip
     assert ranked_scores(figures) == {"0": 0.6, "2": 0.8}
     content = _content(sweep, {"jobs": figures}, arm="fusion", simulated=True)
     assert [row["job"] for row in content["jobs"]] == ["2", "0", "1"]
+    assert (content["shared"], content["jobs"][0]["differs"]) == (["seed=1"], {"rate": "2"})
     assert (content["unfinished"], content["pruned"], content["simulated"]) == (["7"], [], True)
+
+
+def test_a_winner_that_set_nothing_otherwise_is_named_alone() -> None:
+    jobs = [row | {"differs": {}} for row in CONTENT["jobs"]]
+    assert told(CONTENT | {"jobs": jobs}, "AUROC", Path("sweep")).startswith("Winner of 2 jobs: 0, Fusion\n")
