@@ -23,8 +23,9 @@ from fusion.plain.families import CLASSES, Family
 from fusion.plain.gate import SEARCHED, fit_gate
 from fusion.plain.linear import Linear
 from fusion.plain.mixture import Mixture
-from fusion.plain.pairs import Crossed
 from fusion.plain.prevalence import Prevalence
+from fusion.plain.products.crossed import Crossed
+from fusion.plain.training import Training
 from fusion.run.bounded import plain_name
 from fusion.run.state import load_state, save_state
 
@@ -117,20 +118,19 @@ def fit_base(
     if not splits or not Columns.fit(rows).sources:
         model = family.constant(truth, weights, classes=classes)
         return Base(model=model, held_out=model.logits(rows))
+    training = Training(rows=rows, truth=truth, weights=weights, splits=splits)
     if kind == "boosted":
-        trees, of_trees = family.boosted(rows, truth, weights, splits, seed=seed)
+        trees, of_trees = family.boosted(training, seed=seed)
         return Base(model=trees, held_out=of_trees)
     if kind == "elastic":
-        net, of_net = family.elastic(rows, truth, splits)
+        net, of_net = family.elastic(training)
         return Base(model=net, held_out=of_net)
-    linear, held_out = family.linear(rows, truth, weights, splits)
+    linear, held_out = family.linear(training)
     if kind == "linear":
         return Base(model=linear, held_out=held_out)
     apart = family.held_out(truth, splits)
-    first, held_out = family.crossed(
-        linear, rows, truth, weights, splits, held_out=held_out, treatments=treatments
-    )  # fmt: skip
-    trees, of_trees = family.boosted(rows, truth, weights, splits, seed=seed)
+    first, held_out = family.crossed(linear, training, held_out=held_out, treatments=treatments)
+    trees, of_trees = family.boosted(training, seed=seed)
     gate = fit_gate(held_out, of_trees - held_out, apart, weights, derivatives=family.derivatives)
     if (share := gate.cautious(SEARCHED)) == 0:
         return Base(model=first, held_out=held_out)

@@ -6,7 +6,7 @@ Missing values go the way that a split has learned for them; nothing is imputed 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.plain.logistic import log_loss
-from fusion.plain.penalties import Split
+from fusion.plain.training import Training
 
 Floats = NDArray[np.float64]
 
@@ -105,17 +105,16 @@ class Boosted:
         return cls(names=names, classes=int(config["classes"]), rounds=int(config["rounds"]), model=model)
 
 
-def fit_boosted(
-    rows: pd.DataFrame, labels: NDArray[np.int64], weights: Floats, splits: Sequence[Split], *, seed: int
-) -> tuple[Boosted, Floats]:
+def fit_boosted(training: Training, *, seed: int) -> tuple[Boosted, Floats]:
     """Choose the number of trees by the log-loss of held-out patients, fit on all; see `fit_linear`."""
     import xgboost
 
+    rows, labels, weights = training.rows, training.labels, training.weights
     classes = int(labels.max()) + 1
     task = {"objective": "binary:logistic"} if classes == 2 else {"objective": "multi:softprob", "num_class": classes}
     settings = {**SETTINGS, **task, "seed": seed}
     held_out = np.zeros((len(ROUNDS), len(labels), *((classes,) if classes > 2 else ())))
-    for seen, out in splits:
+    for seen, out in training.splits:
         data = _matrix(rows.iloc[seen], labels[seen], weights[seen])
         booster, others = xgboost.train(settings, data, ROUNDS[-1]), _matrix(rows.iloc[out])
         for place, rounds in enumerate(ROUNDS):
@@ -133,9 +132,8 @@ def fit_boosted(
 
 
 def fit_boosted_to(
-    rows: pd.DataFrame,
+    training: Training,
     target: Floats,
-    splits: Sequence[Split],
     *,
     seed: int,
     settings: Mapping[str, Any],
@@ -145,9 +143,8 @@ def fit_boosted_to(
     """One logit a patient by trees that are no classifier, their number chosen by held-out patients.
 
     Args:
-        rows: as of `fit_boosted`.
+        training: the patients.
         target: ``(patient,)`` as XGBoost's objective takes it.
-        splits: for cross-fitting.
         seed: of the trees.
         settings: XGBoost's objective and base score.
         loss: ``(patient,)`` logits of held-out patients → what the number of trees makes least.
@@ -158,9 +155,9 @@ def fit_boosted_to(
     def own(places: NDArray[np.intp]) -> dict[str, Any]:
         return {} if objective is None else {"obj": objective(places)}
 
-    every = {**SETTINGS, **settings, "seed": seed}
+    rows, every = training.rows, {**SETTINGS, **settings, "seed": seed}
     held_out = np.zeros((len(ROUNDS), len(target)))
-    for seen, out in splits:
+    for seen, out in training.splits:
         booster, others = (
             xgboost.train(every, _matrix(rows.iloc[seen], target[seen]), ROUNDS[-1], **own(seen)),
             _matrix(rows.iloc[out]),

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.contract import Truth
 from fusion.evaluation.outcomes.partial import RiskSets
 from fusion.plain.columns import Columns
 from fusion.plain.hazards import in_parts
 from fusion.plain.linear import Linear
-from fusion.plain.penalties import Split, strongest
+from fusion.plain.penalties import strongest
 from fusion.plain.sparse import Problem, fit_at, tried_nets
+from fusion.plain.training import Training
 
 Floats = NDArray[np.float64]
 
 
-def fit_elastic(rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[Linear, Floats]:
+def fit_elastic(training: Training) -> tuple[Linear, Floats]:
     """Choose the penalty by held-out patients, the strongest that cannot be told from the best, and fit on all.
-
-    Args:
-        rows: ``(patient, column)`` named ``modality:feature``, NaN where missing; training patients.
-        truth: of the same patients.
-        splits: for cross-fitting; every patient is held out once.
 
     Returns:
         The model, whose logits are log-risks, and those of each patient by the model that did not see their outcome.
     """
+    rows, truth, splits = training.rows, training.truth, training.splits
     columns = Columns.fit(rows)
     apart, event = RiskSets.of(in_parts(truth, splits)), truth.label == 1
     # Risks have no origin.

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -15,15 +14,15 @@ from fusion.contract import EndpointSpec, Truth
 from fusion.evaluation.outcomes.cumulative import along, fit_cuts
 from fusion.evaluation.outcomes.partial import RiskSets
 from fusion.plain.boosted import Boosted, Objective, fit_boosted, fit_boosted_to
-from fusion.plain.crossing import fit_crossed
 from fusion.plain.elastic import fit_elastic
 from fusion.plain.gate import class_derivatives
 from fusion.plain.grades import ProportionalOdds, as_numbers
 from fusion.plain.hazards import fit_cox, in_parts
 from fusion.plain.linear import Linear, fit_averaged, fit_linear
-from fusion.plain.pairs import Crossed
-from fusion.plain.penalties import Split
 from fusion.plain.prevalence import Prevalence
+from fusion.plain.products.crossed import Crossed
+from fusion.plain.products.fit import fit_crossed
+from fusion.plain.training import Split, Training
 
 Floats = NDArray[np.float64]
 
@@ -39,33 +38,21 @@ class Family(ABC):
         """For cross-fitting: everybody held out once, whole groups together; none where there are too few."""
 
     @abstractmethod
-    def linear(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Linear, Floats]:
+    def linear(self, training: Training) -> tuple[Linear, Floats]:
         """A regression with its penalty chosen, and the logits of held-out patients."""
 
     @abstractmethod
-    def boosted(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
-    ) -> tuple[Boosted, Floats]:
+    def boosted(self, training: Training, *, seed: int) -> tuple[Boosted, Floats]:
         """Trees, likewise."""
 
-    def elastic(self, rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[Linear, Floats]:
+    def elastic(self, training: Training) -> tuple[Linear, Floats]:
         """A regression by an elastic net, likewise; of times alone, classes have scikit-learn's."""
         raise NotImplementedError("no elastic net of this kind of endpoint")
 
     def crossed(
-        self,
-        linear: Linear,
-        rows: pd.DataFrame,
-        truth: Truth,
-        weights: Floats,
-        splits: Sequence[Split],
-        *,
-        held_out: Floats,
-        treatments: Sequence[str],
+        self, linear: Linear, training: Training, *, held_out: Floats, treatments: Sequence[str]
     ) -> tuple[Linear | Crossed, Floats]:
-        """What `linear` gave, and products of its columns (`fusion.plain.crossing`); as it is where none are sought."""
+        """What `linear` gave, and products of its columns (`fusion.plain.products`); as it is where none are sought."""
         return linear, held_out
 
     @abstractmethod
@@ -88,29 +75,16 @@ class ClassFamily(Family):
         labels = truth.label
         return spread(labels, needed=range(classes), groups=groups, seed=seed)
 
-    def linear(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Linear, Floats]:
-        return fit_linear(rows, truth.label, weights, splits)
+    def linear(self, training: Training) -> tuple[Linear, Floats]:
+        return fit_linear(training)
 
-    def boosted(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
-    ) -> tuple[Boosted, Floats]:
-        return fit_boosted(rows, truth.label, weights, splits, seed=seed)
+    def boosted(self, training: Training, *, seed: int) -> tuple[Boosted, Floats]:
+        return fit_boosted(training, seed=seed)
 
     def crossed(
-        self,
-        linear: Linear,
-        rows: pd.DataFrame,
-        truth: Truth,
-        weights: Floats,
-        splits: Sequence[Split],
-        *,
-        held_out: Floats,
-        treatments: Sequence[str],
+        self, linear: Linear, training: Training, *, held_out: Floats, treatments: Sequence[str]
     ) -> tuple[Linear | Crossed, Floats]:
-        labels = truth.label
-        return fit_crossed(linear, rows, labels, weights, splits, held_out=held_out, treatments=treatments)
+        return fit_crossed(linear, training, held_out=held_out, treatments=treatments)
 
     def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
         return Prevalence.fit(truth.label, weights, classes=classes)
@@ -129,27 +103,24 @@ class RiskFamily(Family):
         found = spread(labels, needed=(1,), groups=groups, seed=seed)
         return found if all(_comparable(truth[held]) for _, held in found) else []
 
-    def linear(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Linear, Floats]:
-        return fit_cox(rows, truth, splits)
+    def linear(self, training: Training) -> tuple[Linear, Floats]:
+        return fit_cox(training)
 
-    def elastic(self, rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[Linear, Floats]:
-        return fit_elastic(rows, truth, splits)
+    def elastic(self, training: Training) -> tuple[Linear, Floats]:
+        return fit_elastic(training)
 
-    def boosted(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
-    ) -> tuple[Boosted, Floats]:
+    def boosted(self, training: Training, *, seed: int) -> tuple[Boosted, Floats]:
         # XGBoost's form of the partial likelihood is Breslow's; held-out ties are Efron's. A time below 0 is censored.
+        truth = training.truth
         target = np.where(truth.label == 1, truth.times, -truth.times)
         settings: dict[str, Any] = {"objective": "survival:cox", "base_score": 1.0}
         objective = None
         if truth.entry is not None:
             # XGBoost's own takes everybody to be followed from time zero on.
             settings, objective = {"base_score": 0.0}, lambda places: _followed_late(truth[places])
-        apart = RiskSets.of(in_parts(truth, splits))
+        apart = RiskSets.of(in_parts(truth, training.splits))
         return fit_boosted_to(
-            rows, target, splits, seed=seed, settings=settings, loss=lambda risks: float(apart.losses(risks).sum()),
+            training, target, seed=seed, settings=settings, loss=lambda risks: float(apart.losses(risks).sum()),
             objective=objective,
         )  # fmt: skip
 
@@ -163,31 +134,20 @@ class RiskFamily(Family):
 class GradeFamily(ClassFamily):
     """Grades: proportional odds on one latent logit; trees regress the grade as a number."""
 
-    def linear(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Linear, Floats]:
-        grades = int(truth.label.max()) + 1
-        return fit_averaged(rows, ProportionalOdds(labels=truth.label, grades=grades, splits=splits))
+    def linear(self, training: Training) -> tuple[Linear, Floats]:
+        grades = int(training.labels.max()) + 1
+        odds = ProportionalOdds(labels=training.labels, grades=grades, splits=training.splits)
+        return fit_averaged(training.rows, odds)
 
-    def boosted(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
-    ) -> tuple[Boosted, Floats]:
-        target = as_numbers(truth.label)
+    def boosted(self, training: Training, *, seed: int) -> tuple[Boosted, Floats]:
+        target = as_numbers(training.labels)
         settings = {"objective": "reg:squarederror", "base_score": 0.0}
         return fit_boosted_to(
-            rows, target, splits, seed=seed, settings=settings, loss=lambda told: float(((told - target) ** 2).sum())
+            training, target, seed=seed, settings=settings, loss=lambda told: float(((told - target) ** 2).sum())
         )
 
     def crossed(
-        self,
-        linear: Linear,
-        rows: pd.DataFrame,
-        truth: Truth,
-        weights: Floats,
-        splits: Sequence[Split],
-        *,
-        held_out: Floats,
-        treatments: Sequence[str],
+        self, linear: Linear, training: Training, *, held_out: Floats, treatments: Sequence[str]
     ) -> tuple[Linear | Crossed, Floats]:
         return linear, held_out  # products are of two classes
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.evaluation.outcomes.cumulative import fit_ordinal, losses
-from fusion.plain.penalties import Split, Tried
+from fusion.plain.penalties import Tried
+from fusion.plain.training import Split
 
 Floats = NDArray[np.float64]
 

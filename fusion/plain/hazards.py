@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -21,25 +20,21 @@ from fusion.contract import Truth
 from fusion.evaluation.outcomes.partial import RiskSets
 from fusion.plain.linear import Linear, fit_averaged
 from fusion.plain.logistic import SQUARE
-from fusion.plain.penalties import Split, Tried
+from fusion.plain.penalties import Tried
+from fusion.plain.training import Split, Training
 
 Floats = NDArray[np.float64]
 
 
-def fit_cox(rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[Linear, Floats]:
+def fit_cox(training: Training) -> tuple[Linear, Floats]:
     """Choose penalties by held-out patients, fit on all, average over sets of modalities; see `fusion.plain.linear`.
 
     Losses are paired by event.
 
-    Args:
-        rows: ``(patient, column)`` named ``modality:feature``, NaN where missing; training patients.
-        truth: of the same patients.
-        splits: for cross-fitting; every patient is held out once.
-
     Returns:
         The model, whose logits are log-risks, and those of each patient by the model that did not see their outcome.
     """
-    return fit_averaged(rows, Cox(truth=truth, splits=splits))
+    return fit_averaged(training.rows, Cox(truth=training.truth, splits=training.splits))
 
 
 @dataclass(frozen=True, kw_only=True)

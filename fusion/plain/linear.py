@@ -8,7 +8,7 @@ favours narrow ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from fusion.plain.blocks import sets_of, shares
 from fusion.plain.columns import Columns
 from fusion.plain.logistic import Logistic, ridge, shaped
-from fusion.plain.penalties import STRENGTHS, Regression, Split, near, strongest
+from fusion.plain.penalties import STRENGTHS, Regression, near, strongest
+from fusion.plain.training import Training
 
 Floats = NDArray[np.float64]
 
@@ -116,24 +117,17 @@ class Linear:
         )
 
 
-def fit_linear(
-    rows: pd.DataFrame, labels: NDArray[np.int64], weights: Floats, splits: Sequence[Split]
-) -> tuple[Linear, Floats]:
+def fit_linear(training: Training) -> tuple[Linear, Floats]:
     """Choose penalties by the log-loss of held-out patients, fit on all, average over sets of modalities.
 
     Of penalties that cannot be told from the best the strongest is taken: its loss, paired by patient, is within one
     standard error (Breiman et al., *Classification and Regression Trees*, 1984, section 3.4.3).
 
-    Args:
-        rows: ``(patient, column)`` named ``modality:feature``, NaN where missing; training patients.
-        labels: ``(patient,)`` positions in the classes; all of them occur in every split.
-        weights: ``(patient,)`` in the loss.
-        splits: for cross-fitting; every patient is held out once.
-
     Returns:
         The model, and the logits of each patient by the model that did not see their label.
     """
-    return fit_averaged(rows, Logistic(labels=labels, weights=weights, splits=splits))
+    told = Logistic(labels=training.labels, weights=training.weights, splits=training.splits)
+    return fit_averaged(training.rows, told)
 
 
 def fit_averaged(rows: pd.DataFrame, regression: Regression) -> tuple[Linear, Floats]:

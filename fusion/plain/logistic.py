@@ -12,8 +12,9 @@ from scipy.special import expit, softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from fusion.plain.penalties import Net, Split, Tried
+from fusion.plain.penalties import Net, Tried
 from fusion.plain.sparse import PATIENCE, Problem, fit_at, tried_nets
+from fusion.plain.training import Split
 
 Floats = NDArray[np.float64]
 

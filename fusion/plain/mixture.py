@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fusion.plain.boosted import Boosted
 from fusion.plain.linear import Linear
-from fusion.plain.pairs import Crossed
+from fusion.plain.products.crossed import Crossed
 
 Floats = NDArray[np.float64]
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import Truth
 from fusion.plain.boosted import Boosted
 from fusion.plain.families import Family
 from fusion.plain.linear import Linear
-from fusion.plain.pairs import Crossed
-from fusion.plain.penalties import Split
 from fusion.plain.prevalence import Prevalence
+from fusion.plain.products.crossed import Crossed
+from fusion.plain.training import Split, Training
 
 Floats = NDArray[np.float64]
+Model = TypeVar("Model")
 
 
 class Once(Family):
@@ -37,45 +37,23 @@ class Once(Family):
     def splits(self, truth: Truth, *, classes: int, groups: NDArray[Any] | None, seed: int) -> list[Split]:
         return self._family.splits(truth, classes=classes, groups=groups, seed=seed)
 
-    def linear(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split]
-    ) -> tuple[Linear, Floats]:
-        found: tuple[Linear, Floats] = self._once(
-            ("linear", weights.tobytes(), *(held.tobytes() for _, held in splits)),
-            lambda: self._family.linear(rows, truth, weights, splits),
-        )
-        return found
+    def linear(self, training: Training) -> tuple[Linear, Floats]:
+        return self._once("linear", training, lambda: self._family.linear(training))
 
-    def boosted(
-        self, rows: pd.DataFrame, truth: Truth, weights: Floats, splits: Sequence[Split], *, seed: int
-    ) -> tuple[Boosted, Floats]:
-        found: tuple[Boosted, Floats] = self._once(
-            ("boosted", weights.tobytes(), seed, *(held.tobytes() for _, held in splits)),
-            lambda: self._family.boosted(rows, truth, weights, splits, seed=seed),
-        )
-        return found
+    def boosted(self, training: Training, *, seed: int) -> tuple[Boosted, Floats]:
+        return self._once(("boosted", seed), training, lambda: self._family.boosted(training, seed=seed))
 
-    def elastic(self, rows: pd.DataFrame, truth: Truth, splits: Sequence[Split]) -> tuple[Linear, Floats]:
-        return self._family.elastic(rows, truth, splits)
+    def elastic(self, training: Training) -> tuple[Linear, Floats]:
+        return self._family.elastic(training)
 
     def crossed(
-        self,
-        linear: Linear,
-        rows: pd.DataFrame,
-        truth: Truth,
-        weights: Floats,
-        splits: Sequence[Split],
-        *,
-        held_out: Floats,
-        treatments: Sequence[str],
+        self, linear: Linear, training: Training, *, held_out: Floats, treatments: Sequence[str]
     ) -> tuple[Linear | Crossed, Floats]:
-        found: tuple[Linear | Crossed, Floats] = self._once(
-            ("crossed", tuple(treatments), weights.tobytes(), *(held.tobytes() for _, held in splits)),
-            lambda: self._family.crossed(
-                linear, rows, truth, weights, splits, held_out=held_out, treatments=treatments
-            ),
+        return self._once(
+            ("crossed", *treatments),
+            training,
+            lambda: self._family.crossed(linear, training, held_out=held_out, treatments=treatments),
         )
-        return found
 
     def constant(self, truth: Truth, weights: Floats, *, classes: int) -> Prevalence:
         return self._family.constant(truth, weights, classes=classes)
@@ -83,8 +61,11 @@ class Once(Family):
     def derivatives(self, gate: float, base: Floats, added: Floats, truth: Truth) -> tuple[Floats, Floats]:
         return self._family.derivatives(gate, base, added, truth)
 
-    def _once(self, asked: tuple[Hashable, ...], fit: Callable[[], Any]) -> Any:
-        key = (self._patients, *asked)
+    def _once(
+        self, asked: Hashable, training: Training, fit: Callable[[], tuple[Model, Floats]]
+    ) -> tuple[Model, Floats]:
+        key = (self._patients, asked, training.weights.tobytes(), *(held.tobytes() for _, held in training.splits))
         if key not in self._memory:
             self._memory[key] = fit()
-        return self._memory[key]
+        found: tuple[Model, Floats] = self._memory[key]
+        return found

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Split = tuple[NDArray[np.intp], NDArray[np.intp]]
-"""Rows that are fitted on, rows that are held out."""
 
 STRENGTHS = tuple(float(10**power) for power in np.arange(-4.5, 1.6, 0.5))
 """scikit-learn's C: the variance of the prior on a coefficient of a standardised column."""

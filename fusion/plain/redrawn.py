@@ -21,7 +21,7 @@ from fusion.plain.base import Plain
 from fusion.plain.linear import Linear, reduced
 from fusion.plain.logistic import ClassLikelihood, newton
 from fusion.plain.mixture import Mixture
-from fusion.plain.pairs import Crossed
+from fusion.plain.products.crossed import Crossed
 from fusion.plain.sparse import Problem, elastic_net
 
 Floats = NDArray[np.float64]

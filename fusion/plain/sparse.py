@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.plain.penalties import Net, Split, Tried
+from fusion.plain.penalties import Net, Tried
+from fusion.plain.training import Split
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +75,7 @@ class Problem:
         """How many of the last columns have no penalty."""
         return int(self.origin)
 
+    @cached_property
     def nothing(self) -> Floats:
         """``(column [+ 1][, output])`` coefficients where every column's is 0."""
         width = self.design.shape[1]
@@ -84,14 +87,14 @@ class Problem:
 
     def path(self) -> list[float]:
         """Penalties, the strongest first: the least that leaves no column in, and on from there."""
-        latent = self.columns @ self.nothing()
+        latent = self.columns @ self.nothing
         slope = self.design.T @ self.likelihood.gradient(latent) / self.likelihood.patients
         first = max(float(np.abs(slope).max(initial=0.0)), 1e-6) / MIXED
         return [float(first * LEAST ** (step / (STEPS - 1))) for step in range(STEPS)]
 
     def along(self, penalties: Sequence[float]) -> Iterator[Floats]:
         """``(column [+ 1][, output])`` coefficients of each penalty, the strongest first."""
-        beta, columns, last = self.nothing(), self.columns, penalties[0]
+        beta, columns, last = self.nothing, self.columns, penalties[0]
         for penalty in penalties:
             beta = _screened(columns, self.likelihood, penalty, last=last, start=beta, free=self.free)
             last = penalty

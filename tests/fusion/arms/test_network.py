@@ -28,7 +28,7 @@ from fusion.network.fitting import load_weights
 from fusion.network.model import build_model
 from fusion.plain.base import fit_base, load_base
 from fusion.plain.gate import Gate
-from fusion.plain.pairs import Crossed
+from fusion.plain.products.crossed import Crossed
 
 Raw = dict[str, pd.DataFrame]
 ROOT = Path(__file__).parents[3]

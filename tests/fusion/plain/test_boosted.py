@@ -21,6 +21,7 @@ from fusion.plain.gate import SEARCHED, fit_gate
 from fusion.plain.linear import fit_linear
 from fusion.plain.logistic import log_loss
 from fusion.plain.mixture import Mixture
+from tests.helpers.trained_on import training
 
 RANDOM = np.random.default_rng(4)
 ROWS = pd.DataFrame(
@@ -39,7 +40,7 @@ def splits() -> Any:
 
 @pytest.fixture(scope="module")
 def bent(splits: Any) -> tuple[Boosted, np.ndarray]:
-    return fit_boosted(ROWS, BENT, WEIGHTS, splits, seed=3)
+    return fit_boosted(training(ROWS, BENT, splits, WEIGHTS), seed=3)
 
 
 def test_it_is_xgboosts_own_classifier(bent: tuple[Boosted, np.ndarray]) -> None:
@@ -83,7 +84,7 @@ def test_trees_count_as_far_as_they_help(splits: Any) -> None:
     assert terms.sum(axis=1).to_numpy() + bend.reference == pytest.approx(bend.logits(ROWS), abs=1e-5)
     assert bend.modalities == ("a", "b")
     line = fit_base("choose", ROWS, STRAIGHT, classes=2, seed=3)
-    linear, held_out = fit_linear(ROWS, STRAIGHT, ONES, spread(STRAIGHT, needed=range(2), seed=3))
+    linear, held_out = fit_linear(training(ROWS, STRAIGHT, spread(STRAIGHT, needed=range(2), seed=3)))
     assert getattr(line.model, "share", 0.0) < 0.5
     assert log_loss(line.held_out, STRAIGHT).mean() <= log_loss(held_out, STRAIGHT).mean() + 1e-9
     assert linear.kind == "linear"
@@ -93,7 +94,7 @@ def test_held_out_logits_of_a_mixture_are_those_of_its_parts() -> None:
     both, parts = BENT | STRAIGHT, spread(BENT | STRAIGHT, needed=range(2), seed=3)
     found = fit_base("choose", ROWS, both, classes=2, seed=3)
     assert isinstance(found.model, Mixture) and found.model.share > 0
-    (_, line), (_, trees) = fit_linear(ROWS, both, ONES, parts), fit_boosted(ROWS, both, ONES, parts, seed=3)
+    (_, line), (_, trees) = fit_linear(training(ROWS, both, parts)), fit_boosted(training(ROWS, both, parts), seed=3)
     share = fit_gate(line, trees - line, both).cautious(SEARCHED)
     assert found.model.share == pytest.approx(share)
     assert found.held_out == pytest.approx((1 - share) * line + share * trees)

@@ -13,6 +13,7 @@ from fusion.plain.contrast import contrasted
 from fusion.plain.mixture import Mixture
 from fusion.plain.prevalence import Prevalence
 from tests.helpers.explained import PEOPLE, SPECS, Fitted, base
+from tests.helpers.trained_on import training
 
 WEIGHTS = np.array([-0.5, 1.0, -0.5])
 
@@ -23,7 +24,7 @@ def test_terms_of_each_model_add_up_to_the_contrast_of_its_logits() -> None:
     labels = np.digitize(rows["clinical:age"], [-0.5, 0.5]).astype(np.int64)
     halves = np.arange(40) % 2 == 0
     splits = [(np.flatnonzero(halves == side), np.flatnonzero(halves != side)) for side in (False, True)]
-    trees, _ = fit_boosted(rows, labels, np.ones(40), splits, seed=1)
+    trees, _ = fit_boosted(training(rows, labels, splits), seed=1)
     linear = base()
     linear = replace(
         linear, coefficients=np.outer([1.0, -0.3, 0.4], linear.coefficients[0]), intercept=np.array([0.1, -0.2, 0.5])

@@ -14,6 +14,7 @@ from fusion.plain.elastic import fit_elastic
 from fusion.plain.families import FAMILIES
 from fusion.plain.sparse import MIXED, Problem, elastic_net
 from tests.helpers.times import invented
+from tests.helpers.trained_on import training
 
 RISKS = FAMILIES["survival"]
 
@@ -70,5 +71,5 @@ def test_an_arm_of_few_columns_ranks_those_it_did_not_see(tmp_path) -> None:
     splits = RISKS.splits(truth, classes=2, groups=None, seed=1)
     other = truth.times.copy()
     other[splits[0][1]] = other[splits[0][1]][::-1]
-    _, again = fit_elastic(rows, replace(truth, time=other), splits)
+    _, again = fit_elastic(training(rows, replace(truth, time=other), splits))
     assert np.corrcoef(again[splits[0][1]], base.held_out[splits[0][1]])[0, 1] > 0.95

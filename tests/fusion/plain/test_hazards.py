@@ -17,6 +17,7 @@ from fusion.plain.gate import fit_gate
 from fusion.plain.hazards import in_parts, ridge_cox
 from fusion.plain.once import Once
 from tests.helpers.times import invented
+from tests.helpers.trained_on import training
 
 RISKS = FAMILIES["survival"]
 
@@ -88,13 +89,13 @@ def test_held_out_risks_do_not_know_their_patients():
     """Who is held out may live or die anew: their own held-out risk stays as it was."""
     rows, truth = invented(80)
     splits = RISKS.splits(truth, classes=2, groups=None, seed=0)
-    _, before = RISKS.linear(rows, truth, np.ones(80), splits)
+    _, before = RISKS.linear(training(rows, truth, splits))
     other = truth.times.copy()
     other[splits[0][1]] = other[splits[0][1]][::-1]
     model = ridge_cox(np.zeros((80, 1)), RiskSets.of(truth), 1.0)
     assert model.tolist() == [0.0]
     changed = replace(truth, time=other)
-    _, after = RISKS.linear(rows, changed, np.ones(80), splits)
+    _, after = RISKS.linear(training(rows, changed, splits))
     held = splits[0][1]
     ranks = np.argsort(before[held]), np.argsort(after[held])
     # The penalty is chosen by all held-out patients, so it may move; the direction of a path's fit may not.

@@ -15,6 +15,7 @@ from fusion.plain.families import FAMILIES
 from fusion.plain.hazards import ridge_cox
 from fusion.plain.sparse import elastic_net
 from tests.helpers.survival import followed_late
+from tests.helpers.trained_on import training
 
 FAMILY = FAMILIES["survival"]
 
@@ -59,7 +60,7 @@ def test_trees_follow_their_likelihood():
     splits = FAMILY.splits(truth, classes=2, groups=None, seed=0)
     effect = {}
     for name, one in {"late": truth, "none": replace(truth, entry=None)}.items():
-        model, held_out = FAMILY.boosted(rows, one, np.ones(len(rows)), splits, seed=0)
+        model, held_out = FAMILY.boosted(training(rows, one, splits), seed=0)
         of_late = rows["t:late"] == 1
         effect[name] = [logits[of_late].mean() - logits[~of_late].mean() for logits in (model.logits(rows), held_out)]
         np.testing.assert_array_equal(type(model).restore(*model.state()).logits(rows), model.logits(rows))

@@ -17,6 +17,7 @@ from fusion.plain.families import spread
 from fusion.plain.linear import Linear, fit_averaged, fit_linear
 from fusion.plain.logistic import Logistic, log_loss
 from fusion.plain.penalties import STRENGTHS
+from tests.helpers.trained_on import training
 
 ONES = np.ones(90)
 
@@ -93,7 +94,7 @@ def test_an_elastic_net_is_one_more_that_is_averaged() -> None:
     rows, labels = made(40, seed=1)
     parts = splits(rows, labels)
     ridge, of_ridge = fit_ridge(rows, labels, ONES, parts)
-    found, held_out = fit_linear(rows, labels, ONES, parts)
+    found, held_out = fit_linear(training(rows, labels, parts))
     share, penalty = found.net
     design, out = found.columns(rows), np.zeros(90)
     for seen, held in parts:
@@ -146,13 +147,13 @@ def test_a_start_that_rounding_cannot_improve_is_no_failure() -> None:
             for strength in STRENGTHS:
                 design = Columns.fit(rows)(rows)[seen]
                 model.set_params(C=strength).fit(design, labels[seen])
-    found, held_out = fit_linear(rows, labels, np.ones(number), parts)
+    found, held_out = fit_linear(training(rows, labels, parts))
     assert np.isfinite(held_out).all() and np.isfinite(found.coefficients).all()
 
 
 def test_the_models_sets_are_kept() -> None:
     rows, labels = made(6)
-    found, _ = fit_linear(rows, labels, ONES, splits(rows, labels))
+    found, _ = fit_linear(training(rows, labels, splits(rows, labels)))
     config, arrays = found.state()
     again = Linear.restore(json.loads(json.dumps(config)), arrays)
     assert again.sets == found.sets and again.net == found.net != (0.0, 0.0)
@@ -199,7 +200,7 @@ def test_the_strongest_penalty_is_chosen_that_held_out_patients_cannot_tell_from
 def test_a_wide_block_does_not_drown_a_narrow_one() -> None:
     """Four columns, two of which matter, beside 400 that say nothing: a penalty for each block."""
     rows, labels = made(404)
-    found, _ = fit_linear(rows, labels, ONES, splits(rows, labels))
+    found, _ = fit_linear(training(rows, labels, splits(rows, labels)))
     assert found.power > 0
     new, truth = made(404, seed=9)
     logits = found.logits(new)
@@ -212,7 +213,7 @@ def test_a_wide_block_does_not_drown_a_narrow_one() -> None:
 def test_terms_add_up_and_belong_to_their_columns() -> None:
     rows, labels = made(6)
     rows.iloc[:20, 4:] = np.nan
-    found, _ = fit_linear(rows, labels, ONES, splits(rows, labels))
+    found, _ = fit_linear(training(rows, labels, splits(rows, labels)))
     terms = found.terms(rows)
     assert set(terms.columns) == set(rows.columns), "the lack of a block counts for its first column"
     assert terms.sum(axis=1).to_numpy() + found.reference == pytest.approx(found.logits(rows))
@@ -222,7 +223,7 @@ def test_terms_add_up_and_belong_to_their_columns() -> None:
 
 def test_it_is_restored_to_the_last_bit() -> None:
     rows, labels = made(6)
-    found, _ = fit_linear(rows, labels, ONES, splits(rows, labels))
+    found, _ = fit_linear(training(rows, labels, splits(rows, labels)))
     again = Linear.restore(*found.state())
     assert np.array_equal(again.logits(rows), found.logits(rows))
     assert (again.strength, again.power, again.modalities) == (found.strength, found.power, ("narrow", "wide"))

@@ -13,7 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from fusion.plain.base import Plain, fit_base
 from fusion.plain.linear import Linear
 from fusion.plain.mixture import Mixture
-from fusion.plain.pairs import Crossed, Pairs
+from fusion.plain.products.crossed import Crossed
+from fusion.plain.products.pairs import Pairs
 from fusion.plain.redrawn import Redrawn, redraw
 
 N = 120

@@ -70,7 +70,7 @@ def test_what_the_screening_forgot_is_found_again(monkeypatch: pytest.MonkeyPatc
         return elastic_net(columns, *given, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "elastic_net", counted)
-    start = problem.nothing()
+    start = problem.nothing
     fits.clear()
     given = {"start": start, "free": 1}
     found = module._screened(problem.columns, problem.likelihood, penalties[7], last=1e9, **given)

@@ -10,14 +10,18 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from fusion.plain import crossing as module
 from fusion.plain.base import fit_base, load_base, save_base
-from fusion.plain.crossing import PRECISIONS, fit_crossed, fit_treated
 from fusion.plain.families import spread
 from fusion.plain.linear import fit_linear
 from fusion.plain.logistic import log_loss
 from fusion.plain.mixture import Mixture
-from fusion.plain.pairs import Crossed, Pairs, Treated
+from fusion.plain.products import regimens as module
+from fusion.plain.products.crossed import Crossed
+from fusion.plain.products.fit import fit_crossed
+from fusion.plain.products.pairs import Pairs
+from fusion.plain.products.regimens import PRECISIONS, Treated, fit_treated
+from fusion.plain.products.seen import Beside
+from tests.helpers.trained_on import training
 
 N = 300
 ONES = np.ones(N)
@@ -38,8 +42,8 @@ def made(seed: int = 0, *, benefit: float = 1.2, number: int = N) -> tuple[pd.Da
 def fitted() -> tuple[pd.DataFrame, np.ndarray, object, np.ndarray, list, Treated]:
     rows, labels = made()
     splits = spread(labels, needed=(0, 1))
-    linear, held_out = fit_linear(rows, labels, ONES, splits)
-    found = fit_treated(linear, rows, labels, ONES, splits, held_out=held_out, treatments=["drug"])
+    linear, held_out = fit_linear(training(rows, labels, splits))
+    found = fit_treated(Beside.of(linear, training(rows, labels, splits)), held_out=held_out, treatments=["drug"])
     assert found is not None
     return rows, labels, linear, held_out, splits, found
 
@@ -90,7 +94,7 @@ def test_a_regimen_is_preferred_for_whom_it_helps(fitted) -> None:
     rows, labels, linear, held_out, splits, _ = fitted
     for kind, treatments in (("without", ()), ("with", ("drug",))):
         given = {"held_out": held_out, "treatments": treatments}
-        model, _ = fit_crossed(linear, rows, labels, ONES, splits, **given)
+        model, _ = fit_crossed(linear, training(rows, labels, splits), **given)
         gain = model.logits(new.assign(**{"drug:old": 0.0, "drug:new": 1.0})) - model.logits(
             new.assign(**{"drug:old": 1.0, "drug:new": 0.0})
         )
@@ -101,12 +105,12 @@ def test_a_regimen_is_preferred_for_whom_it_helps(fitted) -> None:
 def test_of_two_classes_alone_and_of_a_regimen_with_something_beside_it() -> None:
     rows, labels = made(1)
     splits = spread(labels, needed=(0, 1))
-    linear, held_out = fit_linear(rows, labels, ONES, splits)
+    linear, held_out = fit_linear(training(rows, labels, splits))
     given = {"held_out": held_out, "treatments": ["other"]}
-    assert fit_treated(linear, rows, labels, ONES, splits, **given) is None
-    alone, of_alone = fit_linear(rows.filter(like="drug"), labels, ONES, splits)
+    assert fit_treated(Beside.of(linear, training(rows, labels, splits)), **given) is None
+    alone, of_alone = fit_linear(training(rows.filter(like="drug"), labels, splits))
     only = {"held_out": of_alone, "treatments": ["drug"]}
-    assert fit_treated(alone, rows.filter(like="drug"), labels, ONES, splits, **only) is None
+    assert fit_treated(Beside.of(alone, training(rows.filter(like="drug"), labels, splits)), **only) is None
 
 
 def test_what_is_added_to_a_held_out_patient_owes_nothing_to_their_label(fitted) -> None:
@@ -115,7 +119,7 @@ def test_what_is_added_to_a_held_out_patient_owes_nothing_to_their_label(fitted)
     _, held = splits[2]
     turned = labels.copy()
     turned[held[:3]] = 1 - turned[held[:3]]
-    again = fit_treated(linear, rows, turned, ONES, splits, held_out=held_out, treatments=["drug"])
+    again = fit_treated(Beside.of(linear, training(rows, turned, splits)), held_out=held_out, treatments=["drug"])
     assert again is not None and again.pairs.precision[0] == found.pairs.precision[0]
     ours, theirs = (one.held_out[held] / one.pairs.share[0] for one in (found, again))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.999
@@ -129,8 +133,8 @@ def test_other_products_are_sought_among_other_columns(fitted) -> None:
     logit = 1.5 * rows["clinical:x2"] * rows["clinical:x3"] + 0.8 * (rows["drug:new"] - 0.5) * rows["clinical:x0"]
     labels = (random.random(N) < expit(logit.to_numpy())).astype(np.int64)
     splits = spread(labels, needed=(0, 1))
-    linear, held_out = fit_linear(rows, labels, ONES, splits)
-    model, of_model = fit_crossed(linear, rows, labels, ONES, splits, held_out=held_out, treatments=["drug"])
+    linear, held_out = fit_linear(training(rows, labels, splits))
+    model, of_model = fit_crossed(linear, training(rows, labels, splits), held_out=held_out, treatments=["drug"])
     assert isinstance(model, Crossed)
     sought = [pair for pair, one in zip(model.named, model.pairs.searched, strict=True) if one]
     assert set(sought[0]) == {"clinical:x2", "clinical:x3"}
@@ -167,9 +171,9 @@ def test_terms_add_up_and_the_model_is_kept(tmp_path: Path) -> None:
 def test_of_very_many_columns_those_of_the_largest_score_are_crossed(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, labels = made()
     splits = spread(labels, needed=(0, 1))
-    linear, held_out = fit_linear(rows, labels, ONES, splits)
+    linear, held_out = fit_linear(training(rows, labels, splits))
     monkeypatch.setattr(module, "MOST", 4)
-    found = fit_treated(linear, rows, labels, ONES, splits, held_out=held_out, treatments=["drug"])
+    found = fit_treated(Beside.of(linear, training(rows, labels, splits)), held_out=held_out, treatments=["drug"])
     assert found is not None and len(found.pairs.first) == 4
     values = linear.columns(rows)
     residual = labels - expit(linear.again(values, labels, ONES))
@@ -177,7 +181,7 @@ def test_of_very_many_columns_those_of_the_largest_score_are_crossed(monkeypatch
     other = np.flatnonzero(~found.columns)
     assert set(found.pairs.second) == set(other[np.argsort(-score[other])[:2]])
     monkeypatch.setattr(module, "WIDE", 1)
-    narrow = fit_treated(linear, rows, labels, ONES, splits, held_out=held_out, treatments=["drug"])
+    narrow = fit_treated(Beside.of(linear, training(rows, labels, splits)), held_out=held_out, treatments=["drug"])
     assert narrow is not None and len(set(narrow.pairs.first)) == 1 and len(narrow.pairs.first) == 4
 
 

@@ -10,13 +10,16 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from fusion.plain import pairs as module
 from fusion.plain.base import fit_base, load_base, save_base
 from fusion.plain.families import ClassFamily, spread
 from fusion.plain.gate import Gate
 from fusion.plain.linear import fit_linear
 from fusion.plain.mixture import Mixture
-from fusion.plain.pairs import NUMBER, PRECISION, Crossed, fit_pairs
+from fusion.plain.products import searched as module
+from fusion.plain.products.crossed import Crossed
+from fusion.plain.products.searched import NUMBER, PRECISION, fit_searched
+from fusion.plain.products.seen import Beside
+from tests.helpers.trained_on import training
 
 N = 400
 ONES = np.ones(N)
@@ -38,7 +41,7 @@ def test_the_product_is_found_and_a_network_need_not_look_for_it() -> None:
     assert isinstance(model, Crossed)
     assert model.named[0] == ("drug:1", "genes:7")
     right = (base.model.logits(rows[300:]) > 0) == labels[300:]
-    alone, _ = fit_linear(rows[:300], labels[:300], ONES[:300], spread(labels[:300], needed=(0, 1)))
+    alone, _ = fit_linear(training(rows[:300], labels[:300], spread(labels[:300], needed=(0, 1))))
     assert right.mean() > ((alone.logits(rows[300:]) > 0) == labels[300:]).mean() + 0.1
 
 
@@ -46,8 +49,8 @@ def test_pairs_are_those_of_the_largest_score_test() -> None:
     """By hand, one pair after the other, with the residuals of the same ridge."""
     rows, labels = made(1, effect=0.7)
     splits = spread(labels, needed=(0, 1))
-    linear, _ = fit_linear(rows, labels, ONES, splits)
-    found, _ = fit_pairs(linear, rows, labels, ONES, splits)
+    linear, _ = fit_linear(training(rows, labels, splits))
+    found, _ = fit_searched(Beside.of(linear, training(rows, labels, splits)))
     values = linear.columns(rows)
     width = np.array([4.0] * 4 + [8.0] * 8) ** (-linear.power / 2)
     ridge = LogisticRegression(C=linear.strength, tol=1e-10, max_iter=10_000).fit(values * width, labels)
@@ -70,12 +73,12 @@ def test_pairs_are_those_of_the_largest_score_test() -> None:
 def test_what_is_added_to_a_held_out_patient_owes_nothing_to_their_label() -> None:
     rows, labels = made(2)
     splits = spread(labels, needed=(0, 1))
-    linear, _ = fit_linear(rows, labels, ONES, splits)
-    _, added = fit_pairs(linear, rows, labels, ONES, splits)
+    linear, _ = fit_linear(training(rows, labels, splits))
+    _, added = fit_searched(Beside.of(linear, training(rows, labels, splits)))
     seen, held = splits[3]
     turned = labels.copy()
     turned[held] = 1 - turned[held]
-    _, again = fit_pairs(linear, rows, turned, ONES, splits)
+    _, again = fit_searched(Beside.of(linear, training(rows, turned, splits)))
     assert again[held] == pytest.approx(added[held], abs=0)
     assert again[seen] != pytest.approx(added[seen], abs=1e-3)
 
@@ -86,8 +89,8 @@ def test_noise_is_left_out() -> None:
     for seed in range(6):
         rows, labels = made(seed, effect=0.0)
         splits = spread(labels, needed=(0, 1))
-        linear, held_out = fit_linear(rows, labels, ONES, splits)
-        _, added = fit_pairs(linear, rows, labels, ONES, splits)
+        linear, held_out = fit_linear(training(rows, labels, splits))
+        _, added = fit_searched(Beside.of(linear, training(rows, labels, splits)))
         shares.append(module_share(held_out, added, labels))
     assert sorted(shares)[3] == 0 and np.mean(shares) < 0.1
 
@@ -132,8 +135,8 @@ def test_of_very_many_columns_those_with_the_largest_score_are_crossed(monkeypat
     rows, labels = made(4, effect=3.0)
     monkeypatch.setattr(module, "MOST", 4)
     splits = spread(labels, needed=(0, 1))
-    linear, _ = fit_linear(rows, labels, ONES, splits)
-    found, _ = fit_pairs(linear, rows, labels, ONES, splits)
+    linear, _ = fit_linear(training(rows, labels, splits))
+    found, _ = fit_searched(Beside.of(linear, training(rows, labels, splits)))
     values, residual = (
         linear.columns(rows),
         labels - 1 / (1 + np.exp(-linear.again(linear.columns(rows), labels, ONES))),
@@ -146,10 +149,6 @@ def test_products_of_several_classes_are_not_sought() -> None:
     rows, _ = made()
     labels = np.arange(N) % 3
     splits = spread(labels, needed=(0, 1, 2))
-    from fusion.contract import Truth
-
-    linear, held_out = fit_linear(rows, labels, ONES, splits)
-    found = ClassFamily().crossed(
-        linear, rows, Truth(label=labels), ONES, splits, held_out=held_out, treatments=["drug"]
-    )  # fmt: skip
+    linear, held_out = fit_linear(training(rows, labels, splits))
+    found = ClassFamily().crossed(linear, training(rows, labels, splits), held_out=held_out, treatments=["drug"])
     assert found[0] is linear and found[1] is held_out

@@ -1,0 +1,1 @@
+"""Products of two columns that a linear model lacks."""
