@@ -110,21 +110,38 @@ Thing = TypeVar("Thing")
 
 
 def same_content(
-    files: Mapping[Thing, Sequence[Path]], owners: Mapping[Thing, str], *, memo: Path
+    files: Mapping[Thing, Sequence[Path]],
+    owners: Mapping[Thing, str],
+    *,
+    memo: Path,
+    told: Callable[[int], None] = lambda more: None,
 ) -> list[list[Thing]]:
     """Things of several owners whose files hold the same bytes; only those of equal size are hashed.
+
+    Of these the first file, and the others only where it is the same: series of slices are of equal size for many
+    patients and differ from the first one on.
 
     Args:
         files: thing → its files.
         owners: thing → whose it is.
         memo: cache folder in which hashes are remembered.
+        told: how many more things were compared.
     """
     sizes: dict[tuple[int, ...], list[Thing]] = {}
     for thing, paths in files.items():
         sizes.setdefault(tuple(path.stat().st_size for path in paths), []).append(thing)
-    contents: dict[str, list[Thing]] = {}
+    same: list[list[Thing]] = []
     for alike in sizes.values():
-        if len({owners[thing] for thing in alike}) > 1:
-            for thing in alike:
-                contents.setdefault(content_hash(files[thing], {}, memo=memo), []).append(thing)
-    return [same for same in contents.values() if len({owners[thing] for thing in same}) > 1]
+        if len({owners[thing] for thing in alike}) < 2:
+            told(len(alike))
+            continue
+        first: dict[str, list[Thing]] = {}
+        for thing in alike:
+            first.setdefault(content_hash(files[thing][:1], {}, memo=memo), []).append(thing)
+            told(1)
+        for group in first.values():
+            whole: dict[str, list[Thing]] = {}
+            for thing in group if len({owners[thing] for thing in group}) > 1 else ():
+                whole.setdefault(content_hash(files[thing], {}, memo=memo), []).append(thing)
+            same += [found for found in whole.values() if len({owners[thing] for thing in found}) > 1]
+    return same

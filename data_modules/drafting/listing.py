@@ -26,6 +26,7 @@ MOST_OPENED = 2_000
 """Files that are opened to learn their kind; beyond, the ending alone tells."""
 
 _TEXTS = (".csv", ".tsv", ".txt", ".tab", ".maf", ".seg", ".dat", ".xlsx", ".xls")
+DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
 _VCFS = (".vcf", ".vcf.gz", ".vcf.bgz")
 _PACKED = (".gz", ".bgz", ".bz2", ".xz")
 _NOT_OF_PATIENTS = {
@@ -158,7 +159,7 @@ def _by_ending(path: Path) -> tuple[Kind | None, str]:
         return "matrix_table", ""
     if lower.endswith((*NIFTI_SUFFIXES, *ITK_SUFFIXES)):
         return "volume", ""
-    if lower.endswith((".dcm", ".dicom", ".ima")):
+    if lower.endswith(DICOM_ENDINGS):
         return "dicom", ""
     if lower.endswith(FEATURE_ENDINGS):
         return "features", ""

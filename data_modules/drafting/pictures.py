@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from data_modules.drafting.listing import Found
+from data_modules.drafting.listing import DICOM_ENDINGS, Found
 from data_modules.drafting.words import tokens
 from data_modules.patient_ids import bare_name
 
@@ -19,6 +19,9 @@ MOST_FOLDERS = 300
 """Folders of DICOM files of which one file is read."""
 
 MOST_SEQUENCES = 12
+
+MOST_TOPS = 3
+"""Folders that a draft names one by one; a folder a patient is a glob."""
 
 _ONE_FILE = r"\.(nii|nrrd|nhdr|mha|mhd)"
 """What tells a volume in one file from a DICOM series of the same patient."""
@@ -61,6 +64,32 @@ def patterns_of(names: Iterable[str]) -> tuple[str, ...]:
         deeper = "" if len(folders) == 1 else "**/"
         made.append(f"{start}/{deeper}*{ending}" if start else f"{deeper}*{ending}")
     return tuple(made)
+
+
+def volume_patterns(names: Sequence[str], dicom: Sequence[str], others: Iterable[str]) -> tuple[str, ...]:
+    """What names volumes: folders, where these are few and hold nothing else that is read; else globs of files.
+
+    Args:
+        names: of volumes in one file.
+        dicom: of DICOM files.
+        others: of files of other kinds.
+    """
+    tops = tuple(dict.fromkeys(name.partition("/")[0] for name in (*names, *dicom)))
+    at_the_top = any("/" not in name for name in (*names, *dicom))
+    if not at_the_top and len(tops) <= MOST_TOPS and {name.partition("/")[0] for name in others}.isdisjoint(tops):
+        return tops
+    globs = list(patterns_of(names))
+    paths = [PurePosixPath(name) for name in dicom]
+    for ending in sorted({path.suffix for path in paths if path.suffix.lower() in DICOM_ENDINGS}):
+        globs += [f"**/*{ending}"]
+    # Without an ending nothing but the depth tells a slice from what else there is.
+    bare = [path.parts for path in paths if path.suffix.lower() not in DICOM_ENDINGS]
+    for depth in sorted({len(parts) for parts in bare}):
+        alike = [parts for parts in bare if len(parts) == depth]
+        same = [len({parts[level] for parts in alike}) == 1 for level in range(depth - 1)]
+        start = (*same, False).index(False)
+        globs.append("/".join([*alike[0][:start], *["*"] * (depth - start)]))
+    return tuple(globs)
 
 
 def spread(files: Sequence[Found], count: int) -> list[Found]:

@@ -10,7 +10,14 @@ from data_modules.drafting.findings import Source
 from data_modules.drafting.genomes import Genome, barcodes
 from data_modules.drafting.ids import Join, join_names
 from data_modules.drafting.listing import Found, Listing
-from data_modules.drafting.pictures import Series, patterns_of, read_features, read_slides, sequences_of
+from data_modules.drafting.pictures import (
+    Series,
+    patterns_of,
+    read_features,
+    read_slides,
+    sequences_of,
+    volume_patterns,
+)
 from data_modules.drafting.tables import Table
 
 _STRANGE = "no patient of the tables is found in its names"
@@ -151,8 +158,9 @@ def _volumes(listing: Listing, series: Sequence[Series], known: set[str], left: 
     pattern = next((one.pattern for one in joins if one.pattern), None)
     patients = tuple(dict.fromkeys(patient for one in joins for patient in one.patients))
     whole = Join(patients=patients, pattern=pattern, reason=joins[0].reason, shared=sum(one.shared for one in joins))
-    tops = tuple(dict.fromkeys(f"{name.split('/')[0]}" for name in (*names, *folders) if "/" in name))
-    patterns = tops or patterns_of(names)
+    slices = [file.name for file in listing.of("dicom")] if scans is not None else []
+    others = (file.name for file in listing.of("slide", "image", "features", "vcf", "bcf"))
+    patterns = volume_patterns(names, slices, others)
     sequences = sequences_of(names, pattern, series if scans is not None else ())
     copies = told_twice(sequences, files, listing.of("dicom"), series, pattern) if len(joins) == 2 else {}
     return [

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from data_modules.errors import some
 from data_modules.files import find_files
 from fusion.contract import FittedModality, FusionError, Item, Match, ModalitySpec, Progress, Quality, State
+from fusion.contract.telling import Telling
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +33,12 @@ class BaseModality(ABC):
         of_table: the cohort table it reads, for modalities that read one; such a modality cannot vouch for that
             table's ids when the cohort is reconciled.
         handcrafted: whether its table holds hand-crafted features of images, which the arm of that name learns from.
+        telling: what is told how far the reading of headers is.
     """
 
     of_table: str | None = None
     handcrafted: bool = False
+    telling: Telling = Telling()
 
     def __init__(self, *, name: str, source: CohortSource) -> None:
         self._name = name

@@ -180,5 +180,7 @@ class FileModality(BaseModality):
     def doubles(self) -> tuple[str, ...]:
         """One content under two patients, as clauses; only files of equal size are hashed."""
         owned = {path: patient for patient, bag in self.by_patient.items() for path in bag}
-        same = same_content({path: self.parts(path) for path in owned}, owned, memo=Path(self.source.cache))
+        files = {path: self.parts(path) for path in owned}
+        told = self.telling.count(f"Comparing files of equal size of {self.key}", len(files))
+        same = same_content(files, owned, memo=Path(self.source.cache), told=told)
         return tuple(" = ".join(f"{self.names[path]} of {owned[path]}" for path in paths) for paths in same)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion.contract import FusionError
 from fusion.contract.pieces import InPieces
+from fusion.contract.telling import Telling, Tells
 from fusion.protocol.readings import distinct, open_readings, refuse_other_patients, told
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def open_setup(
 
     Args:
         config: with `cohort` and `modality`.
-        progress: of writing a simulated cohort.
+        progress: of writing a simulated cohort, and of reading headers of many files.
         require_labels: keep labelled patients alone; else new ones too.
         require_modalities: refuse a modality without any file; else leave it out, unless all are.
         elsewhere: what ingests on other machines; None: here.
@@ -113,6 +114,8 @@ def open_setup(
 
     def opened(name: str, node: Any) -> Modality:
         modality: Modality = instantiate(node, name=name, source=source)
+        if isinstance(modality, Tells):
+            modality.telling = Telling(progress)
         return modality
 
     modalities = {str(name): opened(str(name), node) for name, node in config.modality.items()}

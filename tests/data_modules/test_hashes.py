@@ -128,3 +128,15 @@ def test_the_same_bytes_of_several_owners_are_found(tmp_path: Path) -> None:
     assert same_content(series, {"gh": "P1", "hg": "P2"}, memo=tmp_path / "cache") == []
     assert same_content({**series, "again": series["gh"]}, {"gh": "P1", "hg": "P2", "again": "P3"},
                         memo=tmp_path / "cache") == [["gh", "again"]]  # fmt: skip
+
+
+def test_series_that_differ_from_their_first_file_on_are_not_read_whole(tmp_path: Path) -> None:
+    """Of slices, which are of one size, there are a hundred a patient; the first tells them apart."""
+    for name, text in {"a0": "A", "a1": "x", "b0": "B", "b1": "x", "c0": "A", "c1": "y"}.items():
+        (tmp_path / name).write_text(text)
+    series = {patient: [tmp_path / f"{patient}0", tmp_path / f"{patient}1"] for patient in "abc"}
+    compared: list[int] = []
+    assert same_content(series, {one: one for one in "abc"}, memo=tmp_path, told=compared.append) == []
+    noted = [path.name for path in sorted(tmp_path.glob("??")) if remembered_hash(path, memo=tmp_path) is not None]
+    assert noted == ["a0", "a1", "b0", "c0", "c1"]  # a and c begin alike
+    assert sum(compared) == 3

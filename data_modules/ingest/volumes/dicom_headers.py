@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,16 +50,23 @@ class Slice:
         return np.asarray(self.facts["ImagePositionPatient"], dtype=np.float64)
 
 
-def read_headers(folder: Path, files: Sequence[Path], *, memo: Path | None) -> tuple[list[Slice], dict[Path, str]]:
-    """Headers of files of one folder, and why the others have none."""
+def read_headers(
+    folder: Path, files: Sequence[Path], *, memo: Path | None, told: Callable[[int], None] = lambda more: None
+) -> tuple[list[Slice], dict[Path, str]]:
+    """Headers of files of one folder, and why the others have none; `told` how many more were read."""
     stamp = [file_stamp(path) for path in sorted(files)]
     note = None
     if memo is not None:
         key = hashlib.sha256(json.dumps([str(folder.resolve()), _FORMAT, stamp]).encode()).hexdigest()[:32]
         note = Path(memo) / "dicom_headers" / f"{key}.json"
     known = _remembered(note)
-    if known is None:
-        known = {path.name: _header(path) for path in sorted(files)}
+    if known is not None:
+        told(len(known))
+    else:
+        known = {}
+        for path in sorted(files):
+            known[path.name] = _header(path)
+            told(1)
         if note is not None:
             write_text_atomic(note, json.dumps(known))
     slices = [Slice(path=folder / name, facts=facts) for name, facts in known.items() if "error" not in facts]

@@ -17,7 +17,7 @@ from data_modules.ingest.volumes.files import SPACING_RANGE, VolumeFile, as_rows
 from data_modules.patient_ids import below
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,13 +27,16 @@ _EVEN = 0.05
 """Share of the distance of slices by which one may differ from the others."""
 
 
-def find_series(paths: Sequence[Path], *, root: Path, memo: Path | None) -> list[VolumeFile]:
+def find_series(
+    paths: Sequence[Path], *, root: Path, memo: Path | None, told: Callable[[int], None] = lambda more: None
+) -> list[VolumeFile]:
     """One `VolumeFile` a SeriesInstanceUID, in one folder or several; unreadable files are volumes with a problem.
 
     Args:
         paths: of slices.
         root: names are told below it.
         memo: cache folder in which headers are remembered, by name, size and time of the files.
+        told: how many more headers were read.
     """
     folders: dict[Path, list[Path]] = {}
     for path in paths:
@@ -41,7 +44,7 @@ def find_series(paths: Sequence[Path], *, root: Path, memo: Path | None) -> list
     found = []
     series: dict[tuple[str, str], list[Slice]] = {}
     for folder, files in folders.items():
-        slices, unreadable = read_headers(folder, files, memo=memo)
+        slices, unreadable = read_headers(folder, files, memo=memo, told=told)
         for path, error in unreadable.items():
             name = below(root, path)
             problem = f"{name} does not open as DICOM ({error})"

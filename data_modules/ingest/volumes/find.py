@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,27 +44,39 @@ class Found:
     dead: list[str] = field(default_factory=list)
 
 
-def find_all(root: Path, patterns: str | Sequence[str], *, memo: Path | None = None) -> Found:
+def find_all(
+    root: Path,
+    patterns: str | Sequence[str],
+    *,
+    memo: Path | None = None,
+    count: Callable[[int], Callable[[int], None]] = lambda total: lambda more: None,
+) -> Found:
     """Every volume that the patterns name, and what else they name.
 
     Args:
         root: where relative patterns start.
         patterns: paths or globs of files, or of folders, which stand for all files below them; links are followed.
         memo: cache folder in which headers of DICOM folders are remembered.
+        count: number of headers → what is called with how many more were read.
     """
     listing = list_files(root, patterns, folders=True)
     nifti = [path for path in listing.found if path.name.lower().endswith(NIFTI_SUFFIXES)]
     itk = [path for path in listing.found if path.name.lower().endswith(ITK_SUFFIXES)]
     rest = [path for path in listing.found if path not in {*nifti, *itk}]
     side = [path for path in rest if is_side_file(path)]
-    volumes = [nifti_header(path, name=below(root, path)) for path in nifti]
-    volumes += [itk_header(path, name=below(root, path)) for path in itk]
     others = {path: word for path in rest if (word := _other_format(path)) is not None}
+    series = [path for path in rest if path not in {*side, *others}]
+    told = count(len(nifti) + len(itk) + len(series))
+    volumes = []
+    for read, paths in ((nifti_header, nifti), (itk_header, itk)):
+        for path in paths:
+            volumes.append(read(path, name=below(root, path)))
+            told(1)
     volumes += [
         VolumeFile(name=below(root, path), kind="itk", paths=(path,), problem=f"{below(root, path)} is {word}")
         for path, word in others.items()
     ]
-    volumes += find_series([path for path in rest if path not in {*side, *others}], root=root, memo=memo)
+    volumes += find_series(series, root=root, memo=memo, told=told)
     left_out = {"hidden": listing.hidden, "that are no volumes by name or content": side}
     return Found(
         volumes=sorted(volumes, key=lambda one: (one.name, one.paths)),

@@ -140,7 +140,9 @@ class Slides(FileModality):
         # An ingested slide has been opened before, and is needed no more: a cached cohort starts at once.
         new = [request for request in self.requests if not has_entry(request, self.rules, cache=cache)]
         with ThreadPoolExecutor(8) as pool:
-            errors = [error for error in pool.map(partial(_opening_error, tile=self.settings.tile), new) if error]
+            opened = pool.map(partial(_opening_error, tile=self.settings.tile), new)
+            told = self.telling.each(f"Opening slides of {self.key}", opened, len(new))
+            errors = [error for error in told if error]
         return opening_problems(errors, total=len(self.requests), key=self.key)
 
     def prepare(self, progress: Progress) -> None:

@@ -90,7 +90,8 @@ class TileFeatures(FileModality):
         """Headers of the files of patients, and what is wrong with those that have none."""
         headers: dict[Path, FeatureFile] = {}
         errors: list[str] = []
-        for path in (path for bag in self.by_patient.values() for path in bag):
+        every = (path for bag in self.by_patient.values() for path in bag)
+        for path in self.telling.each(f"Reading headers of {self.key}", every, len(self.paths)):
             try:
                 headers[path] = read_header(path)
             except FeatureFileError as error:
@@ -129,8 +130,7 @@ class TileFeatures(FileModality):
         problems = self.check_mapping()
         if problems:
             return problems
-        problems = self.check_names()
-        headers, errors = self._headers
+        problems, (headers, errors) = self.check_names(), self._headers
         if errors:
             problems.append(
                 f"{self.key}: {len(errors)} of {len(self.paths)} feature files cannot be used: {some(errors)}. "

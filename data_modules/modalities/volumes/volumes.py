@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -77,7 +77,10 @@ class Volumes(BaseModality):
 
     @cached_property
     def _found(self) -> Found:
-        found = find_all(Path(self.source.root), self.settings.files, memo=Path(self.source.cache))
+        found = find_all(
+            Path(self.source.root), self.settings.files, memo=Path(self.source.cache),
+            count=partial(self.telling.count, f"Reading headers of {self.key}"),
+        )  # fmt: skip
         names = self._ids.later_names
         gone = {path for one in found.volumes for path in self._ids.later(one.paths[:1])}
         later = [one for one in found.volumes if one.name in names or one.paths[0] in gone]
@@ -116,7 +119,9 @@ class Volumes(BaseModality):
     def doubles(self) -> tuple[str, ...]:
         """One volume under two patients, as clauses."""
         owned = {file: one.patient for one in self.requests for file in one.files.values()}
-        same = same_content({file: file.paths for file in owned}, owned, memo=Path(self.source.cache))
+        files = {file: file.paths for file in owned}
+        told = self.telling.count(f"Comparing files of equal size of {self.key}", len(files))
+        same = same_content(files, owned, memo=Path(self.source.cache), told=told)
         return tuple(" = ".join(f"{file.name} of {owned[file]}" for file in files) for files in same)
 
     def _matches(self, name: str) -> bool:

@@ -15,7 +15,8 @@ import tifffile
 import yaml
 
 from data_modules.drafting.draft import draft_folder
-from data_modules.drafting.pictures import Series, sequences_of
+from data_modules.drafting.pictures import Series, sequences_of, volume_patterns
+from data_modules.files import list_files
 from fusion.config.check import check_command
 
 PATIENTS = [f"PT-{at:03}" for at in range(1, 7)]
@@ -44,6 +45,31 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     seg = pd.DataFrame({"ID": PATIENTS, "chrom": "1", "loc.start": 1, "loc.end": 9, "seg.mean": 0.5})
     seg.to_csv(root / "cnv.seg", sep="\t", index=False)
     return draft_folder(str(root), name="mine", config_dir="my_conf", progress=lambda *step: None).text
+
+
+@pytest.mark.parametrize(
+    ("names", "dicom", "others", "patterns"),
+    [
+        (["mri/P1.nii.gz"], ["ct/P1/1.dcm"], ["he/P1.svs"], ("mri", "ct")),  # few folders, and nothing else in them
+        ([], ["P1/1.dcm", "P2/1.dcm", "P3/1.dcm", "P4/1.dcm"], [], ("**/*.dcm",)),  # a folder a patient
+        ([], ["1.IMA"], [], ("**/*.IMA",)),  # in no folder
+        (["data/mri/P1.nii.gz"], [], ["data/he/P1.svs"], ("data/mri/*.nii.gz",)),
+        ([], ["data/ct/P1/IM1", "data/ct/P2/IM1"], ["data/he/P1.svs"], ("data/ct/*/*",)),
+        ([], ["P1/1/IM1", "P2/1/IM1", "P2/IM1", "IM1"], [], ("*", "P2/*", "*/*/*")),
+        (["P1.nii"], ["ct/P2/1.2.840"], [], ("*.nii", "ct/P2/*")),  # none is lost
+    ],
+)
+def test_what_names_volumes(
+    names: list[str], dicom: list[str], others: list[str], patterns: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Every volume, and no file of another kind, as the modality lists them."""
+    assert volume_patterns(names, dicom, others) == patterns
+    for name in (*names, *dicom, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    listing = list_files(tmp_path, list(patterns), folders=True)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in listing.found) == sorted([*names, *dicom])
+    assert not listing.empty
 
 
 def test_each_kind_is_declared_with_what_its_files_say(text: str) -> None:

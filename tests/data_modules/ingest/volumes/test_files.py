@@ -12,7 +12,7 @@ import pydicom
 import pytest
 
 from data_modules.ingest.volumes.files import VolumeError, VolumeFile
-from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.find import find_all, find_volumes
 from data_modules.ingest.volumes.read import read_volume
 
 
@@ -73,6 +73,14 @@ def test_headers_are_remembered_until_a_file_changes(tmp_path: Path, files: Any)
     first = find_volumes(tmp_path, "s", memo=memo)[0]
     assert len(list((memo / "dicom_headers").iterdir())) == 1
     assert find_volumes(tmp_path, "s", memo=memo)[0] == first
+    files.nifti(tmp_path / "n.nii", files.ball())
+    for where in (memo, None):  # headers that are remembered count too
+        read: list[int] = []
+        find_all(
+            tmp_path, ["s", "n.nii"], memo=where, count=lambda total, read=read: read.append(-total) or read.append
+        )
+        assert read[0] == -9
+        assert sum(read) == 0
     files.change(paths[2], ImageOrientationPatient=None, ImageComments="longer than before")
     assert "orientation" in str(find_volumes(tmp_path, "s", memo=memo)[0][0].problem)
 
