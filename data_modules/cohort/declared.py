@@ -65,6 +65,7 @@ class CohortFiles:
             them to it, and takes a root that exists as it is.
         max_unmatched: tolerated share of a table's or modality's patients who appear nowhere else.
         patients_pattern: regular expression that every patient id matches in full.
+        ids_alike: ``distinct``: ids that differ in case, separators, leading zeros or ``.0`` are of different patients.
         absent_is: what a site absent from a patient's variants means: ``reference`` or ``unknown``.
         fetch: what to fetch from where when the root is missing, for the error message.
         require: modalities without which a patient is left out of training; prediction takes any subset.
@@ -101,6 +102,7 @@ class CohortFiles:
         fetch: str | None = None,
         require: Sequence[str] = (),
         cancer: str | None = None,
+        ids_alike: Literal["refuse", "distinct"] = "refuse",
         therapy: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
@@ -109,6 +111,7 @@ class CohortFiles:
         self.absent_is = absent_is
         self.max_unmatched = max_unmatched
         self.patients_pattern = patients_pattern
+        self.ids_alike = ids_alike
         self.specs = {key: table_spec(name, key, plain(config)) for key, config in plain(tables).items()}
         self.site: dict[str, str] | None = plain(site)
         self.group: dict[str, str] | None = plain(group)
@@ -155,10 +158,10 @@ class CohortFiles:
         if not problems:
             self.endpoint, *others = (timed(one, self.specs, problems) for one in (self.endpoint, *self.secondary))
             self.secondary = tuple(others)
-        if self.absent_is not in (None, "reference", "unknown"):
-            problems.append(
-                Problem(what=f"cohort.absent_is is {self.absent_is!r}", remedy="Set it to reference or unknown")
-            )
+        for key, allowed in (("absent_is", (None, "reference", "unknown")), ("ids_alike", ("refuse", "distinct"))):
+            if (value := getattr(self, key)) not in allowed:
+                remedy = f"Set it to {' or '.join(filter(None, allowed))}"
+                problems.append(Problem(what=f"cohort.{key} is {value!r}", remedy=remedy))
         if problems:
             raise CohortError(self.name, problems)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from data_modules.cohort.spellings import ids_alike
 from data_modules.errors import Problem, some
 from fusion.contract import Modality
 
@@ -76,15 +79,38 @@ def strangers(members: list[Members], pattern: str | None) -> list[Problem]:
     return problems
 
 
+def written_twice(members: list[Members]) -> list[Problem]:
+    """Ids that differ in letter case, separators, leading zeros or ``.0`` alone: one patient would count as two.
+
+    Who is two has half of their data in each, and may be trained on by the one and tested by the other.
+    """
+    places: dict[str, str] = {}
+    for part in members:
+        for one in part.patients:
+            places.setdefault(one, part.name)
+    groups = ids_alike(places)
+    if not groups:
+        return []
+    examples = tuple(" and ".join(f"{one!r} ({places[one]})" for one in group) for group in groups)
+    what = "ids that differ in letter case, separators, leading zeros or '.0' alone: one patient would count as two"
+    remedy = (
+        "Write them in one way in the files, by the table's id_pattern (e.g. '^0*(.+?)(?:[.]0)?$' takes leading zeros "
+        "and .0 away) or by a modality's sample_sheet; where they are different patients, set cohort.ids_alike=distinct"
+    )
+    return [Problem(what=what, remedy=remedy, examples=examples, whole=True)]
+
+
 def unmatched(members: list[Members], tolerated: float) -> list[Problem]:
     """Tables and modalities too many of whose patients appear nowhere else."""
     witnesses = [part for part in members if part.witness]
     problems: list[Problem] = []
     if len(witnesses) < 2:
         return problems
+    counts = Counter(patient for part in witnesses for patient in part.patients)
+    twins = {one for group in ids_alike(counts) for one in group}  # whom `written_twice` tells
     for part in witnesses:
         others = frozenset().union(*(other.patients for other in witnesses if other is not part))
-        alone = tuple(sorted(part.patients - others))
+        alone = tuple(sorted(one for one in part.patients - others if one not in twins))
         if not part.patients:
             remedy = f"Mend its files or patient_pattern ({part.key})"
             problems.append(Problem(what=f"{part.name} names no patient", remedy=remedy))
@@ -97,7 +123,11 @@ def unmatched(members: list[Members], tolerated: float) -> list[Problem]:
                 )
             )
         elif len(alone) > tolerated * len(part.patients):
-            what = f"{len(alone) / len(part.patients):.0%} of the patients of {part.name} are in no other file"
-            remedy = f"Mend its id_pattern or patient_pattern ({part.key}), or raise cohort.max_unmatched={tolerated}"
+            share = len(alone) / len(part.patients)
+            what = f"{share:.0%} of the patients of {part.name} are in no other file"
+            remedy = (
+                f"Mend its id_pattern or patient_pattern ({part.key}), or raise cohort.max_unmatched={tolerated} to "
+                f"{math.ceil(100 * share) / 100:g} where there is nothing more of them"
+            )
             problems.append(Problem(what=what, remedy=remedy, examples=alone))
     return problems

@@ -1,9 +1,9 @@
-"""Values of a column that may not be what they look like: codes for *missing*, one word in several spellings."""
+"""What may not be what it looks like: codes for *missing*, one word or one patient's id in several spellings."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +18,24 @@ def spelt_alike(values: pd.Series[str]) -> pd.Series[str]:
     once = values[~values.duplicated()]
     bare = once.map(lambda value: " ".join(value.casefold().split()))
     return once[bare.duplicated(keep=False)].sort_values(key=lambda column: column.str.casefold(), kind="stable")
+
+
+def bare_id(name: str) -> str:
+    """An id less what people and spreadsheets change in it: letter case, separators, leading zeros, ``.0`` at its end.
+
+    ``MEL-007``, ``mel_7`` and ``MEL 007`` have the same; so have ``7``, ``007`` and ``7.0``. ``1-11`` and
+    ``11-1`` have not.
+    """
+    parts = re.findall(r"[^\W\d_]+|\d+", re.sub(r"^(\d+)\.0+$", r"\1", name.strip().casefold()))
+    return "-".join(part.lstrip("0") or "0" if part.isdecimal() else part for part in parts)
+
+
+def ids_alike(ids: Iterable[str]) -> list[tuple[str, ...]]:
+    """Groups of different ids that are one by `bare_id`, each sorted; ids without any letter or digit are in none."""
+    groups: dict[str, set[str]] = {}
+    for one in ids:
+        groups.setdefault(bare_id(one), set()).add(one)
+    return sorted(tuple(sorted(group)) for bare, group in groups.items() if bare and len(group) > 1)
 
 
 def code_notes(name: str, values: pd.Series[Any], where: str) -> list[str]:

@@ -108,6 +108,7 @@ class ImageFolder(CohortSource):
             endpoints={called: {"table": "images", "column": "folder", "classes": {"one": ["1"], "other": ["2"]}}},
             simulated=simulated,
             fetch=fetch,
+            ids_alike="distinct",  # names of files, of which no two are one
         )
         self.group = {"table": "images", "column": "group"} if self._grouped else None
         classes = self._classes(plain(label_map), [folder for folder in folders if folder not in ignore])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from data_modules.cohort.members import Members, strangers, unmatched
+from data_modules.cohort.members import Members, strangers, unmatched, written_twice
 
 
 def named(name, patients, **options):
@@ -26,3 +26,18 @@ def test_ids_are_looked_at_whoever_failed():
     (alone,) = unmatched([part, named("variants", ["P1"])], 0.4)
     assert (alone.examples, alone.whole) == (("Q2",), False)
     assert unmatched([part, named("variants", ["P1"])], 0.5) == []
+
+
+def test_a_patient_in_two_spellings_is_told_once_with_both_files():
+    parts = [named("slides", ["p1", "P2", "P3"]), named("labs", ["P1", "P2", "P04"])]
+    (problem,) = written_twice(parts)
+    assert problem.examples == ("'P1' (labs) and 'p1' (slides)",)
+    assert "cohort.ids_alike=distinct" in problem.remedy
+    assert written_twice([named("slides", ["P1"]), named("labs", ["P1", "P2"])]) == []
+    # Who is told here is no stranger besides.
+    first, second = unmatched(parts, 0.0)
+    assert (first.examples, second.examples) == (("P3",), ("P04",))
+    assert "max_unmatched=0.0 to 0.34" in first.remedy
+    parts = [named("slides", ["p1", "p2"]), named("labs", ["P1", "P2"])]
+    assert unmatched(parts, 0.0) == []
+    assert len(written_twice(parts)[0].examples) == 2

@@ -107,6 +107,17 @@ def test_ids_that_are_nowhere_else(cohort, named):
     assert source.reconcile({"slides": named(source, [*ALL, "P99"])}).spec.patients == 10
 
 
+def test_ids_in_two_spellings_are_refused_unless_they_are_declared_distinct(cohort, named):
+    cohort.clinical.append("p1\t50\tG1\tbasal\tS0\tR0\tx")
+    source = cohort.source()
+    text = text_of(source, {"slides": named(source, ALL)})
+    assert "(1: 'P01' (clinical.tsv) and 'p1' (clinical.tsv))" in text
+    source = cohort.source(ids_alike="distinct")
+    assert source.reconcile({"slides": named(source, ALL)}).spec.patients == 10
+    with pytest.raises(CohortError, match=r"cohort\.ids_alike is 'same'\. Set it to refuse or distinct"):
+        cohort.source(ids_alike="same")
+
+
 def test_a_modality_over_a_table_is_no_witness_of_its_ids(cohort):
     cohort.clinical += [f"Q{number}\t50\tG1\tbasal\tS0\tR0\tx" for number in range(5)]
     source = cohort.source()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_modules.cohort.spellings import code_notes, spelt_alike
+from data_modules.cohort.spellings import bare_id, code_notes, ids_alike, spelt_alike
 
 
 def test_words_in_several_spellings() -> None:
@@ -40,3 +40,20 @@ def test_numbers_that_may_say_that_nothing_is_known(values: list[float], codes: 
 def test_how_often_a_code_stands_there() -> None:
     (told,) = code_notes("age", pd.Series([30.0, 40.0, 999.0, 999.0]), "k")
     assert told.startswith("column 'age' has 999 (2 times), far from all its other values")
+
+
+@pytest.mark.parametrize(
+    ("ids", "groups"),
+    [
+        (["MEL-007", "mel_7", "MEL 007", "MEL-008"], [("MEL 007", "MEL-007", "mel_7")]),
+        (["7", "007", "7.0", "70", "8"], [("007", "7", "7.0")]),
+        (["P1", "P-01", "1P"], [("P-01", "P1")]),
+        (["1-11", "11-1", "111"], []), (["A.0", "A"], []), (["0", "00", "000.0"], [("0", "00", "000.0")]),
+        (["TCGA-A1-A0SB", "TCGA-A1-A0SB-01"], []), (["größe-1", "GRÖSSE-1"], [("GRÖSSE-1", "größe-1")]),
+        (["-", "--"], []),
+    ],
+)  # fmt: skip
+def test_ids_of_one_patient_in_several_spellings(ids: list[str], groups: list[tuple[str, ...]]) -> None:
+    assert ids_alike(ids) == groups
+    for group in groups:
+        assert len({bare_id(one) for one in group}) == 1

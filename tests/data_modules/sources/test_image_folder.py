@@ -69,6 +69,13 @@ def test_collapsed_to_two_classes(make: Make) -> None:
     }
 
 
+def test_names_of_files_may_differ_in_a_zero_alone(make: Make, root: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(root / "fat" / "P0_00.png")
+    source = make()
+    assert len(source.reconcile({"tiles": Images(name="tiles", source=source)}).patient_ids) == 25
+
+
 def test_ignored_folders_are_left_out_and_listed(make: Make) -> None:
     source = make(ignore=["NA"])
     cohort = source.reconcile({"tiles": Images(name="tiles", source=source)})
