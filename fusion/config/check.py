@@ -13,7 +13,7 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from fusion.config.candidates import choosing
 from fusion.config.compose import composed
-from fusion.config.files import ConfigError, broken_files, find, read
+from fusion.config.files import ConfigError, broken_files, conf_dir, find, read
 from fusion.config.help import experiments_text, groups, options
 from fusion.config.overrides import configured_sweeps, fold_file, jobs_of, parse, singles
 from fusion.config.ranges import out_of_range
@@ -31,10 +31,12 @@ def check_command(overrides: Sequence[str], config_name: str, user_dir: Path | N
         The overrides for Hydra, one for one; ``folds=<file>`` becomes ``folds.file=<file>``.
 
     Raises:
-        ConfigError: an unknown experiment, group, choice, key, parameter or kind of value.
+        ConfigError: an unknown experiment, group, choice, key, parameter or kind of value; a folder of the user's with
+            the name of a key that is set.
     """
     corrected = [fold_file(text) for text in overrides]
     parsed = [parse(text) for text in corrected]
+    _refuse_folders([override.key_or_group for override in parsed], user_dir)
     for override in parsed:
         _check_choice(override, user_dir)
     if config_name in _TRAINS and not {"experiment", "cohort"} & {item.key_or_group for item in parsed}:
@@ -84,6 +86,17 @@ def check_config(config: DictConfig, config_name: str, user_dir: Path | None) ->
         OmegaConf.resolve(own)
     except InterpolationKeyError as error:
         raise ConfigError(str(error)) from error
+
+
+def _refuse_folders(keys: Sequence[str], user_dir: Path | None) -> None:
+    """A folder beside the user's YAML makes a group of files to choose from of the key whose name it has."""
+    for key in keys:
+        folder = None if user_dir is None or "/" in key else user_dir / key
+        if folder is not None and folder.is_dir() and not (conf_dir() / key).is_dir():
+            raise ConfigError(
+                f"{folder}: a folder of --config-dir that is called as the key {key} is, so {key}=… would choose a "
+                "YAML in it. Rename the folder, or give --config-dir a folder that holds nothing but YAML."
+            )
 
 
 def _check_choice(override: Override, user_dir: Path | None) -> None:

@@ -143,6 +143,17 @@ def test_mistakes_in_a_file_of_the_user(tmp_path: Path) -> None:
     assert "Mine." in complaint("+experiment=other", user_dir=tmp_path)
 
 
+def test_a_folder_of_the_user_with_the_name_of_a_key_is_told(tmp_path: Path) -> None:
+    """Hydra would take cache=… for a choice of a file in it, and say that there is no such in its defaults list."""
+    for name in ("cache", "logger", "model"):
+        (tmp_path / name).mkdir()
+    message = complaint(EXPERIMENT, "cache=elsewhere", user_dir=tmp_path)
+    assert message.startswith(f"{tmp_path / 'cache'}: a folder of --config-dir")
+    assert "Rename the folder" in message
+    fine = [EXPERIMENT, "logger=none", "model.width=8", "seed=1"]  # keys without such a folder, and groups of files
+    assert check_command(fine, "train", tmp_path, multirun=False) == fine
+
+
 def test_broken_yaml_names_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "broken.yaml").write_text("# @package _global_\nseed: [1\n")
