@@ -8,7 +8,7 @@ which values of the outcome are which class. A page shows what the files hold.
 
 Examples:
   python -m fusion.draft path/to/files
-  python -m fusion.draft path/to/files name=mine interactive=true
+  python -m fusion.draft path/to/files name=mine --interactive
   python -m fusion.check --config-dir my_conf cohort=mine
 """
 
@@ -50,9 +50,14 @@ def draft(config: DictConfig) -> None:
         raise FusionError(f"name={name}: the package has a cohort of that name. Set name=<another>.")
     drafting = instantiate(config.drafting)
     with JobProgress() as progress:
+
+        def ask(question: str) -> str:
+            progress.pause()  # which would draw over what is asked
+            return _answer(question)
+
         made = drafting(
             str(config.folder), name=name, config_dir=str(shown), progress=progress,
-            ask=_ask if config.interactive else None,
+            ask=ask if config.interactive else None,
         )  # fmt: skip
     replace_file(path, lambda partial: partial.write_text(made.text, encoding="utf-8"))
     page = write_profile(made.profile, path.with_suffix(".html"))
@@ -72,7 +77,7 @@ def _name(folder: Path) -> str:
     return f"my_{key}" if find("cohort", key, None) is not None else key
 
 
-def _ask(question: str) -> str:
+def _answer(question: str) -> str:
     from fusion.contract import FusionError
 
     sys.stderr.write(question)
@@ -84,5 +89,6 @@ def _ask(question: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = bare_first(sys.argv[1:], "folder")
+    given = ["interactive=true" if text == "--interactive" else text for text in sys.argv[1:]]
+    sys.argv[1:] = bare_first(given, "folder")
     run(draft, "draft")

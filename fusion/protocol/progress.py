@@ -58,15 +58,19 @@ class JobProgress:
     ) -> None:
         self._bars.stop()
 
+    def pause(self) -> None:
+        """Leave the terminal as it is, before something is asked there; bars do not come back."""
+        self._bars.stop()
+
     def __call__(self, step: str, done: int, total: int) -> None:
         if step not in self._tasks:
-            self._tasks[step] = self._bars.add_task(step, total=total)
+            self._tasks[step] = self._bars.add_task(step, total=total or None)
             self._told[step] = _Told(began=self._clock(), first=done, last=self._clock())
             if not self._console.is_terminal:
                 self._console.print(f"{step} …", highlight=False)
         elif not self._console.is_terminal:
             self._tell(step, done, total)
-        self._bars.update(self._tasks[step], completed=done, total=total)
+        self._bars.update(self._tasks[step], completed=done, total=total or None)
 
     def _tell(self, step: str, done: int, total: int) -> None:
         """A line, where the last is long enough ago."""

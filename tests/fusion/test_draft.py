@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -97,6 +98,35 @@ def test_a_folder_is_drafted_kept_and_refused_until_it_is_filled(
     config.cohort.endpoints.pcr.negative = [2]
     with pytest.raises(FusionError, match="values that are no label of endpoint 'pcr'"):
         check(config)
+
+
+class Terminal(io.StringIO):
+    """A terminal's screen, with all that was ever written to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_questions_are_shown_whole_and_no_bar_is_drawn_over_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A display of bars would take [b] for its own mark-up, and draw itself between a question and its answer."""
+    (tmp_path / "clinical.csv").write_text("id,age,pCR\n" + "".join(f"P{at},{at},{at % 2}\n" for at in range(20)))
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("b\n1\n0\n"))
+    given = [f"folder={tmp_path}", "name=mine", f"output={tmp_path}/conf", "interactive=true"]
+    draft_command(composed("draft", given, None))
+    bars, asked, rest = screen.getvalue().partition("clinical.time (when was this known")
+    assert "Reading columns" in bars
+    assert asked
+    assert "\n  time [b]aseline, [p]ost_baseline, [o]utcome, Enter: leave it open: endpoints.pcr (" in rest
+    assert rest.endswith("\n  negative values with commas between, Enter: leave it open: ")
+    assert "\x1b" not in rest, "nothing moves the cursor any more"
+    assert "???" not in [
+        word for line in (tmp_path / "conf/cohort/mine.yaml").read_text().split("\n") if not line.startswith("#")
+        for word in line.split("'")
+    ]  # fmt: skip
 
 
 WIDE = """# @package _global_

@@ -10,6 +10,7 @@ from data_modules.drafting.yaml_words import FILL, sequence
 _TIMES = {"b": "baseline", "p": "post_baseline", "o": "outcome"}
 _VALUES = ("positive", "negative", "event_values", "censored_values")
 _PLACE = re.compile(r"(\w+): '\?\?\?'")
+_BLOCK = re.compile(r"( *)([\w'\"]+):")
 
 
 def fill(text: str, ask: Callable[[str], str]) -> str:
@@ -17,33 +18,56 @@ def fill(text: str, ask: Callable[[str], str]) -> str:
 
     Args:
         text: of the draft.
-        ask: question → answer; an empty one leaves it open, ``x`` makes the line a comment.
+        ask: question → answer; an empty one leaves it open, ``x`` makes a comment of what is asked about: a column, a
+            sequence, or a modality of which nothing else is left.
     """
-    made = []
-    table = ""
+    made: list[str] = []
+    gone: list[str] = []
+    above = {0: "", 2: "", 4: ""}
     for line in text.split("\n"):
-        if re.fullmatch(r"(  |    )[\w'\"]+:", line.partition("  #")[0].rstrip()):
-            table = line.strip().partition(":")[0]
-        made.append(_line(line, table, ask) if FILL in line and not line.lstrip().startswith("#") else line)
+        block = _BLOCK.fullmatch(_body(line).rstrip())
+        if block is not None and len(block[1]) in above:
+            indent = len(block[1])
+            above |= {deeper: block[2] if deeper == indent else "" for deeper in above if deeper >= indent}
+        open_one = FILL in line and not line.lstrip().startswith("#")
+        table = above[4] or above[2] or above[0]
+        answered: str | None = _line(line, table, ask, may_go=_may_go(line)) if open_one else line
+        gone += [above[2]] if answered is None else []
+        made.append(answered or line)
+    for key in [*gone, *_emptied(made)]:
+        made = _without(made, key)
     return "\n".join(made)
 
 
-def _line(line: str, table: str, ask: Callable[[str], str]) -> str:
+def _may_go(line: str) -> bool:
+    """Whether a line can be left out: a column, a sequence, or the time of a whole modality; not that of a table."""
+    return not line.startswith("      time:")
+
+
+def _line(line: str, table: str, ask: Callable[[str], str], *, may_go: bool) -> str | None:
+    """The line with answers in it; None where the modality whose time it is goes."""
     body, mark, told = line.partition("  # ")
     name = body.strip().partition(":")[0]
     for key in _PLACE.findall(body):
-        answer = ask(f"{table}.{name}{f' ({told})' if told else ''}\n  {key} {_possible(key)}: ").strip()
-        if answer == "x":
-            indent = len(line) - len(line.lstrip())
-            return f"{line[:indent]}# {line[indent:]}"
+        question = f"{table}.{name}{f' ({told})' if told else ''}\n  {key} {_possible(key, may_go=may_go)}: "
+        answer = ask(question).strip()
+        while key == "time" and not _is_time(answer, may_go=may_go):
+            answer = ask(f"  {answer!r} is no time: {_possible(key, may_go=may_go)}: ").strip()
+        if key == "time" and answer.lower() == "x":
+            return None if name == "time" else _comment(line)
         if answer:
             body = body.replace(f"{key}: {FILL}", f"{key}: {_value(key, answer)}", 1)
     return f"{body}{mark}{told}"
 
 
-def _possible(key: str) -> str:
+def _is_time(answer: str, *, may_go: bool) -> bool:
+    return answer.lower() in ("", *_TIMES, *_TIMES.values(), *("x" if may_go else ()))
+
+
+def _possible(key: str, *, may_go: bool) -> str:
     if key == "time":
-        return "[b]aseline, [p]ost_baseline, [o]utcome, [x] do not read it, Enter: leave it open"
+        goes = "[x] do not read it, " if may_go else ""
+        return f"[b]aseline, [p]ost_baseline, [o]utcome, {goes}Enter: leave it open"
     if key in _VALUES:
         return "values with commas between, Enter: leave it open"
     return "value, Enter: leave it open"
@@ -51,8 +75,42 @@ def _possible(key: str) -> str:
 
 def _value(key: str, answer: str) -> str:
     if key == "time":
-        return _TIMES.get(answer.lower(), answer)
+        return _TIMES.get(answer.lower(), answer.lower())
     if key in _VALUES:
         values = [one.strip().strip("'\"") for one in answer.strip("[]").split(",") if one.strip()]
         return sequence(int(one) if one.isdigit() else one for one in values)
     return answer
+
+
+def _emptied(lines: list[str]) -> list[str]:
+    """Modalities none of whose sequences is left."""
+    found = []
+    for at, line in enumerate(lines):
+        if _body(line).rstrip() == "    sequences:":
+            inner = lines[at + 1 :]
+            end = next((place for place, one in enumerate(inner) if not one.startswith("      ")), len(inner))
+            if all(one.lstrip().startswith("#") for one in inner[:end]):
+                above = (one for one in reversed(lines[:at]) if re.match(r"  \w", one))
+                found.append(next(above).strip().partition(":")[0])
+    return found
+
+
+def _without(lines: list[str], modality: str) -> list[str]:
+    """A modality's lines, and its line in the defaults list, as comments."""
+    begin = lines.index("modality:")
+    made, inside = [], False
+    for at, line in enumerate(lines):
+        if re.match(r" {0,2}\S", line):
+            inside = at > begin and line.startswith(f"  {modality}:")
+        goes = (inside and line.strip() != "") or line.startswith(f"  - /modality@modality.{modality}:")
+        made.append(_comment(line) if goes else line)
+    return made
+
+
+def _comment(line: str) -> str:
+    bare = line.lstrip()
+    return line if bare.startswith("#") else f"{line[: len(line) - len(bare)]}# {bare}"
+
+
+def _body(line: str) -> str:
+    return line.partition("  #")[0]

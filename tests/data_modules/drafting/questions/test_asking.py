@@ -1,0 +1,101 @@
+"""Questions of a draft answered one by one: what is asked, and what becomes of the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from data_modules.drafting.questions.asking import fill
+
+TEXT = """\
+# drafted; fill in every '???'
+defaults:
+  - /modality@modality.clinical: table
+  - /modality@modality.rna: features
+  - /modality@modality.mri: volumes
+
+cohort:
+  build: '???'  # GRCh37 or GRCh38
+  tables:
+    clinical:
+      file: clinical.csv  # 9 rows
+      time: '???'  # when was this known, 1 column
+      columns:
+        age: {kind: number}
+        size: {time: '???', kind: number}  # 1 to 9
+        # odd: {time: '???'}  # waits
+        response: {time: outcome}
+
+  endpoints:
+    response: {table: clinical, column: response, positive: '???', negative: '???'}  # CR (4), 0 (5)
+
+modality:
+  clinical: {table: clinical}
+  rna:
+    file: rna.csv
+    time: '???'  # when its 607 numbers were known
+    components: 50
+  mri:  # 9 files
+    files: [mri]
+    sequences:
+      t1: {match: t1, time: '???', intensity: '???'}  # 9 files
+      # t2: {match: t2, time: '???', intensity: mr}  # left out
+    patient_pattern: P\\d
+
+# Left out, 1 file:
+#   a.pdf: a text
+"""
+
+
+def filled(*answers: str) -> tuple[dict[str, Any], list[str], str]:
+    """The YAML, what was asked, and the text."""
+    asked: list[str] = []
+    waiting = list(answers)
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return waiting.pop(0)
+
+    text = fill(TEXT, ask)
+    assert not waiting, "every answer was asked for"
+    return yaml.safe_load(text), asked, text
+
+
+def test_answers_take_their_places_and_nothing_else_changes() -> None:
+    made, asked, text = filled("GRCh37", "b", "Post_Baseline", "CR, PR", "[0]", "o", "baseline", "mr")
+    table = made["cohort"]["tables"]["clinical"]
+    assert (made["cohort"]["build"], table["time"]) == ("GRCh37", "baseline")
+    assert table["columns"]["size"] == {"time": "post_baseline", "kind": "number"}
+    endpoint = made["cohort"]["endpoints"]["response"]
+    assert (endpoint["positive"], endpoint["negative"]) == (["CR", "PR"], [0])
+    assert made["modality"]["rna"]["time"] == "outcome"
+    assert made["modality"]["mri"]["sequences"] == {"t1": {"match": "t1", "time": "baseline", "intensity": "mr"}}
+    assert asked[0] == "cohort.build (GRCh37 or GRCh38)\n  build value, Enter: leave it open: "
+    assert asked[2].startswith("clinical.size (1 to 9)\n  time [b]aseline, [p]ost_baseline, [o]utcome, [x] do not read")
+    assert [line for line in text.split("\n") if line.startswith("#")] == [
+        line for line in TEXT.split("\n") if line.startswith("#")
+    ]
+
+
+def test_enter_leaves_it_open() -> None:
+    assert filled(*[""] * 8)[2] == TEXT
+
+
+def test_what_is_not_to_be_read_becomes_a_comment_with_all_that_hangs_on_it() -> None:
+    made, asked, text = filled("", "b", "x", "", "", "x", "X")
+    assert "[x]" not in asked[1], "the columns of a table have times of their own"
+    assert list(made["cohort"]["tables"]["clinical"]["columns"]) == ["age", "response"]
+    assert made["modality"] == {"clinical": {"table": "clinical"}}
+    assert made["defaults"] == [{"/modality@modality.clinical": "table"}]
+    assert "    # components: 50\n" in text
+    assert "    # patient_pattern: P\\d\n\n# Left out" in text
+    assert "intensity" not in asked[-1], "of what is not read nothing else is asked"
+
+
+@pytest.mark.parametrize("wrong", ["hm", "baselin", "bp"])
+def test_a_time_that_is_none_is_asked_again(wrong: str) -> None:
+    made, asked, _ = filled("", wrong, "x", "p", *[""] * 6)
+    assert made["cohort"]["tables"]["clinical"]["time"] == "post_baseline"
+    assert asked[2].startswith(f"  '{wrong}' is no time: [b]aseline")
