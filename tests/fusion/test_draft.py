@@ -120,7 +120,10 @@ def test_on_a_terminal_questions_are_shown_whole_and_no_bar_is_drawn_over_them(
     bars, asked, rest = screen.getvalue().partition("clinical.time (when was this known")
     assert "Reading columns" in bars
     assert asked
-    assert "\n  time [b]aseline, [p]ost_baseline, [o]utcome, Enter: leave it open: endpoints.pcr (" in rest
+    assert (
+        "\n  time [b]aseline, [p]ost_baseline, [o]utcome, [x] do not read it, Enter: leave it open: endpoints.pcr ("
+        in rest
+    )
     assert rest.endswith("\n  negative values with commas between, Enter: leave it open: ")
     assert "\x1b" not in rest, "nothing moves the cursor any more"
     assert "???" not in [

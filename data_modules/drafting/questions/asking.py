@@ -19,10 +19,11 @@ def fill(text: str, ask: Callable[[str], str]) -> str:
     Args:
         text: of the draft.
         ask: question → answer; an empty one leaves it open, ``x`` makes a comment of what is asked about: a column, a
-            sequence, or a modality of which nothing else is left.
+            sequence, the columns of a table that have no time of their own, or a modality of which nothing is left.
     """
     made: list[str] = []
     gone: list[str] = []
+    untimed: list[str] = []
     above = {0: "", 2: "", 4: ""}
     for line in text.split("\n"):
         block = _BLOCK.fullmatch(_body(line).rstrip())
@@ -31,28 +32,28 @@ def fill(text: str, ask: Callable[[str], str]) -> str:
             above |= {deeper: block[2] if deeper == indent else "" for deeper in above if deeper >= indent}
         open_one = FILL in line and not line.lstrip().startswith("#")
         table = above[4] or above[2] or above[0]
-        answered: str | None = _line(line, table, ask, may_go=_may_go(line)) if open_one else line
-        gone += [above[2]] if answered is None else []
+        answered: str | None = _line(line, table, ask) if open_one else line
+        if answered is None:
+            of_table = above[0] == "cohort"
+            untimed += [above[4]] if of_table else []
+            gone += [] if of_table else [above[2]]
         made.append(answered or line)
+    for key in untimed:
+        made = _without_untimed(made, key)
     for key in [*gone, *_emptied(made)]:
         made = _without(made, key)
     return "\n".join(made)
 
 
-def _may_go(line: str) -> bool:
-    """Whether a line can be left out: a column, a sequence, or the time of a whole modality; not that of a table."""
-    return not line.startswith("      time:")
-
-
-def _line(line: str, table: str, ask: Callable[[str], str], *, may_go: bool) -> str | None:
-    """The line with answers in it; None where the modality whose time it is goes."""
+def _line(line: str, table: str, ask: Callable[[str], str]) -> str | None:
+    """The line with answers in it; None where the table or modality whose time it is goes."""
     body, mark, told = line.partition("  # ")
     name = body.strip().partition(":")[0]
     for key in _PLACE.findall(body):
-        question = f"{table}.{name}{f' ({told})' if told else ''}\n  {key} {_possible(key, may_go=may_go)}: "
+        question = f"{table}.{name}{f' ({told})' if told else ''}\n  {key} {_possible(key)}: "
         answer = ask(question).strip()
-        while key == "time" and not _is_time(answer, may_go=may_go):
-            answer = ask(f"  {answer!r} is no time: {_possible(key, may_go=may_go)}: ").strip()
+        while key == "time" and not _is_time(answer):
+            answer = ask(f"  {answer!r} is no time: {_possible(key)}: ").strip()
         if key == "time" and answer.lower() == "x":
             return None if name == "time" else _comment(line)
         if answer:
@@ -60,14 +61,13 @@ def _line(line: str, table: str, ask: Callable[[str], str], *, may_go: bool) -> 
     return f"{body}{mark}{told}"
 
 
-def _is_time(answer: str, *, may_go: bool) -> bool:
-    return answer.lower() in ("", *_TIMES, *_TIMES.values(), *("x" if may_go else ()))
+def _is_time(answer: str) -> bool:
+    return answer.lower() in ("", *_TIMES, *_TIMES.values(), "x")
 
 
-def _possible(key: str, *, may_go: bool) -> str:
+def _possible(key: str) -> str:
     if key == "time":
-        goes = "[x] do not read it, " if may_go else ""
-        return f"[b]aseline, [p]ost_baseline, [o]utcome, {goes}Enter: leave it open"
+        return "[b]aseline, [p]ost_baseline, [o]utcome, [x] do not read it, Enter: leave it open"
     if key in _VALUES:
         return "values with commas between, Enter: leave it open"
     return "value, Enter: leave it open"
@@ -93,6 +93,19 @@ def _emptied(lines: list[str]) -> list[str]:
                 above = (one for one in reversed(lines[:at]) if re.match(r"  \w", one))
                 found.append(next(above).strip().partition(":")[0])
     return found
+
+
+def _without_untimed(lines: list[str], table: str) -> list[str]:
+    """A table's columns without a time of their own as comments; all of it, and its modality, where none is left."""
+    begin = lines.index(f"    {table}:")
+    end = next(at for at, line in enumerate(lines) if at > begin and not line.startswith("      "))
+    own = [line for line in lines[begin:end] if re.match(r" {8}[^ #]", line) and "time: " in _body(line)]
+    made = list(lines)
+    for at in range(begin, end):
+        column, is_time = lines[at].startswith("        "), lines[at].startswith("      time:")
+        if not own or is_time or (column and lines[at] not in own):
+            made[at] = _comment(lines[at])
+    return made if any("time: baseline" in line or FILL in line for line in own) else _without(made, table)
 
 
 def _without(lines: list[str], modality: str) -> list[str]:

@@ -86,10 +86,11 @@ def test_what_is_answered_takes_the_place_of_what_was_open(folder: Path) -> None
         return next(answers)
 
     made = drafted(folder, ask=ask)
-    content = yaml.safe_load(made.text)["cohort"]
+    whole = yaml.safe_load(made.text)
+    content = whole["cohort"]
     assert made.open == 0
     assert content["tables"]["clinical"]["time"] == "baseline"
-    assert "time" not in content["tables"]["scores"], "x makes the line a comment"
+    assert "scores" not in content["tables"] and "scores" not in whole["modality"], "x: it is not read"
     assert content["endpoints"]["best_response"]["positive"] == ["CR"]
     assert asked[0].startswith("clinical.time (when was this known, 2 columns without a time below?")
     assert asked[1].startswith("scores.time")

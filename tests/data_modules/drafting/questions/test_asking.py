@@ -85,7 +85,6 @@ def test_enter_leaves_it_open() -> None:
 
 def test_what_is_not_to_be_read_becomes_a_comment_with_all_that_hangs_on_it() -> None:
     made, asked, text = filled("", "b", "x", "", "", "x", "X")
-    assert "[x]" not in asked[1], "the columns of a table have times of their own"
     assert list(made["cohort"]["tables"]["clinical"]["columns"]) == ["age", "response"]
     assert made["modality"] == {"clinical": {"table": "clinical"}}
     assert made["defaults"] == [{"/modality@modality.clinical": "table"}]
@@ -94,8 +93,25 @@ def test_what_is_not_to_be_read_becomes_a_comment_with_all_that_hangs_on_it() ->
     assert "intensity" not in asked[-1], "of what is not read nothing else is asked"
 
 
+def test_of_a_table_that_is_not_to_be_read_columns_with_a_time_of_their_own_stay() -> None:
+    made, _, text = filled("", "x", "b", "", "", "b", "x")
+    assert made["cohort"]["tables"]["clinical"] == {
+        "file": "clinical.csv",
+        "columns": {"size": {"time": "baseline", "kind": "number"}, "response": {"time": "outcome"}},
+    }
+    assert "        # age: {kind: number}\n" in text
+    assert list(made["modality"]) == ["clinical", "rna"]
+    made = filled("", "x", "p", "", "", "b", "x")[0]
+    assert list(made["modality"]) == ["rna"], "nothing of it can be an input"
+    assert list(made["cohort"]["tables"]["clinical"]["columns"]) == ["size", "response"]
+    alone = TEXT.replace("        response: {time: outcome}\n", "").replace("time: '???', kind", "kind")
+    text = fill(alone, lambda question: "x" if question.startswith("clinical.time") else "")
+    assert yaml.safe_load(text)["cohort"]["tables"] is None
+    assert "    # clinical:\n      # file: clinical.csv  # 9 rows\n" in text
+
+
 @pytest.mark.parametrize("wrong", ["hm", "baselin", "bp"])
 def test_a_time_that_is_none_is_asked_again(wrong: str) -> None:
-    made, asked, _ = filled("", wrong, "x", "p", *[""] * 6)
+    made, asked, _ = filled("", wrong, "p", *[""] * 6)
     assert made["cohort"]["tables"]["clinical"]["time"] == "post_baseline"
     assert asked[2].startswith(f"  '{wrong}' is no time: [b]aseline")
