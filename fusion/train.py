@@ -90,7 +90,9 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
         quality = {name: modality.quality() for name, modality in setup.modalities.items()}
         folder.write_quality(quality)
         said = [sentence for parts in quality.values() for part in parts for sentence in part.said]
-        for sentence in dict.fromkeys([*cohort.notes, *said]):
+        telling = [one.text for one in setup.remarks() if one.kind == "outcome"]  # of columns; names no patient
+        folder.note(telling=telling)
+        for sentence in dict.fromkeys([*telling, *cohort.notes, *said]):
             progress.say(f"Note: {sentence}")
 
     # Each outer fold: fit, choose and calibrate on its training part, score its test part once.

@@ -1,13 +1,14 @@
 """What is no error in a cohort's tables and yet to be looked at: for a person's eyes, nothing acts upon it.
 
-These figures are over all patients, held-out ones among them. They are for `fusion.check` alone and never reach a fold.
+These figures are over all patients, held-out ones among them. They are for `fusion.check`, and for the notes of
+`fusion.train`, and never reach a fold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,13 @@ RARE = 0.02
 TELLING = 0.97
 """AUROC of one column alone from which it probably holds the outcome."""
 
+GAP = 3.0
+"""How many times the next lower one a value is where the numbers of a column fall into two groups."""
+
 _FEW = 20
+_SIDE = 5
+"""Patients on each side of a comparison, below which chance tells classes apart."""
+
 _MEASURED = 3
 """Numbers that two patients share by chance less often than by mistake; of counts it takes more."""
 
@@ -49,23 +56,34 @@ class Remark:
     text: str
 
 
-def examine(source: CohortFiles, labels: pd.Series[int]) -> list[Remark]:
+def examine(
+    source: CohortFiles,
+    labels: pd.Series[int],
+    *,
+    times: pd.Series[float] | None = None,
+    present: Mapping[str, Collection[str]] | None = None,
+) -> list[Remark]:
     """Look at the inputs of the kept patients.
 
     Args:
         source: whose tables have been read.
         labels: index patient_id, of kept patients; classes by number, -1 where unknown.
+        times: likewise, of an endpoint in time.
+        present: modality → who has it.
     """
     remarks: list[Remark] = []
-    binary = labels[labels >= 0]
+    known = labels[labels >= 0]
+    for name, patients in (present or {}).items():
+        has = pd.Series(known.index.isin(list(patients)), index=known.index, dtype="float64")
+        if (found := _apart(has, known)) is not None:
+            remarks.append(Remark(kind="outcome", text=f"modality.{name}: who has it alone {_SAID.format(found)}"))
     for name, spec in source.specs.items():
         frame = source.read(name).frame.reindex(labels.index)
         columns, _ = source.inputs(name, None, key=f"cohort.tables.{name}")
         for column in columns:
             values = frame[column.name]
             remarks += _values(spec.source, column, values)
-            if set(binary.unique()) == {0, 1}:
-                remarks += _telling(spec.source, column, values, binary)
+            remarks += _telling(spec.source, column, values, known, times)
         remarks += _missing(spec.source, frame, columns)
         remarks += _twice(spec.source, frame, columns)
     order = ("outcome", "duplicate", "outlier", "constant", "missing")
@@ -80,6 +98,12 @@ def _values(file: str, column: Column, values: pd.Series[float]) -> Iterator[Rem
         yield Remark(kind="constant", text=f"{where} {held} who is kept: it can tell nothing.")
         return
     if column.kind != "number" or known.nunique() <= _FEW:
+        return
+    groups = _two_groups(known)
+    if groups is not None:
+        low, high = groups
+        told = f"{len(low)} from {low.min():g} to {low.max():g} and {len(high)} from {high.min():g} to {high.max():g}"
+        yield Remark(kind="outlier", text=f"{where} falls into two groups, {told}: two units in one column?")
         return
     middle = known.median()
     spread = 1.4826 * (known - middle).abs().median()
@@ -110,25 +134,69 @@ def _missing(file: str, frame: pd.DataFrame, columns: Sequence[Column]) -> Itera
         yield Remark(kind="missing", text=text)
 
 
-def _telling(file: str, column: Column, values: pd.Series[float], labels: pd.Series[int]) -> Iterator[Remark]:
+def _two_groups(known: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[float]] | None:
+    """Numbers above 0 that a gap of a factor parts, each side several patients and none as wide as the gap."""
+    ordered = known[known > 0].sort_values()
+    if len(ordered) < len(known) or len(ordered) < 2 * _SIDE:
+        return None
+    steps = ordered.to_numpy()[1:] / ordered.to_numpy()[:-1]
+    at = int(steps.argmax()) + 1
+    low, high = ordered.iloc[:at], ordered.iloc[at:]
+    fewest = max(_SIDE, len(ordered) * RARE)
+    if steps.max() < GAP or min(len(low), len(high)) < fewest or min(low.nunique(), high.nunique()) < _SIDE:
+        return None
+    inner = max(np.delete(steps, at - 1), default=1.0)
+    return (low, high) if steps.max() > inner**2 else None
+
+
+_SAID = (
+    "separates the classes (AUROC {:.2f}): is it known at baseline? If it is measured after therapy began, its time is "
+    "post_baseline or outcome."
+)
+
+
+def _telling(
+    file: str, column: Column, values: pd.Series[Any], labels: pd.Series[int], times: pd.Series[float] | None
+) -> Iterator[Remark]:
+    """A column that alone tells the outcome: by its values, or by of whom they are known."""
     known = values.dropna()
     known = known[known.index.isin(labels.index)]
+    where = f"{file}: {column.name}"
+    missing = _apart(labels.index.isin(known.index).astype("float64"), labels)
+    if missing is not None:
+        yield Remark(kind="outcome", text=f"{where}: of whom it is known alone {_SAID.format(missing)}")
     if len(known) < _FEW or known.nunique() < 2:
         return
-    side = labels.reindex(known.index)
-    if column.kind == "number":
-        scores = known.astype("float64")
-    elif known.nunique() <= _FEW:
-        scores = known.map(side.groupby(known).mean()).astype("float64")
-    else:
-        return
-    found = auroc(scores, side)
-    if found is not None and max(found, 1 - found) >= TELLING:
-        yield Remark(
-            kind="outcome",
-            text=f"{file}: {column.name} alone separates the classes (AUROC {max(found, 1 - found):.2f}): is it known "
-            f"at baseline? If it is measured after therapy began, its time is post_baseline or outcome.",
-        )
+    number = column.kind == "number"
+    found = _apart(known.astype("float64") if number else known, labels.reindex(known.index))
+    if found is not None:
+        yield Remark(kind="outcome", text=f"{where} alone {_SAID.format(found)}")
+    if times is not None and number:
+        both = pd.DataFrame({"column": known.astype("float64"), "time": times.reindex(known.index)}).dropna()
+        rank = both["column"].rank().corr(both["time"].rank()) if both["time"].min() < both["time"].max() else 0.0
+        if abs(rank) >= TELLING:
+            yield Remark(
+                kind="outcome",
+                text=f"{where} goes with the time of the endpoint (rank correlation {rank:.2f}): is it known at time "
+                "zero? If it is a follow-up time, its time is outcome.",
+            )
+
+
+def _apart(values: Any, labels: pd.Series[int]) -> float | None:
+    """AUROC of the class that values tell best from all others, from `TELLING` on; numbers, or words of few levels."""
+    values = pd.Series(values, index=labels.index)
+    if values.dtype != "float64" and values.nunique() > _FEW:
+        return None
+    best = 0.0
+    classes = sorted(labels.unique())
+    for one in classes[1:] if len(classes) == 2 else classes:
+        side = (labels == one).astype("int64")
+        if not _SIDE <= side.sum() <= len(side) - _SIDE:
+            continue
+        scores = values if values.dtype == "float64" else values.map(side.groupby(values).mean()).astype("float64")
+        found = auroc(scores, side)
+        best = max(best, found or 0.0, 1 - (found if found is not None else 1.0))
+    return best if best >= TELLING else None
 
 
 def auroc(scores: pd.Series[float], labels: pd.Series[int]) -> float | None:

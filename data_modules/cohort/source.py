@@ -6,7 +6,7 @@ or raises one `CohortError` with everything that is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,12 @@ class CohortSource(CohortFiles):
             return None
         return names_of(self.regimens), strata_of(self.table, self.regimens, patient_ids)
 
-    def examine(self, labels: pd.Series[int]) -> list[Remark]:
-        """What is no error in the tables and yet to be looked at, of kept patients (index patient_id)."""
-        return examine(self, labels)
+    def examine(
+        self,
+        labels: pd.Series[int],
+        *,
+        times: pd.Series[float] | None = None,
+        present: Mapping[str, Collection[str]] | None = None,
+    ) -> list[Remark]:
+        """What is no error in the tables and yet to be looked at; arguments as of `examine.examine`."""
+        return examine(self, labels, times=times, present=present)

@@ -44,6 +44,13 @@ class Setup:
     readings: Mapping[str, Mapping[str, Modality]] = field(default_factory=dict)
     alike: Callable[[Collection[str]], None] | None = None
 
+    def remarks(self) -> list[Any]:
+        """What is no error in the cohort's tables and yet to be looked at, each with `kind` and `text`."""
+        table = self.cohort.reconciliation
+        present = {name: table.loc[table[name], "patient_id"].tolist() for name in self.modalities if name in table}
+        found: list[Any] = self.source.examine(self.cohort.labels, times=self.cohort.times, present=present)
+        return found
+
     def prepare(self, progress: Progress) -> Setup:
         """Run every ingest whose cached result is missing.
 

@@ -74,6 +74,8 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
     for part in secondary(record, metrics):
         text = f"{stamp}{part['name']} ({part['role']}): {part['status']}. {part['text']}"
         console.print(escape(text), soft_wrap=True, highlight=False)
+    for sentence in record.get("telling") or ():
+        console.print(escape(f"{stamp}Caution, columns: {sentence}"), style="yellow", soft_wrap=True, highlight=False)
     for flag in asked.flags(run.folds()):
         console.print(escape(f"{stamp}Caution, folds: {flag}"), style="yellow", soft_wrap=True, highlight=False)
     if preset := asked.preset(run):

@@ -26,6 +26,7 @@ cohort:
       columns:
         age: {{time: baseline, kind: number}}
         ki67: {{time: baseline, kind: number}}
+        later: {{time: baseline, kind: number}}
         best_response: {{time: outcome}}
   endpoints:
     response: {{table: clinical, column: best_response, positive: [CR, PR], negative: [SD, PD]}}
@@ -47,6 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     best = rng.permutation(["CR", "PR", "SD", "PD"] * 10)
     table = pd.DataFrame({"patient": [f"P{at:02}" for at in range(40)], "age": rng.integers(30, 80, 40)})
     table = table.assign(ki67=rng.normal(20, 5, 40).round(1) + 10 * np.isin(best, ["CR", "PR"]), best_response=best)
+    table = table.assign(later=np.isin(best, ["CR", "PR"]) + rng.random(40) / 2)  # what no column of baseline can be
     (home / "data").mkdir()
     table.to_csv(home / "data" / "clinical.csv", index=False)
     (home / "my_conf" / "cohort").mkdir(parents=True)
@@ -69,7 +71,11 @@ def test_both_ways_of_writing_it_train_alike_and_predict(folder: Path) -> None:
     done = run(folder, "train", "cohort=mine", "logger=none", "workers=1")
     assert done.returncode == 0, done.stderr
     assert "holds choices" not in done.stderr
+    told = "clinical.csv: later alone separates the classes (AUROC 1.00): is it known at baseline?"
+    assert f"Note: {told}" in done.stderr
+    assert f"Caution, columns: {told}" in done.stdout
     (mine,) = (folder / "runs" / "mine").iterdir()
+    assert told in (mine / "report.html").read_text()
     assert yaml.safe_load((mine / "config.yaml").read_text())["preset"] == "mine"
     done = run(folder, "train", "cohort=old", "logger=none", "workers=1", "output=old")
     assert done.returncode == 0, done.stderr

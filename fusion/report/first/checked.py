@@ -82,7 +82,7 @@ def contents(setup: Setup, folds: Sequence[Fold], wide: Sequence[str] = ()) -> d
         ],
         "notes": list(cohort.notes),
         "remarks": [
-            *({"kind": one.kind, "text": one.text} for one in setup.source.examine(labels)),
+            *({"kind": one.kind, "text": one.text} for one in setup.remarks()),
             *({"kind": "wide", "text": text} for text in wide),
         ],
     }

@@ -18,7 +18,9 @@ IDS = [f"P{at:03}" for at in range(60)]
 LABELS = pd.Series([0, 1] * 30, index=pd.Index(IDS, name="patient_id"))
 
 
-def remarks(root: Path, frame: pd.DataFrame, **kinds: dict[str, Any]) -> dict[str, list[str]]:
+def remarks(
+    root: Path, frame: pd.DataFrame, labels: pd.Series[int] = LABELS, *, given: Any = None, **kinds: dict[str, Any]
+) -> dict[str, list[str]]:
     frame = frame.assign(patient_id=IDS, y=LABELS.to_numpy())
     frame.to_csv(root / "t.csv", index=False)
     columns = {name: {"time": "baseline", "kind": "number"} | kinds.get(name, {}) for name in frame}
@@ -28,7 +30,7 @@ def remarks(root: Path, frame: pd.DataFrame, **kinds: dict[str, Any]) -> dict[st
     endpoints = {"y": {"table": "t", "column": "y", "positive": [1], "negative": [0]}}
     source = CohortSource(name="c", root=root, cache=root / "cache", tables=tables, endpoints=endpoints)
     found: dict[str, list[str]] = {}
-    for remark in examine(source, LABELS):
+    for remark in examine(source, labels, **(given or {})):
         found.setdefault(remark.kind, []).append(remark.text)
     return found
 
@@ -86,3 +88,58 @@ def test_outliers_are_two_in_a_hundred_or_one(patients: int, far: int, told: boo
     values[:far] = 4000 + np.arange(far)
     remarks = list(_values("t.csv", Column(name="age", time="baseline", kind="number", label="Age"), pd.Series(values)))
     assert [remark.kind for remark in remarks] == ["outlier"] * told
+
+
+def test_who_has_a_value_or_a_modality_may_tell_the_outcome(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    rest = rng.random(60)
+    positive = LABELS.to_numpy() == 1
+    frame = pd.DataFrame({"seldom": np.where(positive, rest, np.nan), "often": np.where(rest < 0.8, rest, np.nan)})
+    present = {"slides": [one for one, label in LABELS.items() if label], "rna": IDS[:30]}
+    found = remarks(tmp_path, frame, given={"present": present})["outcome"]
+    assert [text.partition(" alone separates")[0] for text in found] == [
+        "modality.slides: who has it",
+        "t.csv: seldom: of whom it is known",
+    ]
+    few = pd.Series(([1] * 4 + [0] * 56), index=LABELS.index)  # of four, chance would tell now and then
+    frame = pd.DataFrame({"first": np.where(np.arange(60) < 4, 1.0, np.nan)})
+    assert "outcome" not in remarks(tmp_path, frame, few)
+
+
+def test_a_column_that_tells_one_of_several_classes(tmp_path: Path) -> None:
+    grades = pd.Series([0, 1, 2] * 20, index=LABELS.index)
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({
+        "size": grades.to_numpy() + rng.random(60) / 2,
+        "middle": [["low", "high", "low"][grade] for grade in grades],
+        "good": grades.to_numpy() + rng.normal(size=60),
+    })  # fmt: skip
+    found = remarks(tmp_path, frame, grades, middle={"kind": "category"})["outcome"]
+    assert [text.partition(" alone")[0] for text in found] == ["t.csv: size", "t.csv: middle"]
+
+
+def test_a_column_that_is_the_time_of_the_endpoint(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    times = pd.Series(rng.exponential(20, 60), index=LABELS.index)
+    frame = pd.DataFrame({"days": times.to_numpy() * 30.4, "back": -times.to_numpy(), "age": rng.normal(size=60)})
+    found = remarks(tmp_path, frame, given={"times": times})["outcome"]
+    assert [text.partition(" goes")[0] for text in found] == ["t.csv: days", "t.csv: back"]
+    assert "rank correlation -1.00" in found[1]
+    assert "outcome" not in remarks(tmp_path, frame, given={"times": times * 0 + 60})
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        (np.r_[np.linspace(3.5, 9, 30), np.linspace(63, 162, 30)], "30 from 3.5 to 9 and 30 from 63 to 162"),
+        (np.r_[np.linspace(1.5, 2, 6), np.linspace(150, 200, 54)], "6 from 1.5 to 2 and 54 from 150 to 200"),
+        (np.r_[np.linspace(1.5, 2, 4), np.linspace(150, 200, 56)], None),  # few: outliers
+        (np.geomspace(0.01, 1000, 60), None),
+        (np.r_[np.zeros(30), np.linspace(63, 162, 30)], None),
+        (np.r_[np.linspace(50, 60, 30), np.linspace(140, 160, 30)], None),  # a factor below 3
+    ],
+)
+def test_numbers_in_two_groups_may_be_of_two_units(tmp_path: Path, numbers: np.ndarray, told: str | None) -> None:
+    mixed = np.random.default_rng(6).permutation(numbers)
+    found = [text for text in remarks(tmp_path, pd.DataFrame({"x": mixed})).get("outlier", []) if "two groups" in text]
+    assert found == ([] if told is None else [f"t.csv: x falls into two groups, {told}: two units in one column?"])

@@ -57,6 +57,17 @@ def test_the_preset(run: RunFolder) -> None:
     assert "SIMULATED · Preset: gen<er>al" in console
 
 
+def test_columns_that_tell_the_outcome_stand_beside_the_verdict_and_on_the_console(run: RunFolder) -> None:
+    run.note(telling=["t.csv: <resid> alone separates the classes.", "t.csv: size too."])
+    html, console = shown(run)
+    verdict = html.split('id="verdict"')[1].split("</section>")[0]
+    told = "t.csv: &lt;resid&gt; alone separates the classes. t.csv: size too."
+    assert f"<strong>Caution, columns:</strong> {told}" in verdict
+    assert "SIMULATED · Caution, columns: t.csv: <resid> alone separates the classes." in console
+    run.note(telling=[])
+    assert not any("Caution, columns" in text for text in shown(run))
+
+
 def test_flags_stand_beside_the_verdict_the_folds_and_on_the_console_and_name_nobody(run: RunFolder) -> None:
     stored = load_folds(run.folds_path)
     source = {"file": "published_<1>.csv", "sha256": "ab" * 32}

@@ -43,9 +43,7 @@ def setup() -> Any:
         "clinical": SimpleNamespace(input_files=[Path("t")]),
     }
     remark = SimpleNamespace(kind="missing", text="age lacks half")
-    return SimpleNamespace(
-        cohort=cohort, modalities=modalities, source=SimpleNamespace(examine=lambda labels: [remark])
-    )
+    return SimpleNamespace(cohort=cohort, modalities=modalities, remarks=lambda: [remark])
 
 
 def test_counts_by_hand(setup: Any) -> None:
