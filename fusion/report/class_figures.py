@@ -44,7 +44,8 @@ def confusion(table: Mapping[str, Any], classes: Sequence[str]) -> Figure:
 
 def one_against_rest(predictions: pd.DataFrame, classes: Sequence[str], *, arm: str) -> Figure:
     """ROC curve of each class against the rest; with repeats, the mean curve (vertical averaging, Fawcett 2006)."""
-    figure = Figure(figsize=(5.6, 4.4), layout="constrained")
+    inside = len(classes) <= 6 and max(map(len, classes)) <= 20  # there is room below the curves
+    figure = Figure(figsize=(4.4 if inside else 5.6, 4.4), layout="constrained")
     axes = figure.subplots()
     axes.grid(color=INK, alpha=0.1, linewidth=0.6)
     grid = np.linspace(0, 1, 201)
@@ -65,7 +66,8 @@ def one_against_rest(predictions: pd.DataFrame, classes: Sequence[str], *, arm: 
         )
     axes.set(xlabel="1 − specificity", ylabel="Sensitivity", title="Each class against the rest, out of fold")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    where: dict[str, Any] = {"loc": "lower right"} if inside else {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    axes.legend(fontsize=8, **where)
     return figure
 
 

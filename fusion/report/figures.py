@@ -9,19 +9,27 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fusion.evaluation.calibration import reliability
 from fusion.evaluation.comparison import arm_label, arm_phrase
 from fusion.evaluation.curves import THRESHOLDS
 from fusion.evaluation.decision_curve import net_benefit, treat_all
-from fusion.report.theme import INK, arm_colours
+from fusion.report.theme import GREY, INK, arm_colours
 
 Floats = NDArray[np.float64]
 Corner = Literal["lower right", "upper left", "upper right"]
 
 HIDDEN = frozenset({"classical_lr", "classical_elastic", "classical_forest", "classical_cox", "classical_cox_elastic"})
 """Arms that curves leave out where the one chosen between them is drawn."""
+
+
+_GREYS: tuple[Any, ...] = ("-", (0, (7, 2)), (0, (1, 2.5)), (0, (7, 2, 1, 2)))
+"""Lines of grey arms that have none of their own, e.g. the plain model and the floors."""
+
+
+_LOSSES = {"train_loss": "training", "val_loss": "validation"}
 
 
 def drawn_arms(arms: Sequence[str]) -> list[str]:
@@ -180,8 +188,15 @@ def training(curves: pd.DataFrame) -> Figure | None:
         for column, colour in zip(losses, ("#7f8792", "#0072b2", "#e69f00", "#009e73"), strict=False):
             middle = rows.groupby("epoch")[column].quantile([0.25, 0.5, 0.75]).unstack()  # noqa: PD010
             place.fill_between(middle.index, middle[0.25], middle[0.75], color=colour, alpha=0.2, linewidth=0)
-            place.plot(middle.index, middle[0.5], color=colour, linewidth=1.4, label=column.replace("_", " "))
+            place.plot(
+                middle.index,
+                middle[0.5],
+                color=colour,
+                linewidth=1.4,
+                label=_LOSSES.get(column, column.replace("_", " ")),
+            )
         place.set(xlabel="Epoch", title=arm_label(arm))
+        place.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         place.grid(color=INK, alpha=0.1, linewidth=0.6)
     axes[0].set_ylabel("Loss")
     axes[0].legend(fontsize=8)
@@ -231,14 +246,19 @@ def _square() -> tuple[Figure, Axes]:
 
 
 def _line(arm: str, colours: Mapping[str, str]) -> dict[str, Any]:
-    """Fusion stands out; arms made of others are dashed, so that colour is not all that tells them apart."""
-    dashes = {
+    """Fusion stands out; arms made of others, and grey ones beside each other, are dashed each in its way."""
+    dashes: dict[str, Any] = {
         "late": (0, (5, 1.5)),
         "classical": (0, (1.5, 1.5)),
         "classical_lr": (0, (1.5, 1.5)),
         "classical_elastic": (0, (3, 1, 1, 1, 1, 1)),
         "classical_forest": (0, (4, 1, 1, 1)),
     }
+    others = [one for one in colours if colours[one] == GREY and one not in dashes]
+    if arm in others:
+        dashes[arm] = _GREYS[others.index(arm) % len(_GREYS)]
+    if list(colours.values()).index(colours[arm]) < list(colours).index(arm) and arm.startswith("only_"):
+        dashes[arm] = (0, (4, 2))  # more single modalities than colours
     return {"color": colours[arm], "linewidth": 2.4 if arm == "fusion" else 1.3, "linestyle": dashes.get(arm, "-")}
 
 

@@ -231,4 +231,6 @@ def duration(seconds: float | None) -> str:
 
 def number(value: float | None, digits: int = 3) -> str:
     """Fixed digits with a true minus sign; a dash for what is undefined."""
-    return "—" if value is None or not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
+    if value is None or not np.isfinite(value):
+        return "—"
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no −0.000

@@ -16,14 +16,14 @@ INK = "#1b2430"
 
 _SINGLES = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#b2912f")
 _OTHERS = {"fusion": "#0072b2", "late": "#d55e00"}
-_GREY = "#7f8792"
+GREY = "#7f8792"
 
 
 def arm_colours(arms: Sequence[str]) -> dict[str, str]:
     """Okabe & Ito's palette (2008): fusion blue, late fusion vermilion, single modalities in turn, classical grey."""
     singles = [arm for arm in arms if arm.startswith("only_")]
     return {
-        arm: _OTHERS.get(arm, _SINGLES[singles.index(arm) % len(_SINGLES)] if arm in singles else _GREY) for arm in arms
+        arm: _OTHERS.get(arm, _SINGLES[singles.index(arm) % len(_SINGLES)] if arm in singles else GREY) for arm in arms
     }
 
 
@@ -63,7 +63,7 @@ def stamp(figure: Any) -> None:
     """SIMULATED across a figure, so that it cannot pass for real wherever it is pasted."""
     size = 7.2 * min(figure.get_figwidth(), 2.2 * figure.get_figheight())
     centred = {"ha": "center", "va": "center", "rotation": 20}
-    figure.text(0.5, 0.5, "SIMULATED", fontsize=size, weight="bold", color=_GREY, alpha=0.2, **centred)
+    figure.text(0.5, 0.5, "SIMULATED", fontsize=size, weight="bold", color=GREY, alpha=0.2, **centred)
 
 
 def save_figure(figure: Any, folder: Path, name: str) -> str:

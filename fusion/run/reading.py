@@ -11,6 +11,7 @@ from fusion.contract import CohortSpec, EndpointSpec
 from fusion.contract.places import modernise
 from fusion.run.bounded import as_mapping, plain_name, read_json, read_table, read_yaml
 from fusion.run.files import RunFolderError
+from fusion.run.measured import measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,8 +156,12 @@ class RunReading:
         return as_mapping(modernise(content), path)
 
     def metrics(self) -> dict[str, Any]:
-        """metrics.json."""
-        return self._json("metrics.json")
+        """metrics.json.
+
+        Raises:
+            RunFolderError: it cannot be read, or what every page reads of it is missing or altered.
+        """
+        return measured(self._json("metrics.json"), self.path / "metrics.json")
 
     def folds(self) -> dict[str, Any]:
         """folds.json."""

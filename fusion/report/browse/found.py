@@ -11,6 +11,7 @@ from fusion.contract import FusionError
 from fusion.evaluation.comparison import arm_label
 from fusion.report.kinds import KINDS
 from fusion.run.bounded import refuse_links, require_size
+from fusion.run.measured import at
 from fusion.run.reading import RunReading
 
 DEPTH = 5
@@ -21,6 +22,8 @@ _FOLDERS = 100_000
 _SMALL = 16 << 20
 """Bytes of run.json or metrics.json: a hundred times what a large cohort's have."""
 _TEXT = 300
+_SAID = ("name", "endpoint.name", "endpoint.kind")
+"""What of run.json's cohort the list shows."""
 
 
 @dataclass(kw_only=True)
@@ -121,12 +124,13 @@ def summary(folder: Path, name: str) -> Found:
         run = RunReading(folder)
         record = run.record()
         found.status = _text(record.get("status"))
-        found.cohort, found.endpoint = _text(record["cohort"]["name"]), _text(record["cohort"]["endpoint"]["name"])
+        said = {key: at(record, f"cohort.{key}", str, where=folder / "run.json") for key in _SAID}
+        found.cohort, found.endpoint = _text(said["name"]), _text(said["endpoint.name"])
         found.started, found.simulated = _text(record.get("started")), bool(record.get("simulated"))
         found.pages = _pages(folder)
         if (folder / "metrics.json").is_file():
             require_size(folder / "metrics.json", _SMALL)
-            _measured(found, run.metrics(), str(record["cohort"]["endpoint"]["kind"]))
+            _measured(found, run.metrics(), said["endpoint.kind"])
     except FusionError as error:
         found.problem = _text(error)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -136,9 +140,9 @@ def summary(folder: Path, name: str) -> Found:
 
 def _measured(found: Found, metrics: dict[str, Any], kind: str) -> None:
     verdict = metrics["verdict"]
-    name, arm = str(verdict["metric"]), str(verdict["reference"])
+    name, arm = verdict["metric"], verdict["reference"]
     value = metrics["arms"][arm][name]
-    found.patients = int(metrics["patients"])
+    found.patients = metrics["patients"]
     found.judged = arm_label(arm)
     found.metric = KINDS[kind].labels.get(name, name) if kind in KINDS else name
     found.figure = (_number(value["value"]), _number(value["low"]), _number(value["high"]))

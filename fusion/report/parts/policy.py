@@ -54,6 +54,7 @@ def said_of_left_out(metrics: Mapping[str, Any]) -> str:
     if gain["low"] is None:
         return f"{text} There is no interval of the difference, and nothing is claimed."
     told = f"Agents and class are worth {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
+    told = told.replace("-", "−")
     if gain["low"] > 0:
         return f"{text} {told}: here they tell something of a regimen that was never given."
     claim = "they mislead here" if gain["high"] < 0 else "that they tell anything of a regimen never given is not shown"
@@ -78,4 +79,4 @@ def _points(entry: Mapping[str, Any]) -> str:
     if entry["value"] is None:
         return "an unknown share"
     span = "" if entry["low"] is None else f" ({100 * entry['low']:+.1f} to {100 * entry['high']:+.1f})"
-    return f"{100 * entry['value']:+.1f} percentage points{span}"
+    return f"{100 * entry['value']:+.1f} percentage points{span}".replace("-", "−")

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from fusion.evaluation.curves import THRESHOLDS
-from fusion.report.figures import decision, gains, roc_curve, selection, training
-from fusion.report.theme import style
+from fusion.report.class_figures import one_against_rest
+from fusion.report.figures import _line, decision, gains, roc_curve, selection, training
+from fusion.report.kinds import KINDS
+from fusion.report.theme import arm_colours, style
 
 BETTER, WORSE, UNCLEAR = "#009e73", "#d55e00", "#7f8792"
 
@@ -52,6 +54,38 @@ def test_the_numbers_below_gains_stand_apart() -> None:
     boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels() if label.get_text()]
     assert len(boxes) > 3
     assert all(right.x0 - left.x1 > 5 for left, right in itertools.pairwise(boxes))
+
+
+def test_no_word_of_the_gains_is_cut_whatever_the_metric_is_called() -> None:
+    arms = ["only_copy_number_segments", "classical_competing", "late"]
+    rows = [{"arm": arm, "gain": 0.1, "low": -0.2, "high": 0.3} for arm in arms]
+    for label in {label for kind in KINDS.values() for label in kind.labels.values()}:
+        with style():
+            figure = gains(
+                [{**row, "metric": "m"} for row in rows], reference="fusion", deciding=arms, metric="m", label=label
+            )
+            figure.draw_without_rendering()
+        (axes,) = figure.axes
+        words = [axes.xaxis.label, *axes.get_yticklabels(), *axes.get_xticklabels(), *axes.texts]
+        boxes = [word.get_window_extent() for word in words]
+        assert min(box.x0 for box in boxes) >= 0 and max(box.x1 for box in boxes) <= figure.bbox.x1, label
+
+
+def test_no_two_arms_of_a_figure_have_the_same_line() -> None:
+    singles = [f"only_{number}" for number in range(8)]
+    arms = [*singles, "late", "classical", "classical_boosting", "base", "floor_clinical", "floor_treatment", "fusion"]
+    colours = arm_colours(arms)
+    lines = {(line["color"], line["linestyle"]) for line in (_line(arm, colours) for arm in arms)}
+    assert len(lines) == len(arms)
+
+
+def test_few_classes_are_named_below_their_curves_and_many_beside_them() -> None:
+    for classes, wide in ((["0", "I", "II"], 4.4), ([str(number) for number in range(7)], 5.6), (["a" * 21, "b"], 5.6)):
+        scores = {f"score_{name}": [0.1, 0.6, 0.3, 0.9] for name in classes}
+        table = pd.DataFrame({"arm": "fusion", "repeat": 0, "label": [0, 1, 1, 0], **scores})
+        figure = one_against_rest(table, classes, arm="fusion")
+        assert figure.get_figwidth() == wide
+        assert figure.axes[0].get_legend() is not None
 
 
 def test_a_roc_curve_by_hand() -> None:
@@ -118,7 +152,7 @@ def test_losses_by_epoch_are_medians_between_quartiles() -> None:
     first, second = figure.axes
     assert first.get_title() == "Fusion" and first.get_ylabel() == "Loss"
     (line,) = first.lines
-    assert (list(line.get_xdata()), list(line.get_ydata()), line.get_label()) == ([0, 1], [3, 0.5], "train loss")
+    assert (list(line.get_xdata()), list(line.get_ydata()), line.get_label()) == ([0, 1], [3, 0.5], "training")
     band = np.asarray(first.collections[0].get_paths()[0].vertices)
     assert {(0, 2), (0, 4), (1, 0.5)} == {tuple(one) for one in band.tolist()}
     assert list(second.lines[0].get_ydata()) == [9, 8]

@@ -40,7 +40,8 @@ def test_a_claim_needs_an_interval_on_one_side_of_0(low: float, high: float, cla
     text = said(part(low, high))
     assert "what the T-learner prefers for them, 50.0 % (40.0 to 60.0) would have responded" in text
     assert "against 30.0 % (25.0 to 35.0) as given" in text
-    assert f"{100 * (low + high) / 2:+.1f} percentage points ({100 * low:+.1f} to {100 * high:+.1f}): {claim}." in text
+    told = f"{100 * (low + high) / 2:+.1f} percentage points ({100 * low:+.1f} to {100 * high:+.1f}): {claim}."
+    assert told.replace("-", "−") in text.replace("-", "−") and "(-" not in text
 
 
 def test_nothing_is_said_without_the_part_or_without_overlap() -> None:

@@ -357,6 +357,7 @@ def test_words_for_time_and_numbers() -> None:
         "1 h",
     ]
     assert (sections.number(-0.1234), sections.number(None), sections.number(float("nan"))) == ("−0.123", "—", "—")
+    assert (sections.number(-0.0004), sections.number(-0.0006)) == ("0.000", "−0.001")
 
 
 def test_a_run_of_one_arm_draws_its_empty_comparison_without_a_warning() -> None:

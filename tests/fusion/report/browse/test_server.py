@@ -95,7 +95,7 @@ def test_the_list_names_every_run_and_escapes_what_strangers_wrote(address: str)
     assert "5 of 5 runs" in html
     assert html.count('type="checkbox"') == 3
     assert "has 18 MB where a run has at most" in html
-    assert "is not as a run writes it (KeyError)" in html
+    assert "run.json: cohort is missing; the file is not as a run writes it." in html
     assert "linked" not in html
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["Cache-Control"] == "no-store"
