@@ -6,7 +6,7 @@ or raises one `CohortError` with everything that is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from data_modules.cohort.described import described
 from data_modules.cohort.examine import Remark, examine
 from data_modules.cohort.reconcile import ReconciledCohort, reconcile
 from data_modules.cohort.regimens.agents import Regimens, read_regimens
+from data_modules.cohort.spellings import bare_id
 from data_modules.cohort.therapy import names_of, strata_of, therapy_of
 from fusion.contract import Described, Modality, Therapy
 
@@ -63,6 +64,13 @@ class CohortSource(CohortFiles):
         if self.regimens is None:
             return None
         return names_of(self.regimens), strata_of(self.table, self.regimens, patient_ids)
+
+    def twins(self, ids: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
+        """Ids that `others` have in another spelling, with that; none where `ids_alike` is distinct."""
+        if self.ids_alike == "distinct":
+            return []
+        spelt = {bare_id(one): one for one in sorted(others)}
+        return [(one, spelt[bare]) for one in ids if (bare := bare_id(one)) and spelt.get(bare, one) != one]
 
     def examine(
         self,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from data_modules.columns import Column
 from data_modules.learned.bending import bend_of
+from data_modules.learned.elsewhere import elsewhere
 from data_modules.learned.scaling import scale_of
 from fusion.contract import Bend, FeatureSpec, State
 
@@ -104,6 +105,15 @@ class TablePreprocessor:
             return np.zeros((len(frame), 0), dtype=np.float32)
         raw = np.stack([part.raw(frame) for part in self.coded], axis=1)
         return ((np.where(np.isnan(raw), self.fill, raw) - self.center) / self.scale).astype(np.float32)
+
+    def elsewhere(self, frame: pd.DataFrame) -> list[str]:
+        """Columns of numbers that are on another scale in `frame` than in training."""
+        numbers = [at for at, part in enumerate(self.coded) if part.coding == "number" and part.column in frame]
+        if not numbers or frame.empty:
+            return []
+        raw = np.stack([self.coded[at].raw(frame) for at in numbers], axis=1)
+        found = elsewhere((raw - self.center[numbers]) / self.scale[numbers])
+        return [self.coded[at].column for at, far in zip(numbers, found, strict=True) if far]
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:

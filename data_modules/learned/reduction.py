@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_modules.learned.elsewhere import elsewhere
 from data_modules.learned.pathways import Pathways, fit_pathways
 from data_modules.learned.scaling import varies
 from data_modules.learned.settings import ReductionSettings
@@ -60,6 +61,14 @@ class Reduction:
         if self.pathways is not None:
             reduced = np.hstack([reduced, self.pathways.transform(frame)])
         return reduced.astype(np.float32)
+
+    def elsewhere(self, frame: pd.DataFrame) -> float:
+        """Share of the columns that are on another scale in `frame` than in training."""
+        have = [at for at, name in enumerate(self.columns) if name in frame]
+        if not have or frame.empty:
+            return 0.0
+        raw = frame[[self.columns[at] for at in have]].to_numpy(dtype=np.float64)
+        return float(elsewhere((raw - self.center[have]) / self.scale[have]).mean())
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fusion.apply.arms import FoldArms, kept_arms
 from fusion.apply.compared import Compared, compared
 from fusion.apply.matching import Matching, match_all
+from fusion.apply.notes import beside_notes, notes_of
 from fusion.apply.reading import FoldReading
 from fusion.apply.secondary import AppliedSecondary, SecondaryScores, labels_beside, trained_alone
 from fusion.apply.states import arm_folders, as_read
@@ -119,8 +120,8 @@ def apply(
         matches=matches,
         arm=arm,
         notes=(
-            *_notes(folder, setup, matches, trained=sum(one in trained_on for one in patients)),
-            *_beside_notes(spec, arm, secondary, alone=sum(one in alone for one in patients)),
+            *notes_of(folder, setup, matches, patients=patients, trained=trained_on),
+            *beside_notes(spec, arm, secondary, alone=sum(one in alone for one in patients)),
         ),
         compared={one: primary.compared(one) for one in wanted[1:]},
         secondary=secondary,
@@ -250,42 +251,3 @@ def _distance(models: Path, table: pd.DataFrame, setup: Setup) -> NDArray[np.flo
     # Of modalities without any file nothing is known.
     lacking = [name for name in novelty.columns if name.split(":", 1)[0] in setup.absent]
     return novelty.relative(table.reindex(columns=[*table.columns, *lacking]))
-
-
-def _notes(folder: RunFolder, setup: Setup, matches: Mapping[str, Matching], *, trained: int) -> list[str]:
-    """What a reader of the scores must know; `trained` counts patients whom the run trained on."""
-    notes = [f"Scored without {name}: {why}." for name, why in setup.absent.items()]
-    notes += setup.cohort.notes
-    for name, match in matches.items():
-        if match.missing:
-            read = {"reference": "not mutated", "unknown": "unknown"}.get(str(match.absent_is), "missing values")
-            notes.append(
-                f"{len(match.missing)} of {len(match.missing) + len(match.matched)} named features of {name} are "
-                f"nowhere in the files and count as {read}."
-            )
-        notes += [f"{name}: {note}" for note in match.notes]
-    if trained:
-        notes.append(
-            f"{trained} patients have ids that the run trained on; each is scored by the folds that left this id out."
-        )
-    then, now = folder.cohort_spec().endpoint, setup.cohort.spec.endpoint
-    if (then.name, then.classes) != (now.name, now.classes):
-        notes.append(
-            f"Trained on {then.name} ({' / '.join(then.classes)}); this cohort's outcome is {now.name} "
-            f"({' / '.join(now.classes)})."
-        )
-    return notes
-
-
-def _beside_notes(spec: CohortSpec, arm: str, said: Sequence[AppliedSecondary], *, alone: int) -> list[str]:
-    """Which secondary endpoints nothing is said of, and of whom; `alone` counts patients who trained them alone."""
-    names = " and ".join(one.name for one in spec.secondary)
-    unsaid = [one.name for one in spec.secondary if one.name not in [known.name for known in said]]
-    if unsaid:
-        return [f"Of {' and '.join(unsaid)}, trained beside {spec.endpoint.name}, the run kept no arm {arm}."]
-    if not alone:
-        return []
-    return [
-        f"{alone} patients without {spec.endpoint.name} trained {names} in every fold: of these secondary.csv says "
-        f"nothing of them, and {spec.endpoint.name} is scored by networks that have seen them."
-    ]

@@ -242,19 +242,26 @@ class Features(BaseModality):
         lacking = sorted(set(learned.needed) - set(self.frame.columns))
         if lacking:
             raise FusionError(
-                f"{self.key}: {self.path.name} lacks columns the model was trained with: {some(lacking)}."
+                f"{self.key}: {self.path.name} lacks columns the model was trained with: {some(lacking)}. Add "
+                "them to the file under these names, empty where they were not measured."
             )
         return FittedFeatures(self.name, frame=self.frame, learned=learned)
 
     def match(self, state: State) -> Match:
         """Columns: all that the model reads must be there."""
-        trained = Reduction.restore(state).needed
+        learned = Reduction.restore(state)
+        trained = learned.needed
+        notes = [
+            f"most columns of {self.path.name} are on another scale than in training: counts for logarithms, another "
+            "unit or normalisation? Write them as in training."
+        ]
         known = set(state.config["ranking"]["feature"])  # what the training file had, kept or not
         return Match(
             trained=trained,
             missing=tuple(name for name in trained if name not in self.frame.columns),
             extra=tuple(name for name in self.frame.columns if name not in known),
             chances=(1.0,) * len(trained),
+            notes=tuple(notes) if learned.elsewhere(self.frame) > 0.5 else (),
         )
 
 

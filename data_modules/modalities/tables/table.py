@@ -144,11 +144,17 @@ class Table(BaseModality):
         declared = self.source.specs[self._table].columns
         extra = tuple(name for name in have if name not in trained and declared[name].time == "baseline")
         missing = tuple(name for name in trained if name not in have)
-        return Match(trained=trained, missing=missing, extra=extra, chances=(), notes=tuple(self._unseen(state)))
+        return Match(trained=trained, missing=missing, extra=extra, chances=(), notes=tuple(self._strange(state)))
 
-    def _unseen(self, state: State) -> Iterator[str]:
-        """Values of categories that no training patient had: they count as none of the levels."""
+    def _strange(self, state: State) -> Iterator[str]:
+        """Numbers on another scale than in training, and categories that nobody had, which are no level."""
         learned = TablePreprocessor.restore(state)
+        for column in learned.elsewhere(self.frame):
+            known = self.frame[column].dropna()
+            yield (
+                f"{column} is on another scale than in training (here from {known.min():g} to {known.max():g}): is it "
+                f"in another unit? Mend the file, or cohort.tables.{self._table}."
+            )
         for column in dict.fromkeys(part.column for part in learned.coded):
             levels = {str(part.level) for part in learned.coded if part.column == column and part.coding == "level"}
             if not levels or column not in self.frame:

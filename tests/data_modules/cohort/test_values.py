@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from data_modules.modalities.tables.table import Table
 
 
@@ -29,3 +31,16 @@ def test_values_that_no_training_patient_had(cohort):
     (note,) = match.notes
     assert "subtype has values that no training patient had: 'lum' (5 patients)" in note
     assert "the model knows basal, luminal and reads these 5 of 10 patients as none of them" in note
+
+
+def test_numbers_in_another_unit_than_in_training(cohort):
+    source = cohort.source()
+    table = Table(name="clinical", source=source, table="clinical")
+    state = table.fit(sorted(source.table("clinical").index), None).state()
+    assert table.match(state).notes == ()
+    cohort.clinical = [
+        re.sub(r"\t(4\d|50)\t", lambda found: f"\t{12 * int(found[1])}\t", line) for line in cohort.clinical
+    ]
+    (note,) = Table(name="clinical", source=cohort.source(), table="clinical").match(state).notes
+    assert note.startswith("age is on another scale than in training (here from 492 to 600): is it in another unit?")
+    assert "cohort.tables.clinical" in note

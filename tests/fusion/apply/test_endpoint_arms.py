@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from fusion.apply.application import _notes
 from fusion.apply.endpoint_arms import EndpointArms
 from fusion.contract import EndpointSpec
 from fusion.evaluation.calibration import Platt
@@ -38,26 +37,3 @@ def test_late_fusion_is_of_each_member_over_the_modalities_that_a_patient_has() 
     found = arms()._late({"modalities": ["x", "y", "gone"], "calibration": {"slope": 2.0, "intercept": 0.1}})
     mean = (logit([0.3, 0.4, 0.5]) + logit([0.5, 0.5, 0.7])) / 2
     assert found.tolist() == pytest.approx((expit(2.0 * mean + 0.1)).tolist())
-
-
-def test_who_was_trained_on_is_told_and_another_endpoint_too() -> None:
-    def told(trained: int, now: EndpointSpec = RESPONSE) -> list[str]:
-        folder = SimpleNamespace(cohort_spec=lambda: SimpleNamespace(endpoint=RESPONSE))
-        cohort = SimpleNamespace(notes=("a note",), spec=SimpleNamespace(endpoint=now))
-        setup = SimpleNamespace(absent={"mri": "no file"}, cohort=cohort)
-        missing = SimpleNamespace(missing=["TP53"], matched=["PTEN", "ATM"], absent_is="reference", notes=["lifted"])
-        return _notes(folder, setup, {"variants": missing}, trained=trained)  # type: ignore[arg-type, dict-item]
-
-    always = [
-        "Scored without mri: no file.",
-        "a note",
-        "1 of 3 named features of variants are nowhere in the files and count as not mutated.",
-        "variants: lifted",
-    ]
-    assert told(0) == always
-    assert told(3) == [
-        *always,
-        "3 patients have ids that the run trained on; each is scored by the folds that left this id out.",
-    ]
-    other = EndpointSpec(name="pcr", kind="binary", classes=("RD", "pCR"))
-    assert told(0, other)[4:] == ["Trained on response (no / yes); this cohort's outcome is pcr (RD / pCR)."]

@@ -98,6 +98,18 @@ def test_state_restores_the_same_numbers(root: Path, tmp_path: Path, settings: d
     assert restored.load("P99") is None
 
 
+def test_counts_for_logarithms_are_told(root: Path) -> None:
+    state = modality(root, screen=20).fit(IDS, LABELS).state()
+    assert modality(root).match(state).notes == ()
+    np.exp2(5 + 2 * wide()).to_csv(root / "wide.csv.gz")
+    (note,) = modality(root).match(state).notes
+    assert note.startswith("most columns of wide.csv.gz are on another scale than in training: counts for logarithms")
+    few = wide()
+    few.iloc[:, :3] *= 1000  # of 20 screened columns three
+    few.to_csv(root / "wide.csv.gz")
+    assert modality(root).match(state).notes == ()
+
+
 def test_names_for_people(root: Path) -> None:
     assert readable("AREA..MM2..OF..TUMOR_HE") == "AREA MM2 OF TUMOR HE"
     first = modality(root, components=2).fit(IDS, LABELS).spec.features[0]
@@ -124,7 +136,7 @@ def test_refused(root: Path) -> None:
         modality(root).fit(["P00", "P01", "X"], LABELS[:3])
     fitted = modality(root, screen=4).fit(IDS, LABELS)
     wide().drop(columns=["F..0_HE"]).to_csv(root / "wide.csv.gz")
-    with pytest.raises(FusionError, match=r"lacks columns the model was trained with: F\.\.0_HE"):
+    with pytest.raises(FusionError, match=r"lacks columns the model was trained with: F\.\.0_HE\. Add them"):
         modality(root).restore(fitted.state())
 
 
