@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from data_modules.errors import CohortError, Problem, some
+from data_modules.readers.measured import Limits
 from data_modules.readers.tables import TableFormat
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Column:
         reduce: how a patient's rows become one; None takes the table's.
         measured: column of the same table that says when it was measured or begun, counted from time zero of an
             endpoint in time; what is later is refused.
+        limits: what ``<0.5`` and ``>100`` count as in a column of numbers: the limit's ``value``, or ``half`` of a
+            lower one; None refuses them.
         optional: whether files of this layout may lack it; then it is no input, and no endpoint of it can be predicted.
     """
 
@@ -58,6 +61,7 @@ class Column:
     given: bool = True
     reduce: Reduce | None = None
     measured: str | None = None
+    limits: Limits | None = None
     optional: bool = False
 
 
@@ -218,8 +222,11 @@ def _rows_problems(key: str, config: Mapping[str, Any], columns: Mapping[str, An
 
 def _column(key: str, name: str, facts: Mapping[str, Any]) -> tuple[Column | None, list[Problem]]:
     problems = _unknown(
-        key, facts, {"time", "kind", "levels", "unit", "label", "missing", "reduce", "measured", "optional"}
+        key, facts, {"time", "kind", "levels", "unit", "label", "missing", "reduce", "measured", "limits", "optional"}
     )
+    if facts.get("limits") not in (None, *get_args(Limits)):
+        what = f"{key}.limits is {facts['limits']!r}"
+        problems.append(Problem(what=what, remedy=f"Set it to {' or '.join(get_args(Limits))}"))
     reduce = facts.get("reduce")
     time, kind = facts.get("time"), facts.get("kind", "number" if reduce == "count" else "category")
     if reduce not in (None, *get_args(Reduce)):
@@ -256,6 +263,7 @@ def _column(key: str, name: str, facts: Mapping[str, Any]) -> tuple[Column | Non
             unit=facts.get("unit"),
             label=label,
             measured=None if facts.get("measured") is None else str(facts["measured"]),
+            limits=facts.get("limits"),
             optional=facts.get("optional", False),
         ),
         [],

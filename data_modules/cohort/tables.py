@@ -97,8 +97,8 @@ def read_table(
     several = reduces(spec)
     rows = pd.Series(raw.index, index=ids, name="row", dtype="int64")
     columns: dict[str, pd.Series[Any]] = {}
-    decimal, wrong, said = decimal_sign(spec, raw, key)
-    problems += wrong
+    decimal, unsure, said = decimal_sign(spec, raw, key)
+    problems += unsure
     found += said
     for column in spec.columns.values():
         if column.name in raw.columns:
@@ -108,7 +108,7 @@ def read_table(
                 continue
             values = column_values(spec, column, raw[column.name], rows, key, decimal=decimal, listed=listed)
             columns[column.name] = values.cells
-            problems += values.problems
+            problems += [] if unsure and column.kind == "number" else values.problems  # that sign comes first
             found += values.notes
         else:
             columns[column.name] = pd.Series(

@@ -11,6 +11,7 @@ from data_modules.cohort.spellings import code_notes, spelt_alike
 from data_modules.cohort.yaml_words import YAML_WORDS, quoting
 from data_modules.columns import MISSING, Column, TableSpec
 from data_modules.errors import Problem
+from data_modules.readers.measured import Measured, measured, perhaps_thousands, units_of
 from data_modules.readers.numbers import decimal_of, is_unknown, to_number, to_numbers
 
 if TYPE_CHECKING:
@@ -41,12 +42,23 @@ def decimal_sign(spec: TableSpec, raw: pd.DataFrame, key: str) -> tuple[str, lis
         return spec.format.decimal, [], []
     names = [column.name for column in spec.columns.values() if column.kind == "number" and column.name in raw]
     found = decimal_of(raw[name].tolist() for name in names)
+    thousands = {name: cells for name in names if (cells := set(perhaps_thousands(_known(raw[name]))))}
+    if found == "." and thousands:
+        examples = tuple(
+            f"row {row}: {value!r}"
+            for name, cells in thousands.items()
+            for row, value in raw[name].items()
+            if value in cells
+        )
+        what = f"{spec.source} has numbers with a point that may be a decimal sign or stand between thousands"
+        remedy = f"Set {key}.decimal to '.' where it is the decimal sign, to ',' where it stands between thousands"
+        return ".", [Problem(what=what, remedy=remedy, examples=examples)], []
     if found is None:
         examples = tuple(
             f"row {row}: {value!r}" for name in names for row, value in raw[name].items() if "," in str(value)
         )
         what = f"{spec.source} has numbers with a comma that may be a decimal sign or stand between thousands"
-        remedy = f"Set {key}.decimal to ',' where it is the decimal sign; else take the commas out"
+        remedy = f"Set {key}.decimal to ',' where it is the decimal sign, to '.' where it stands between thousands"
         return ",", [Problem(what=what, remedy=remedy, examples=examples)], []
     return found, [], ["the decimal sign is a comma"] if found == "," else []
 
@@ -84,10 +96,8 @@ def column_values(
         codes = {to_number(code, decimal) for code in column.missing}
         missing |= raw.map(is_unknown) | to_numbers(raw, decimal).isin(codes - {math.nan})
         values = to_numbers(raw.mask(missing), decimal)
-        wrong = raw[values.isna() & ~missing]
-        what, remedy = "values that are no numbers", f"Mend them or add them to {where}.missing"
-        problems = _named(spec, column, wrong, rows, what, remedy)
-        return Values(cells=values, problems=problems, notes=code_notes(column.name, values, where))
+        values, problems, notes = _measured(spec, column, raw[~missing], values, rows, where, decimal=decimal)
+        return Values(cells=values, problems=problems, notes=[*notes, *code_notes(column.name, values, where)])
     values = raw.astype(object).mask(missing, None)
     if column.levels:
         wrong = raw[~declared & ~missing]
@@ -107,6 +117,62 @@ def column_values(
         remedy = f"Spell it in one way, or list all categories in {where}.levels"
         problems = _named(spec, column, spelt_alike(raw[~missing]), rows, what, remedy)
     return Values(cells=values, problems=problems, notes=_maybe_numbers(column, raw[~missing], where, decimal))
+
+
+_COUNT = {None: "", "value": "that limit", "half": "that limit, below one as half of it"}
+
+
+def _measured(
+    spec: TableSpec,
+    column: Column,
+    known: pd.Series[str],
+    values: pd.Series[Any],
+    rows: pd.Series[int],
+    where: str,
+    *,
+    decimal: str,
+) -> tuple[pd.Series[Any], list[Problem], list[str]]:
+    """Cells that are no plain numbers as such, where that is certain; what is wrong with the others; what was found."""
+    odd = known[values[known.index].isna()]
+    if odd.empty:
+        return values, [], []
+    declared = spec.format.decimal is not None
+    read = {row: measured(cell, decimal=decimal, declared=declared) for row, cell in odd.items()}
+    wrong = odd[[read[row] is None for row in odd.index]]
+    what, remedy = "values that are no numbers", f"Mend them or add them to {where}.missing"
+    problems = _named(spec, column, wrong, rows, what, remedy)
+    found = {row: cell for row, cell in read.items() if cell is not None}
+    plain = len(known) - len(odd)
+    units = units_of([*found.values(), *[Measured(number=0.0)] * plain])
+    given = {"", str(column.unit)} if column.unit else set()
+    if not set(units) <= given if given else len(units) > 1:
+        told = ", ".join(f"{unit or 'none'} ({number})" for unit, number in units.most_common())
+        named = next(unit for unit in units if unit)
+        what = f"values in several units, {told}"
+        if len(units) == 1:
+            what = f"values in {named}, and is declared in {column.unit}"
+        remedy = f"Write all of them in one unit; where all are in {named}, set {where}.unit: '{named}'"
+        concerned = odd[[row in found and bool(found[row].unit) for row in odd.index]]
+        problems += _named(spec, column, concerned, rows, what, remedy)
+    beyond = odd[[row in found and bool(found[row].limit) for row in odd.index]]
+    if column.limits is None:
+        what = "values beyond a limit of their assay"
+        remedy = (
+            f"Set {where}.limits: value, which takes the limit, or half, which takes half of a lower one; or add them "
+            f"to {where}.missing"
+        )
+        problems += _named(spec, column, beyond, rows, what, remedy)
+    values = values.copy()
+    for row, cell in found.items():
+        values[row] = cell.value(column.limits or "value")
+    notes = [f"column {column.name!r}: {unit!r} after its numbers is read as their unit" for unit in units if unit]
+    if len(beyond):
+        notes.append(f"column {column.name!r}: {len(beyond)} values beyond a limit count as {_COUNT[column.limits]}")
+    return values, problems, notes if not problems else []
+
+
+def _known(cells: pd.Series[str]) -> list[str]:
+    return [cell for cell in cells.tolist() if cell not in MISSING and not is_unknown(cell)]
 
 
 def _yaml(words: list[str]) -> str:

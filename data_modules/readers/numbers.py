@@ -19,6 +19,7 @@ UNKNOWN_WORDS = frozenset({
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+_POINTED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
 
 
@@ -35,7 +36,9 @@ def decimal_of(columns: Iterable[Sequence[str]]) -> str | None:
     comma = other = point = False
     for values in columns:
         for value in values:
-            if "," in value and _COMMA.fullmatch(value):
+            if _POINTED.fullmatch(value):
+                comma = other = True
+            elif "," in value and _COMMA.fullmatch(value):
                 comma = True
                 other = other or _THOUSANDS.fullmatch(value) is None
             elif "." in value and value.strip(".") and value[:1].isdigit():

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from data_modules.cohort.source import CohortSource
+from data_modules.errors import CohortError
 from data_modules.modalities.tables.features import Features
 from data_modules.readers.tables import TableFormat
 from data_modules.readers.unreadable import UnreadableError
@@ -46,6 +47,52 @@ def test_the_decimal_sign(tmp_path: Path) -> None:
     setting = re.search(r"Set cohort\.tables\.t\.decimal to '(.)'", said)
     assert setting and "12,345" in said and "row 2" in said
     assert cohort(tmp_path, text, decimal=setting[1]).read("t").frame["age"].tolist() == [12.345]
+
+
+def test_the_decimal_sign_where_it_is_the_point(tmp_path: Path) -> None:
+    """A comma in one column and points in another: one problem, which names both signs, and either helps."""
+    text = "id;age;er;outcome\nP1;1,322;pos;1\nP2;16.24;pos;0\n"
+    said = told(cohort(tmp_path, text))
+    assert "to '.' where it stands between thousands" in said and "1,322" in said and "16.24" not in said
+    assert cohort(tmp_path, text, decimal=".").read("t").frame["age"].tolist() == [1322, 16.24]
+    rows = "".join(f"P{at};{cell};pos;1\n" for at, cell in enumerate(["1.322", "250", "1.050", "310", "2.000", "400"]))
+    text = f"id;age;er;outcome\n{rows}"
+    said = told(cohort(tmp_path, text))
+    assert "with a point that may be a decimal sign" in said and "row 2: '1.322'" in said and "250" not in said
+    assert cohort(tmp_path, text, decimal=",").read("t").frame["age"].tolist() == [1322, 250, 1050, 310, 2000, 400]
+    assert cohort(tmp_path, text, decimal=".").read("t").frame["age"].tolist() == [1.322, 250, 1.05, 310, 2, 400]
+
+
+def test_units_after_numbers(tmp_path: Path) -> None:
+    def read(*cells: str, **age: Any) -> CohortSource:
+        rows = "".join(f"P{at},{cell},pos,1\n" for at, cell in enumerate(cells))
+        columns = {**COLUMNS, "age": {**COLUMNS["age"], **age}}
+        return cohort(tmp_path, f"id,age,er,outcome\n{rows}", columns=columns)
+
+    found = read("45 %", "3.5 %", "NA", "1e1%").read("t")
+    assert found.frame["age"].tolist()[:2] == [45, 3.5] and not found.problems
+    assert found.notes == ("t.csv: column 'age': '%' after its numbers is read as their unit.",)
+    said = told(read("45 mg/dL", "3.5 mmol/L", "7", "60 mg/dL"))
+    assert "values in several units, mg/dL (2), mmol/L (1), none (1) (3: P0, row 2: '45 mg/dL'" in said
+    said = told(read("45", "7 y"))
+    (unit,) = re.findall(r"set cohort\.tables\.t\.columns\.age\.unit: '(.+)'", said)
+    assert read("45", "7 y", unit=unit).read("t").frame["age"].tolist() == [45, 7]
+    assert "values in y, and is declared in months" in told(read("45 y", "7 y", unit="months"))
+    assert not read("45", "7", unit="months").read("t").problems
+
+
+def test_values_beyond_the_limit_of_an_assay(tmp_path: Path) -> None:
+    text = "id,age,er,outcome\nP1,<0.5,pos,1\nP2,7,pos,0\nP3,>100,pos,0\n"
+    said = told(cohort(tmp_path, text))
+    assert "(2: P1, row 2: '<0.5', P3, row 4: '>100'). Set cohort.tables.t.columns.age.limits: value" in said
+    for limits, low in (("value", 0.5), ("half", 0.25)):
+        found = cohort(tmp_path, text, columns={**COLUMNS, "age": {**COLUMNS["age"], "limits": limits}}).read("t")
+        assert found.frame["age"].tolist() == [low, 7, 100]
+        assert "2 values beyond a limit count as that limit" in found.notes[0]
+    missing = {**COLUMNS["age"], "missing": ["<0.5", ">100"]}
+    assert cohort(tmp_path, text, columns={**COLUMNS, "age": missing}).read("t").frame["age"].notna().sum() == 1
+    with pytest.raises(CohortError, match=r"columns\.age\.limits is 'none'\. Set it to value or half"):
+        cohort(tmp_path, text, columns={**COLUMNS, "age": {**COLUMNS["age"], "limits": "none"}})
 
 
 def test_the_encoding(tmp_path: Path) -> None:
