@@ -162,9 +162,8 @@ def _measured(
             f"to {where}.missing"
         )
         problems += _named(spec, column, beyond, rows, what, remedy)
-    values = values.copy()
-    for row, cell in found.items():
-        values[row] = cell.value(column.limits or "value")
+    counted = {row: cell.value(column.limits or "value") for row, cell in found.items()}
+    values = values.where(~values.index.isin(list(counted)), values.index.map(counted.get))
     notes = [f"column {column.name!r}: {unit!r} after its numbers is read as their unit" for unit in units if unit]
     if len(beyond):
         notes.append(f"column {column.name!r}: {len(beyond)} values beyond a limit count as {_COUNT[column.limits]}")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from data_modules.columns import MISSING
 from data_modules.drafting.words import is_site
+from data_modules.readers.measured import measured, units_of
 from data_modules.readers.numbers import is_unknown, to_number
 
 Kind = Literal["number", "category", "ordered"]
@@ -49,6 +50,8 @@ class ColumnFacts:
         low: of numbers, the lowest and
         high: the highest value.
         bars: of numbers, a histogram of ten bars.
+        unit: of numbers, what stands after each of them, or nothing.
+        beyond: of numbers, how many lie beyond a limit of their assay (``<0.5``).
     """
 
     name: str
@@ -63,6 +66,8 @@ class ColumnFacts:
     low: float | None = None
     high: float | None = None
     bars: tuple[int, ...] = ()
+    unit: str = ""
+    beyond: int = 0
 
 
 def column_facts(name: str, cells: Sequence[str]) -> ColumnFacts:
@@ -93,9 +98,26 @@ def column_facts(name: str, cells: Sequence[str]) -> ColumnFacts:
         if 2 < len(counted) <= _CODES and all(number.is_integer() for number in numbers):
             reason = f"{len(counted)} different whole numbers; if they are codes of categories, kind: category"
         return ColumnFacts(**facts, kind="number", reason=reason)
+    besides = _besides(known, "," if comma else ".")
+    if besides is not None:
+        return ColumnFacts(**facts, kind="number", **besides)
     # Words such as None may be a level: they are kept as such, which loses nothing.
     may_be_levels = {word for word in unknown if word.lower() in ("none", "missing")}
     return _words(facts, known + [cell for cell in usual if cell in may_be_levels], unknown - may_be_levels)
+
+
+def _besides(known: Sequence[str], decimal: str) -> dict[str, Any] | None:
+    """Facts of numbers with one unit after each, or most of them within their assay's limits; None of anything else."""
+    cells = [measured(one, decimal=decimal, declared=False) for one in known]
+    found = [one for one in cells if one is not None]
+    units, beyond = units_of(found), sum(1 for one in found if one.limit)
+    if len(found) < len(cells) or len(units) != 1 or 2 * beyond >= len(cells) or len({one.number for one in found}) < 2:
+        return None
+    (unit,) = units
+    told = f"numbers followed by {unit!r}" if unit else "numbers"
+    if beyond:
+        told += f", {beyond} of them beyond a limit: limits says what these count as"
+    return {**_spread([one.number for one in found]), "unit": unit, "beyond": beyond, "reason": told}
 
 
 def _words(facts: dict[str, Any], known: list[str], unknown: set[str]) -> ColumnFacts:

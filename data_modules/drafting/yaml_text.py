@@ -167,9 +167,11 @@ def _column(column: DraftColumn, *, mixed: bool) -> str:
         pairs["kind"] = str(facts.kind)
     if facts.levels:
         pairs["levels"] = sequence(facts.levels)
-    unit = unit_of(facts.name)
+    unit = facts.unit or unit_of(facts.name)
     if unit and facts.kind == "number":
         pairs["unit"] = scalar(unit)
+    if facts.beyond:
+        pairs["limits"] = "value"
     if facts.words:
         pairs["missing"] = sequence(facts.words)
     told = [f"{facts.missing:.0%} missing", _values(column)]
@@ -179,7 +181,7 @@ def _column(column: DraftColumn, *, mixed: bool) -> str:
         told.insert(0, column.left_out)
     elif mixed and (word := baseline_word(facts.name)) is not None:
         told.insert(0, f"'{word}' is often known before therapy")
-    if facts.kind == "ordered" or "codes" in facts.reason or "level" in facts.reason:
+    if facts.kind == "ordered" or facts.beyond or "codes" in facts.reason or "level" in facts.reason:
         told.append(facts.reason)
     start = "        # " if column.waits else "        "
     body = f"{name}: {mapping(pairs)}" if pairs else f"{name}: {{}}"

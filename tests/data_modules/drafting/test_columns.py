@@ -20,6 +20,20 @@ def test_decimal_commas_are_numbers() -> None:
     assert column_facts("x", ["3,5", "4,25", "1"]).kind == "number"
 
 
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["45%", "3.5%", "NA"], ("number", "%", 0)), (["<0.5", "7", "8.5", ""], ("number", "", 1)),
+        (["<0.5 U/L", "7 U/L", "9 U/L"], ("number", "U/L", 1)), (["1 200", "900"], ("number", "", 0)),
+        (["<65", ">=65", "<65"], ("category", "", 0)), (["1A", "1B", "2A"], ("category", "", 0)),
+        (["5 mg", "7"], ("category", "", 0)), (["5 mg", "5 mg", "x"], ("category", "", 0)),
+    ],
+)  # fmt: skip
+def test_numbers_with_a_unit_or_beyond_a_limit(cells: list[str], found: tuple[str, str, int]) -> None:
+    facts = column_facts("x", cells)
+    assert (facts.kind, facts.unit, facts.beyond) == found
+
+
 def test_a_word_for_nothing_known_is_proposed_as_missing_and_none_stays_a_level() -> None:
     assert column_facts("subtype", ["LumA", "Unk", "LumB"]).words == ("Unk",)
     facts = column_facts("prior", ["None", "Chemo", "None"])
