@@ -134,7 +134,7 @@ def tried_nets(
         total = float(found[penalty].loss.sum())
         since = 0 if total < best else since + 1
         best = min(best, total)
-        if since == 1:
+        if since == patience:
             break
     return found
 

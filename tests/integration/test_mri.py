@@ -36,7 +36,7 @@ def mri(workplace: Workplace) -> Path:
 
 def test_all_arms_score_everyone_and_all_is_stamped(mri: Path) -> None:
     predictions = pd.read_parquet(mri / "predictions.parquet")
-    networks, floors = {"fusion", "only_mri", "only_clinical"}, {"floor_clinical", "floor_site"}
+    networks, floors = {"fusion", "base", "only_mri", "only_clinical"}, {"floor_clinical", "floor_site"}
     arms = networks | floors | {"classical_lr", "classical_forest", "late", "classical"}
     assert set(predictions["arm"]) == arms
     assert (predictions.groupby("arm").size() == 24).all()

@@ -16,7 +16,7 @@ from fusion.plain.columns import Columns
 from fusion.plain.families import spread
 from fusion.plain.linear import Linear, fit_averaged, fit_linear
 from fusion.plain.logistic import Logistic, log_loss
-from fusion.plain.penalties import STRENGTHS
+from fusion.plain.penalties import STRENGTHS, near
 from tests.helpers.trained_on import training
 
 ONES = np.ones(90)
@@ -227,3 +227,8 @@ def test_it_is_restored_to_the_last_bit() -> None:
     again = Linear.restore(*found.state())
     assert np.array_equal(again.logits(rows), found.logits(rows))
     assert (again.strength, again.power, again.modalities) == (found.strength, found.power, ("narrow", "wide"))
+
+
+def test_about_a_penalty_two_on_either_side_are_tried() -> None:
+    assert near(STRENGTHS[6]) == STRENGTHS[4:9]
+    assert near(STRENGTHS[0]) == STRENGTHS[:3] and near(STRENGTHS[-1]) == STRENGTHS[-3:]

@@ -157,3 +157,16 @@ def test_weaker_penalties_are_not_tried_once_held_out_patients_have_had_enough()
     assert len(every) == STEPS and len(some) == stop + 1 < STEPS
     for penalty, found in some.items():
         np.testing.assert_array_equal(found.logits, every[penalty].logits)
+
+
+def test_the_net_of_several_classes_is_that_of_scikit_learn() -> None:
+    design, labels = made(6, classes=3)
+    splits = list(StratifiedKFold(4, shuffle=True, random_state=0).split(design, labels))
+    net = Logistic(labels=labels, weights=np.ones(N), splits=splits).net(design)
+    assert (net.coefficients.shape, net.intercept.shape) == ((3, 6), (3,))
+    assert net.tried.logits.shape == (N, 3)
+    theirs = LogisticRegression(solver="saga", l1_ratio=MIXED, C=1 / (N * net.penalty), tol=1e-8, max_iter=100_000)
+    theirs.fit(design, labels)
+    np.testing.assert_allclose(net.coefficients, theirs.coef_, atol=2e-3)
+    ours = softmax(design @ net.coefficients.T + net.intercept, axis=1)
+    np.testing.assert_allclose(ours, theirs.predict_proba(design), atol=2e-3)
