@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -85,6 +86,11 @@ class Endpoint:
     def known(self) -> frozenset[str]:
         """Values that are listed, those that drop the patient among them."""
         return frozenset(self.ignore).union(*self.values, *(values for _, values in self.competing))
+
+    def spelt(self, value: str) -> str:
+        """A value as it is listed: a spreadsheet's ``1.0`` is ``1``, where no ``1.0`` is listed."""
+        whole = value.partition(".")[0]
+        return whole if value not in self.known and re.fullmatch(r"-?\d+\.0+", value) else value
 
     def label(self, value: str) -> int:
         """Position of a value's class, -1 where it is of none."""

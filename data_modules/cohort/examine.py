@@ -6,6 +6,7 @@ These figures are over all patients, held-out ones among them. They are for `fus
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ TELLING = 0.97
 
 GAP = 3.0
 """How many times the next lower one a value is where the numbers of a column fall into two groups."""
+
+_OLDEST = 120
+"""Years."""
 
 _FEW = 20
 _SIDE = 5
@@ -77,6 +81,13 @@ def examine(
         has = pd.Series(known.index.isin(list(patients)), index=known.index, dtype="float64")
         if (found := _apart(has, known)) is not None:
             remarks.append(Remark(kind="outcome", text=f"modality.{name}: who has it alone {_SAID.format(found)}"))
+    if source.site is not None:
+        place = source.site
+        sites = source.read(place["table"]).frame[place["column"]].reindex(known.index).dropna()
+        if (found := _apart(sites.map(str), known.reindex(sites.index))) is not None:
+            text = f"cohort.site: {place['column']} alone separates the classes (AUROC {found:.2f})"
+            told = "whatever differs between sites tells the outcome, and folds cannot part the two."
+            remarks.append(Remark(kind="outcome", text=f"{text}: {told}"))
     for name, spec in source.specs.items():
         frame = source.read(name).frame.reindex(labels.index)
         columns, _ = source.inputs(name, None, key=f"cohort.tables.{name}")
@@ -99,6 +110,13 @@ def _values(file: str, column: Column, values: pd.Series[float]) -> Iterator[Rem
         return
     if column.kind != "number" or known.nunique() <= _FEW:
         return
+    if "age" in re.split(r"[^a-z]+", column.name.lower()):
+        no_age = known[(known < 0) | (known > (_OLDEST if column.unit == "years" else np.inf))]
+        if len(no_age):
+            told = some([f"{patient}: {value:g}" for patient, value in no_age.items()], 3)
+            text = f"{where} is no age for {len(no_age)} ({told}): years of birth, days, or a code for missing?"
+            yield Remark(kind="outlier", text=text)
+            return
     groups = _two_groups(known)
     if groups is not None:
         low, high = groups

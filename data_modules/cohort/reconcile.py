@@ -201,7 +201,7 @@ def _labels(
     labels = pd.Series(-1, index=pd.Index(everyone, name="patient_id", dtype=object), name="label", dtype="int64")
     table = source.read(endpoint.table, require_labels=require_labels)
     values = table.frame[endpoint.column].reindex(labels.index)
-    text = values.map(as_label, na_action="ignore")
+    text = values.map(as_label, na_action="ignore").map(endpoint.spelt, na_action="ignore")
     reasons = dict.fromkeys(labels.index[~labels.index.isin(table.frame.index)], f"no row in {spec.source}")
     present = text[labels.index.isin(table.frame.index)]
     reasons |= dict.fromkeys(present.index[present.isna()], f"{endpoint.column} is missing in {spec.source}")

@@ -189,7 +189,7 @@ def _patient_ids(spec: TableSpec, raw: pd.DataFrame, key: str) -> tuple[pd.Index
         ids = ids.mask(raw[spec.id].map(is_unknown).astype(bool))  # NA is nobody
     nobody = tuple(f"row {row}: {value!r}" for row, value in raw.loc[ids.isna(), spec.id].items())
     if nobody:
-        remedy = f"Mend these rows or {key}.id_pattern"
+        remedy = f"Mend these rows, list those that are of no patient in {key}.skip_rows, or mend {key}.id_pattern"
         problems.append(
             Problem(what=f"{spec.source} has rows without a patient in {spec.id!r}", remedy=remedy, examples=nobody)
         )

@@ -192,7 +192,7 @@ def read_causes(
     if not endpoint.competing:
         return None, []
     values = source.read(endpoint.table, require_labels=require_labels).frame[endpoint.column].reindex(labels.index)
-    text = values.map(as_label, na_action="ignore")
+    text = values.map(as_label, na_action="ignore").map(endpoint.spelt, na_action="ignore")
     causes = labels.rename("cause").copy()
     notes = []
     for place, (name, mine) in enumerate(endpoint.competing, start=2):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _AGES = 10
 """Distinct numbers above which a column whose kind is not declared is probably no category."""
 
+_LEVELS = 20
+"""Distinct words above which a column of which most stand once is probably no category."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
@@ -116,7 +119,8 @@ def column_values(
         what = "one word in several spellings, each of which would be a category of its own"
         remedy = f"Spell it in one way, or list all categories in {where}.levels"
         problems = _named(spec, column, spelt_alike(raw[~missing]), rows, what, remedy)
-    return Values(cells=values, problems=problems, notes=_maybe_numbers(column, raw[~missing], where, decimal))
+    notes = [*_maybe_numbers(column, raw[~missing], where, decimal), *_maybe_text(column, raw[~missing])]
+    return Values(cells=values, problems=problems, notes=notes)
 
 
 _COUNT = {None: "", "value": "that limit", "half": "that limit, below one as half of it"}
@@ -188,12 +192,26 @@ def _maybe_numbers(column: Column, known: pd.Series[str], where: str, decimal: s
     ]
 
 
+def _maybe_text(column: Column, known: pd.Series[str]) -> list[str]:
+    """That most words of a column of categories stand for one patient alone."""
+    counts = known.value_counts()
+    if column.time != "baseline" or len(counts) <= _LEVELS or int((counts == 1).sum()) <= len(known) / 2:
+        return []
+    return [
+        f"column {column.name!r} has {len(counts)} different words for {len(known)} rows, each of which is a category: "
+        "is it text, a date or an id? Take it out of columns"
+    ]
+
+
 def _named(
     spec: TableSpec, column: Column, wrong: pd.Series[str], rows: pd.Series[int], what: str, remedy: str
 ) -> list[Problem]:
     if wrong.empty:
         return []
     by_row = dict(zip(rows.to_numpy(), rows.index, strict=True))
-    examples = tuple(f"{by_row.get(row)}, row {row}: {value!r}" for row, value in wrong.items())
+    wrong = wrong[[isinstance(by_row.get(row), str) for row in wrong.index]]  # of rows without a patient this is told
+    if wrong.empty:
+        return []
+    examples = tuple(f"{by_row[row]}, row {row}: {value!r}" for row, value in wrong.items())
     what = f"{spec.source}: column {column.name!r} has {what}"
     return [Problem(what=what, remedy=remedy, examples=examples, column=column.name)]

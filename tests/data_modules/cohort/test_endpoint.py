@@ -41,6 +41,12 @@ def test_two_classes() -> None:
     )
 
 
+def test_whole_numbers_as_spreadsheets_write_them() -> None:
+    found = read({**CLASSES, "positive": [1], "negative": ["0", "2.0"], "ignore": [9]})
+    values = ("1.0", "1.00", "0", "2.0", "2", "9.0", "1.5", "x.0", "-1.0")
+    assert [found.spelt(one) for one in values] == ["1", "1", "0", "2.0", "2", "9", "1.5", "x.0", "-1"]
+
+
 def test_classes_by_a_mapping_and_the_rest() -> None:
     classes = {"low": ["1", "2"], "high": ["3"], "other": "*"}
     found = read({**PLACE, "classes": classes, "ignore": ["NE"]})

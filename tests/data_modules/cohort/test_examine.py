@@ -28,7 +28,8 @@ def remarks(
     columns["y"] = {"time": "outcome"}
     tables = {"t": {"file": "t.csv", "columns": columns}}
     endpoints = {"y": {"table": "t", "column": "y", "positive": [1], "negative": [0]}}
-    source = CohortSource(name="c", root=root, cache=root / "cache", tables=tables, endpoints=endpoints)
+    site = {"table": "t", "column": "site"} if "site" in frame else None
+    source = CohortSource(name="c", root=root, cache=root / "cache", tables=tables, endpoints=endpoints, site=site)
     found: dict[str, list[str]] = {}
     for remark in examine(source, labels, **(given or {})):
         found.setdefault(remark.kind, []).append(remark.text)
@@ -143,3 +144,21 @@ def test_numbers_in_two_groups_may_be_of_two_units(tmp_path: Path, numbers: np.n
     mixed = np.random.default_rng(6).permutation(numbers)
     found = [text for text in remarks(tmp_path, pd.DataFrame({"x": mixed})).get("outlier", []) if "two groups" in text]
     assert found == ([] if told is None else [f"t.csv: x falls into two groups, {told}: two units in one column?"])
+
+
+def test_a_site_that_tells_the_outcome_and_numbers_that_are_no_ages(tmp_path: Path) -> None:
+    site = np.where(LABELS.to_numpy() == 1, "Leeds", "York")
+    age = np.linspace(40, 70, 60)
+    frame = pd.DataFrame({"site": site, "age": age, "age_dx": 2024 - age, "age_days": age * 365, "stage": age - 50})
+    frame.loc[3, "age"] = -5
+    kinds = {"site": {"kind": "category"}, "age": {"unit": "years"}, "age_dx": {"unit": "years"}}
+    found = remarks(tmp_path, frame, **kinds)
+    assert found["outcome"] == [
+        "cohort.site: site alone separates the classes (AUROC 1.00): whatever differs between sites tells the outcome, "
+        "and folds cannot part the two."
+    ]
+    assert [text.partition(":")[0] + text.partition("age for")[2].partition(" (")[0] for text in found["outlier"]] == [
+        "t.csv 1", "t.csv 60"
+    ]  # fmt: skip
+    frame["site"] = np.where(np.arange(60) % 3, "Leeds", "York")
+    assert "outcome" not in remarks(tmp_path, frame, **kinds)

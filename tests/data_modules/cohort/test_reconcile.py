@@ -93,6 +93,16 @@ def test_all_problems_at_once(cohort, named):
     assert "'margin' of table 'clinical' cannot be an input. It is known only after baseline" in text
 
 
+def test_labels_that_a_spreadsheet_wrote(cohort, named):
+    codes = {"CR": "1.0", "PD": "0.0"}
+    cohort.treatment = [cohort.treatment[0]] + [
+        "\t".join([*line.split("\t")[:-1], codes[line.split("\t")[-1]]]) for line in cohort.treatment[1:]
+    ]
+    facts = {"table": "treatment", "column": "outcome", "positive": [1], "negative": [0]}
+    source = cohort.source(endpoints={"response": facts})
+    assert source.reconcile({"slides": named(source, ALL)}).labels.sum() == 4
+
+
 def test_one_class_only(cohort, named):
     cohort.treatment = [line.replace("PD", "CR") for line in cohort.treatment]
     source = cohort.source()

@@ -44,3 +44,13 @@ def test_numbers_in_another_unit_than_in_training(cohort):
     (note,) = Table(name="clinical", source=cohort.source(), table="clinical").match(state).notes
     assert note.startswith("age is on another scale than in training (here from 492 to 600): is it in another unit?")
     assert "cohort.tables.clinical" in note
+
+
+def test_text_that_would_be_categories(cohort):
+    cohort.settings["tables"]["clinical"]["columns"]["note"] = {"time": "baseline"}
+    cohort.clinical = [f"{line}\t{'note' if not at else f'seen by {at}'}" for at, line in enumerate(cohort.clinical)]
+    cohort.clinical += [f"Q{at}\t50\tG1\tbasal\tS0\tR0\tx\tseen by {at}" for at in range(11, 22)]
+    (said,) = cohort.source().read("clinical").notes
+    assert "column 'note' has 21 different words for 21 rows" in said
+    cohort.clinical = [re.sub("seen by .*", "seen", line) for line in cohort.clinical]
+    assert cohort.source().read("clinical").notes == ()

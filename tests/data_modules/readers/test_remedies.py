@@ -210,6 +210,7 @@ def test_one_text_where_a_list_is_expected(tmp_path: Path) -> None:
 def test_ids_that_say_that_nobody_is_known(tmp_path: Path) -> None:
     said = told(cohort(tmp_path, "id,age,er,outcome\nP1,5,a,1\nNA,6,b,0\n,7,b,0\n"))
     assert "rows without a patient in 'id' (2: row 3: 'NA', row 4: '')" in said
+    assert "cohort.tables.t.skip_rows" in said
 
 
 def test_braces_in_the_names_of_columns_stay(tmp_path: Path) -> None:
