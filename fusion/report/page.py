@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +35,16 @@ def environment() -> Any:
     )
     shown: dict[str, Callable[..., Any]] = {"number": sections.number, "duration": sections.duration, "arm": arm_label}
     made.filters |= {name: or_dash(one) for name, one in shown.items()}
+    made.filters["breakable"] = breakable
     return made
+
+
+def breakable(name: object) -> Any:
+    """A key or a column's name that may break after its dots, underscores and slashes, and nowhere within a word."""
+    from markupsafe import Markup, escape
+
+    # Markup: the name itself is escaped before.
+    return Markup(re.sub(r"(?<=[._/])(?=[^._/])", "<wbr>", str(escape(name))))  # noqa: S704
 
 
 def write_report(run: RunFolder) -> Any:

@@ -96,8 +96,12 @@ def test_pages_in_a_browser(explained: Path, browser: Any) -> None:
     for width in (1180, 390):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+    sums = page.locator("section[aria-label=clinical] td.sum")
+    assert max(one["x"] + one["width"] for one in (cell.bounding_box() for cell in sums.all())) < 390
     page.get_by_role("link", name="All patients").click()
     page.wait_for_url("**/attribution_report.html")
+    cells = [one.bounding_box() for one in page.locator("#trust tbody td").all()]
+    assert max(one["x"] + one["width"] for one in cells) <= 390 and max(one["height"] for one in cells) < 150
     page.close()
     assert problems == []
     assert all(url.startswith(("file:", "data:")) for url in requests)

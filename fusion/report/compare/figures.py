@@ -76,5 +76,5 @@ def scores(
     axes.set(xlim=(low - edge, high + edge), ylim=(low - edge, high + edge))
     axes.set(xlabel=f"{label}, run {names[0]}", ylabel=f"{label}, run {names[1]}")
     if classes:
-        axes.legend(loc="upper left", fontsize=8)
+        figure.legend(loc="outside upper left", ncols=2, fontsize=8)  # marks may lie anywhere in the axes
     return figure

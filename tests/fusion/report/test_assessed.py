@@ -58,7 +58,7 @@ def config(*columns: str) -> Any:
 
 
 def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
-    tmp_path: Path, make_run: Callable[..., RunFolder]
+    tmp_path: Path, make_run: Callable[..., RunFolder], browser: Any
 ) -> None:
     run = make_run(tmp_path / "run")
     predictions = run.predictions()
@@ -90,6 +90,13 @@ def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
     assert "At baseline, by outcome" in html
     assert "&lt;b&gt;odd" in html
     assert "<b>odd" not in html
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto(run.report_path.as_uri())
+    table = page.get_by_role("region", name="Patients at baseline by outcome")
+    assert table.locator("tbody th.level").count() >= 4
+    first = [one.bounding_box() for one in table.locator("tbody tr > td:nth-child(2)").all()]
+    assert max(box["x"] + box["width"] for box in first) < 300, "a phone shows the names of columns and no number"
+    page.close()
 
 
 @pytest.mark.parametrize("wrong", ["clinical.best", "clinical.after", "clinical.shoe"])

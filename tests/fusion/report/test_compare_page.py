@@ -151,6 +151,9 @@ def test_on_a_phone_nothing_sticks_out_and_nothing_runs(pair: tuple[Path, Path],
     assert shown.evaluate("window.owned") is None
     assert asked == [file.as_uri()]
     assert shown.locator(".verdict .status").inner_text().lower() == "b over a: worse"
+    assert "95 % interval" in shown.locator(".verdict .sentence").inner_text()
+    width = shown.locator("#runs tbody th").first.bounding_box()["width"]
+    assert width < 60, "a letter in a wide column"
     shown.close()
 
 

@@ -17,7 +17,7 @@ from fusion.evaluation.evaluate import evaluate
 from fusion.report import sections
 from fusion.report.console import print_summary
 from fusion.report.figures import calibration, decision, gains
-from fusion.report.page import write_report
+from fusion.report.page import breakable, write_report
 from fusion.report.quality import quality
 from fusion.run.folder import RunFolder
 from tests.helpers.recorded import assert_page
@@ -345,6 +345,11 @@ def test_selected_features_by_hand() -> None:
     # p = (1, ½, ½), s² = (0, ½, ½): mean ⅓; k̄/d (1 - k̄/d) = ⅔ · ⅓ → 1 - 1.5.
     assert part["stability"]["value"] == pytest.approx(-0.5)
     assert sections.selected(pd.DataFrame()) == []
+
+
+def test_a_name_breaks_after_its_parts_alone_and_stays_escaped() -> None:
+    assert breakable("model.fuser._target_") == "model.<wbr>fuser._<wbr>target_"
+    assert breakable("<b>a/b</b>") == "&lt;b&gt;a/<wbr>b&lt;/<wbr>b&gt;"
 
 
 def test_words_for_time_and_numbers() -> None:
