@@ -108,9 +108,11 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
                 watch.look()
 
     # Every patient now has one out-of-fold prediction per arm and repeat: score, compare, report.
+    progress.say("Comparing arms …")
     with progress.timed("evaluation"):
         _evaluate(config, setup, folder, folder.gather([fold.name for fold in folds]))
     folder.finish(seconds=progress.seconds, steps=progress.steps)
+    progress.say("Writing the report …")
     return publish(config, folder)
 
 

@@ -17,6 +17,8 @@ from fusion.report.parts.secondary import secondary
 from fusion.report.sections import duration, number
 from fusion.run.folder import RunFolder
 
+_FIGURES = 49
+"""Characters of a row that are neither the arm's name nor what stands beside its gain."""
 _STYLES = {"supported": "green", "worse": "red", "non-inferior": "cyan", "not shown": "yellow"}
 
 
@@ -44,9 +46,10 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
     table.add_column("Arm", no_wrap=True)
     table.add_column(kind.labels[lead], justify="right", no_wrap=True)
     table.add_column("Gain of fusion", justify="right", no_wrap=True)
-    # A narrow terminal cuts figures in half; rather fewer of them.
+    # A narrow terminal cuts figures in half; rather fewer of them, and none beside modalities with long names.
     rest = [name for name in kind.console if name != lead]
-    columns = rest if console.width >= 120 else rest[-2:-1]
+    room = console.width - _FIGURES - max(len(arm_label(arm)) for arm in metrics["arms"])
+    columns = next(some for some in (rest, rest[-2:-1], []) if sum(_wide(kind.labels[name]) for name in some) <= room)
     for name in columns:
         table.add_column(kind.labels[name].replace(" ", "\n", 1), justify="right")
     gains = {row["arm"]: row for row in metrics["comparisons"] if row["metric"] == lead}
@@ -86,6 +89,11 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
         console.print(escape(text), soft_wrap=True, highlight=False)
     seconds = f" · {duration(record['seconds'])}" if "seconds" in record else ""
     console.print(escape(f"{stamp}Report: {run.report_path}{seconds}"), soft_wrap=True, highlight=False)
+
+
+def _wide(label: str) -> int:
+    """Characters of a column with its border, its label on two lines."""
+    return 3 + max(len(part) for part in label.split(" ", 1))
 
 
 def _repeated(verdict: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -225,21 +226,30 @@ def test_a_gain_is_red_only_where_the_corrected_interval_lies_below_0() -> None:
         assert {line.get_color() for line in lines[1:]} == {colour}
 
 
-@pytest.mark.parametrize("width", [80, 160])
-def test_the_console_shows_arms_verdict_and_report_whole(hostile_run: RunFolder, width: int) -> None:
+@pytest.mark.parametrize(
+    ("width", "name", "columns"),
+    [(80, "slides", 3), (80, "slide_features_hif607", 2), (120, "slide_features_hif607", 3), (160, "slides", 7)],
+)
+def test_the_console_shows_arms_verdict_and_report_whole(
+    hostile_run: RunFolder, width: int, name: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures beside names of modalities of any length, and none of them cut."""
+    metrics = json.loads(json.dumps(hostile_run.metrics()).replace('"only_slides"', f'"only_{name}"'))
+    monkeypatch.setattr(RunFolder, "metrics", lambda run: metrics)
     stream = io.StringIO()
     print_summary(hostile_run, Console(file=stream, width=width))
     text = stream.getvalue()
     for part in (
         "SIMULATED",
         "Fusion",
-        "slides alone",
+        f"{name} alone",
         "Late fusion",
         "Verdict: supported",
         str(hostile_run.report_path),
     ):
         assert part in text
     assert "…" not in text
+    assert next(line for line in text.split("\n") if "Late fusion" in line).count("│") == columns + 2
     fusion = hostile_run.metrics()["arms"]["fusion"]["auroc"]
     assert f"{fusion['value']:.3f} ({fusion['low']:.2f}–{fusion['high']:.2f})" in text
 
