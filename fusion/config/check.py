@@ -22,13 +22,24 @@ from fusion.config.spelling import dotted, suggest
 from fusion.config.unfilled import unfilled
 
 _TRAINS = {"train"}
+_NAMED_BY_USERS = ("cohort.tables.", "cohort.endpoints.")
+"""Below these, keys are names of the user's own: what is misspelt there would be a new one."""
+
+
+class _UnknownKeysError(ConfigError):
+    """Keys that no file sets; those that could be set nevertheless may be parameters that were left out."""
+
+    def __init__(self, message: str, keys: Sequence[str]) -> None:
+        super().__init__(message)
+        self.keys = keys
 
 
 def check_command(overrides: Sequence[str], config_name: str, user_dir: Path | None, *, multirun: bool) -> list[str]:
     """Check everything the command line asks for, by composing it.
 
     Returns:
-        The overrides for Hydra, one for one; ``folds=<file>`` becomes ``folds.file=<file>``.
+        The overrides for Hydra, one for one; ``folds=<file>`` becomes ``folds.file=<file>``, and a parameter that no
+        file sets, as ``cohort.max_unmatched=0.3``, gets the ``++`` without which Hydra takes those alone that are set.
 
     Raises:
         ConfigError: an unknown experiment, group, choice, key, parameter or kind of value; a folder of the user's with
@@ -44,13 +55,29 @@ def check_command(overrides: Sequence[str], config_name: str, user_dir: Path | N
             f"Choose a cohort with cohort=<name> ({', '.join(options('cohort', user_dir))}) or an experiment with "
             f"+experiment=<name>:\n{experiments_text(user_dir)}"
         )
+    try:
+        _check_jobs(parsed, config_name, user_dir, multirun=multirun)
+    except _UnknownKeysError as error:
+        added = [
+            f"++{text}" if override.key_or_group in error.keys else text
+            for text, override in zip(corrected, parsed, strict=True)
+        ]
+        try:
+            _check_jobs([parse(text) for text in added], config_name, user_dir, multirun=multirun)
+        except ConfigError as other:
+            # What is wrong with a value is said; else the key is unknown however it is written.
+            raise (other if str(other).startswith(tuple(error.keys)) else error) from None
+        return added
+    return corrected
+
+
+def _check_jobs(parsed: Sequence[Override], config_name: str, user_dir: Path | None, *, multirun: bool) -> None:
     for job in jobs_of(parsed, multirun=multirun):
         config = _checked(job, config_name, user_dir)
         for sweep in configured_sweeps(config):
             _check_choice(sweep, user_dir)
             for single in singles(sweep):
                 _checked([*job, single], config_name, user_dir)
-    return corrected
 
 
 def _checked(job: Sequence[Override], config_name: str, user_dir: Path | None) -> DictConfig:
@@ -133,23 +160,27 @@ def _compose(job: Sequence[Override], config_name: str, user_dir: Path | None) -
         hint = suggest(wanted.rpartition("/")[2], {str(item): "" for item in error.options or ()})
         raise ConfigError(f"{error}{hint}") from error
     except ConfigCompositionException as error:
-        raise ConfigError(_unknown_keys(job, config_name, user_dir) or _with_cause(error)) from error
+        unknown = _unknown_keys(job, config_name, user_dir)
+        if unknown:
+            keys = [key for key in unknown if not key.startswith(_NAMED_BY_USERS)]
+            raise _UnknownKeysError("\n".join(unknown.values()), keys) from error
+        raise ConfigError(_with_cause(error)) from error
     except OmegaConfBaseException as error:
         raise ConfigError(str(error)) from error
     except yaml.YAMLError as error:
         raise ConfigError("\n".join(broken_files(user_dir)) or str(error)) from error
 
 
-def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | None) -> str:
-    """Which of the overrides name keys that do not exist, tested on the configuration without them."""
+def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | None) -> dict[str, str]:
+    """Keys of overrides that do not exist, tested on the configuration without them, each with what is said of it."""
     known_groups = groups(user_dir)
     chosen = [item for item in job if item.key_or_group in known_groups]
     if len(chosen) == len(job):
-        return ""
+        return {}
     try:
         config = composed(config_name, [str(item.input_line) for item in chosen], user_dir)
     except ConfigCompositionException:
-        return ""  # something else is wrong, and is said instead
+        return {}  # something else is wrong, and is said instead
     keys = {key: "" for key, _ in dotted(OmegaConf.to_container(config)) if not key.startswith("hydra.")}
     wrong = [
         item
@@ -160,7 +191,9 @@ def _unknown_keys(job: Sequence[Override], config_name: str, user_dir: Path | No
         and not item.key_or_group.startswith("hydra.")
     ]
     names = keys | dict.fromkeys(known_groups, "")
-    return "\n".join(f"Unknown key {item.key_or_group!r}.{suggest(item.key_or_group, names)}" for item in wrong)
+    return {
+        item.key_or_group: f"Unknown key {item.key_or_group!r}.{suggest(item.key_or_group, names)}" for item in wrong
+    }
 
 
 def _with_cause(error: Exception) -> str:

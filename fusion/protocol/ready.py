@@ -23,9 +23,9 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
         say: takes a line on what is no error and yet to be known.
 
     Raises:
-        FusionError: arms or gene files that do not exist, a margin that is not above 0, an operating
-            point that is none, a cluster's package that is not
-            installed, a device that is not there, one network on several where folds take them, too little space.
+        FusionError: arms, gene files or a way to compare inputs that do not exist, a margin that is not above 0, an
+            operating point that is none, a cluster's package that is not installed, a device that is not there, one
+            network on several where folds take them, too little space.
     """
     from fusion.arms.plan import check_arms, check_together
     from fusion.config.candidates import every
@@ -35,11 +35,13 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
     from fusion.evaluation.verdict import check_draws, check_margin
     from fusion.plain.base import check_base
     from fusion.protocol.execution.extras import check_execution
+    from fusion.protocol.setup import check_verify
     from fusion.run.files import require_space
 
     said = check_device(config)
     if said is not None:
         say(said)
+    check_verify(config.verify)
     check_arms(config.arms)
     for candidate in every(config):
         check_together(config, candidate.trainer)
@@ -64,12 +66,12 @@ def open_checked(
         say: told of modalities that are very wide, and, while it is ingested on other machines, of those lost.
 
     Raises:
-        FusionError: a modality's name that torch does not take; every problem of the cohort; a head, folds, subgroups
-            or an attention that cannot be.
+        FusionError: a modality's name that torch does not take; every problem of the cohort; an arm, head, folds,
+            subgroups or an attention that cannot be.
     """
     from hydra.utils import instantiate
 
-    from fusion.arms.plan import check_shares
+    from fusion.arms.plan import check_shares, trained_arms
     from fusion.arms.secondary import bases_of
     from fusion.config.candidates import candidate as as_candidate
     from fusion.config.candidates import every, settings_of
@@ -85,6 +87,7 @@ def open_checked(
 
     check_names(map(str, config.modality))
     setup = open_setup(config, progress, elsewhere=elsewhere_of(config, say))
+    trained_arms(config.arms, setup.cohort.spec.endpoint)  # which refuses those of another kind of endpoint
     # What a candidate reads otherwise is ingested by its own settings, wherever that is.
     for number, modality in distinct(setup.modalities, setup.readings):
         if number and isinstance(modality, InPieces):

@@ -78,8 +78,7 @@ class Setup:
         Raises:
             FusionError: there is no such way.
         """
-        if verify not in ("changed", "full"):
-            raise FusionError(f"verify={verify}: set it to changed or full.")
+        check_verify(verify)
         files = [file for _, modality in distinct(self.modalities, self.readings) for file in modality.input_files]
         step = "Comparing input files" if verify == "changed" else "Reading input files"
         return dict(
@@ -87,6 +86,16 @@ class Setup:
                 [*files, *self.beside], again=verify == "full", told=lambda done, total: progress(step, done, total)
             )
         )
+
+
+def check_verify(verify: str) -> None:
+    """Refuse what is no way to compare input files.
+
+    Raises:
+        FusionError: naming `verify`.
+    """
+    if verify not in ("changed", "full"):
+        raise FusionError(f"verify={verify}: set it to changed or full.")
 
 
 def open_setup(

@@ -143,6 +143,15 @@ def test_mistakes_in_a_file_of_the_user(tmp_path: Path) -> None:
     assert "Mine." in complaint("+experiment=other", user_dir=tmp_path)
 
 
+def test_a_parameter_that_no_file_sets_can_be_set_as_others_are() -> None:
+    """As messages tell to: "set cohort.max_unmatched" (which this file sets). Hydra alone takes it with ++ only."""
+    given = [EXPERIMENT, "cohort.require=[slides]", "seed=1"]
+    assert check_command(given, "train", None, multirun=False) == [EXPERIMENT, "++cohort.require=[slides]", "seed=1"]
+    assert complaint(EXPERIMENT, "cohort.require=7") == "cohort.require must be a list, not 7."
+    typo = "cohort.tables.clinical.columns.aeg.kind"
+    assert complaint(EXPERIMENT, f"{typo}=number").startswith(f"Unknown key '{typo}'.")
+
+
 def test_a_folder_of_the_user_with_the_name_of_a_key_is_told(tmp_path: Path) -> None:
     """Hydra would take cache=… for a choice of a file in it, and say that there is no such in its defaults list."""
     for name in ("cache", "logger", "model"):
