@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from torch import nn
 
+from fusion.check import check
 from fusion.config.compose import composed
 from fusion.contract import FusionError
 from fusion.network.model import check_names
@@ -45,3 +47,31 @@ def test_names_that_containers_of_networks_do_not_take(name: str) -> None:
 def test_other_names_are_taken(name: str) -> None:
     check_names([name])
     assert list(nn.ModuleDict({name: nn.Identity()})) == [name]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("arms=[fusion,classical_cox]", "arms: classical_cox predicts survival endpoints, and 'response' is binary"),
+        ("verify=foo", "verify=foo: set it to changed or full"),
+    ],
+)
+def test_check_refuses_what_train_would_after_ingest(tmp_path: Path, given: str, said: str) -> None:
+    """With the same words."""
+    conf = write_cohort(
+        tmp_path / "conf", tmp_path, name="clinical", option="table", modality="table: clinical",
+        patients=" ".join(f"P{at:02}" for at in range(24)),
+    )  # fmt: skip
+    made = conf / "cohort" / "mine.yaml"
+    made.write_text(made.read_text().replace("columns: {", "columns: {age: {time: baseline}, "))
+    table = (tmp_path / "clinical.tsv").read_text().splitlines()
+    rows = [f"{row}\t{'ab'[at % 2]}" for at, row in enumerate(table[1:])]
+    (tmp_path / "clinical.tsv").write_text("\n".join([f"{table[0]}\tage", *rows]) + "\n")
+    settings = ["cohort=mine", f"output={tmp_path / 'run'}", f"cache={tmp_path / 'cache'}", "folds.outer=2",
+                "folds.inner=2", "logger=none", "device=cpu"]  # fmt: skip
+    config = composed("train", [*settings, given], conf)
+    del config["hydra"]
+    for command in (check, train):
+        with pytest.raises(FusionError, match=re.escape(said)):
+            command(config)
+    assert not (tmp_path / "run" / "run.json").exists(), "no run began"
