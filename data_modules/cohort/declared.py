@@ -162,6 +162,8 @@ class CohortFiles:
             if (value := getattr(self, key)) not in allowed:
                 remedy = f"Set it to {' or '.join(filter(None, allowed))}"
                 problems.append(Problem(what=f"cohort.{key} is {value!r}", remedy=remedy))
+        if not 0 <= self.max_unmatched <= 1:
+            problems.append(Problem(what=f"cohort.max_unmatched is {self.max_unmatched}", remedy="A share is 0 to 1"))
         if problems:
             raise CohortError(self.name, problems)
 
@@ -295,5 +297,4 @@ class CohortFiles:
     def hashes(self) -> dict[str, str]:
         """File → SHA-256, of the tables and the simulation's stamp."""
         files = [*(spec.file for spec in self.specs.values() if spec.file), STAMP]
-        paths = {file: self.root / file for file in files}
-        return {file: file_hash(path, memo=self.cache) for file, path in paths.items() if path.is_file()}
+        return {one: file_hash(self.root / one, memo=self.cache) for one in files if (self.root / one).is_file()}

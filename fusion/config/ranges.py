@@ -20,7 +20,6 @@ RANGES: Mapping[str, Range] = {
     "workers": _COUNT,
     "permutations": _COUNT,
     "min_match": Range(low=0, high=1),
-    "cohort.max_unmatched": Range(low=0, high=1),
     "port": Range(low=0, high=65535),
     "evaluation.seed": _SEED,
     "evaluation.draws": _COUNT,

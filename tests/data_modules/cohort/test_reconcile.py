@@ -289,6 +289,7 @@ def test_inputs_by_default_are_baseline_without_endpoint_and_site(cohort):
         ),
         ({"site": {"table": "clinical", "column": "hospital"}}, "cohort.site.column 'hospital' is not declared"),
         ({"absent_is": "wildtype"}, "Set it to reference or unknown"),
+        ({"max_unmatched": 1.5}, "cohort.max_unmatched is 1.5. A share is 0 to 1"),
         ({"site": "hospital"}, "cohort.site is 'hospital'. Set it to {table: …, column: …}"),
         ({"group": {"table": "clinical"}}, "cohort.group is {'table': 'clinical'}. Set it to"),
         ({"root": None}, "cohort.root is null"),
