@@ -117,7 +117,7 @@ def _values(file: str, column: Column, values: pd.Series[float]) -> Iterator[Rem
             text = f"{where} is no age for {len(no_age)} ({told}): years of birth, days, or a code for missing?"
             yield Remark(kind="outlier", text=text)
             return
-    groups = _two_groups(known)
+    groups = two_groups(known)
     if groups is not None:
         low, high = groups
         told = f"{len(low)} from {low.min():g} to {low.max():g} and {len(high)} from {high.min():g} to {high.max():g}"
@@ -152,7 +152,7 @@ def _missing(file: str, frame: pd.DataFrame, columns: Sequence[Column]) -> Itera
         yield Remark(kind="missing", text=text)
 
 
-def _two_groups(known: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[float]] | None:
+def two_groups(known: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[float]] | None:
     """Numbers above 0 that a gap of a factor parts, each side several patients and none as wide as the gap."""
     ordered = known[known > 0].sort_values()
     if len(ordered) < len(known) or len(ordered) < 2 * _SIDE:

@@ -75,6 +75,7 @@ def open_checked(
     from fusion.arms.secondary import bases_of
     from fusion.config.candidates import candidate as as_candidate
     from fusion.config.candidates import every, settings_of
+    from fusion.contract import FusionError
     from fusion.contract.pieces import InPieces
     from fusion.network.model import check_head, check_names
     from fusion.network.room import check_room
@@ -92,6 +93,12 @@ def open_checked(
     for number, modality in distinct(setup.modalities, setup.readings):
         if number and isinstance(modality, InPieces):
             modality.elsewhere = elsewhere_of(as_candidate(config, number), say)
+    for name, modality in setup.modalities.items():
+        if getattr(modality, "known_columns", None) == 0:
+            raise FusionError(
+                f"modality.{name}: no column of it differs between patients, so that nothing can be learned from it. "
+                f"Mend its file, or take it out: ~modality.{name}."
+            )
     for candidate in every(config):
         check_head(candidate.model, setup.cohort.spec.endpoint, setup.cohort.spec.secondary)
         bases_of(candidate.model, [one.name for one in setup.cohort.spec.secondary])

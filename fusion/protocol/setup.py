@@ -49,6 +49,9 @@ class Setup:
         table = self.cohort.reconciliation
         present = {name: table.loc[table[name], "patient_id"].tolist() for name in self.modalities if name in table}
         found: list[Any] = self.source.examine(self.cohort.labels, times=self.cohort.times, present=present)
+        for modality in self.modalities.values():
+            looked = getattr(modality, "remarks", None)
+            found += [] if looked is None else looked(self.cohort.labels)
         return found
 
     def prepare(self, progress: Progress) -> Setup:

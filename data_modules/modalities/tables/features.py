@@ -16,10 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_modules.cohort.examine import Remark
 from data_modules.cohort.known import known_ids
 from data_modules.errors import CohortError, some
 from data_modules.learned.reduction import Reduction, fit_reduction
 from data_modules.modalities.base import BaseFitted, BaseModality
+from data_modules.modalities.tables.remarks import wide_remarks
 from data_modules.modalities.tables.set_file import SetFile
 from data_modules.modalities.tables.settings import FeatureFileSettings
 from data_modules.patient_ids import PatientIds
@@ -197,6 +199,10 @@ class Features(BaseModality):
             counts["gene sets"] = self._sets.counts(self.frame.columns)
         return [Quality(title=self.name, counts=counts, folder=self.path.parent, said=self.notes)]
 
+    def remarks(self, labels: pd.Series[int]) -> list[Remark]:
+        """What is to be looked at in its numbers, of kept patients."""
+        return list(wide_remarks(self.path.name, self.key, self.frame, labels))
+
     @property
     def known_columns(self) -> int:
         """Numbers a patient once the table is reduced."""
@@ -250,18 +256,17 @@ class Features(BaseModality):
     def match(self, state: State) -> Match:
         """Columns: all that the model reads must be there."""
         learned = Reduction.restore(state)
-        trained = learned.needed
-        notes = [
+        note = (
             f"most columns of {self.path.name} are on another scale than in training: counts for logarithms, another "
-            "unit or normalisation? Write them as in training."
-        ]
+        )
+        note += "unit or normalisation? Write them as in training."
         known = set(state.config["ranking"]["feature"])  # what the training file had, kept or not
         return Match(
-            trained=trained,
-            missing=tuple(name for name in trained if name not in self.frame.columns),
+            trained=learned.needed,
+            missing=tuple(name for name in learned.needed if name not in self.frame.columns),
             extra=tuple(name for name in self.frame.columns if name not in known),
             chances=(1.0,) * len(trained),
-            notes=tuple(notes) if learned.elsewhere(self.frame) > 0.5 else (),
+            notes=(note,) if learned.elsewhere(self.frame) > 0.5 else (),
         )
 
 
