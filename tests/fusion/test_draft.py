@@ -171,7 +171,7 @@ def test_columns_too_many_for_attention_are_told_and_refused_before_training(
     config.modality.rna.components = 5
     check(config)
     assert told not in capsys.readouterr().out
-    rna.assign(id=ids, **{name: 1.0 for name in rna}).to_csv(tmp_path / "rna.csv", index=False)
+    rna.assign(id=ids, **dict.fromkeys(rna, 1.0)).to_csv(tmp_path / "rna.csv", index=False)
     del config.modality.rna["components"]
     with pytest.raises(FusionError, match=r"modality\.rna: no column of it differs between patients.*~modality\.rna"):
         check(config)

@@ -265,7 +265,7 @@ class Features(BaseModality):
             trained=learned.needed,
             missing=tuple(name for name in learned.needed if name not in self.frame.columns),
             extra=tuple(name for name in self.frame.columns if name not in known),
-            chances=(1.0,) * len(trained),
+            chances=(1.0,) * len(learned.needed),
             notes=(note,) if learned.elsewhere(self.frame) > 0.5 else (),
         )
 
