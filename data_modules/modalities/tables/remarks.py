@@ -36,7 +36,8 @@ def wide_remarks(file: str, key: str, frame: pd.DataFrame, labels: pd.Series[int
     classes = sorted(known.unique())
     best = pd.Series(0.0, index=frame.columns)
     for one in classes[1:] if len(classes) == 2 else classes:
-        best = np.maximum(best, telling(frame.loc[known.index], known == one))
+        areas = telling(frame.loc[known.index], known == one)
+        best = best.where(best > areas, areas)
     found = best[best > 0].sort_values(ascending=False)
     if len(found):
         columns = some([f"{name} {value:.2f}" for name, value in found.items()])
