@@ -95,7 +95,11 @@ def roc(predictions: pd.DataFrame, *, title: str = "ROC, out of fold") -> Figure
         curves = [roc_curve(part, grid) for _, part in predictions[predictions["arm"] == arm].groupby("repeat")]
         heights = np.concatenate([[0.0], np.mean(curves, axis=0)])
         axes.plot(
-            np.concatenate([[0.0], grid]), heights, label=arm_label(arm), drawstyle="steps-post", **_line(arm, colours)
+            np.concatenate([[0.0], grid]),
+            heights,
+            label=arm_label(arm),
+            drawstyle="steps-post",
+            **line_of(arm, colours),
         )
     axes.set(xlabel="1 − specificity", ylabel="Sensitivity", title=title, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     _legend(axes, "lower right")
@@ -119,7 +123,7 @@ def calibration(
     for arm in [name for name in ("classical", reference) if name in colours]:
         rows = predictions[predictions["arm"] == arm]
         curve = reliability(rows["label"], rows["score"], repeats=int(rows["repeat"].nunique()))
-        line = _line(arm, colours)
+        line = line_of(arm, colours)
         if arm == reference and band is not None:
             axes.fill_between(band["x"], band["low"], band["high"], color=colours[arm], alpha=0.18, linewidth=0)
             axes.plot(band["x"], band["value"], **line)
@@ -162,7 +166,7 @@ def decision(
         ]
         if arm == reference and band is not None:
             axes.fill_between(band["x"], band["low"], band["high"], color=colours[arm], alpha=0.18, linewidth=0)
-        axes.plot(thresholds, np.mean(curves, axis=0), label=arm_label(arm), **_line(arm, colours))
+        axes.plot(thresholds, np.mean(curves, axis=0), label=arm_label(arm), **line_of(arm, colours))
     top = float(labels.mean())
     axes.set(
         xlabel="Threshold probability",
@@ -245,7 +249,7 @@ def _square() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _line(arm: str, colours: Mapping[str, str]) -> dict[str, Any]:
+def line_of(arm: str, colours: Mapping[str, str]) -> dict[str, Any]:
     """Fusion stands out; arms made of others, and grey ones beside each other, are dashed each in its way."""
     dashes: dict[str, Any] = {
         "late": (0, (5, 1.5)),

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fusion.evaluation.comparison import arm_label
-from fusion.report.figures import drawn_arms
+from fusion.report.figures import drawn_arms, line_of
 from fusion.report.theme import INK, arm_colours
 
 Content = Mapping[str, Any]
@@ -79,7 +79,7 @@ def curves(content: Content) -> Figure | None:
                 axes.fill_between(row["x"], mine["low"], mine["high"], color=colours[arm], alpha=0.18, linewidth=0)
             axes.plot(
                 row["x"], mine["value"], color=colours[arm], linewidth=2.2 if judged else 1.1,
-                linestyle="-" if judged or arm.startswith("only_") else (0, (4, 1.5)), label=arm_label(arm),
+                linestyle=line_of(arm, colours)["linestyle"], label=arm_label(arm),
             )  # fmt: skip
         top = max(row["share"]["value"], 0.02)
         axes.set(xlim=(row["x"][0], row["x"][-1]), ylim=(-0.25 * top, 1.08 * top), xlabel="Threshold probability")

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fusion.evaluation.comparison import arm_label
-from fusion.report.figures import drawn_arms
+from fusion.report.figures import drawn_arms, line_of
 from fusion.report.theme import INK, arm_colours
 
 Content = Mapping[str, Any]
@@ -103,7 +103,7 @@ def auc(content: Content) -> Figure | None:
         if arm == reference:
             axes.vlines(x, low, high, color=colours[arm], linewidth=1.2, alpha=0.6)
         axes.plot(x, value, marker="o", markersize=4, color=colours[arm], linewidth=2.4 if arm == reference else 1.2,
-                  linestyle="-" if arm == reference or arm.startswith("only_") else (0, (4, 1.5)),
+                  linestyle=line_of(arm, colours)["linestyle"],
                   label=arm_label(arm))  # fmt: skip
     axes.set(xlabel=_time(content), ylabel="AUC, within folds", title="Time-dependent AUC", xticks=x)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)

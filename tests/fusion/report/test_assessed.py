@@ -204,3 +204,21 @@ def test_how_firm_a_score_is_stands_there_also_without_sets_and_without_a_call()
     older = {"spread": firm["spread"], "flips": 0.1, "unsure": 0.2}
     html = template.render(metrics={"uncertainty": {"firmness": older}}, drawn="patients")
     assert "move a patient's probability" in html and "10.0 % of such scores lie on the other side" in html
+
+
+def test_sites_too_small_to_be_judged_share_a_line() -> None:
+    few = {"value": None, "calibration": None, "why": "fewer than 20 patients", "classes": [1, 0]}
+    judged = {"site": "A", "patients": 90, "classes": [60, 30], "value": {"value": 0.7}, "calibration": None}
+    page = environment().from_string(
+        '{% macro interval(entry) %}{{ entry.value }}{% endmacro %}{% include "sites.html.j2" %}'
+    )
+    told = page.render(
+        metrics={"sites": {
+            "held_out": "seen", "metric": "auroc", "elsewhere": None, "smallest": 20, "fewest": 5,
+            "rows": [{**few, "site": "B", "patients": 3}, judged, {**few, "site": "C", "patients": 4}],
+        }},
+        metric_labels={"auroc": "AUROC"}, verdict={"reference": "fusion"}, endpoint={"classes": ["no", "yes"]},
+    )  # fmt: skip
+    assert told.count("<tr><th") == 2
+    assert "how many are no / yes." in told and "<small>60 / 30</small>" in told
+    assert "Not judged, fewer than 20 patients: 2 sites (B: 3, C: 4)." in told

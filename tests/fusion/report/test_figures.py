@@ -11,8 +11,9 @@ import pytest
 
 from fusion.evaluation.curves import THRESHOLDS
 from fusion.report.class_figures import one_against_rest
-from fusion.report.figures import _line, decision, gains, roc_curve, selection, training
+from fusion.report.figures import decision, gains, line_of, roc_curve, selection, training
 from fusion.report.kinds import KINDS
+from fusion.report.survival.figures import auc
 from fusion.report.theme import arm_colours, style
 
 BETTER, WORSE, UNCLEAR = "#009e73", "#d55e00", "#7f8792"
@@ -75,8 +76,19 @@ def test_no_two_arms_of_a_figure_have_the_same_line() -> None:
     singles = [f"only_{number}" for number in range(8)]
     arms = [*singles, "late", "classical", "classical_boosting", "base", "floor_clinical", "floor_treatment", "fusion"]
     colours = arm_colours(arms)
-    lines = {(line["color"], line["linestyle"]) for line in (_line(arm, colours) for arm in arms)}
+    lines = {(line["color"], line["linestyle"]) for line in (line_of(arm, colours) for arm in arms)}
     assert len(lines) == len(arms)
+
+
+def test_arms_over_horizons_have_lines_of_their_own() -> None:
+    arms = ["fusion", "base", "floor_site", "classical", "late"]
+    part = {"auc": {"value": 0.6, "low": 0.5, "high": 0.7}}
+    horizons = [{"at": at, "arms": dict.fromkeys(arms, part)} for at in (12, 36)]
+    figure = auc({"verdict": {"reference": "fusion"}, "horizons": horizons, "arms": dict.fromkeys(arms)})
+    assert figure is not None
+    named = [line for line in figure.axes[0].lines if not str(line.get_label()).startswith("_")]
+    drawn = {(line.get_color(), str(line._unscaled_dash_pattern)) for line in named}  # type: ignore[attr-defined]
+    assert len(drawn) == len(named) == len(arms)
 
 
 def test_few_classes_are_named_below_their_curves_and_many_beside_them() -> None:
