@@ -35,7 +35,9 @@ GAP = 3.0
 _OLDEST = 120
 """Years."""
 
-_FEW = 20
+FEW = 20
+"""Patients, or different numbers of a column, up to which little can be said of it."""
+
 _SIDE = 5
 """Patients on each side of a comparison, below which chance tells classes apart."""
 
@@ -108,7 +110,7 @@ def _values(file: str, column: Column, values: pd.Series[float]) -> Iterator[Rem
         held = "is known of nobody" if known.empty else f"is {known.iloc[0]} for everybody"
         yield Remark(kind="constant", text=f"{where} {held} who is kept: it can tell nothing.")
         return
-    if column.kind != "number" or known.nunique() <= _FEW:
+    if column.kind != "number" or known.nunique() <= FEW:
         return
     if "age" in re.split(r"[^a-z]+", column.name.lower()):
         no_age = known[(known < 0) | (known > (_OLDEST if column.unit == "years" else np.inf))]
@@ -183,7 +185,7 @@ def _telling(
     missing = _apart(labels.index.isin(known.index).astype("float64"), labels)
     if missing is not None:
         yield Remark(kind="outcome", text=f"{where}: of whom it is known alone {_SAID.format(missing)}")
-    if len(known) < _FEW or known.nunique() < 2:
+    if len(known) < FEW or known.nunique() < 2:
         return
     number = column.kind == "number"
     found = _apart(known.astype("float64") if number else known, labels.reindex(known.index))
@@ -203,7 +205,7 @@ def _telling(
 def _apart(values: Any, labels: pd.Series[int]) -> float | None:
     """AUROC of the class that values tell best from all others, from `TELLING` on; numbers, or words of few levels."""
     values = pd.Series(values, index=labels.index)
-    if values.dtype != "float64" and values.nunique() > _FEW:
+    if values.dtype != "float64" and values.nunique() > FEW:
         return None
     best = 0.0
     classes = sorted(labels.unique())
@@ -230,7 +232,7 @@ def auroc(scores: pd.Series[float], labels: pd.Series[int]) -> float | None:
 def _twice(file: str, frame: pd.DataFrame, columns: list[Column]) -> Iterator[Remark]:
     """Patients whose measured numbers are all the same: one patient under two ids, or a row that was copied."""
     numbers = [column.name for column in columns if column.kind == "number"]
-    measured = [name for name in numbers if frame[name].nunique() > _FEW]
+    measured = [name for name in numbers if frame[name].nunique() > FEW]
     rows = frame[measured].dropna()
     whole = bool((rows % 1 == 0).all(axis=None))
     if rows.empty or len(measured) < (_WHOLE if whole else _MEASURED):

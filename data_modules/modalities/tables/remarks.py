@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from data_modules.cohort.examine import TELLING, Remark, two_groups
+from data_modules.cohort.examine import FEW, TELLING, Remark, two_groups
 from data_modules.errors import some
 
 _CHANCE = 0.01
@@ -46,20 +46,21 @@ def wide_remarks(file: str, key: str, frame: pd.DataFrame, labels: pd.Series[int
             text=f"{file}: {len(found)} columns separate the classes, each alone (AUROC {columns}): are they known at "
             f"baseline? What is measured after therapy began, or is the outcome itself, belongs in {key}.exclude.",
         )
-    varying = frame.loc[:, frame.max() > frame.min()].dropna(axis=0, how="all")
-    if varying.shape[1] < _MEASURED:
+    # Of calls and counts (mutated or not, copies lost or gained) many patients have the same.
+    measured = frame.loc[:, frame.nunique() > FEW].dropna(axis=0, how="all")
+    if measured.shape[1] < _MEASURED:
         return
-    keys = pd.util.hash_pandas_object(varying, index=False).to_numpy(dtype=np.uint64)
-    groups = pd.Series(varying.index, index=keys).groupby(level=0).agg(list)
+    keys = pd.util.hash_pandas_object(measured, index=False).to_numpy(dtype=np.uint64)
+    groups = pd.Series(measured.index, index=keys).groupby(level=0).agg(list)
     same = [sorted(patients) for patients in groups if len(patients) > 1]
     if same:
         yield Remark(
             kind="duplicate",
-            text=f"{file}: {len(same)} groups of patients with the same {varying.shape[1]} numbers "
+            text=f"{file}: {len(same)} groups of patients with the same {measured.shape[1]} numbers "
             f"({some([' and '.join(one) for one in same], 3)}): one patient twice leaks from training to test; give "
             "cohort.group, or take one out.",
         )
-    scales = two_groups(varying.mean(axis=1))
+    scales = two_groups(measured.mean(axis=1))
     if scales is not None:
         low, high = scales
         yield Remark(

@@ -60,6 +60,9 @@ def test_patients_twice_and_two_scales() -> None:
     frame = table()
     frame.loc["P09"] = frame.loc["P04"]
     assert "1 groups of patients with the same 300 numbers (P04 and P09)" in told(frame)["duplicate"]
+    calls = (table() > 12).astype(float)
+    calls.loc["P09"] = calls.loc["P04"]
+    assert told(calls) == {}, "whoever has no mutation has the same as many"
     frame = table()
     frame.iloc[:10] = np.exp2(frame.iloc[:10])
     said = told(frame)["outlier"]
