@@ -136,6 +136,7 @@ def test_a_column_that_is_the_time_of_the_endpoint(tmp_path: Path) -> None:
         (np.r_[np.linspace(1.5, 2, 6), np.linspace(150, 200, 54)], "6 from 1.5 to 2 and 54 from 150 to 200"),
         (np.r_[np.linspace(1.5, 2, 4), np.linspace(150, 200, 56)], None),  # few: outliers
         (np.geomspace(0.01, 1000, 60), None),
+        (np.resize(np.r_[2.0 ** np.arange(12), 3.5 * 2.0 ** np.arange(11, 23)], 60), None),  # a gap among gaps
         (np.r_[np.zeros(30), np.linspace(63, 162, 30)], None),
         (np.r_[np.linspace(50, 60, 30), np.linspace(140, 160, 30)], None),  # a factor below 3
     ],

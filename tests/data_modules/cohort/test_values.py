@@ -52,5 +52,8 @@ def test_text_that_would_be_categories(cohort):
     cohort.clinical += [f"Q{at}\t50\tG1\tbasal\tS0\tR0\tx\tseen by {at}" for at in range(11, 22)]
     (said,) = cohort.source().read("clinical").notes
     assert "column 'note' has 21 different words for 21 rows" in said
-    cohort.clinical = [re.sub("seen by .*", "seen", line) for line in cohort.clinical]
+    words = [re.sub("seen by (.*)", lambda found: f"by {int(found[1]) % 21}", line) for line in cohort.clinical]
+    cohort.clinical = [*words, *(line.replace("P", "R").replace("Q", "S") for line in words[1:])]
+    assert cohort.source().read("clinical").notes == (), "most words stand twice"
+    cohort.clinical = [re.sub("by .*", "seen", line) for line in cohort.clinical]
     assert cohort.source().read("clinical").notes == ()

@@ -48,6 +48,9 @@ def test_who_was_trained_on_under_another_spelling_is_told() -> None:
     assert said.startswith("2 patients have ids that differ from ones the run trained on in letter case, separators")
     assert "(A and a, B-02 and b2). Where they are the same patients, write the ids as in training" in said
     assert len(told("a", "b2", "C", alike="distinct")) == 5
+    assert len(told("C", "c")) == 5, "who was trained on under this id is told already"
+    source = SimpleNamespace(ids_alike="refuse")
+    assert CohortSource.twins(source, ["C", "d"], ["C", "D"]) == [("d", "D")]  # type: ignore[arg-type]
 
 
 def test_who_has_nothing_is_told_by_name() -> None:

@@ -52,8 +52,11 @@ def test_areas_are_those_of_scikit_learn_with_missing_values() -> None:
 
 
 def test_chance_among_many_columns_is_no_leak() -> None:
-    few = pd.Series([1] * 5 + [0] * 35, index=IDS)
-    assert told(table(2, 4000), few) == {}, "of 4,000 columns some separate five patients by chance"
+    few = pd.Series([1] * 3 + [0] * 37, index=IDS)
+    frame = table(2, 4000)
+    areas = frame.rank().iloc[:3].sum() - 6  # of 111 pairs
+    assert (areas == 111).any() or (areas == 0).any()
+    assert told(frame, few) == {}, "of 4,000 columns some separate three patients by chance"
 
 
 def test_patients_twice_and_two_scales() -> None:
