@@ -17,7 +17,7 @@ from data_modules.batches.dataset import Draw, PatientDataset
 from data_modules.ingest.volumes.features import feature_names
 from data_modules.ingest.volumes.grid import to_patches
 from data_modules.modalities.volumes.volumes import Volumes
-from fusion.contract import FusionError, SettingsError
+from fusion.contract import FusionError, SettingsError, telling
 from fusion.run.state import load_state, save_state
 
 Make = Callable[..., Volumes]
@@ -42,6 +42,19 @@ def cohort(tmp_path: Path, files: Any) -> Path:
     files.series(root / "P2", files.ball(seed=4), description="LOCALIZER", patient="P2", number=3, start=17)
     files.nifti(root / "P3_pre.nii.gz", files.ball(seed=5))
     return root
+
+
+def test_reading_headers_is_told(volumes: Make, cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "QUIET", 0.0)
+    monkeypatch.setattr(telling, "_EVERY", 0.0)
+    told: list[tuple[str, int, int]] = []
+    made = volumes(sequences=TWO)
+    made.telling = telling.Telling(lambda *step: told.append(step))
+    assert made.patients == {"P1", "P2", "P3"}
+    files = len([path for path in cohort.rglob("*") if path.is_file()])
+    assert told == [("Reading headers of modality.mri", done, files) for done in range(1, files + 1)]
+    assert made.doubles == ()
+    assert told[-1] == ("Comparing files of equal size of modality.mri", 5, 5)  # of P1 and P2 two, of P3 one
 
 
 def test_planes_through_a_patch_as_radiologists_look(volumes: Make, cohort: Path) -> None:

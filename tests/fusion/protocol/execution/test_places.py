@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from data_modules.ingest.slides.ingest import entry_for
 from data_modules.ingest.volumes.__main__ import main as ingest_volumes
-from fusion.contract import FusionError
+from fusion.contract import FusionError, telling
 from fusion.protocol.execution import extras, on_ray
 from fusion.protocol.execution.ingest import elsewhere_of
 from fusion.protocol.execution.node import TOLD
@@ -134,6 +134,17 @@ def ingested(config: DictConfig, cache: Path, said: list[str] | None = None, **c
     assert not (cache / "tasks").exists()
     files = [*cache.glob("slides/*/*"), *cache.glob("slide_sets/*/quality.csv")]
     return {str(path.relative_to(cache)): path.read_bytes() for path in files}
+
+
+def test_headers_that_take_long_to_read_are_told(
+    pictures: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "QUIET", 0.0)
+    monkeypatch.setattr(telling, "_EVERY", 0.0)
+    told: list[tuple[str, int, int]] = []
+    open_setup(OmegaConf.merge(pictures, {"cache": str(tmp_path)}), lambda *step: told.append(step))
+    opened = [(done, total) for step, done, total in told if step == "Opening slides of modality.slides"]
+    assert opened == [(done, 4) for done in range(1, 5)]
 
 
 def test_slides_on_two_ray_nodes_of_which_one_is_lost_are_the_same_bytes(
