@@ -26,14 +26,14 @@ def content(apart: dict[str, str]) -> dict[str, Any]:
 
 
 def test_the_table_has_what_differs_in_whole_words_and_the_figures_are_in_sight(tmp_path: Path, browser: Any) -> None:
-    apart = {"0": f"model/fuser=cross_attention choose={LONG}", "1": "model/fuser=gated"}
+    apart = {"0": f"trainer.encoder_learning_rate=0.000123456 choose={LONG}", "1": "model/fuser=gated"}
     file = tmp_path / "sweep.html"
     file.write_text(page_of(content(apart), RECORD, label="AUROC", figures=NONE))
     page = browser.new_page(viewport={"width": 390, "height": 900})
     page.goto(file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#jobs tbody code").all_inner_texts() == [
-        "model/fuser=cross_attention",
+        "trainer.encoder_learning_rate=0.000123456",
         f"choose={LONG}",
         "model/fuser=gated",
     ]
@@ -41,7 +41,7 @@ def test_the_table_has_what_differs_in_whole_words_and_the_figures_are_in_sight(
     assert max(box["height"] for box in boxes) < 30, "a word is broken"
     assert page.locator("#jobs tbody code.long").bounding_box()["height"] < 80
     figures = [one.bounding_box() for one in page.locator("#jobs tbody tr > td:nth-child(3)").all()]
-    assert max(box["x"] + box["width"] for box in figures) < 390, "the figures are to be scrolled to"
+    assert max(box["x"] + box["width"] for box in figures) < 270, "a job's number takes the room of its figures"
     page.locator("#jobs summary").click()
     assert page.locator("#jobs details code").all_inner_texts() == SHARED.split()
     page.close()
