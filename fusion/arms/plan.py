@@ -52,6 +52,23 @@ def check_arms(names: Iterable[str]) -> None:
             raise FusionError(f"arms: {name!r} is {what} of the single-modality arms; list 'singles' too.")
 
 
+FLOORS = ("clinical", "treatment")
+"""What `evaluation.floors` names by default, whether or not a cohort has it."""
+
+
+def check_floors(names: Iterable[str], modalities: Sequence[str]) -> None:
+    """Refuse floors that are no modality.
+
+    Raises:
+        FusionError: naming `evaluation.floors`.
+    """
+    strangers = [name for name in names if name not in {*modalities, *FLOORS}]
+    if strangers:
+        raise FusionError(
+            f"evaluation.floors: no modality is called {', '.join(strangers)}. Choose from {', '.join(modalities)}."
+        )
+
+
 def check_together(config: Any, trainer: Mapping[str, Any]) -> None:
     """Refuse a network spread over devices where there are none, or where others would take them.
 

@@ -23,11 +23,11 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
         say: takes a line on what is no error and yet to be known.
 
     Raises:
-        FusionError: arms, gene files or a way to compare inputs that do not exist, a margin that is not above 0, an
-            operating point that is none, a cluster's package that is not installed, a device that is not there, one
-            network on several where folds take them, too little space.
+        FusionError: arms, floors, gene files or a way to compare inputs that do not exist, a margin that is not above
+            0, an operating point that is none, a cluster's package that is not installed, a device that is not there,
+            one network on several where folds take them, too little space.
     """
-    from fusion.arms.plan import check_arms, check_together
+    from fusion.arms.plan import check_arms, check_floors, check_together
     from fusion.config.candidates import every
     from fusion.contract.devices import check_device
     from fusion.encoders.variants.gene_files import check_gene_files
@@ -43,6 +43,7 @@ def check_settings(config: Any, *, say: Callable[[str], object]) -> None:
         say(said)
     check_verify(config.verify)
     check_arms(config.arms)
+    check_floors(config.evaluation.get("floors", ()), [str(name) for name in config.modality])
     for candidate in every(config):
         check_together(config, candidate.trainer)
     check_margin(config.evaluation.get("margin"))

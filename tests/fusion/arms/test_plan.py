@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion.arms.plan import check_arms, check_images, trained_arms
+from fusion.arms.plan import check_arms, check_floors, check_images, trained_arms
 from fusion.contract import EndpointSpec, FusionError
 
 
@@ -44,3 +44,9 @@ def test_arms_of_another_kind_of_endpoint_are_refused_and_arms_of_classes_give_w
     assert trained_arms(listed, grades) == ["fusion", "classical_ordinal", "classical_boosting"]
     with pytest.raises(FusionError, match="classical_cox predicts survival endpoints, and 'response' is binary"):
         trained_arms([*listed, "classical_cox"], binary)
+
+
+def test_floors_are_modalities() -> None:
+    check_floors(["clinical", "treatment", "rna"], ["rna", "slides"])
+    with pytest.raises(FusionError, match=r"evaluation.floors: no modality is called foo. Choose from rna, slides"):
+        check_floors(["rna", "foo"], ["rna", "slides"])
