@@ -123,7 +123,7 @@ def test_the_prediction_report(stranger: RunFolder, browser: Any, tmp_path: Path
 
 
 def test_everything_that_templates_print_is_escaped() -> None:
-    """Markup past the escaping is matplotlib's alone, in the places that say so; no page has script."""
+    """Markup past the escaping is of figures and of where a name may break, and says so; no page has script."""
     package = Path(__file__).resolve().parents[3] / "fusion" / "report"
     for template in package.glob("templates/*.j2"):
         text = template.read_text(encoding="utf-8")
@@ -133,4 +133,4 @@ def test_everything_that_templates_print_is_escaped() -> None:
         for file in package.rglob("*.py")
         if "Markup(" in file.read_text(encoding="utf-8")
     ]
-    assert sorted(with_markup) == ["first/overlap.py", "theme.py"]
+    assert sorted(with_markup) == ["first/overlap.py", "page.py", "theme.py"]
