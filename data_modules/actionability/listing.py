@@ -136,6 +136,8 @@ def _patient(
             partial.append(entry | {"needs": asked.needs})
     matched = {_key(match.change) for match in found}
     return {
+        "variants": len({_key(change) for change in own}),
+        "variants_matched": len(matched),
         "profiles": sorted(profiles, key=_order),
         "partial": sorted(partial, key=_order),
         "matched": [_match(match) for match in found],

@@ -146,6 +146,44 @@ def test_the_page_escapes_and_shows_those_without_a_match(civic: Path) -> None:
     assert "02-Jan-2030" in html
 
 
+def test_the_page_counts_one_as_one_and_a_line_in_two_genes_once(civic: Path) -> None:
+    listed(
+        civic, ["P1,MADEUP2,p.Trp30Ter,,,,,,,", "P2,MADEUP2,p.Trp30Ter,,,,,,,", "P2,MADEUP9,p.A1C", "P3,MADEUP9,p.A1C"]
+    )
+    html = (civic.parent / "out" / "actionability.html").read_text()
+    assert "2 of 3 patients have a variant" in html
+    assert "<b>P1</b>: 1 profile,\n1 of 1 variant matched" in html
+    assert "<b>P2</b>: 1 profile,\n1 of 2 variants matched" in html
+    assert "No match: 1 variant<" in html and "1 patient: P3" in html
+    assert "origin not stated" not in html and "not rated" in html
+    evidence = civic / "02-Jan-2030-ClinicalEvidenceSummaries.tsv"
+    head, *rows = evidence.read_text().splitlines()
+    at = head.split("\t").index("rating")
+    told = ["\t".join("1" if i == at else cell for i, cell in enumerate(row.split("\t"))) for row in rows]
+    evidence.write_text("\n".join([head, *told]) + "\n")
+    two_genes = "P1,MADEUP1,p.V10E,,1,1000,A,T,GRCh37,", "P1,MADEUP1,p.V10E,,1,1000,A,T,GRCh37,"
+    listed(civic, [*two_genes, "P1,MADEUP1,p.V10E", "P1,MADEUP8,p.V10E"])
+    html = (civic.parent / "out" / "actionability.html").read_text()
+    assert "1 star\n" in html
+    assert "3 of 4 variants matched" in html and "No match: 1 variant<" in html
+
+
+def test_the_page_on_a_phone_stands_in_its_width_and_says_level_effect_and_therapy(civic: Path, browser: Any) -> None:
+    listed(civic, ["P1,MADEUP1,p.V10E", f"P1,MADEUP9,p.{'A' * 90}1C"], "--disease", "kidney cancer")
+    page = browser.new_page(viewport={"width": 390, "height": 900}, is_mobile=True)
+    page.goto((civic.parent / "out" / "actionability.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert page.evaluate("innerWidth") == 390, "a phone shows the page at its own width"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    row = page.locator("tr", has_text="Aimab + Binib").first
+    boxes = [cell.bounding_box() for cell in row.locator("td").all()]
+    assert boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"] < boxes[3]["y"] < boxes[4]["y"]
+    assert row.locator("xpath=..").locator("tr").first.is_hidden()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert page.locator("th", has_text="therapy").first.is_visible()
+    page.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
