@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-from data_modules.errors import CohortError, Problem, some
+from data_modules.errors import CohortError, Problem
 from data_modules.readers.measured import Limits
 from data_modules.readers.tables import TableFormat
+from fusion.contract import some
 
 if TYPE_CHECKING:
     import pandas as pd

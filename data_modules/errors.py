@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fusion.contract import FusionError
-
-SHOWN = 5
-"""How many examples of a problem are named before the rest is counted."""
-
-
-def some(values: Sequence[object], shown: int = SHOWN) -> str:
-    """The first few values and how many more there are: ``A, B, C and 4 more``."""
-    head = ", ".join(str(value) for value in values[:shown])
-    return f"{head} and {len(values) - shown} more" if len(values) > shown else head
+from fusion.contract import FusionError, some
 
 
 @dataclass(frozen=True, kw_only=True)

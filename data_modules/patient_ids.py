@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_modules.errors import some
 from data_modules.readers.tables import read_text_table
 from data_modules.readers.unreadable import UnreadableError
+from fusion.contract import some
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_modules.actionability.spelling import BUILDS, Allele, allele, coding, genomic, protein
-from data_modules.errors import some
 from data_modules.ingest.variants.consequences import consequence_class
 from data_modules.readers.tables import read_text_table
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,7 @@ from data_modules.actionability.criteria import Level, criterion
 from data_modules.actionability.matching import Match, matches
 from data_modules.actionability.profiles import ProfileError, Rule, ask, rule_of
 from data_modules.actionability.release import Evidence, Profile, Release
-from data_modules.errors import some
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 LEVELS = {"A": "validated", "B": "clinical", "C": "case study", "D": "preclinical", "E": "inferential"}
 _NEAREST = list(get_args(Level))

@@ -16,9 +16,9 @@ from data_modules.cohort.several_endpoints import places_of, read_endpoints, tim
 from data_modules.cohort.tables import ReadTable, read_table
 from data_modules.cohort.therapy import TherapySpec, read_therapy
 from data_modules.columns import Column, Time, plain, table_spec
-from data_modules.errors import CohortError, Problem, some
+from data_modules.errors import CohortError, Problem
 from data_modules.hashes import file_hash, file_hashes
-from fusion.contract import FusionError, Progress
+from fusion.contract import FusionError, Progress, some
 
 STAMP = "SIMULATED.json"
 """The file whose presence in a root marks everything made of it as simulated."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from data_modules.columns import texts
-from data_modules.errors import CohortError, Problem, some
-from fusion.contract import EndpointKind, EndpointSpec
+from data_modules.errors import CohortError, Problem
+from fusion.contract import EndpointKind, EndpointSpec, some
 
 REST = "*"
 """Instead of a class's values: all that no other class lists."""

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from data_modules.columns import Column
-from data_modules.errors import some
+from fusion.contract import some
 
 if TYPE_CHECKING:
     from data_modules.cohort.declared import CohortFiles

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from data_modules.errors import CohortError, Problem, some
-from fusion.contract import Progress
+from data_modules.errors import CohortError, Problem
+from fusion.contract import Progress, some
 
 SETTINGS = ("patients", "seed", "interaction")
 """Of a cohort, that its generator takes."""

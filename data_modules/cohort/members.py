@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from data_modules.cohort.spellings import ids_alike
-from data_modules.errors import Problem, some
-from fusion.contract import Modality
+from data_modules.errors import Problem
+from fusion.contract import Modality, some
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ from data_modules.cohort.new_patients import needed_columns, read_new
 from data_modules.cohort.secondary import absent_classes, read_secondary, trained_alone
 from data_modules.cohort.times import Followed, as_label, read_followed
 from data_modules.cohort.yaml_words import quoting
-from data_modules.errors import CohortError, Problem, some
-from fusion.contract import CohortSpec, Modality, Secondary
+from data_modules.errors import CohortError, Problem
+from fusion.contract import CohortSpec, Modality, Secondary, some
 
 if TYPE_CHECKING:
     from data_modules.cohort.declared import CohortFiles

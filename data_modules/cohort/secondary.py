@@ -9,8 +9,8 @@ import pandas as pd
 
 from data_modules.cohort.chronology import measured_later, mixed_units
 from data_modules.cohort.times import Followed, read_followed
-from data_modules.errors import Problem, some
-from fusion.contract import ALONE, Secondary
+from data_modules.errors import Problem
+from fusion.contract import ALONE, Secondary, some
 
 if TYPE_CHECKING:
     from data_modules.cohort.declared import CohortFiles

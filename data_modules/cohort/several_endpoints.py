@@ -8,7 +8,8 @@ from typing import Any
 
 from data_modules.cohort.endpoint import Endpoint, read_endpoint
 from data_modules.columns import TableSpec
-from data_modules.errors import CohortError, Problem, some
+from data_modules.errors import CohortError, Problem
+from fusion.contract import some
 
 
 def read_endpoints(

@@ -18,12 +18,12 @@ from data_modules.cohort.several_rows import how, known_cells, placed_rows, redu
 from data_modules.cohort.values import column_values, decimal_sign
 from data_modules.cohort.yaml_words import quoting
 from data_modules.columns import TableSpec, Time
-from data_modules.errors import AbsentFileError, Problem, some
+from data_modules.errors import AbsentFileError, Problem
 from data_modules.patient_ids import PatientIds
 from data_modules.readers.numbers import is_unknown
 from data_modules.readers.tables import read_text_table
 from data_modules.readers.unreadable import UnreadableError
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from data_modules.columns import TableSpec, texts
-from data_modules.errors import CohortError, Problem, some
-from fusion.contract import Agent, Therapy
+from data_modules.errors import CohortError, Problem
+from fusion.contract import Agent, Therapy, some
 
 _KEY = "cohort.therapy"
 _KNOWN = ("table", "columns", "strata", "control", "min_patients", "agents")

@@ -20,9 +20,8 @@ from data_modules.drafting.tables import Table, read_tables
 from data_modules.drafting.twice import told_twice
 from data_modules.drafting.words import is_id, smell, smells_of_outcome, tokens
 from data_modules.drafting.yaml_words import OPEN, by_reason, many, one_line
-from data_modules.errors import some
 from data_modules.readers.numbers import is_unknown
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 WIDE = 60
 """Columns of numbers above which a table becomes a modality of features, which are reduced on training patients."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from data_modules.drafting.findings import DraftTable, Source
 from data_modules.drafting.yaml_words import FILL, many, mapping, scalar, sequence, with_comment
-from data_modules.errors import some
+from fusion.contract import some
 from fusion.contract.modality import COMPONENTS, MANY_COLUMNS
 
 

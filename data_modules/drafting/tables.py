@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from data_modules.drafting.listing import Found
 from data_modules.drafting.words import tokens
-from data_modules.errors import some
 from data_modules.readers.tables import TableFormat, read_text_table
 from data_modules.readers.unreadable import UnreadableError
+from fusion.contract import some
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from data_modules.drafting.findings import DraftTable
-from data_modules.errors import some
 from data_modules.readers.numbers import is_unknown, to_number
+from fusion.contract import some
 
 FEWEST = 5
 """Patients that two tables share for their columns to be compared."""

@@ -22,7 +22,7 @@ from data_modules.drafting.yaml_words import (
     sequence,
     with_comment,
 )
-from data_modules.errors import some
+from fusion.contract import some
 
 TOLERATED = 0.1
 """What `max_unmatched` is where nothing is set."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
-from data_modules.errors import some
+from fusion.contract import some
 
 OPEN = "???"
 FILL = f"'{OPEN}'"

@@ -14,13 +14,13 @@ from typing import Literal
 
 import numpy as np
 
-from data_modules.errors import CohortError, Problem, some
+from data_modules.errors import CohortError, Problem
 from data_modules.folds.deal import deal
 from data_modules.folds.invariants import check_folds, found, lacking, overlap
 from data_modules.folds.stored import Stored, load_folds, unfit, write_folds
 from data_modules.folds.table import is_table, read_table
 from data_modules.folds.units import KINDS, Kind, Members, Site, joined, kept_whole, sites_of
-from fusion.contract import Cohort, Fold, FusionError, InnerFold
+from fusion.contract import Cohort, Fold, FusionError, InnerFold, some
 
 DRAWS = 20
 """Orders that are tried until every part of whole units holds every class."""

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from data_modules.errors import Problem, some
+from data_modules.errors import Problem
 from data_modules.folds.units import Kind, Members, joined
-from fusion.contract import Cohort, Fold
+from fusion.contract import Cohort, Fold, some
 
 LEAST = 2
 """Patients of each class in every training part: of one alone nothing can be learned."""

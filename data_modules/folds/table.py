@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modules.errors import Problem, some
+from data_modules.errors import Problem
 from data_modules.folds.stored import unfit
-from fusion.contract import Cohort, FusionError
+from fusion.contract import Cohort, FusionError, some
 
 SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 PATIENT = ("patient_id", "patient", "case_id", "case_submitter_id", "submitter_id", "bcr_patient_barcode")

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
 from data_modules.readers.bounds import bounded_lines
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 _ATTRIBUTE = re.compile(r'(?:^|;)\s*(gene_name|gene_id|gene)[ =]"?([^";]+)"?')
 _ENSEMBL = re.compile(r"(?:^|;)Name=([^;]+)")

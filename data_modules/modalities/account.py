@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from data_modules.errors import some
+from fusion.contract import some
 
 
 @dataclass(frozen=True, kw_only=True)

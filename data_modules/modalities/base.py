@@ -10,9 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from data_modules.errors import some
 from data_modules.files import find_files
-from fusion.contract import FittedModality, FusionError, Item, Match, ModalitySpec, Progress, Quality, State
+from fusion.contract import FittedModality, FusionError, Item, Match, ModalitySpec, Progress, Quality, State, some
 from fusion.contract.telling import Telling
 
 if TYPE_CHECKING:

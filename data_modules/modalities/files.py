@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from data_modules.errors import some
 from data_modules.files import Listing, list_files
 from data_modules.hashes import same_content
 from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseModality, no_files, stray_problem
 from data_modules.patient_ids import below
+from fusion.contract import some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

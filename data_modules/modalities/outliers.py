@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modules.errors import some
+from fusion.contract import some
 
 _FEW = 4
 """Rows, or files, below which a median says little."""

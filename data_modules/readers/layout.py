@@ -13,9 +13,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from data_modules.errors import some
 from data_modules.readers.content import Text
 from data_modules.readers.unreadable import UnreadableError
+from fusion.contract import some
 
 SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 TITLES = 30

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_modules.errors import some
 from data_modules.readers.content import is_workbook, read_text
 from data_modules.readers.layout import Layout, lay_out
 from data_modules.readers.unreadable import UnreadableError
 from data_modules.readers.workbook import read_sheet
+from fusion.contract import some
 
 if TYPE_CHECKING:
     import pandas as pd

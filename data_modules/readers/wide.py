@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_modules.errors import some
 from data_modules.readers.numbers import decimal_of, is_unknown, to_number
 from data_modules.readers.tables import TableFormat, layout_of
 from data_modules.readers.unreadable import UnreadableError
+from fusion.contract import some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_modules.errors import some
 from data_modules.readers.characters import plain_characters
 from data_modules.readers.layout import TITLES, Layout, titles_above
 from data_modules.readers.numbers import is_unknown
 from data_modules.readers.unreadable import UnreadableError
 from data_modules.readers.workbook_bounds import refuse_cells, refuse_workbook
+from fusion.contract import some
 
 _OPENPYXL = (
     OSError, KeyError, ValueError, AttributeError, TypeError, IndexError, SyntaxError, zipfile.BadZipFile,

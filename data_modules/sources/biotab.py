@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modules.errors import AbsentFileError, some
-from fusion.contract import FusionError
+from data_modules.errors import AbsentFileError
+from fusion.contract import FusionError, some
 
 PATIENT_COLUMN = "bcr_patient_barcode"
 _MARKER = r"^\s*\[[A-Za-z/ ]+\]\s*$"

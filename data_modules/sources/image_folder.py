@@ -16,10 +16,10 @@ from data_modules.cohort.reconcile import ReconciledCohort
 from data_modules.cohort.source import CohortSource
 from data_modules.cohort.yaml_words import quoting
 from data_modules.columns import plain
-from data_modules.errors import CohortError, Problem, some
+from data_modules.errors import CohortError, Problem
 from data_modules.files import list_files
 from data_modules.patient_ids import PatientIds, below
-from fusion.contract import Modality
+from fusion.contract import Modality, some
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing"))

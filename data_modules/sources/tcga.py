@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modules.errors import some
 from data_modules.sources.biotab import PATIENT_COLUMN, BiotabError, NoBiotabError, days, read_biotab
+from fusion.contract import some
 
 BIOTABS = "clinical_biotab"
 _PREFIX = "nationwidechildrens.org_clinical_"

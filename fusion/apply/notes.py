@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 from fusion.apply.matching import Matching
 from fusion.apply.secondary import AppliedSecondary
-from fusion.contract import CohortSpec
+from fusion.contract import CohortSpec, some
 
 if TYPE_CHECKING:
     from fusion.protocol.setup import Setup
     from fusion.run.folder import RunFolder
-
-_NAMED = 5
-"""Patients or features that a sentence names before it counts the rest."""
 
 
 def notes_of(
@@ -41,14 +38,14 @@ def notes_of(
     if nothing:
         notes.append(
             f"{len(nothing)} patients are not scored, for they have none of {', '.join(setup.modalities)} "
-            f"({_some(nothing)})."
+            f"({some(nothing)})."
         )
     for name, match in matches.items():
         if match.missing:
             read = {"reference": "not mutated", "unknown": "unknown"}.get(str(match.absent_is), "missing values")
             notes.append(
                 f"{len(match.missing)} of {len(match.missing) + len(match.matched)} named features of {name} are "
-                f"nowhere in the files and count as {read} ({_some(match.missing)})."
+                f"nowhere in the files and count as {read} ({some(match.missing)})."
             )
         notes += [f"{name}: {note}" for note in match.notes]
     known = sum(one in trained for one in patients)
@@ -58,7 +55,7 @@ def notes_of(
         )
     twins = setup.source.twins([one for one in patients if one not in trained], trained)
     if twins:
-        told = _some([f"{one} and {other}" for one, other in twins])
+        told = some([f"{one} and {other}" for one, other in twins])
         notes.append(
             f"{len(twins)} patients have ids that differ from ones the run trained on in letter case, separators or "
             f"leading zeros alone ({told}). Where they are the same patients, write the ids as in training: else they "
@@ -71,11 +68,6 @@ def notes_of(
             f"({' / '.join(now.classes)})."
         )
     return notes
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def beside_notes(spec: CohortSpec, arm: str, said: Sequence[AppliedSecondary], *, alone: int) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fusion.apply.settings import on_device
 from fusion.attribution.jobs import Task, chunks
 from fusion.attribution.scale import scale_of
-from fusion.contract import CohortSpec, EndpointSpec, FusionError
+from fusion.contract import CohortSpec, EndpointSpec, FusionError, some
 
 if TYPE_CHECKING:
     from fusion.contract import Progress
@@ -171,7 +171,7 @@ def _refuse_changed(folder: RunFolder, setup: Setup, progress: Progress, *, veri
     from omegaconf import OmegaConf
 
     from fusion.encoders.variants.gene_files import gene_files
-    from fusion.run.integrity import changed_inputs, shortened
+    from fusion.run.integrity import changed_inputs
 
     known, now = folder.cohort_spec().hashes, setup.cohort.spec.hashes
     if folder.inputs():  # of a gene network the trained model carries what it needs
@@ -181,7 +181,7 @@ def _refuse_changed(folder: RunFolder, setup: Setup, progress: Progress, *, veri
     changed = changed_inputs(known, {name: digest for name, digest in now.items() if name in known})
     if changed:
         raise FusionError(
-            f"{shortened(changed)}: not what the run was trained on (the SHA-256 differs). Restore "
+            f"{some(changed, rest='others')}: not what the run was trained on (the SHA-256 differs). Restore "
             f"{'it' if len(changed) == 1 else 'them'}, or point root=<folder> to the cohort as it was."
         )
 

@@ -27,6 +27,7 @@ from fusion.config.files import ConfigError
 from fusion.config.help import groups
 from fusion.config.one_cohort import refuse_other_files
 from fusion.config.overrides import parse
+from fusion.contract import some
 from fusion.run.integrity import changed_keys
 
 NODES = ("model", "trainer", "datamodule")
@@ -231,9 +232,8 @@ def _refuse_others(config: DictConfig, candidate: DictConfig, settings: Mapping[
     before, after = (OmegaConf.to_container(OmegaConf.masked_copy(one, rest)) for one in (config, candidate))
     changed = [one.partition(" ")[0] for one in changed_keys(before, after)]  # type: ignore[arg-type]
     if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise ConfigError(
-            f"choose: {told(settings)} changes {', '.join(changed[:3])}{more}. Who the patients are, the folds and "
+            f"choose: {told(settings)} changes {some(changed, 3)}. Who the patients are, the folds and "
             f"what is judged are the same for all candidates; they may differ in {', '.join((MODALITY, *NODES))}. Set "
             "these keys for all of them on the command line, or compare runs with --multirun."
         )

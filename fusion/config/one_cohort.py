@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion.config.files import ConfigError
+from fusion.contract import some
 from fusion.run.integrity import changed_keys
 
 FILES = (
@@ -37,9 +38,8 @@ def refuse_other_files(own: Mapping[str, Any], candidate: Mapping[str, Any], nam
     changed = [one.partition(" ")[0] for one in changed_keys({"modality": own}, {"modality": candidate})]
     wrong = [key for key in changed if _of_files(key.split("."))]
     if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise ConfigError(
-            f"choose: {named} changes {', '.join(wrong[:3])}{more}. Which files are read, whose they are and what "
+            f"choose: {named} changes {some(wrong, 3)}. Which files are read, whose they are and what "
             "their columns mean is the same for all candidates, so that all are compared on the same patients. Set "
             "these keys for all of them, or compare runs with --multirun."
         )

@@ -18,7 +18,7 @@ from fusion.contract.batch import Batch, Item, ModalityBatch, Target, Tokens
 from fusion.contract.cohort import Cohort
 from fusion.contract.described import Described
 from fusion.contract.doctor import Part
-from fusion.contract.errors import FusionError
+from fusion.contract.errors import FusionError, some
 from fusion.contract.folds import Fold, InnerFold
 from fusion.contract.modality import FittedModality, Match, Modality, Progress, Quality, State
 from fusion.contract.reading import read_settings
@@ -91,4 +91,5 @@ __all__ = [
     "Truth",
     "Whole",
     "read_settings",
+    "some",
 ]

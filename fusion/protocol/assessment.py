@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,13 +54,8 @@ def check_subgroups(config: Any, setup: Setup) -> None:
     if wrong:
         raise FusionError(
             f"evaluation.subgroups: {', '.join(wrong)} is no column known at baseline. Known: "
-            f"{_some([str(name) for name in known])}. Name a declared column as table.column, site, or has.<modality>."
+            f"{some(list(known), 20)}. Name a declared column as table.column, site, or has.<modality>."
         )
-
-
-def _some(names: list[str], shown: int = 20) -> str:
-    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + rest
 
 
 def _wanted(config: Any) -> list[str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -88,11 +88,10 @@ def refuse_other_patients(
             here, first = _having(modality, patients), _having(own, patients)
             for who, what, why in ((first - here, "lack", modality.failed), (here - first, "have", own.failed)):
                 if who:
-                    named = ", ".join(f"{one} ({why[one]})" if one in why else one for one in sorted(who)[:3])
-                    rest = f" and {len(who) - 3} more" if len(who) > 3 else ""
+                    named = [f"{one} ({why[one]})" if one in why else one for one in sorted(who)]
                     problems.append(
                         f"{_named(config, number)}: {len(who)} patients {what} modality.{name} by its settings and "
-                        f"not by those of candidate 1: {named}{rest}."
+                        f"not by those of candidate 1: {some(named, 3)}."
                     )
     if problems:
         raise FusionError(

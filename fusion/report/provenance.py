@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from fusion.contract import some
 
 
 def provenance(record: Mapping[str, Any]) -> list[str]:
@@ -28,9 +30,5 @@ def _differing(what: str, values: Mapping[str, Any]) -> list[str]:
         groups[value].append(fold)
     if len(groups) < 2:
         return []
-    parts = [f"{value or 'unknown'} in {_listed(folds)}" for value, folds in groups.items()]
+    parts = [f"{value or 'unknown'} in {some(folds, 4, rest='others')}" for value, folds in groups.items()]
     return [f"Folds were made with different {what}: {'; '.join(parts)}."]
-
-
-def _listed(folds: Sequence[str], *, limit: int = 4) -> str:
-    return ", ".join(folds[:limit]) + (f" and {len(folds) - limit} others" if len(folds) > limit else "")

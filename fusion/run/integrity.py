@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fusion.contract import some
 from fusion.run.earlier import completed
 from fusion.run.files import RunFolderError
 
@@ -63,7 +64,7 @@ def refuse_another_run(
             f"{folder}: cannot go on with this run, for "
             + "; ".join(
                 [f"these keys differ: {', '.join(changed[:5])}"] * bool(changed)
-                + [f"these files changed: {shortened(inputs)}"] * bool(inputs)
+                + [f"these files changed: {some(inputs, rest='others')}"] * bool(inputs)
             )
             + ". Restore them, or start anew with overwrite=true or output=<folder>."
         )
@@ -93,12 +94,6 @@ def changed_inputs(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]
         for name in sorted(kinds)
         if then.get(name) != now.get(name)
     ]
-
-
-def shortened(names: Sequence[str], *, limit: int = 5) -> str:
-    """The first few, and how many there are."""
-    more = f" and {len(names) - limit} others" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
 
 
 def files_under(path: Path) -> list[Path]:

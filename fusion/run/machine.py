@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from fusion.contract import Part
+from fusion.contract import Part, some
 from fusion.contract.devices import Machine, cores
 
 PACKAGE = "oncofusion"
@@ -24,7 +24,6 @@ EACH_WORKER = 1_200_000_000
 """Bytes of the largest process of a small run, measured on the embedded cohort, with some to spare."""
 
 HUB = ("huggingface.co", 443)
-SHOWN = 5
 _SECONDS = 3.0
 
 
@@ -65,8 +64,7 @@ def packages(constraints: Path | None = None) -> Part:
     pins = constraints or Path(__file__).resolve().parents[2] / "constraints.txt"
     other = untested(pins, {one.name for one in needed})
     if other:
-        more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
-        told += f"; other versions than tested: {', '.join(other[:SHOWN])}{more}"
+        told += f"; other versions than tested: {some(other)}"
     return Part(name="Packages", health="ok", told=told)
 
 

@@ -23,9 +23,9 @@ from typing import Any
 
 from data_modules.cohort.regimens.doses import comparable, unit_of
 from data_modules.cohort.regimens.rows import FIELDS, KEY, NEEDED, NONE, Row, empty, rows_of_file, rows_of_yaml
-from data_modules.errors import CohortError, Problem, some
+from data_modules.errors import CohortError, Problem
 from data_modules.readers.numbers import to_number
-from fusion.contract import Agent
+from fusion.contract import Agent, some
 
 _ATC = re.compile(r"[A-Z]\d{2}[A-Z]{2}\d{2}")
 _CLASS = 5

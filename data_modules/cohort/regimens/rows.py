@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_modules.errors import CohortError, Problem, some
+from data_modules.errors import CohortError, Problem
 from data_modules.readers.tables import read_text_table
 from data_modules.readers.unreadable import UnreadableError
+from fusion.contract import some
 
 KEY = "cohort.therapy.agents"
 NEEDED = ("regimen", "agent")

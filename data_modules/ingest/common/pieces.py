@@ -6,8 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import TypeVar
 
-from data_modules.errors import some
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 from fusion.contract.pieces import Elsewhere, Piece
 
 R = TypeVar("R")

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_modules.errors import some
 from data_modules.ingest.variants.files.vcf import builds_of
+from fusion.contract import some
 
 _LOOKED = 1 << 20
 """Bytes of an alignment that are compared, beside its size."""

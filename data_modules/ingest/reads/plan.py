@@ -10,14 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from data_modules.errors import some
 from data_modules.ingest.reads.beside import fingerprint, genes_problems, other_build, same_reads
 from data_modules.ingest.reads.fastq import FastqFacts, look, refuse_mixed
 from data_modules.ingest.reads.reference import BWA2, alignment_problems, lengths_of, reference_problems, sites_problems
 from data_modules.ingest.reads.settings import ReadsSettings, within
 from data_modules.ingest.reads.sheet import Unit, by_products, from_folder, read_sheet, sheet_problems
 from data_modules.ingest.reads.tools import Found, find, needed, tool_problems
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 _GB = 1e9
 _TIMES = 3

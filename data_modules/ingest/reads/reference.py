@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_modules.errors import some
 from data_modules.ingest.variants.files.vcf import BUILDS, LENGTHS
+from fusion.contract import some
 
 BWA = (".amb", ".ann", ".bwt", ".pac", ".sa")
 _CRAM, _CRAM_END, _CRAM_TAIL = b"CRAM", b"\xe0EOF", 38

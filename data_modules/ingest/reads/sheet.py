@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from data_modules.errors import some
 from data_modules.files import list_files
 from data_modules.ingest.reads.settings import ReadsSettings
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 Kind = Literal["germline", "tumour", "normal"]
 COLUMNS = ("sample", "patient", "kind", "unit", "fastq_1", "fastq_2", "bam")

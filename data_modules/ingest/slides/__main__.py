@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from data_modules.errors import some
 from data_modules.ingest.common.command import run_command
+from fusion.contract import some
 
 if TYPE_CHECKING:
     from data_modules.modalities.slides.slides import Slides

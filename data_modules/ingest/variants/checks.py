@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
 from data_modules.ingest.variants.files.mended import TUMOURS
 from data_modules.ingest.variants.files.vcf import VcfFacts
 from data_modules.ingest.variants.settings import GenotypeFilters, InputSettings, VcfFile
+from fusion.contract import some
 
 _FORMAT: dict[str, tuple[str, tuple[str, ...]]] = {
     "GT": ("String", ("1",)),

@@ -17,7 +17,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from data_modules.errors import some
 from data_modules.hashes import content_hash
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
@@ -38,7 +37,7 @@ from data_modules.ingest.variants.settings import (
 )
 from data_modules.ingest.variants.store import FORMAT, VariantStore
 from data_modules.patient_ids import bare_name
-from fusion.contract import FusionError, Progress
+from fusion.contract import FusionError, Progress, some
 
 __all__ = [
     "ORIGINS", "GenotypeFilters", "InputSettings", "Origin", "SparkSettings", "VariantIngest", "VcfFile",

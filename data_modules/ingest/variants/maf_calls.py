@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modules.errors import some
 from data_modules.ingest.variants.annotation.records import SCORES, score_of
 from data_modules.ingest.variants.files.maf import MafError
 from data_modules.ingest.variants.store import COLUMNS, NOT_LISTED, Shares
+from fusion.contract import some
 
 KEY = ("contig", "position", "ref", "alt")
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from data_modules.errors import some
 from data_modules.ingest.variants.files.maf import MafError, MafHeader, build_name, read_header
 from data_modules.ingest.variants.files.maf_facts import VERSION, MafFacts, read_maf_facts, strange_words
 from data_modules.ingest.variants.files.vcf import BUILDS
@@ -16,7 +15,7 @@ from data_modules.ingest.variants.hail.java import find_java
 from data_modules.ingest.variants.ingest import VariantIngest
 from data_modules.ingest.variants.settings import Origin
 from data_modules.ingest.variants.store import FORMAT
-from fusion.contract import FusionError, Progress
+from fusion.contract import FusionError, Progress, some
 
 _JOB = "data_modules.ingest.variants.hail.maf_job"
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_modules.errors import some
 from data_modules.genes.places import read_gene_places
 from data_modules.ingest.variants.annotation.by_place import check_contigs, genes_at
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
@@ -16,7 +15,7 @@ from data_modules.ingest.variants.files.vcf import VcfFacts
 from data_modules.ingest.variants.qc import draw, sample_table
 from data_modules.ingest.variants.store import write_store
 from data_modules.ingest.variants.store_builder import StoreBuilder
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 if TYPE_CHECKING:
     import pandas as pd

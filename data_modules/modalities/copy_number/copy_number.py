@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from data_modules.cohort.known import known_ids
-from data_modules.errors import some
 from data_modules.genes.places import Place, first_of_each_symbol, read_gene_places
 from data_modules.modalities.base import BaseModality
 from data_modules.modalities.copy_number.segments import SCORES, at_genes, instability, read_segments
 from data_modules.modalities.copy_number.settings import CopyNumberSettings
 from data_modules.modalities.copy_number.sex_chromosomes import FEMALE, MALE, against_normal, kept_places
 from data_modules.modalities.selected import FittedSelected, choose, features_of, ranking_of
-from fusion.contract import FeatureSpec, FusionError, ModalitySpec, Quality, State, read_settings
+from fusion.contract import FeatureSpec, FusionError, ModalitySpec, Quality, State, read_settings, some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
 from data_modules.ingest.variants.files.vcf import LENGTHS
 from data_modules.readers.numbers import decimal_of, is_unknown, to_numbers
 from data_modules.readers.tables import read_text_table
 from data_modules.readers.unreadable import UnreadableError
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_modules.errors import some
+from fusion.contract import some
 
 if TYPE_CHECKING:
     import pandas as pd

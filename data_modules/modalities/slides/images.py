@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from data_modules.errors import some
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.slides.image_features import PIXEL_FEATURES, SCALED_FEATURES, image_features
 from data_modules.ingest.slides.image_files import ImageError, image_facts, read_image
@@ -24,7 +23,17 @@ from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseFitted, BaseModality, require_same
 from data_modules.modalities.slides.settings import ImageSettings
 from data_modules.sources.image_folder import ImageFolder
-from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State, read_settings
+from fusion.contract import (
+    FittedModality,
+    FusionError,
+    Item,
+    ModalitySpec,
+    Progress,
+    Quality,
+    State,
+    read_settings,
+    some,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data_modules.errors import some
 from data_modules.ingest.slides.slide_facts import EnlargedError, ResolutionError, SlideError
+from fusion.contract import some
 
 
 def opening_problems(errors: Sequence[SlideError], *, total: int, key: str) -> list[str]:

@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from data_modules.errors import some
 from data_modules.ingest.common.pieces import asked_for
 from data_modules.ingest.slides.dicom_slide import header, is_dicom
 from data_modules.ingest.slides.ingest import IngestSettings, entry_for, has_entry
@@ -23,7 +22,7 @@ from data_modules.modalities.quality import slide_quality
 from data_modules.modalities.slides.fitted import FittedSlides
 from data_modules.modalities.slides.opening import opening_problems
 from data_modules.modalities.slides.settings import SlideSettings
-from fusion.contract import FittedModality, FusionError, Progress, Quality, State, read_settings
+from fusion.contract import FittedModality, FusionError, Progress, Quality, State, read_settings, some
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from data_modules.batches.bags import Bag
-from data_modules.errors import some
 from data_modules.hashes import content_hash
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.slides.embed.known_encoders import known, same_encoder
@@ -28,7 +27,17 @@ from data_modules.modalities.base import BaseFitted
 from data_modules.modalities.files import FileModality
 from data_modules.modalities.outliers import unlike
 from data_modules.modalities.slides.settings import TileFeatureSettings
-from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State, read_settings
+from fusion.contract import (
+    FittedModality,
+    FusionError,
+    Item,
+    ModalitySpec,
+    Progress,
+    Quality,
+    State,
+    read_settings,
+    some,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

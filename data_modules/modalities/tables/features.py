@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data_modules.cohort.examine import Remark
 from data_modules.cohort.known import known_ids
-from data_modules.errors import CohortError, some
+from data_modules.errors import CohortError
 from data_modules.learned.reduction import Reduction, fit_reduction
 from data_modules.modalities.base import BaseFitted, BaseModality
 from data_modules.modalities.tables.remarks import wide_remarks
@@ -28,7 +28,7 @@ from data_modules.patient_ids import PatientIds
 from data_modules.readers.tables import TableFormat
 from data_modules.readers.unreadable import UnreadableError
 from data_modules.readers.wide import WideTable, read_wide
-from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State, read_settings
+from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State, read_settings, some
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource

@@ -14,12 +14,12 @@ import pandas as pd
 from data_modules.cohort.regimens.fields import encode
 from data_modules.cohort.therapy import TherapySpec, regimens_of
 from data_modules.columns import Column
-from data_modules.errors import CohortError, some
+from data_modules.errors import CohortError
 from data_modules.learned.preprocess import TablePreprocessor
 from data_modules.modalities.base import BaseModality
 from data_modules.modalities.tables.settings import RegimenSettings
 from data_modules.modalities.tables.table import FittedTable, Table
-from fusion.contract import Match, Quality, State, read_settings
+from fusion.contract import Match, Quality, State, read_settings, some
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from data_modules.cohort.examine import FEW, TELLING, Remark, two_groups
-from data_modules.errors import some
+from fusion.contract import some
 
 _CHANCE = 0.01
 """Probability, over all columns, that chance would tell classes apart as well."""

@@ -7,11 +7,10 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
-from data_modules.errors import some
 from data_modules.genes.sets import read_gene_sets
 from data_modules.learned.pathways import usable
 from data_modules.learned.settings import PathwaySettings
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 
 class SetFile:

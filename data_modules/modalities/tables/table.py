@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modules.columns import Column
-from data_modules.errors import CohortError, some
+from data_modules.errors import CohortError
 from data_modules.learned.preprocess import TablePreprocessor
 from data_modules.modalities.base import BaseFitted, BaseModality
 from data_modules.modalities.tables.settings import TableSettings
-from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State, read_settings
+from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State, read_settings, some
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource

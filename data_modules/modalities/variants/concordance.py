@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data_modules.errors import some
 from data_modules.ingest.variants.store import MISSING
+from fusion.contract import some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from data_modules.errors import some
 from data_modules.genes.contigs import plain_contig
 from data_modules.ingest.variants.store import variant_names
 from data_modules.modalities.variants.profile import PAIR, SUBSTITUTIONS, substitution
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

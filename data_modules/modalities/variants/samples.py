@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from data_modules.errors import some
 from data_modules.patient_ids import PatientIds
+from fusion.contract import some
 
 
 def owners(

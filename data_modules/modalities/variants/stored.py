@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_modules.cohort.known import known_ids
-from data_modules.errors import some
 from data_modules.ingest.variants.ingest import ORIGINS, Origin
 from data_modules.ingest.variants.store import VariantStore
 from data_modules.modalities.base import BaseModality
@@ -26,7 +25,7 @@ from data_modules.modalities.variants.samples import left_out, owners, several_p
 from data_modules.modalities.variants.settings import KINDS, FeatureSettings, Rules
 from data_modules.modalities.variants.store_ingest import StoreIngest
 from data_modules.patient_ids import PatientIds
-from fusion.contract import FeatureSpec, FusionError, Match, ModalitySpec, Progress, Quality, State
+from fusion.contract import FeatureSpec, FusionError, Match, ModalitySpec, Progress, Quality, State, some
 
 if TYPE_CHECKING:
     from pathlib import Path

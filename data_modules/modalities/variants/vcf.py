@@ -7,13 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from data_modules.errors import some
 from data_modules.files import find_files
 from data_modules.genes.sets import read_gene_sets
 from data_modules.ingest.variants.ingest import VariantIngest, VcfFile
 from data_modules.modalities.variants.settings import VariantSettings
 from data_modules.modalities.variants.stored import StoredVariants
-from fusion.contract import FusionError, Quality, read_settings
+from fusion.contract import FusionError, Quality, read_settings, some
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource

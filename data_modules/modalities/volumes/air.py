@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from data_modules.errors import some
 from data_modules.ingest.volumes.grid import AIR_HU
+from fusion.contract import some
 
 
 def without_air(folder: Path, sequences: Collection[str], *, key: str) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from data_modules.errors import some
 from data_modules.ingest.volumes.dicom_headers import looks_like_dicom
 from data_modules.ingest.volumes.geometry import mask_problem, overlap
 from data_modules.modalities.base import stray_problem
 from data_modules.patient_ids import bare_name
+from fusion.contract import some
 
 if TYPE_CHECKING:
     from data_modules.ingest.volumes.files import VolumeFile

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data_modules.errors import some
 from data_modules.ingest.volumes.settings import Crop, GridSettings, Intensity, Scanner, Spacing
 from data_modules.modalities.settings import FileSettings
-from fusion.contract import Count, Pattern, Positive, Settings, SettingsError, Share
+from fusion.contract import Count, Pattern, Positive, Settings, SettingsError, Share, some
 
 
 @dataclass(frozen=True, kw_only=True)

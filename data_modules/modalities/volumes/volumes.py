@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from data_modules.errors import some
 from data_modules.hashes import same_content
 from data_modules.ingest.common.pieces import asked_for
 from data_modules.ingest.volumes.find import Found, find_all
@@ -31,6 +30,7 @@ from fusion.contract import (
     Quality,
     State,
     read_settings,
+    some,
 )
 
 if TYPE_CHECKING:

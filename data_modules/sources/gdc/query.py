@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data_modules.errors import some
 from data_modules.sources.web.http import MissingError, Service
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 HOST = "https://api.gdc.cancer.gov"
 

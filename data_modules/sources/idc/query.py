@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from data_modules.errors import some
 from data_modules.sources.web.http import Service
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 API = "https://api.imaging.datacommons.cancer.gov/v2"
 PAGE = 1000

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from data_modules.errors import some
 from data_modules.sources.web.http import MissingError, Service
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 _BLOCK = 1 << 20
 _SPARE = 64 << 20

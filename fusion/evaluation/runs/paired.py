@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 from fusion.evaluation.intervals import LEVEL, Interval, Resampling, resample, simultaneous_level
 from fusion.evaluation.judgement import finite
 from fusion.evaluation.metrics import LOWER_IS_BETTER
@@ -21,7 +21,6 @@ from fusion.evaluation.outcome import Outcome
 from fusion.evaluation.units import GROUP, held_together, units_of
 
 Floats = NDArray[np.float64]
-_NAMED = 5
 
 
 def common_patients(runs: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -44,10 +43,9 @@ def common_patients(runs: Mapping[str, pd.DataFrame]) -> list[str]:
         other = labels[name].loc[patients]
         apart = [str(one) for one in known.index[known != other]]
         if apart:
-            told = ", ".join(f"{one} ({known[one]} and {other[one]})" for one in apart[:_NAMED])
-            more = f" and {len(apart) - _NAMED} others" if len(apart) > _NAMED else ""
+            told = some([f"{one} ({known[one]} and {other[one]})" for one in apart], rest="others")
             raise FusionError(
-                f"{first} and {name} give {len(apart)} of {len(patients)} common patients another label: {told}{more}. "
+                f"{first} and {name} give {len(apart)} of {len(patients)} common patients another label: {told}. "
                 "The endpoint was defined otherwise, or the outcome table changed between the runs."
             )
     return patients

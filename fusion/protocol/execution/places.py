@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from fusion.contract import some
 from fusion.contract.pieces import Piece
 from fusion.protocol.execution.node import TOLD
 
@@ -89,8 +90,7 @@ class Ingested:
 
 def named_pieces(modality: str, pieces: Sequence[Piece]) -> str:
     """``modality.slides: P1.svs, P2.svs and 3 more``."""
-    more = f" and {len(pieces) - 2} more" if len(pieces) > 2 else ""
-    return f"modality.{modality}: {', '.join(piece.label for piece in pieces[:2])}{more}"
+    return f"modality.{modality}: {some([piece.label for piece in pieces], 2)}"
 
 
 def _text(config: Any, token: str, told: str, **more: Any) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data_modules.errors import CohortError, Problem, some
+from data_modules.errors import CohortError, Problem
 from data_modules.files import find_files, list_files, replace_file
 from data_modules.patient_ids import PatientIds
 
@@ -19,7 +19,6 @@ def test_problems_are_numbered_counted_and_cut():
         "  2. modality.y: gone. Look."
     )
     assert "has 1 problem:" in str(CohortError("mine", ["x"]))
-    assert some(["a", "b"]) == "a, b"
 
 
 @pytest.mark.parametrize(

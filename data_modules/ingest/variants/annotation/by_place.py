@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_modules.errors import some
 from data_modules.genes.places import Place
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 if TYPE_CHECKING:
     import pandas as pd

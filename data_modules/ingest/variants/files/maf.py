@@ -23,14 +23,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from data_modules.errors import some
 from data_modules.genes.contigs import plain_contig
 from data_modules.ingest.variants.consequences import SEVERITY, consequence_class
 from data_modules.readers.layout import unquoted
 from data_modules.readers.numbers import is_unknown
 from data_modules.readers.stream import lines_of
 from data_modules.readers.unreadable import UnreadableError
-from fusion.contract import FusionError
+from fusion.contract import FusionError, some
 
 REQUIRED: dict[str, tuple[str, ...]] = {
     "gene": ("Hugo_Symbol",),

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS, plain_contig
 from data_modules.hashes import file_hash, write_text_atomic
 from data_modules.ingest.variants.files.maf import MafHeader, build_known, class_of
 from data_modules.ingest.variants.files.maf_lines import FIELDS, calls_of, is_date, sequenced_samples
 from data_modules.ingest.variants.files.vcf import LENGTHS
 from data_modules.ingest.variants.settings import GenotypeFilters, Origin
+from fusion.contract import some
 
 VERSION = 4
 """Of how MAFs are read: results of another are made anew."""

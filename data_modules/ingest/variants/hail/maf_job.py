@@ -17,7 +17,6 @@ from typing import IO, Any
 
 import pandas as pd
 
-from data_modules.errors import some
 from data_modules.genes.contigs import CONTIGS
 from data_modules.ingest.variants.annotation.records import SCORES
 from data_modules.ingest.variants.consequences import CLASSES
@@ -40,6 +39,7 @@ from data_modules.ingest.variants.maf_calls import (
     store_parts,
 )
 from data_modules.ingest.variants.store import write_store
+from fusion.contract import some
 
 
 def main(path: Path) -> None:
