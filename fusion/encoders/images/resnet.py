@@ -13,7 +13,7 @@ from fusion.contract import ModalitySpec
 from fusion.encoders.frozen import PartlyFrozen, check_stages, first_stages
 from fusion.encoders.images.tiles import TileEncoder
 from fusion.encoders.images.weights import is_run, load_backbone, load_pretrained
-from fusion.layers import ModelError
+from fusion.layers import ModelError, never_one_wide
 
 CHANNELS = {18: 512, 34: 512, 50: 2048}
 
@@ -70,6 +70,7 @@ class TileResNet(PartlyFrozen, TileEncoder):
             std=std,
         )
         self.backbone = _backbone(depth)
+        never_one_wide(self.backbone)
         if weights is not None and is_run(weights):
             load_pretrained(self, weights, where=where)
         elif weights is not None:

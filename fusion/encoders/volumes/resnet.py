@@ -12,7 +12,7 @@ from fusion.contract import ModalitySpec
 from fusion.encoders.frozen import PartlyFrozen, check_stages, first_stages
 from fusion.encoders.images.weights import load_backbone
 from fusion.encoders.volumes.patches import VolumeEncoder
-from fusion.layers import ModelError
+from fusion.layers import ModelError, never_one_wide
 
 CHANNELS = {10: 512, 18: 512, 34: 512, 50: 2048}
 SHORTCUTS = ("A", "B")
@@ -67,6 +67,7 @@ class VolumeResNet(PartlyFrozen, VolumeEncoder):
             chunk=chunk,
         )
         self.backbone = _backbone(depth, shortcut)
+        never_one_wide(self.backbone)
         if weights is not None:
             load_backbone(self.backbone, Path(weights), where=where)
         self.freeze(first_stages(self.backbone, trainable_from))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 
 from fusion.contract import EndpointSpec, Target, Tokens
 from fusion.contract.devices import Device
-from fusion.layers import ModelError
+from fusion.layers import ModelError, never_one_wide
 from fusion.network.fitting import fit_network, predict_scores
 from fusion.network.model import build_model
 from fusion.network.task import FusionTask
@@ -75,16 +76,68 @@ def test_an_encoder_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
         assert {part.grad.device.type for part in encoder.parameters() if part.grad is not None} == {ELSEWHERE}
 
 
+@contextmanager
+def _memory_filled() -> Iterator[None]:
+    """Memory that nobody wrote to is NaN, so that reading it shows every time."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 @pytest.mark.parametrize("name", examples.names())
 def test_an_encoder_computes_in_bfloat16(name: str, tmp_path: Path) -> None:
     encoder, given = built(name, tmp_path)
     near = examples.encode(encoder, given.batch)
-    with BF16.autocast():
+    with BF16.autocast(), _memory_filled():
         coarse = examples.encode(encoder, given.batch)
         torch.testing.assert_close(coarse.summary.float(), near.summary, rtol=0.05, atol=0.05)
         encoder.train()
         encoder(given.batch).summary.float().sum().backward()
     assert all(torch.isfinite(part.grad).all() for part in encoder.parameters() if part.grad is not None)
+
+
+@pytest.mark.parametrize("convolution", [torch.nn.Conv2d, torch.nn.Conv3d])
+def test_a_convolution_that_halves_a_lone_pixel_learns_nothing_from_padding(convolution: Any) -> None:
+    """By hand: one pixel meets the kernel's middle alone. As they come, the other taps have whatever lay in memory."""
+    torch.manual_seed(0)
+    part = convolution(64, 64, 3, stride=2, padding=1, bias=False)
+    axes = part.weight.ndim - 2
+    never_one_wide(torch.nn.Sequential(part))
+    pixels = torch.randn(4, 64, *([1] * axes)).bfloat16()
+    with BF16.autocast(), _memory_filled():
+        out = part(pixels)
+        out.float().sum().backward()
+    assert out.shape == pixels.shape
+    middle = (..., *([1] * axes))
+    expected = torch.zeros_like(part.weight)
+    expected[middle] = pixels.float().sum(0).flatten()
+    torch.testing.assert_close(part.weight.grad, expected, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("resnet", (3, 16, 16)), ("volume_resnet", (1, 16, 16, 16))])
+def test_no_residual_network_halves_a_lone_pixel(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    encoder, _ = built(name, tmp_path)
+    widths: set[int] = set()
+    for part in encoder.backbone.modules():
+        if isinstance(part, torch.nn.Conv2d | torch.nn.Conv3d) and max(part.stride) > 1:
+            part.register_forward_pre_hook(lambda _, given: widths.update(given[0].shape[2:]))
+    with BF16.autocast():
+        encoder.features(torch.zeros(2, *shape))
+    assert min(widths) == 2
+
+
+def test_a_lone_pixel_stays_alone_at_full_precision() -> None:
+    part = torch.nn.Conv2d(2, 3, 3, stride=2, padding=1)
+    seen: list[torch.Size] = []
+    never_one_wide(part)
+    part.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape))
+    part(torch.ones(1, 2, 1, 5))
+    with BF16.autocast():
+        part(torch.ones(1, 2, 1, 5))
+        part(torch.ones(1, 2, 4, 1))
+    assert [tuple(shape[2:]) for shape in seen] == [(1, 5), (2, 5), (4, 2)]
 
 
 @pytest.mark.parametrize("name", fuser_examples.names())
