@@ -68,19 +68,18 @@ def fit_treated(beside: Beside, *, held_out: Floats, treatments: Sequence[str]) 
         return None
     whole, parts = _Products.of(beside.whole, of_regimen), [_Products.of(seen, of_regimen) for seen in beside.parts]
 
-    def loss(pairs: Sequence[Pairs]) -> Floats:
-        logits: Floats = held_out + beside.added(pairs)
+    def loss(logits: Floats) -> Floats:
         return np.asarray(beside.whole.weights * log_loss(logits, beside.whole.labels), dtype=np.float64)
 
     def best(ways: Mapping[float, Sequence[Pairs]]) -> float:
-        return min(ways, key=lambda way: float(loss(ways[way]).sum()))
+        return min(ways, key=lambda way: float(loss(held_out + beside.added(ways[way])).sum()))
 
     ridges = {one: [part.ridge(one) for part in parts] for one in PRECISIONS}
     path = whole.problem.path()
     nets = dict(zip(path, zip(*(part.nets(path) for part in parts), strict=True), strict=True))
     precision, penalty = best(ridges), best(nets)
-    without = np.asarray(beside.whole.weights * log_loss(held_out, beside.whole.labels), dtype=np.float64)
-    _, by_ridge, by_net = shares([without, loss(ridges[precision]), loss(nets[penalty])])
+    chosen = [held_out + beside.added(pairs) for pairs in (ridges[precision], nets[penalty])]
+    _, by_ridge, by_net = shares([loss(logits) for logits in (held_out, *chosen)])
 
     def both(ridge: Pairs, net: Pairs) -> Pairs:
         mean = (by_ridge * ridge.coefficients + by_net * net.coefficients) / (by_ridge + by_net)

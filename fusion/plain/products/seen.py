@@ -62,15 +62,13 @@ class Beside:
         linear: the regression; its columns and penalty are taken.
         whole: all training patients.
         parts: those of each split.
-        held: ``(patient, column)`` standardised, of those each split holds out.
-        places: where these stand among the training patients.
+        out: where those stand among the training patients whom each split holds out.
     """
 
     linear: Linear
     whole: Seen
     parts: Sequence[Seen]
-    held: Sequence[Floats]
-    places: Sequence[Rows]
+    out: Sequence[Rows]
 
     @classmethod
     def of(cls, linear: Linear, training: Training) -> Beside:
@@ -90,13 +88,12 @@ class Beside:
             linear=linear,
             whole=seen(np.arange(len(values))),
             parts=[seen(at) for at, _ in training.splits],
-            held=[values[out] for _, out in training.splits],
-            places=[out for _, out in training.splits],
+            out=[out for _, out in training.splits],
         )
 
     def added(self, pairs: Sequence[Pairs]) -> Floats:
         """``(patient,)`` what pairs add, of each patient those of the split that holds the patient out."""
         found = np.zeros(len(self.whole.labels))
-        for part, values, out in zip(pairs, self.held, self.places, strict=True):
-            found[out] = part.parts(values).sum(axis=1)
+        for part, out in zip(pairs, self.out, strict=True):
+            found[out] = part.parts(self.whole.values[out]).sum(axis=1)
         return found
