@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -87,91 +88,140 @@ def column_values(
         decimal: sign of its numbers.
         listed: values that the endpoint lists: no words for *missing*.
     """
-    where = f"{key}.columns.{column.name}"
+    place = _Place(spec=spec, column=column, rows=rows, key=f"{key}.columns.{column.name}")
     declared = raw.isin([*column.levels, *listed])
     missing = raw.isin((*MISSING, *column.missing)) & ~declared
-    quotes = quoting(raw[~declared & ~missing].tolist(), column.missing, where, "missing")
+    cells, odd = raw.astype(object).mask(missing, None), raw[~missing & ~declared]
+    quotes = quoting(odd.tolist(), column.missing, place.key, "missing")
     if quotes is not None:
         concerned = raw[~missing & raw.str.lower().map(YAML_WORDS).isin(column.missing)]
-        problems = _named(spec, column, concerned, rows, "words that may be meant by its missing", quotes)
-        return Values(cells=raw.astype(object).mask(missing, None), problems=problems, notes=[])
+        problems = place.problems(concerned, "words that may be meant by its missing", quotes)
+        return Values(cells=cells, problems=problems, notes=[])
     if column.kind == "number":
-        codes = {to_number(code, decimal) for code in column.missing}
-        missing |= raw.map(is_unknown) | to_numbers(raw, decimal).isin(codes - {math.nan})
-        values = to_numbers(raw.mask(missing), decimal)
-        values, problems, notes = _measured(spec, column, raw[~missing], values, rows, where, decimal=decimal)
-        return Values(cells=values, problems=problems, notes=[*notes, *code_notes(column.name, values, where)])
-    values = raw.astype(object).mask(missing, None)
+        return _numbers(place, raw, missing, decimal)
     if column.levels:
-        wrong = raw[~declared & ~missing]
-        what, remedy = "values outside its levels", f"Mend them or add them to {where}.levels"
-        words = list(dict.fromkeys(value for value in wrong if is_unknown(value)))
-        if words:
-            remedy += f", or to {where}.missing where they say that nothing is known: [{_yaml(words)}]"
-        remedy = quoting(wrong.tolist(), column.levels, where, "levels") or remedy
-        return Values(cells=values, problems=_named(spec, column, wrong, rows, what, remedy), notes=[])
-    wrong = raw[raw.map(is_unknown) & ~missing & ~declared]
-    words = list(dict.fromkeys(wrong))
+        return Values(cells=cells, problems=_outside_levels(place, odd), notes=[])
+    known = raw[~missing]
+    problems = _perhaps_unknown(place, odd) or _several_spellings(place, known)
+    notes = [*_maybe_numbers(column, known, place.key, decimal), *_maybe_text(column, known)]
+    return Values(cells=cells, problems=problems, notes=notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a column's cells stand: the table, the declaration, each patient's row in the file, the config key."""
+
+    spec: TableSpec
+    column: Column
+    rows: pd.Series[int]
+    key: str
+
+    def problems(self, wrong: pd.Series[str], what: str, remedy: str) -> list[Problem]:
+        """What is wrong with some cells of patients; none where there is no such cell."""
+        by_row = dict(zip(self.rows.to_numpy(), self.rows.index, strict=True))
+        of_patients = {row: by_row[row] for row in wrong.index if isinstance(by_row.get(row), str)}
+        if not of_patients:
+            return []
+        examples = tuple(f"{patient}, row {row}: {wrong[row]!r}" for row, patient in of_patients.items())
+        what = f"{self.spec.source}: column {self.column.name!r} has {what}"
+        return [Problem(what=what, remedy=remedy, examples=examples, column=self.column.name)]
+
+
+def _outside_levels(place: _Place, wrong: pd.Series[str]) -> list[Problem]:
+    remedy = f"Mend them or add them to {place.key}.levels"
+    words = list(dict.fromkeys(value for value in wrong if is_unknown(value)))
+    if words:
+        remedy += f", or to {place.key}.missing where they say that nothing is known: [{_yaml(words)}]"
+    remedy = quoting(wrong.tolist(), place.column.levels, place.key, "levels") or remedy
+    return place.problems(wrong, "values outside its levels", remedy)
+
+
+def _perhaps_unknown(place: _Place, odd: pd.Series[str]) -> list[Problem]:
+    wrong = odd[[is_unknown(value) for value in odd]]
     what = "words that may say that nothing is known, or be a category"
-    remedy = f"Set {where}.missing: [{_yaml(words)}] where nothing is known, or list all categories in {where}.levels"
-    problems = _named(spec, column, wrong, rows, what, remedy)
-    if not problems and column.time == "baseline":
-        what = "one word in several spellings, each of which would be a category of its own"
-        remedy = f"Spell it in one way, or list all categories in {where}.levels"
-        problems = _named(spec, column, spelt_alike(raw[~missing]), rows, what, remedy)
-    notes = [*_maybe_numbers(column, raw[~missing], where, decimal), *_maybe_text(column, raw[~missing])]
-    return Values(cells=values, problems=problems, notes=notes)
+    remedy = (
+        f"Set {place.key}.missing: [{_yaml(list(dict.fromkeys(wrong)))}] where nothing is known, or list all "
+        f"categories in {place.key}.levels"
+    )
+    return place.problems(wrong, what, remedy)
+
+
+def _several_spellings(place: _Place, known: pd.Series[str]) -> list[Problem]:
+    if place.column.time != "baseline":
+        return []
+    what = "one word in several spellings, each of which would be a category of its own"
+    remedy = f"Spell it in one way, or list all categories in {place.key}.levels"
+    return place.problems(spelt_alike(known), what, remedy)
+
+
+def _numbers(place: _Place, raw: pd.Series[str], missing: pd.Series[bool], decimal: str) -> Values:
+    """Cells as numbers, those that are measured values too; what is wrong with the others; what was found."""
+    column = place.column
+    codes = {to_number(code, decimal) for code in column.missing} - {math.nan}
+    missing = missing | raw.map(is_unknown) | to_numbers(raw, decimal).isin(codes)
+    values: pd.Series[Any] = to_numbers(raw.mask(missing), decimal)
+    known = raw[~missing]
+    odd = known[values[known.index].isna()]
+    problems: list[Problem] = []
+    notes: list[str] = []
+    if not odd.empty:
+        found = _measured(place, odd, decimal)
+        units = units_of([*found.values(), *[Measured(number=0.0)] * (len(known) - len(odd))])
+        beyond = odd[[row in found and bool(found[row].limit) for row in odd.index]]
+        problems = [
+            *_no_numbers(place, odd.drop(list(found))),
+            *_several_units(place, odd[[row in found and bool(found[row].unit) for row in odd.index]], units),
+            *_beyond_limits(place, beyond),
+        ]
+        counted = {row: cell.value(column.limits or "value") for row, cell in found.items()}
+        values = values.where(~values.index.isin(list(counted)), values.index.map(counted.get))
+        notes = [] if problems else _read_as(column, units, len(beyond))
+    return Values(cells=values, problems=problems, notes=[*notes, *code_notes(column.name, values, place.key)])
+
+
+def _measured(place: _Place, odd: pd.Series[str], decimal: str) -> dict[Any, Measured]:
+    """Row → a number and what stands beside it, of the cells that are that for certain."""
+    declared = place.spec.format.decimal is not None
+    read = {row: measured(cell, decimal=decimal, declared=declared) for row, cell in odd.items()}
+    return {row: cell for row, cell in read.items() if cell is not None}
+
+
+def _no_numbers(place: _Place, wrong: pd.Series[str]) -> list[Problem]:
+    return place.problems(wrong, "values that are no numbers", f"Mend them or add them to {place.key}.missing")
+
+
+def _several_units(place: _Place, with_unit: pd.Series[str], units: Counter[str]) -> list[Problem]:
+    """Cells of a unit where that is not the unit of all, or not the declared one."""
+    given = place.column.unit
+    if set(units) <= {"", str(given)} if given else len(units) <= 1:
+        return []
+    named = next(unit for unit in units if unit)
+    told = ", ".join(f"{unit or 'none'} ({number})" for unit, number in units.most_common())
+    what = f"values in several units, {told}"
+    if len(units) == 1:
+        what = f"values in {named}, and is declared in {given}"
+    remedy = f"Write all of them in one unit; where all are in {named}, set {place.key}.unit: '{named}'"
+    return place.problems(with_unit, what, remedy)
+
+
+def _beyond_limits(place: _Place, beyond: pd.Series[str]) -> list[Problem]:
+    if place.column.limits is not None:
+        return []
+    remedy = (
+        f"Set {place.key}.limits: value, which takes the limit, or half, which takes half of a lower one; or add them "
+        f"to {place.key}.missing"
+    )
+    return place.problems(beyond, "values beyond a limit of their assay", remedy)
 
 
 _COUNT = {None: "", "value": "that limit", "half": "that limit, below one as half of it"}
 
 
-def _measured(
-    spec: TableSpec,
-    column: Column,
-    known: pd.Series[str],
-    values: pd.Series[Any],
-    rows: pd.Series[int],
-    where: str,
-    *,
-    decimal: str,
-) -> tuple[pd.Series[Any], list[Problem], list[str]]:
-    """Cells that are no plain numbers as such, where that is certain; what is wrong with the others; what was found."""
-    odd = known[values[known.index].isna()]
-    if odd.empty:
-        return values, [], []
-    declared = spec.format.decimal is not None
-    read = {row: measured(cell, decimal=decimal, declared=declared) for row, cell in odd.items()}
-    wrong = odd[[read[row] is None for row in odd.index]]
-    what, remedy = "values that are no numbers", f"Mend them or add them to {where}.missing"
-    problems = _named(spec, column, wrong, rows, what, remedy)
-    found = {row: cell for row, cell in read.items() if cell is not None}
-    plain = len(known) - len(odd)
-    units = units_of([*found.values(), *[Measured(number=0.0)] * plain])
-    given = {"", str(column.unit)} if column.unit else set()
-    if not set(units) <= given if given else len(units) > 1:
-        told = ", ".join(f"{unit or 'none'} ({number})" for unit, number in units.most_common())
-        named = next(unit for unit in units if unit)
-        what = f"values in several units, {told}"
-        if len(units) == 1:
-            what = f"values in {named}, and is declared in {column.unit}"
-        remedy = f"Write all of them in one unit; where all are in {named}, set {where}.unit: '{named}'"
-        concerned = odd[[row in found and bool(found[row].unit) for row in odd.index]]
-        problems += _named(spec, column, concerned, rows, what, remedy)
-    beyond = odd[[row in found and bool(found[row].limit) for row in odd.index]]
-    if column.limits is None:
-        what = "values beyond a limit of their assay"
-        remedy = (
-            f"Set {where}.limits: value, which takes the limit, or half, which takes half of a lower one; or add them "
-            f"to {where}.missing"
-        )
-        problems += _named(spec, column, beyond, rows, what, remedy)
-    counted = {row: cell.value(column.limits or "value") for row, cell in found.items()}
-    values = values.where(~values.index.isin(list(counted)), values.index.map(counted.get))
+def _read_as(column: Column, units: Collection[str], beyond: int) -> list[str]:
     notes = [f"column {column.name!r}: {unit!r} after its numbers is read as their unit" for unit in units if unit]
-    if len(beyond):
-        notes.append(f"column {column.name!r}: {len(beyond)} values beyond a limit count as {_COUNT[column.limits]}")
-    return values, problems, notes if not problems else []
+    if beyond:
+        notes.append(f"column {column.name!r}: {beyond} values beyond a limit count as {_COUNT[column.limits]}")
+    return notes
 
 
 def _known(cells: pd.Series[str]) -> list[str]:
@@ -201,17 +251,3 @@ def _maybe_text(column: Column, known: pd.Series[str]) -> list[str]:
         f"column {column.name!r} has {len(counts)} different words for {len(known)} rows, each of which is a category: "
         "is it text, a date or an id? Take it out of columns"
     ]
-
-
-def _named(
-    spec: TableSpec, column: Column, wrong: pd.Series[str], rows: pd.Series[int], what: str, remedy: str
-) -> list[Problem]:
-    if wrong.empty:
-        return []
-    by_row = dict(zip(rows.to_numpy(), rows.index, strict=True))
-    wrong = wrong[[isinstance(by_row.get(row), str) for row in wrong.index]]  # of rows without a patient this is told
-    if wrong.empty:
-        return []
-    examples = tuple(f"{by_row[row]}, row {row}: {value!r}" for row, value in wrong.items())
-    what = f"{spec.source}: column {column.name!r} has {what}"
-    return [Problem(what=what, remedy=remedy, examples=examples, column=column.name)]
