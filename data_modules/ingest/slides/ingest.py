@@ -20,7 +20,8 @@ import numpy as np
 
 from data_modules.hashes import content_hash, file_hash, remembered_hash
 from data_modules.ingest.common.cache import CacheEntry
-from data_modules.ingest.slides.contact_sheet import PANEL, draw_panel
+from data_modules.ingest.common.contact_sheet import PANEL
+from data_modules.ingest.slides.panel import draw_panel
 from data_modules.ingest.slides.settings import Stain, TileSettings, TissueSettings
 from data_modules.ingest.slides.slide_facts import SlideError, SlideFacts, SlideRequest, refuse_enlarging
 from data_modules.ingest.slides.slide_files import open_slide, read_thumbnail, refuse_grey

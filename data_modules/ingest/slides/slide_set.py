@@ -13,21 +13,18 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_modules.files import replace_file
-from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.common.pieces import make_missing
-from data_modules.ingest.common.sets import gone_through, note_gone_through, set_folder, side_by_side
+from data_modules.ingest.common.sets import IngestedSet, set_folder, side_by_side
 from data_modules.ingest.slides.ingest import IngestSettings, SlideEntry, entry_for, ingest_slide
 from data_modules.ingest.slides.slide_facts import SlideError, SlideRequest
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from data_modules.ingest.slides.embed.embeddings import EmbeddingSettings
     from fusion.contract import Progress
@@ -36,20 +33,7 @@ if TYPE_CHECKING:
 _KIND = "slide_sets"
 _FEW = 4  # slides that are done sooner than a worker process starts
 
-
-@dataclass(frozen=True, kw_only=True)
-class SlideSet:
-    """The ingested slides of a cohort.
-
-    Attributes:
-        entries: file name → entry, of slides that succeeded.
-        errors: file name → why it failed.
-        folder: quality table and contact sheets.
-    """
-
-    entries: dict[str, SlideEntry]
-    errors: dict[str, str]
-    folder: Path
+SlideSet = IngestedSet[SlideEntry]
 
 
 def ingest_slides(
@@ -84,8 +68,9 @@ def ingest_slides(
     """
     places = {request.label: entry_for(request, settings, cache=cache) for request in requests}
     folder = set_folder(_KIND, places, cache=cache, simulated=simulated)
-    if gone_through(folder, places) == {}:
-        return _slide_set(places, {}, folder)
+    known = SlideSet.known(SlideEntry, places, folder)
+    if known is not None and not known.errors:
+        return known
     missing = [request for request in requests if not places[request.label].complete]
     step = f"{name}: {'tiles' if embedding is None else embedding.encoder}"
 
@@ -99,7 +84,7 @@ def ingest_slides(
         told=lambda done: progress(step, done, len(requests)),
         failed="{} slides failed", remedy="Mend or leave out these slides",
     )  # fmt: skip
-    result = _slide_set(places, errors, folder)
+    result = SlideSet.of(SlideEntry, places, errors, folder)
     _describe(result, requests, simulated=simulated)
     return result
 
@@ -138,14 +123,7 @@ def load_set(
 ) -> SlideSet | None:
     """The set as `ingest_slides` left it, or None where it has not run to its end or entries are gone."""
     places = {request.label: entry_for(request, settings, cache=cache) for request in requests}
-    folder = set_folder(_KIND, places, cache=cache, simulated=simulated)
-    errors = gone_through(folder, places)
-    return None if errors is None else _slide_set(places, errors, folder)
-
-
-def _slide_set(places: Mapping[str, CacheEntry], errors: dict[str, str], folder: Path) -> SlideSet:
-    entries = {file: SlideEntry(folder=place.folder) for file, place in places.items() if place.complete}
-    return SlideSet(entries=entries, errors=errors, folder=folder)
+    return SlideSet.known(SlideEntry, places, set_folder(_KIND, places, cache=cache, simulated=simulated))
 
 
 def _run(
@@ -210,8 +188,6 @@ def _attempt(request: SlideRequest, settings: IngestSettings, cache: Path) -> st
 def _describe(result: SlideSet, requests: Sequence[SlideRequest], *, simulated: bool) -> None:
     import pandas as pd
 
-    from data_modules.ingest.slides.contact_sheet import write_contact_sheets
-
     rows: list[dict[str, Any]] = []
     panels = []
     for request in requests:
@@ -225,8 +201,5 @@ def _describe(result: SlideSet, requests: Sequence[SlideRequest], *, simulated: 
         panels.append((f"{file} {record['tiles_kept']} of {record['tiles_possible']}", entry.folder / "panel.png"))
     if simulated:
         rows = [{**row, "simulated": True} for row in rows]
-    result.folder.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows).convert_dtypes()  # counts stay whole numbers beside slides that have none
-    replace_file(result.folder / "quality.csv", lambda partial: table.to_csv(partial, index=False))
-    write_contact_sheets(result.folder, panels, stamp="SIMULATED" if simulated else "")
-    note_gone_through(result.folder, result.errors)
+    result.describe(table, panels, simulated=simulated)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from data_modules.ingest.slides.contact_sheet import PANEL
+from data_modules.ingest.common.contact_sheet import PANEL
 from data_modules.ingest.volumes.grid import Scalar
 
 if TYPE_CHECKING:

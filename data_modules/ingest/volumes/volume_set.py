@@ -7,40 +7,24 @@ The set's folder holds ``quality.csv`` (one row a volume, the error where a pati
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_modules.files import replace_file
-from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.common.pieces import make_missing
-from data_modules.ingest.common.sets import gone_through, note_gone_through, set_folder, side_by_side
+from data_modules.ingest.common.sets import IngestedSet, set_folder, side_by_side
 from data_modules.ingest.volumes.files import VolumeError
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeEntry, VolumeRules, entry_for, ingest_patient
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
 
     from fusion.contract import Progress
     from fusion.contract.pieces import Elsewhere
 
 _KIND = "volume_sets"
 
-
-@dataclass(frozen=True, kw_only=True)
-class VolumeSet:
-    """The ingested volumes of a cohort.
-
-    Attributes:
-        entries: patient → entry, of patients whose volumes could all be used.
-        errors: patient → why not.
-        folder: quality table and contact sheets.
-    """
-
-    entries: dict[str, VolumeEntry]
-    errors: dict[str, str]
-    folder: Path
+VolumeSet = IngestedSet[VolumeEntry]
 
 
 def ingest_volumes(
@@ -73,8 +57,9 @@ def ingest_volumes(
     """
     places = {request.patient: entry_for(request, settings, cache=cache) for request in requests}
     folder = set_folder(_KIND, places, cache=cache, simulated=simulated)
-    if gone_through(folder, places) == {}:
-        return _volume_set(places, {}, folder)
+    known = VolumeSet.known(VolumeEntry, places, folder)
+    if known is not None and not known.errors:
+        return known
     missing = [request for request in requests if not places[request.patient].complete]
     errors = make_missing(
         missing, requests, elsewhere=elsewhere, name=name, max_failed=max_failed,
@@ -84,7 +69,7 @@ def ingest_volumes(
         failed="the volumes of {} patients failed",
         remedy=f"Mend these files, leave them out of modality.{name}.files",
     )  # fmt: skip
-    result = _volume_set(places, errors, folder)
+    result = VolumeSet.of(VolumeEntry, places, errors, folder)
     _describe(result, requests, settings, simulated=simulated)
     return result
 
@@ -121,20 +106,11 @@ def load_set(
 ) -> VolumeSet | None:
     """The set as `ingest_volumes` left it, or None where it has not run to its end or entries are gone."""
     places = {request.patient: entry_for(request, settings, cache=cache) for request in requests}
-    folder = set_folder(_KIND, places, cache=cache, simulated=simulated)
-    errors = gone_through(folder, places)
-    return None if errors is None else _volume_set(places, errors, folder)
-
-
-def _volume_set(places: Mapping[str, CacheEntry], errors: dict[str, str], folder: Path) -> VolumeSet:
-    entries = {patient: VolumeEntry(folder=place.folder) for patient, place in places.items() if place.complete}
-    return VolumeSet(entries=entries, errors=errors, folder=folder)
+    return VolumeSet.known(VolumeEntry, places, set_folder(_KIND, places, cache=cache, simulated=simulated))
 
 
 def _describe(result: VolumeSet, requests: Sequence[PatientVolumes], settings: VolumeRules, *, simulated: bool) -> None:
     import pandas as pd
-
-    from data_modules.ingest.slides.contact_sheet import write_contact_sheets
 
     rows: list[dict[str, Any]] = []
     panels = []
@@ -154,8 +130,5 @@ def _describe(result: VolumeSet, requests: Sequence[PatientVolumes], settings: V
         panels.append((caption, entry.folder / "panel.png"))
     if simulated:
         rows = [{**row, "simulated": True} for row in rows]
-    result.folder.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows)
-    replace_file(result.folder / "quality.csv", lambda partial: table.to_csv(partial, index=False))
-    write_contact_sheets(result.folder, panels, stamp="SIMULATED" if simulated else "")
-    note_gone_through(result.folder, result.errors)
+    result.describe(table, panels, simulated=simulated)

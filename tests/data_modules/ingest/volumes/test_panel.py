@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from data_modules.ingest.slides.contact_sheet import PANEL
+from data_modules.ingest.common.contact_sheet import PANEL
 from data_modules.ingest.volumes.panel import draw_panel, grey, planes
 
 

@@ -1,12 +1,9 @@
-"""Pictures made to be looked at: each slide small, with its mask and tiles drawn on, many to a sheet."""
+"""Pictures made to be looked at: each slide or patient small, many to a sheet."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
-
-import numpy as np
-from scipy import ndimage
 
 from data_modules.files import replace_file
 
@@ -14,52 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-    from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
-
-    from data_modules.ingest.slides.tiles import Grid
-    from data_modules.ingest.slides.tissue import TissueMask
 
 PANEL = 300  # pixels
 _CAPTION = 14  # pixels
 _COLUMNS = 6
 _ROWS = 8
-_TINTS = {"pen": (0, 160, 60), "fold": (220, 0, 0), "blur": (255, 160, 0), "bubble": (0, 120, 255)}
-_OUTLINE = (0, 190, 190)
-_TILE = (255, 220, 0)
-
-
-def draw_panel(thumbnail: NDArray[np.uint8], mask: TissueMask, grid: Grid, *, scale: float) -> Image:
-    """One slide: artefacts tinted, kept tissue outlined, chosen tiles framed.
-
-    Args:
-        thumbnail: RGB ``(row, column, 3)``.
-        mask: tissue of the same slide, in its own resolution.
-        grid: the chosen tiles.
-        scale: thumbnail pixels per level-0 pixel.
-    """
-    from PIL import Image as PilImage
-    from PIL import ImageDraw as Draw
-
-    height, width = thumbnail.shape[:2]
-    zoom = PANEL / max(height, width)
-    size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
-
-    def shrink(part: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return np.asarray(PilImage.fromarray(part).resize(size, PilImage.Resampling.NEAREST))
-
-    picture = np.asarray(PilImage.fromarray(thumbnail).resize(size, PilImage.Resampling.BILINEAR)).copy()
-    for name, part in mask.artefacts.items():
-        picture[shrink(part)] = _TINTS[name]
-    kept = shrink(mask.kept)
-    picture[kept & ~ndimage.binary_erosion(kept, border_value=1)] = _OUTLINE
-    panel = PilImage.fromarray(picture)
-    draw = Draw.Draw(panel)
-    side = grid.side * scale * zoom
-    for x, y in grid.coords * scale * zoom:
-        draw.rectangle([x, y, x + side - 1, y + side - 1] if side > 2 else [x, y, x + 1, y + 1], outline=_TILE)
-    return panel
+TINTS = {"pen": (0, 160, 60), "fold": (220, 0, 0), "blur": (255, 160, 0), "bubble": (0, 120, 255)}
+OUTLINE = (0, 190, 190)
+TILE = (255, 220, 0)
 
 
 def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]], *, stamp: str = "") -> list[Path]:
@@ -67,7 +27,7 @@ def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]], *, st
 
     Args:
         folder: where the sheets go.
-        panels: caption and PNG of each slide.
+        panels: caption and PNG of each slide or patient.
         stamp: written across the top of each sheet.
 
     Returns:
@@ -101,7 +61,7 @@ def write_contact_sheets(folder: Path, panels: Sequence[tuple[str, Path]], *, st
 def _legend(draw: ImageDraw, *, y: int) -> None:
     """What the colours mean."""
     x = 6
-    for word, colour in (("tissue", _OUTLINE), ("tile", _TILE), *_TINTS.items()):
+    for word, colour in (("tissue", OUTLINE), ("tile", TILE), *TINTS.items()):
         draw.rectangle([x, y + 2, x + 9, y + 11], fill=colour)
         draw.text((x + 13, y), word, fill=(30, 30, 30))
         x += 16 + int(draw.textlength(word)) + 6

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from data_modules.ingest.slides.contact_sheet import _CAPTION, _COLUMNS, _ROWS, PANEL, write_contact_sheets
+from data_modules.ingest.common.contact_sheet import _CAPTION, _COLUMNS, _ROWS, PANEL, write_contact_sheets
 
 COLOURS = ((0, 190, 190), (255, 220, 0), (0, 160, 60), (220, 0, 0), (255, 160, 0), (0, 120, 255))
 """Tissue, tile, pen, fold, blur, bubble, in this order."""
