@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec
+from fusion.encoders.convolutions import convolutions
 from fusion.encoders.images.tiles import TileEncoder
 from fusion.encoders.images.weights import load_pretrained
 from fusion.layers import ModelError
@@ -47,10 +48,9 @@ class TileCNN(TileEncoder):
         mean: Sequence[float] = (0.75, 0.6, 0.72),
         std: Sequence[float] = (0.2, 0.2, 0.2),
     ) -> None:
+        where = f"model.encoders.{spec.name}"
         if len(channels) != 5:
-            raise ModelError(
-                f"model.encoders.{spec.name}.channels lists {len(channels)} numbers; the CNN has 5 layers."
-            )
+            raise ModelError(f"{where}.channels lists {len(channels)} numbers; the CNN has 5 layers.")
         super().__init__(
             spec,
             width=width,
@@ -65,18 +65,9 @@ class TileCNN(TileEncoder):
             mean=mean,
             std=std,
         )
-        inputs = (3, *channels[:-1])
-        convolutions = [
-            nn.Conv2d(i, o, kernel_size=3, padding=1, bias=norm != "batch")
-            for i, o in zip(inputs, channels, strict=True)
-        ]
-        for convolution in convolutions:
-            # He et al., ICCV 2015, eq. 10: variance stays the same through layers with ReLU.
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-        self.convolutions = nn.ModuleList(convolutions)
-        self.norms = nn.ModuleList(_norm(norm, count, spec.name) for count in channels)
+        self.convolutions, self.norms = convolutions(2, 3, channels, norm=norm, where=where)
         if weights is not None:
-            load_pretrained(self, weights, where=f"model.encoders.{spec.name}")
+            load_pretrained(self, weights, where=where)
 
     def features(self, images: Tensor) -> Tensor:
         """``(tile, 3, H, W)`` → ``(tile, channels[-1])``."""
@@ -88,13 +79,3 @@ class TileCNN(TileEncoder):
             # After the pooling, for a quarter of the work: the maximum and ReLU may be exchanged.
             x = torch.relu(x)
         return x.mean(dim=(-2, -1))
-
-
-def _norm(name: str, channels: int, modality: str) -> nn.Module:
-    if name == "batch":
-        return nn.BatchNorm2d(channels)
-    if name == "group":
-        return nn.GroupNorm(1, channels)
-    if name == "none":
-        return nn.Identity()
-    raise ModelError(f"model.encoders.{modality}.norm is {name!r}; choose none, group or batch.")

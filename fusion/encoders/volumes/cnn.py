@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec
+from fusion.encoders.convolutions import convolutions
 from fusion.encoders.volumes.patches import VolumeEncoder
 from fusion.layers import ModelError
 
@@ -52,16 +53,7 @@ class VolumeCNN(VolumeEncoder):
             jitter=jitter,
             chunk=chunk,
         )
-        inputs = (1, *channels[:-1])
-        convolutions = [
-            nn.Conv3d(i, o, kernel_size=3, padding=1, bias=norm != "batch")
-            for i, o in zip(inputs, channels, strict=True)
-        ]
-        for convolution in convolutions:
-            # He et al., ICCV 2015, eq. 10: variance stays the same through layers with ReLU.
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-        self.convolutions = nn.ModuleList(convolutions)
-        self.norms = nn.ModuleList(_norm(norm, count, where) for count in channels)
+        self.convolutions, self.norms = convolutions(3, 1, channels, norm=norm, where=where)
 
     def features(self, patches: Tensor) -> Tensor:
         """``(patch, 1, X, Y, Z)`` → ``(patch, channels[-1])``."""
@@ -72,13 +64,3 @@ class VolumeCNN(VolumeEncoder):
             # After the pooling, for an eighth of the work: the maximum and ReLU may be exchanged.
             x = torch.relu(x)
         return x.mean(dim=(-3, -2, -1))
-
-
-def _norm(name: str, channels: int, where: str) -> nn.Module:
-    if name == "batch":
-        return nn.BatchNorm3d(channels)
-    if name == "group":
-        return nn.GroupNorm(1, channels)
-    if name == "none":
-        return nn.Identity()
-    raise ModelError(f"{where}.norm is {name!r}; choose none, group or batch.")
