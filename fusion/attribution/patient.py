@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.attribution.faithfulness import Value, delete_genes, delete_tiles, patient_seed
-from fusion.attribution.gradients import attribute
+from fusion.attribution.faithfulness import delete_genes, delete_tiles, patient_seed
+from fusion.attribution.gradients import Attributed, attribute
 from fusion.attribution.looked import looked
 from fusion.attribution.members import NUMBERS, ExplainedMember, Inputs
 from fusion.attribution.plain import ExplainedPlain
@@ -83,35 +83,25 @@ def explain_patient(
         for member, one in zip(members, inputs, strict=True)
     ]
     terms = None if plain is None else plain_terms(plain, members[0], patient)
-    scale, calibrator = members[0].scale, members[0].member.calibrator
-
-    def value(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        return scale.value(outputs, calibrator)
-
-    game = average([play(member, one, plain) for member, one in zip(members, inputs, strict=True)])
-    game = dict(zip(game, value(np.array(list(game.values()))).tolist(), strict=True))
-    values = shapley(game, inputs[0].present)
+    scale = members[0].scale
     outputs = np.array([part.output for part in found]) + (0.0 if terms is None else terms.output)
     reference = float(np.mean([part.reference for part in found])) + (0.0 if terms is None else terms.reference)
-    factor = scale.factor(float(outputs.mean()), reference, calibrator)
-    found = [part.times(factor) for part in found]
-    terms = None if terms is None else replace(terms, terms=terms.terms.assign(term=factor * terms.terms["term"]))
-    # Without signs: what one member misses does not make up for another's.
-    delta = float(np.mean([abs(part.delta) for part in found]))
-    averaged = members[0].member.averages_logits
-    logits = [part for member, one in zip(members, inputs, strict=True) if (part := member.logits(one)) is not None]
-    predicted = scale.predicted(
-        outputs.mean(keepdims=True) if averaged else outputs,
-        calibrator,
-        (np.mean(logits, axis=0, keepdims=True) if averaged else np.stack(logits)) if logits else None,
-    )
+    factor = scale.factor(float(outputs.mean()), reference, members[0].member.calibrator)
+    case = _Case(
+        patient=patient, members=members, inputs=inputs, settings=settings, plain=plain,
+        found=[part.times(factor) for part in found],
+        terms=None if terms is None else replace(terms, terms=terms.terms.assign(term=factor * terms.terms["term"])),
+    )  # fmt: skip
+    game = case.game()
+    values = shapley(game, inputs[0].present)
+    predicted = case.predicted(outputs)
     facts: dict[str, Any] = {
         "score": scale.score(outputs, predicted),
         "predicted": predicted,
         "members": outputs.tolist(),
-        "log_odds": float(value(outputs.mean())),
-        "reference": float(value(np.array(reference))),
-        "delta": delta,
+        "log_odds": float(case.value(outputs.mean())),
+        "reference": float(case.value(np.array(reference))),
+        "delta": case.delta,
         "none": game[frozenset()],
         "shapley": values,
         "missing": [name for name in inputs[0].masks if name not in inputs[0].present],
@@ -122,34 +112,98 @@ def explain_patient(
     pictures: dict[str, NDArray[Any]] = {}
     for name in inputs[0].present:
         if members[0].specs[name].kind in NUMBERS:
-            table = number_rows(members, inputs, found, name, terms)
-            rows.append(table.assign(method=settings.method, delta=delta))
-            _delete_genes(facts, members, inputs, name, table, patient, plain, value)
+            rows.append(case.numbers(name, facts))
         else:
-            unit = "patches" if members[0].specs[name].kind == "volume" else "tiles"
-            table = token_rows(members, inputs, found, name)
-            rows.append(table[inputs[0].masks[name][0].numpy()].assign(method=settings.method, delta=delta))
-            if terms is not None:
-                rows.append(pooled_rows(terms, name).assign(method=settings.method, delta=0.0))
-            curve = delete_tiles(
-                members, inputs, name, table["attribution"].to_numpy(), seed=patient_seed(patient), value=value
-            )
-            if curve is not None:
-                facts["deletion"][f"{name}: {unit}"] = curve.area
-            if unit == "patches":
-                facts.setdefault("volumes", {})[name] = volume_pictures(
-                    members, inputs, name, table, pictures, patches=settings.tiles, steps=settings.steps
-                )
-            else:
-                facts.setdefault("slides", {})[name] = slide_pictures(
-                    members, inputs, name, table, pictures, tiles=settings.tiles, steps=settings.steps
-                )
+            rows += case.tokens(name, facts, pictures)
     _by_factor(pictures, facts, factor)
-    if terms is not None:
-        rows.append(_lack_rows(terms, inputs[0], settings, len(members)))
+    if case.terms is not None:
+        rows.append(_lack_rows(case.terms, inputs[0], settings, len(members)))
     return Explanation(
         rows=pd.concat([part for part in rows if len(part)], ignore_index=True), facts=facts, pictures=pictures
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """A patient and what each member's output is attributed to.
+
+    Attributes:
+        patient: whom.
+        members: of the fold.
+        inputs: of each member.
+        settings: of the explanation.
+        plain: the model that the members add to, or None.
+        found: of each member, on the scale of what is explained.
+        terms: of the plain model, on the same.
+    """
+
+    patient: str
+    members: Sequence[ExplainedMember]
+    inputs: Sequence[Inputs]
+    settings: Settings
+    plain: ExplainedPlain | None
+    found: Sequence[Attributed]
+    terms: PlainTerms | None
+
+    def value(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Outputs → what is explained."""
+        return self.members[0].scale.value(outputs, self.members[0].member.calibrator)
+
+    @property
+    def delta(self) -> float:
+        """What attributions miss: without signs, for what one member misses does not make up for another's."""
+        return float(np.mean([abs(part.delta) for part in self.found]))
+
+    def game(self) -> dict[frozenset[str], float]:
+        """Modalities that are there → what is explained, by the mean of the members."""
+        both = zip(self.members, self.inputs, strict=True)
+        game = average([play(member, one, self.plain) for member, one in both])
+        return dict(zip(game, self.value(np.array(list(game.values()))).tolist(), strict=True))
+
+    def predicted(self, outputs: NDArray[np.float64]) -> Any:
+        """See `Scale.predicted`; members are averaged before or after calibration, as in the run."""
+        first = self.members[0]
+        both = zip(self.members, self.inputs, strict=True)
+        logits = [part for member, one in both if (part := member.logits(one)) is not None]
+        if first.member.averages_logits:
+            outputs = outputs.mean(keepdims=True)
+            logits = [np.mean(logits, axis=0)] if logits else []
+        return first.scale.predicted(outputs, first.member.calibrator, np.stack(logits) if logits else None)
+
+    def numbers(self, name: str, facts: dict[str, Any]) -> pd.DataFrame:
+        """Rows of a modality of numbers; genes are deleted."""
+        table = number_rows(self.members, self.inputs, self.found, name, self.terms)
+        sums = table.dropna(subset=["gene"]).groupby("gene")["attribution"].sum()
+        genes = {str(gene): float(of_gene) for gene, of_gene in sums.items()}
+        curve = delete_genes(
+            self.members, self.inputs, name, genes, seed=patient_seed(self.patient), plain=self.plain, value=self.value
+        )
+        if curve is not None:
+            facts["deletion"][f"{name}: genes"] = curve.area
+        return table.assign(method=self.settings.method, delta=self.delta)
+
+    def tokens(self, name: str, facts: dict[str, Any], pictures: dict[str, NDArray[Any]]) -> list[pd.DataFrame]:
+        """Rows of a modality of tiles or patches; these are deleted, and some pictured."""
+        settings, patches = self.settings, self.members[0].specs[name].kind == "volume"
+        table = token_rows(self.members, self.inputs, self.found, name)
+        curve = delete_tiles(
+            self.members, self.inputs, name, table["attribution"].to_numpy(), seed=patient_seed(self.patient),
+            value=self.value,
+        )  # fmt: skip
+        if curve is not None:
+            facts["deletion"][f"{name}: {'patches' if patches else 'tiles'}"] = curve.area
+        if patches:
+            facts.setdefault("volumes", {})[name] = volume_pictures(
+                self.members, self.inputs, name, table, pictures, patches=settings.tiles, steps=settings.steps
+            )
+        else:
+            facts.setdefault("slides", {})[name] = slide_pictures(
+                self.members, self.inputs, name, table, pictures, tiles=settings.tiles, steps=settings.steps
+            )
+        there = table[self.inputs[0].masks[name][0].numpy()].assign(method=settings.method, delta=self.delta)
+        if self.terms is None:
+            return [there]
+        return [there, pooled_rows(self.terms, name).assign(method=settings.method, delta=0.0)]
 
 
 def _by_factor(pictures: dict[str, NDArray[Any]], facts: dict[str, Any], factor: float) -> None:
@@ -198,24 +252,3 @@ def _lack_rows(terms: PlainTerms, inputs: Inputs, settings: Settings, members: i
             if value
         ]
     )
-
-
-def _delete_genes(
-    facts: dict[str, Any],
-    members: Sequence[ExplainedMember],
-    inputs: Sequence[Inputs],
-    name: str,
-    table: pd.DataFrame,
-    patient: str,
-    plain: ExplainedPlain | None,
-    value: Value,
-) -> None:
-    sums = table.dropna(subset=["gene"]).groupby("gene")["attribution"].sum()
-    genes = {str(gene): float(value) for gene, value in sums.items()}
-    curve = (
-        delete_genes(members, inputs, name, genes, seed=patient_seed(patient), plain=plain, value=value)
-        if genes
-        else None
-    )
-    if curve is not None:
-        facts["deletion"][f"{name}: genes"] = curve.area
