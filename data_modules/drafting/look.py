@@ -105,8 +105,8 @@ def _tables(
     for table in tables:
         where = table.file + (f", sheet {table.form['sheet']}" if "sheet" in table.form else "")
         join = joins.get(table.key)
-        turned = join_names(table.frame.columns[1:], known) if join is None else None
-        if turned is not None and len(table.frame.columns) > 2:
+        turned = join_names(table.names[1:], known) if join is None else None
+        if turned is not None and len(table.names) > 2:
             made.append(DraftTable(table=table, join=turned, columns=(), form="turned"))
             continue
         if join is None:

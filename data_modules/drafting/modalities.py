@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from data_modules.drafting.findings import DraftTable, Source
+from data_modules.drafting.words import smell
 from data_modules.drafting.yaml_words import FILL, many, mapping, scalar, sequence, with_comment
 from fusion.contract import some
 from fusion.contract.modality import COMPONENTS, MANY_COLUMNS
@@ -13,7 +14,7 @@ def table_modality(table: DraftTable) -> list[str]:
     read, join = table.table, table.join
     if table.form == "columns":
         return [f"  {read.key}: {{table: {read.key}}}"] if table.inputs else []
-    lines = [f"  {read.key}:", f"    file: {scalar(read.file)}"]
+    lines = [f"  {read.key}:", with_comment(f"    file: {scalar(read.file)}", "; ".join(read.notes))]
     lines += [f"    {key}: {scalar(value)}" for key, value in read.form.items()]
     lines.append(with_comment(f"    id: {scalar(join.column or read.frame.columns[0])}", join.reason))
     if join.pattern:
@@ -22,7 +23,8 @@ def table_modality(table: DraftTable) -> list[str]:
         count, why = len(read.frame), f"a row is a feature, a column a patient, e.g. {read.frame.columns[1]}"
         lines.append(with_comment("    transpose: true", why))
     else:
-        count = sum(column.facts.kind == "number" and column.hint is None for column in table.columns)
+        seen = sum(column.facts.kind == "number" and column.hint is None for column in table.columns)
+        count = seen + sum(smell(name) is None for name in read.unseen)
     why = f"when its {count} numbers were known: baseline, or they cannot be inputs"
     lines.append(with_comment(f"    time: {FILL}", why))
     lines += _reduced(count)
@@ -31,6 +33,8 @@ def table_modality(table: DraftTable) -> list[str]:
         for column in table.columns
         if (column.facts.kind != "number" and column.facts.reason != "nothing is known in any row") or column.hint
     ]
+    if table.form == "wide":
+        left += filter(smell, read.unseen)
     if left:
         why = f"no numbers, or of a later time by their names: {some(left, 3)}"
         lines.append(with_comment(f"    exclude: {sequence(left)}", why))

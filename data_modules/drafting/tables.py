@@ -1,4 +1,4 @@
-"""The tables of a folder, read whole where they are not too large, and what each of them is."""
+"""The tables of a folder, all rows and, where they are large, the first columns; and what each of them is."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Literal
 
 from data_modules.drafting.listing import Found
 from data_modules.drafting.words import tokens
-from data_modules.readers.tables import TableFormat, read_text_table
+from data_modules.readers.tables import TableFormat, TextTable, read_text_table
 from data_modules.readers.unreadable import UnreadableError
 from fusion.contract import some
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGEST = 64_000_000
+LARGEST = 1_000_000_000
 """Bytes of a file above which only its name is told: reading it takes longer than a draft should."""
+
+MOST_CELLS = 1_000_000
+"""Cells of a table that are looked at: of 300 patients' 20,000 genes the first 3,333 tell what the others are."""
 
 MOST_TABLES = 200
 """Tables of a folder that are read."""
@@ -54,6 +57,7 @@ class Table:
         notes: of the reader, in words.
         columns: of segments, by the names of conf/modality/copy_number.yaml.
         skipped: lines below the header that describe columns, as TCGA's biotabs have them.
+        names: of all columns; `frame` has the first of them where the table is large.
     """
 
     key: str
@@ -66,6 +70,12 @@ class Table:
     notes: tuple[str, ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
     skipped: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Columns that were not looked at."""
+        return tuple(name for name in self.names if name not in self.frame)
 
 
 def read_tables(files: Sequence[Found], keys: dict[str, str]) -> tuple[list[Table], dict[str, str]]:
@@ -94,7 +104,7 @@ def read_tables(files: Sequence[Found], keys: dict[str, str]) -> tuple[list[Tabl
         if len(tables) >= MOST_TABLES:
             left[file.name] = f"not looked at: {MOST_TABLES} tables are read at most"
         elif size > LARGEST:
-            left[file.name] = f"not looked at: {size / 1e6:.0f} MB; a file of many numbers is declared as `features`"
+            left[file.name] = f"not looked at: {size / 1e6:,.0f} MB; a file of many numbers is declared as `features`"
         else:
             found, why = _read(file, keys[file.name])
             tables += found
@@ -164,15 +174,20 @@ def _sheets(file: Found, key: str) -> list[Table]:
 
 
 def _table(file: Found, key: str, form: dict[str, str]) -> Table:
-    read = read_text_table(file.path, TableFormat(**form))
+    read = read_text_table(file.path, TableFormat(**form), most_cells=MOST_CELLS)
     frame, lower = read.frame, {str(name).lower(): str(name) for name in read.frame}
     skipped = _descriptions(frame)
     frame = frame.drop(index=list(skipped))
     sort, columns = sort_of(lower)
     return Table(
         key=key, file=file.name, path=file.path, sort=sort, frame=frame, form=form, separator=read.separator,
-        notes=read.notes, columns=columns, skipped=skipped,
+        notes=(*read.notes, *_partly(read)), columns=columns, skipped=skipped, names=read.names,
     )  # fmt: skip
+
+
+def _partly(read: TextTable) -> list[str]:
+    seen, every = len(read.frame.columns), len(read.names)
+    return [f"the first {seen:,} of its {every:,} columns were looked at"] if seen < every else []
 
 
 def sort_of(lower: dict[str, str]) -> tuple[Sort, dict[str, str]]:

@@ -21,6 +21,9 @@ SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 TITLES = 30
 """Lines in which a header is looked for below a title."""
 
+LONGEST = 1 << 30
+"""Characters of a cell that are read; `csv` stops at 131,072, which a header of 20,000 genes is longer than."""
+
 _EXCELS_HINT = re.compile(r'"?sep=(.)"?\1*', re.IGNORECASE)
 """A line above the header that tells Excel the separator."""
 
@@ -53,7 +56,7 @@ class Layout:
         """Cells of each row, as many as `names`."""
         width = len(self.names)
         for row in self.raw:
-            yield (row.split(self.separator) if isinstance(row, str) else row)[:width]
+            yield (row.split(self.separator, width) if isinstance(row, str) else row)[:width]
 
 
 def lay_out(text: Text, *, expected: Sequence[str] = (), separator: str | None = None) -> Layout:
@@ -154,7 +157,7 @@ def _separator(text: Text, at: int, expected: Sequence[str]) -> str:
     order = [usual, *(one for one in SEPARATORS if one != usual)]
     found = {}
     for one in order:
-        cells = {cell.strip() for cell in next(csv.reader([header], delimiter=one), [])}
+        cells = {cell.strip() for cell in cut_quoted(header, one)}
         found[one] = (len(cells & set(expected)), header.count(one) > 0 and (one == usual or header.count(usual) == 0))
     best = max(order, key=lambda one: found[one])
     if best == usual or found[best] > found[usual]:
@@ -163,6 +166,12 @@ def _separator(text: Text, at: int, expected: Sequence[str]) -> str:
             raise UnreadableError(what, "Separate its columns by tabs, not by spaces, or set {key}.separator")
         return best
     return usual
+
+
+def cut_quoted(line: str, separator: str) -> list[str]:
+    """Cells of one line by the rules of quoting; by a separator that is not its own, the line is one cell."""
+    csv.field_size_limit(LONGEST)
+    return next(csv.reader([line], delimiter=separator), [])
 
 
 def _plain_rows(text: Text, at: int, separator: str) -> list[tuple[Row, int]]:
@@ -200,7 +209,7 @@ def _rows_of_csv(text: Text, at: int, separator: str, *, skip: bool) -> list[tup
     reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=skip)
     rows: list[tuple[Row, int]] = []
     begin, width = at + 1, 0
-    csv.field_size_limit(1 << 30)
+    csv.field_size_limit(LONGEST)
     try:
         for row in reader:
             width = width or len(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,9 @@ from fusion.contract import some
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FEWEST = 100
+"""Columns that are read of the largest tables too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +55,26 @@ class TextTable:
         frame: columns as named; the index is each row's line in the file (row of a sheet), 1-based.
         notes: what was found out about the file, in words.
         separator: between its cells.
+        names: of all columns that can be read, those too that `most_cells` left out of `frame`.
     """
 
     frame: pd.DataFrame
     notes: tuple[str, ...]
     separator: str = ","
+    names: tuple[str, ...] = ()
 
 
-def read_text_table(path: Path, given: TableFormat | None = None, *, expected: Sequence[str] = ()) -> TextTable:
+def read_text_table(
+    path: Path, given: TableFormat | None = None, *, expected: Sequence[str] = (), most_cells: int | None = None
+) -> TextTable:
     """Read a table as text, cells stripped.
 
     Args:
         path: the file.
         given: how it is written, where that is known.
         expected: columns that it should have: they tell which separator is meant; each must be there once at most.
+        most_cells: of a larger table the first columns are read, so many that they are no more cells than this, and
+            `FEWEST` in any case. None reads all.
 
     Raises:
         UnreadableError: it cannot be read with certainty.
@@ -84,6 +93,10 @@ def read_text_table(path: Path, given: TableFormat | None = None, *, expected: S
         )
         raise UnreadableError(what, "Rename or take out the one that is not meant")
     keep = [at for at, name in enumerate(layout.names) if name and name not in twice]
+    names = tuple(layout.names[at] for at in keep)
+    if most_cells is not None and len(layout.raw) * len(keep) > most_cells:
+        keep = keep[: max(FEWEST, most_cells // len(layout.raw))]
+        layout = replace(layout, names=layout.names[: keep[-1] + 1])
     columns = list(zip(*layout.rows(), strict=True)) if layout.raw else [() for _ in layout.names]
     frame = pd.DataFrame(
         {layout.names[at]: pd.Series([cell.strip() for cell in columns[at]], dtype=object) for at in keep}
@@ -92,7 +105,7 @@ def read_text_table(path: Path, given: TableFormat | None = None, *, expected: S
     if twice:
         notes.append(f"columns {some(twice)} stand twice and are not read")
     frame = frame.set_axis(pd.Index(layout.lines, dtype="int64"), axis=0)
-    return TextTable(frame=frame, notes=tuple(notes), separator=layout.separator)
+    return TextTable(frame=frame, notes=tuple(notes), separator=layout.separator, names=names)
 
 
 def layout_of(path: Path, given: TableFormat, *, expected: Sequence[str]) -> Layout:

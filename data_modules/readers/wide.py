@@ -71,9 +71,9 @@ def read_wide(path: Path, given: TableFormat, *, key: str, exclude: Collection[s
         ids.append(cells[at_id].strip())
         chosen = [cells[place] for place in at]
         try:
-            if given.decimal == "," or any("_" in cell for cell in chosen):
-                raise ValueError  # cell by cell
-            values[row] = [float(cell) for cell in chosen]
+            if given.decimal == "," or "_" in "".join(chosen):
+                raise ValueError  # cell by cell: Python takes 1_000 for a number
+            values[row] = list(map(float, chosen))
         except ValueError:
             for column, cell in enumerate(chosen):
                 cell = cell.strip()

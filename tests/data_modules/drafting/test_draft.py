@@ -14,6 +14,7 @@ import yaml
 from data_modules.drafting import listing, tables
 from data_modules.drafting.draft import Draft, draft_folder
 from data_modules.drafting.listing import list_folder
+from data_modules.readers import tables as readers
 from fusion.contract import FusionError
 
 PATIENTS = [f"PT-{at:03}" for at in range(1, 21)]
@@ -127,6 +128,26 @@ def test_shares_that_are_alone_raise_the_tolerated_one(folder: Path) -> None:
     more = pd.DataFrame({"patient": [*PATIENTS, *(f"PT-9{at:02}" for at in range(20))], "x": range(40)})
     more.to_csv(folder / "more.csv", index=False)
     assert yaml.safe_load(drafted(folder).text)["cohort"]["max_unmatched"] == 0.5
+
+
+def test_of_a_large_table_the_first_columns_are_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways round; of the others the names tell what is of a later time, and a header who the patients are."""
+    wide = pd.DataFrame({f"g{at}": range(20) for at in range(150)}).assign(os_months=range(20), g150=range(20))
+    wide.insert(0, "patient", PATIENTS)
+    wide.to_csv(folder / "wide.csv", index=False)
+    turned = pd.DataFrame(0.5, index=pd.Index([f"g{at}" for at in range(200)], name="gene"), columns=PATIENTS)
+    turned = turned.assign(**{f"PT-{at}": 0.5 for at in range(300, 315)})
+    turned[[*turned.columns[20:], *PATIENTS]].to_csv(folder / "turned.csv")
+    whole = drafted(folder).text
+    monkeypatch.setattr(tables, "MOST_CELLS", 20 * 110)
+    monkeypatch.setattr(readers, "FEWEST", 10)
+    text = drafted(folder).text
+    assert yaml.safe_load(text)["modality"] == yaml.safe_load(whole)["modality"]
+    assert yaml.safe_load(text)["modality"]["wide"]["exclude"] == ["os_months"]
+    assert "time: '???'  # when its 151 numbers were known" in text
+    assert "file: wide.csv  # the first 110 of its 153 columns were looked at" in text
+    assert "file: turned.csv  # the first 11 of its 36 columns were looked at" in text
+    assert "columns were looked at" not in whole
 
 
 def test_a_wide_table_and_one_with_patients_in_columns_become_features(folder: Path) -> None:

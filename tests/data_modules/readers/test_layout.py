@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 
 from data_modules.readers.content import Text, is_workbook
 from data_modules.readers.layout import Layout, header_line, lay_out, titles_above, unquoted
+from data_modules.readers.tables import read_text_table
 from data_modules.readers.unreadable import UnreadableError
 
 
@@ -124,3 +126,14 @@ def test_titles_and_headers() -> None:
 def test_what_begins_as_a_zip_and_is_none_is_no_workbook() -> None:
     assert not is_workbook(b"PK\x03\x04 and no more")
     assert not is_workbook(b"id,age")
+
+
+def test_a_header_longer_than_csv_takes(tmp_path: Path) -> None:
+    """Twenty thousand genes are more than the 131,072 characters that Python's csv reads as one cell unless told."""
+    genes = [f"ENSG{at:011}" for at in range(20_000)]
+    file = tmp_path / "rna.csv"
+    file.write_text(f"patient,{','.join(genes)}\nP1{',0.5' * 20_000}\n")
+    csv.field_size_limit(131_072)
+    read = read_text_table(file)
+    assert read.separator == ","
+    assert list(read.frame.columns) == ["patient", *genes]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 from data_modules.ingest.variants.files.maf import OPTIONAL, REQUIRED, MafError, MafHeader, class_of
-from data_modules.readers.layout import unquoted
+from data_modules.readers.layout import cut_quoted, unquoted
 from data_modules.readers.stream import lines_of
 from data_modules.readers.unreadable import UnreadableError
 
@@ -141,7 +140,7 @@ def _body(header: MafHeader) -> Iterator[tuple[int, str]]:
 
 def _cut(line: str, separator: str) -> list[str]:
     if separator != "\t":
-        return next(csv.reader([line], delimiter=separator))
+        return cut_quoted(line, separator)
     cells = line.split("\t")
     return [unquoted(cell) for cell in cells] if '"' in line else cells
 
