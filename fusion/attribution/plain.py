@@ -63,6 +63,12 @@ class ExplainedPlain:
         """Modality → training means."""
         return {name: numbers_baseline(self.fitted[name], self.sums[name], self._train_ids) for name in self.specs}
 
+    @cached_property
+    def pooled(self) -> pd.Series[float]:
+        """``modality:column`` → training mean, of what is pooled over tokens and has names."""
+        parts = {name: part for name, part in self.fitted.items() if part.spec.kind not in (*NUMBERS, "embeddings")}
+        return features(parts, self._train_ids).mean()
+
     def load(self, patient: str) -> Inputs:
         """The patient's numbers as the plain model reads them."""
         items = {name: self.fitted[name].load(patient) for name in self.specs}

@@ -94,7 +94,7 @@ def number_rows(
                 "label": [feature.label for feature in member.specs[name].features],
                 "gene": [feature.gene for feature in member.specs[name].features],
                 "consequence": [feature.consequence for feature in member.specs[name].features],
-                "unit": [feature.unit for feature in member.specs[name].features],
+                "unit": [feature.unit or _positions(levels.get(feature.name)) for feature in columns],
                 "value": value.round(6) + 0.0,  # float32 scaling leaves 1e-9 of an allele
                 "level": [_level(levels.get(feature), number) for feature, number in zip(names, value, strict=True)],
                 "baseline": _raw(columns, member.baselines[name].mean.double().numpy()),
@@ -135,6 +135,11 @@ def _levels(fitted: FittedModality) -> dict[str, Sequence[str]]:
     """Ordered columns whose numbers are positions of levels, as tables keep them."""
     coded = fitted.state().config.get("coded", ())
     return {part["column"]: part["levels"] for part in coded if part["coding"] == "ordered"}
+
+
+def _positions(levels: Sequence[str] | None) -> str | None:
+    """Unit of a mean of levels' numbers, which has no name: ``1.4 of 0 to 2``."""
+    return f"of 0 to {len(levels) - 1}" if levels else None
 
 
 def _level(levels: Sequence[str] | None, position: float) -> str | None:
@@ -186,8 +191,9 @@ def pooled_rows(plain: PlainTerms, name: str) -> pd.DataFrame:
         rows = pd.DataFrame({"feature": [POOLED], "label": [f"all {name} pooled"], "attribution": found["term"].sum()})
     else:
         label = found["column"].str.replace("_", " ") + f", all {name} pooled"
-        names = "pooled:" + found["column"]
-        rows = pd.DataFrame({"feature": names, "label": label, "value": found["value"], "attribution": found["term"]})
+        usual = plain.model.pooled.reindex(name + ":" + found["column"]).to_numpy()
+        own = {"feature": "pooled:" + found["column"], "label": label, "value": found["value"], "baseline": usual}
+        rows = pd.DataFrame({**own, "attribution": found["term"]})
     return rows.assign(modality=name, members=0)
 
 

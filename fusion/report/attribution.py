@@ -11,7 +11,7 @@ from fusion.attribution.summary import rows_of
 from fusion.report.attribution_cohort import Sizes, extremes, features, headline, shares
 from fusion.report.attribution_patient import patient_view
 from fusion.report.page import environment
-from fusion.report.words import amount, percent, signed
+from fusion.report.words import amount, delta, percent, signed, sized
 
 if TYPE_CHECKING:
     from fusion.attribution.plan import Patient
@@ -44,7 +44,7 @@ def write_pages(
     """
     facts, checks, scale = found.facts, found.checks, found.scale
     templates = environment()
-    templates.filters |= {"signed": signed, "amount": amount, "percent": percent}
+    templates.filters |= {"signed": signed, "sized": sized, "delta": delta, "amount": amount, "percent": percent}
     spec, endpoint = folder.cohort_spec(), scale.endpoint
     common = {
         "simulated": spec.simulated,

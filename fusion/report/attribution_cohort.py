@@ -19,6 +19,8 @@ SHOWN = 18
 """Features drawn on the cohort page."""
 GALLERY = 8
 """Tiles of either sign on the cohort page."""
+FEW = 4
+"""Patients with a value below which no direction is told: any two or three have a correlation of 0.5 and more."""
 _COLOURS = 16
 """Steps of the ramp from low to high values."""
 _READ = ("modality", "feature", "label", "gene", "value", "attribution")
@@ -41,7 +43,9 @@ def headline(
         told += f" Of what has a name, {' and '.join(row['label'] for row in named[:2])} count most."
     shown = [name for name, entry in checks["deletion"].items() if entry["value"] is not None]
     good = [name for name in shown if checks["deletion"][name]["low"] > 0]
-    if shown:
+    if shown and not good:
+        told += " That deleting what counts lowers the score faster than chance is not shown."
+    elif shown:
         told += (
             " Deleting what counts lowers the score faster than chance"
             f"{'.' if len(good) == len(shown) else f' for {len(good)} of {len(shown)} kinds of input.'}"
@@ -163,8 +167,8 @@ def _ramp(share: float) -> str:
 
 
 def _slope(values: pd.Series[float], attribution: pd.Series[float]) -> str:
-    """Whether more of it speaks for or against, by Spearman's correlation."""
-    if values.nunique() < 2 or attribution.nunique() < 2:
+    """Whether more of it speaks for or against, by Spearman's correlation; nothing of a few patients."""
+    if values.notna().sum() < FEW or values.nunique() < 2 or attribution.nunique() < 2:
         return ""
     rho = float(values.rank().corr(attribution.rank()))
     return "more speaks for" if rho > 0.5 else "more speaks against" if rho < -0.5 else "depends on the rest"

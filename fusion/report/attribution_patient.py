@@ -23,6 +23,8 @@ LISTED = 300
 """Features of a modality that stand on the page, 500 bytes each: the largest."""
 OVERVIEWS, TILE = 300_000, 10_000
 """Bytes that overviews of all slides of a patient, and a tile, may take on the page."""
+PATCHES = 10
+"""Patches of a volume that are listed under its planes."""
 NAMED = 3
 """Features that the sentence at the top names."""
 
@@ -31,7 +33,9 @@ def patient_view(
     patient: Patient, rows: pd.DataFrame, facts: Mapping[str, Any], pictures: Mapping[str, Any], scale: Scale
 ) -> dict[str, Any]:
     """What the template of a patient's page shows."""
+    volumes = facts.get("volumes", {})
     numbers = rows[(rows["feature"] != WHOLE) & ~rows["feature"].str.startswith("tile:")]
+    patches = numbers["modality"].isin(list(volumes)) & ~numbers["feature"].str.startswith("pooled:")
     return {
         "name": patient.name,
         "label": patient.label,
@@ -57,7 +61,7 @@ def patient_view(
                 "rows": _feature_rows(part),
                 "left": max(0, len(part) - LISTED),
             }
-            for name, part in numbers.groupby("modality", sort=False)
+            for name, part in numbers[~patches].groupby("modality", sort=False)
         ],
         "slides": [
             _slide_view(name, slide, rows[rows["modality"] == name], content, pictures)
@@ -65,7 +69,11 @@ def patient_view(
             for slide in range(len(content["files"]))
         ],
         "looked": facts.get("looked", []),
-        "volumes": [volume_view(name, content, pictures) for name, content in facts.get("volumes", {}).items()],
+        "volumes": [
+            volume_view(name, content, pictures)
+            | {"patches": _patch_rows(numbers[patches & (numbers["modality"] == name)])}
+            for name, content in volumes.items()
+        ],
         "totals": rows[rows["feature"] != WHOLE].groupby("modality", sort=False)["attribution"].sum().to_dict(),
     }
 
@@ -187,6 +195,17 @@ def _feature_rows(part: pd.DataFrame) -> list[dict[str, Any]]:
                 "value": float(row["attribution"]),
             }
             for row in order[:LISTED].to_dict("records")
+        ]
+    )
+
+
+def _patch_rows(part: pd.DataFrame) -> list[dict[str, Any]]:
+    """The patches of a volume that count most: they have a sequence and a place, and no value."""
+    order = part.reindex(part["attribution"].abs().sort_values(ascending=False, kind="stable").index)
+    return _bars(
+        [
+            {"label": row["label"], "value": float(row["attribution"]), "attention": float(row["attention"])}
+            for row in order[:PATCHES].to_dict("records")
         ]
     )
 

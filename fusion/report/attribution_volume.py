@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from fusion.report.pictures import data_uri, overlay
 
 PLANES = ("axial", "coronal", "sagittal")
+FAINT = 1e-12
+"""Of contributions: this and less is none."""
 HEIGHT_PX = 200
 """Of the tallest plane on the page."""
 
@@ -20,9 +22,9 @@ def volume_view(name: str, content: Mapping[str, Any], pictures: Mapping[str, An
     scale = HEIGHT_PX / max(height for height, _ in content["mm"])
     sizes = [(max(1, round(height * scale)), max(1, round(width * scale))) for height, width in content["mm"]]
     # One scale for all sequences, so that they compare; single voxels stick out less than whole patches.
-    heat = max([1e-12, *(np.abs(part).max() for key, part in pictures.items() if key.startswith(f"heat_{name}_"))])
+    heat = max([FAINT, *(np.abs(part).max() for key, part in pictures.items() if key.startswith(f"heat_{name}_"))])
     voxels = [np.abs(part).ravel() for key, part in pictures.items() if key.startswith(f"voxels_{name}_")]
-    limit = max(1e-12, float(np.percentile(np.concatenate(voxels), 99.5))) if voxels else 1.0
+    limit = max(FAINT, float(np.percentile(np.concatenate(voxels), 99.5))) if voxels else 1.0
     rows = []
     for sequence in content["sequences"]:
         drawn: dict[str, list[str]] = {"plain": [], "patches": [], "voxels": []}
@@ -37,11 +39,17 @@ def volume_view(name: str, content: Mapping[str, Any], pictures: Mapping[str, An
         "modality": name,
         "planes": PLANES,
         "sequences": rows,
-        "through": content["through"],
+        "through": patch_label(content["through"]),
         "explained": len(content["explained"]),
         "voxel_delta": content["voxel_delta"],
-        "patch_limit": heat,
+        "patch_limit": heat if heat > FAINT else 0.0,
     }
+
+
+def patch_label(feature: str) -> str:
+    """``t1_pre:0,1,1`` → ``t1_pre, patch 0, 1, 1``, as tables have it."""
+    sequence, _, place = feature.rpartition(":")
+    return f"{sequence}, patch {place.replace(',', ', ')}"
 
 
 def _uri(image: NDArray[np.uint8], size: tuple[int, int]) -> str:

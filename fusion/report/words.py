@@ -40,9 +40,17 @@ def signed(value: float | None, digits: int = 2) -> str:
     if value is None:
         return "—"
     said = f"{value:+.{digits}f}"
-    if value != 0 and float(said) == 0:
-        return f"{value:+.0e}".replace("-", "−")
-    return said.replace("-", "−")
+    return (f"{value:+.1g}" if value != 0 and float(said) == 0 else said).replace("-", "−")
+
+
+def sized(value: float | None, digits: int = 3) -> str:
+    """Fixed digits without a plus sign; a number that is not 0 does not look like 0."""
+    return signed(value, digits).removeprefix("+")
+
+
+def delta(value: float, digits: int = 0) -> str:
+    """What is missed, a power of ten with `digits` behind the point; 0 as it is."""
+    return f"{value:.{digits}e}".replace("-", "−") if value else "0"
 
 
 def percent(value: float) -> str:

@@ -83,4 +83,8 @@ def test_explain_names_modalities_and_patches(mri: Path, workplace: Workplace) -
     page = (workplace.folder / "data" / "mri_explained" / "patients" / "SIM-MR-0005.html").read_text()
     assert page.count('alt="t1_post, axial plane"') == 1
     assert page.count('class="voxels"') >= 3
+    listed = page.partition('aria-label="mri, patches"')[2].partition("</table>")[0]
+    assert "t1_pre, patch 0, 0, 0" in listed and "t1_post, patch 0, 0, 0" in listed
+    columns = page.partition('<section aria-label="mri">')[2].partition("</section>")[0]
+    assert "all mri pooled" in columns and "patch" not in columns and "unknown" not in columns
     assert {"mri", "clinical"} <= set(rows.loc[rows["feature"] == "(modality)", "modality"])

@@ -100,6 +100,7 @@ def test_a_number_that_stands_for_a_level_is_told_by_its_name(fold: Any, monkeyp
         rows = explained(fold, "x").rows.set_index("feature")
         assert (rows.loc[first, "value"], rows.loc[second, "level"]) == (pytest.approx(value), None)
         assert rows.loc[first, "level"] == level
+        assert (rows.loc[first, "unit"], rows.loc[second, "unit"]) == ("of 0 to 2", None)
 
 
 def test_modalities_are_taken_from_the_plain_model_too(fold: Any) -> None:
@@ -211,3 +212,4 @@ def test_what_is_pooled_over_tiles_has_rows_of_its_own(kind: str, patient: str) 
         assert pooled["attribution"].to_dict() == pytest.approx({f"pooled:{name}": v for name, v in by_hand.items()})
         assert pooled.loc["pooled:std_3", "value"] == pytest.approx(slides.tiles["x"].std(axis=0)[3])
         assert pooled.loc["pooled:std_3", "label"] == "std 3, all slides pooled"
+        assert pooled["baseline"].to_dict() == pytest.approx({f"pooled:{name}": train[name].mean() for name in train})

@@ -18,9 +18,12 @@ from fusion.apply.trained import Member
 from fusion.attribution.gradients import attribute_voxels
 from fusion.attribution.members import ExplainedMember
 from fusion.attribution.patient import Settings, explain_patient
+from fusion.attribution.plan import Patient
+from fusion.attribution.scale import scale_of
 from fusion.contract import EndpointSpec, FeatureSpec, Item, ModalitySpec, State
 from fusion.evaluation.calibration import Platt
 from fusion.network.model import build_model
+from fusion.report import attribution_patient
 from fusion.report.attribution_volume import HEIGHT_PX, volume_view
 
 GRID, PATCH = (2, 1, 2), (4, 4, 4)
@@ -150,6 +153,31 @@ def test_a_page_shows_the_planes_of_what_is_there(member: ExplainedMember) -> No
         )
 
 
+def test_a_page_lists_patches_by_sequence_and_place_and_not_among_columns(
+    member: ExplainedMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attribution_patient, "PATCHES", 3)
+    settings = Settings(arm="fusion", method="integrated_gradients", steps=16, tiles=2)
+    found = explain_patient([member], "x", settings)
+    pooled = {"modality": "mri", "feature": "pooled:pre:p90", "label": "pre:p90", "value": 2.0, "baseline": 1.5}
+    both = pd.concat([found.rows, pd.DataFrame([{**pooled, "attribution": 0.1}])], ignore_index=True)
+    for text in ("gene", "consequence", "unit", "level"):
+        both[text] = None
+    endpoint = EndpointSpec(name="r", kind="binary", classes=("no", "yes"))
+    patient = Patient(id="x", name="x", fold=0, label=1, score=0.5)
+    view = attribution_patient.patient_view(patient, both, found.facts, found.pictures, scale_of(endpoint))
+    (table,) = view["tables"]
+    assert [(row["label"], row["shown"], row["usual"]) for row in table["rows"]] == [("pre:p90", "2", "1.5")]
+    (volume,) = view["volumes"]
+    patches = found.rows[found.rows["feature"] != "(modality)"].set_index("feature")
+    most = patches["attribution"].abs().sort_values(ascending=False).index[:3]
+    assert [row["label"] for row in volume["patches"]] == [patches.loc[one, "label"] for one in most]
+    assert [row["value"] for row in volume["patches"]] == pytest.approx(patches.loc[most, "attribution"].tolist())
+    assert [row["attention"] for row in volume["patches"]] == pytest.approx(patches.loc[most, "attention"].tolist())
+    assert volume["through"] == patches.loc[most[0], "label"], "the caption names the patch as the table does"
+    assert volume["patch_limit"] == pytest.approx(abs(patches.loc[most[0], "attribution"]))
+
+
 def test_planes_are_of_the_size_of_the_patient_and_coloured_by_sign(member: ExplainedMember) -> None:
     import base64
     import io
@@ -170,7 +198,11 @@ def test_planes_are_of_the_size_of_the_patient_and_coloured_by_sign(member: Expl
         "explained": [0],
         "voxel_delta": 0.0,
     }
-    drawn = volume_view("mri", content, pictures)["sequences"][0]["drawn"]
+    view = volume_view("mri", content, pictures)
+    drawn = view["sequences"][0]["drawn"]
+    assert view["patch_limit"] == 1.0
+    still = {key: np.zeros_like(part) for key, part in pictures.items() if key.startswith(("heat", "voxels"))}
+    assert volume_view("mri", content, pictures | still)["patch_limit"] == 0.0, "no colour where no patch counts"
     image = Image.open(io.BytesIO(base64.b64decode(drawn["patches"][0].partition(",")[2])))
     assert image.size == (round(8 * HEIGHT_PX / 16), round(4 * HEIGHT_PX / 16))
     left, right = image.getpixel((10, 20)), image.getpixel((90, 20))

@@ -50,20 +50,22 @@ def test_the_largest_features_are_found_a_patient_at_a_time(monkeypatch: pytest.
     found = attribution_cohort.features(sizes, chosen)
     told = [(row["modality"], row["label"], row["gene"], row["size"], row["patients"], row["width"]) for row in found]
     assert told == [("variants", "TP53 burden", "TP53", 2.0, 2, 1.0), ("clinical", "age", "", 1.0, 1, 0.5)]
-    assert found[0]["slope"] == "more speaks for"
+    assert found[0]["slope"] == "", "of two patients there is no direction"
     assert attribution_cohort.features(attribution_cohort.Sizes(), chosen) == []
 
 
 @pytest.mark.parametrize(
     ("values", "attribution", "told"),
     [
+        ([1, 2, 3], [0.1, 0.2, 0.3], ""),
+        ([1, 2, 3, None], [0.1, 0.2, 0.3, 0.4], ""),
         ([1, 2, 3, 4], [0.1, 0.3, 0.2, 9.0], "more speaks for"),  # Spearman's 0.8
         ([1, 2, 3, 4], [9.0, 0.2, 0.3, 0.1], "more speaks against"),
         ([1, 2, 3, 4], [3.0, 1.0, 2.0, 4.0], "depends on the rest"),  # 0.4
         ([1, 2, 3, 4], [2.0, 4.0, 3.0, 1.0], "depends on the rest"),  # -0.4
         ([1, 1, 1, 1], [3.0, 1.0, 2.0, 4.0], ""),
         ([1, 2, 3, 4], [1.0, 1.0, 1.0, 1.0], ""),
-        ([0, 1], [1.0, 2.0], "more speaks for"),
+        ([0, 1, 0, 1], [1.0, 2.0, 1.0, 2.0], "more speaks for"),
     ],
 )
 def test_which_way_a_feature_speaks(values: list[float], attribution: list[float], told: str) -> None:
@@ -80,3 +82,17 @@ def test_of_a_patient_the_tile_that_speaks_most_is_shown_a_side() -> None:
     ]  # fmt: skip
     many = [{"patient": f"{number}", "value": float(number + 1)} for number in range(attribution_cohort.GALLERY + 1)]
     assert len(attribution_cohort.extremes(many)) == attribution_cohort.GALLERY
+
+
+@pytest.mark.parametrize(
+    ("lows", "said"),
+    [
+        ([0.1, 0.2], "Deleting what counts lowers the score faster than chance."),
+        ([0.1, 0.0], "Deleting what counts lowers the score faster than chance for 1 of 2 kinds of input."),
+        ([0.0, -0.1], "That deleting what counts lowers the score faster than chance is not shown."),
+    ],
+)
+def test_the_first_sentence_says_what_deletion_shows(lows: list[float], said: str) -> None:
+    checks = {"deletion": {str(at): {"value": 0.3, "low": low} for at, low in enumerate(lows)}}
+    told = attribution_cohort.headline([{"name": "mri", "share": 1.0}], [], checks, subject="response")
+    assert told == f"What predictions of response rest on, by size of contribution: mri 100 %. {said}"

@@ -11,6 +11,7 @@ from fusion.attribution.scale import scale_of
 from fusion.contract import EndpointSpec
 from fusion.report import attribution_patient
 from fusion.report.attribution_patient import sentence
+from fusion.report.page import environment
 
 TILES = pd.DataFrame(
     {
@@ -100,3 +101,11 @@ def test_a_sentence_names_the_larger_first_and_tells_for_from_against() -> None:
         "TP53 (−0.30) and age (+0.10)."
     )
     assert sentence({"slides": -0.5}, numbers[:0]) == "Slides (−0.50) against."
+
+
+def test_what_says_nothing_has_no_bar() -> None:
+    macro = '{% from "attribution_parts.html.j2" import bar %}{{ bar(row) }}'
+    rows = attribution_patient._bars([{"value": 0.0}, {"value": -2.0}, {"value": 1.0}])
+    told = [environment().from_string(macro).render(row=row) for row in rows]
+    assert ["hidden" in one.partition("<span")[2] for one in told] == [True, False, False]
+    assert "left: 0.0%; width: 50.0%" in told[1] and "left: 50%; width: 25.0%" in told[2]
