@@ -60,69 +60,67 @@ def read_table(
         known: column → values that the endpoint lists, which no word for *missing* can be among.
         predicted: columns of the endpoint, which no file may lack, optional or not.
     """
-    known = known or {}
     key = f"cohort.tables.{spec.name}"
     raw, problem, notes = _read(spec, root, key)
     if raw is None:
         empty = pd.Index([], name="patient_id", dtype=object)
         frame = pd.DataFrame({column: [] for column in spec.columns}, index=empty)
         return ReadTable(frame=frame, rows=pd.Series(0, index=empty), problems=(problem,) if problem else ())
-    problems: list[Problem] = []
-    found = list(notes)
     needed = [
         column.name
         for column in spec.columns.values()
         if column.time in times and (not column.optional or column.name in predicted)
     ]
-    lacking = [column for column in needed if column not in raw.columns]
-    for name in lacking:
-        close = [one for one in raw.columns if one.lower() == name.lower()]
-        close = close or get_close_matches(name, raw.columns, n=1)
-        hint = f"Did you mean {close[0]!r}? Mend" if close else "Mend"
-        has = f"it has {some(list(raw.columns), 8)}"
-        if spec.columns[name].optional:
-            remedy = f"It is of the endpoint, which this file does not have: choose another (endpoint); {has}"
-            problems.append(Problem(what=f"{spec.source} has no column {name!r}", remedy=remedy, column=name))
-            continue
-        words = quoting([one for one in raw.columns if not close and one not in spec.columns], [name], key, "columns")
-        problems.append(
-            Problem(
-                what=f"{spec.source} has no column {name!r}",
-                remedy=f"{words}; {has}" if words else f"{hint} {key}.columns; {has}",
-                column=name,
-            )
-        )
-    ids, wrong = _patient_ids(spec, raw, key)
-    problems += wrong
-    several = reduces(spec)
+    problems = [_lacking(spec, name, raw, key) for name in needed if name not in raw.columns]
+    ids, of_ids = _patient_ids(spec, raw, key)
     rows = pd.Series(raw.index, index=ids, name="row", dtype="int64")
-    columns: dict[str, pd.Series[Any]] = {}
-    decimal, unsure, said = decimal_sign(spec, raw, key)
-    problems += unsure
-    found += said
-    for column in spec.columns.values():
-        if column.name in raw.columns:
-            listed = known.get(column.name, frozenset())
-            if column.reduce == "count":
-                columns[column.name] = known_cells(column, raw[column.name])
-                continue
-            values = column_values(spec, column, raw[column.name], rows, key, decimal=decimal, listed=listed)
-            columns[column.name] = values.cells
-            problems += [] if unsure and column.kind == "number" else values.problems  # that sign comes first
-            found += values.notes
-        else:
-            columns[column.name] = pd.Series(
-                None, index=raw.index, dtype="float64" if column.kind == "number" else object
-            )
-    frame = pd.DataFrame(columns, index=raw.index).set_axis(ids, axis=0)
+    columns, of_cells, said = _columns(spec, raw, rows, key, known or {})
+    problems += of_ids + of_cells
+    found = [*notes, *said]
     once = ids.notna() & ~ids.duplicated()
-    frame = frame[once]
-    if several:
-        frame, wrong, said = _one_row(spec, raw, frame.index, columns, pd.Series(ids, index=raw.index), key)
-        problems += wrong
+    frame = pd.DataFrame(columns, index=raw.index).set_axis(ids, axis=0)[once]
+    if reduces(spec):
+        frame, of_rows, said = _one_row(spec, raw, frame.index, columns, pd.Series(ids, index=raw.index), key)
+        problems += of_rows
         found += said
     said_of = tuple(f"{spec.source}: {note}." for note in found)
     return ReadTable(frame=frame, rows=rows[once], problems=tuple(problems), notes=said_of)
+
+
+def _lacking(spec: TableSpec, name: str, raw: pd.DataFrame, key: str) -> Problem:
+    """That a column is not in the file, and which one may be meant."""
+    has = f"it has {some(list(raw.columns), 8)}"
+    if spec.columns[name].optional:
+        remedy = f"It is of the endpoint, which this file does not have: choose another (endpoint); {has}"
+        return Problem(what=f"{spec.source} has no column {name!r}", remedy=remedy, column=name)
+    close = [one for one in raw.columns if one.lower() == name.lower()]
+    close = close or get_close_matches(name, raw.columns, n=1)
+    words = quoting([one for one in raw.columns if not close and one not in spec.columns], [name], key, "columns")
+    hint = f"Did you mean {close[0]!r}? Mend" if close else "Mend"
+    remedy = f"{words}; {has}" if words else f"{hint} {key}.columns; {has}"
+    return Problem(what=f"{spec.source} has no column {name!r}", remedy=remedy, column=name)
+
+
+def _columns(
+    spec: TableSpec, raw: pd.DataFrame, rows: pd.Series[int], key: str, known: Mapping[str, frozenset[str]]
+) -> tuple[dict[str, pd.Series[Any]], list[Problem], list[str]]:
+    """The cells of every declared column, of one that the file lacks all missing; what is wrong; what was found."""
+    decimal, unsure, found = decimal_sign(spec, raw, key)
+    columns: dict[str, pd.Series[Any]] = {}
+    problems, notes = [*unsure], [*found]
+    for name, column in spec.columns.items():
+        if name not in raw.columns:
+            kind = "float64" if column.kind == "number" else object
+            columns[name] = pd.Series(None, index=raw.index, dtype=kind)
+        elif column.reduce == "count":
+            columns[name] = known_cells(column, raw[name])
+        else:
+            listed = known.get(name, frozenset())
+            values = column_values(spec, column, raw[name], rows, key, decimal=decimal, listed=listed)
+            columns[name] = values.cells
+            problems += [] if unsure and column.kind == "number" else values.problems  # that sign comes first
+            notes += values.notes
+    return columns, problems, notes
 
 
 def _one_row(
