@@ -99,21 +99,11 @@ def evaluate_classes(
     patients = check_predictions(predictions, labels=range(len(classes)), scores=columns)
     units = units_of(predictions, patients)
     plan = resample(units.of, draws, seed=seed)
-    by_repeat: dict[str, list[Draws]] = {}
-    errors: dict[str, list[Draws]] = {}
-    for (arm, _), rows in predictions.groupby(["arm", "repeat"], sort=False):
-        table = rows.set_index("patient_id").loc[patients]
-        truth, scores = table["label"].to_numpy(np.int64), table[columns].to_numpy(np.float64)
-        others = {} if more is None else more(truth, scores, plan.counts)
-        slopes = class_slopes(truth, scores, plan.counts)
-        measured = {**_draws(truth, scores, plan.counts), "calibration_slope": slopes, **others}
-        by_repeat.setdefault(str(arm), []).append(measured)
-        errors.setdefault(str(arm), []).append(_errors(truth, scores))
+    by_repeat, errors = _repeats(predictions, patients, columns, plan, more)
     judgement = Judgement(
         by_repeat=by_repeat, plan=plan, units=units, reference=reference, metrics=compared, label=label,
         modalities=modalities, margin=margin,
     )  # fmt: skip
-    by_arm = judgement.draws
     labels = predictions.drop_duplicates("patient_id")["label"]
     return {
         "simulated": simulated,
@@ -128,22 +118,29 @@ def evaluate_classes(
         "level": LEVEL,
         "units": units.record(),
         "arms": {
-            arm: {
-                **{name: _interval(values[name], plan) for name in (*names, *METRICS, "calibration_slope")},
-                "calibration_error": _value(errors[arm], "calibration_error"),
-            }
-            for arm, values in by_arm.items()
+            arm: _overall(values, errors[arm], (*names, *METRICS), plan) for arm, values in judgement.draws.items()
         },
-        "per_class": {
-            arm: {
-                name: {**of_class, "calibration_error": _value(errors[arm], "class_error", place)}
-                for place, (name, of_class) in enumerate(_per_class(values, classes, plan).items())
-            }
-            for arm, values in by_arm.items()
-        },
-        "confusion": {arm: _confusion(values, plan) for arm, values in by_arm.items()},
+        "per_class": {arm: _per_class(values, errors[arm], classes, plan) for arm, values in judgement.draws.items()},
+        "confusion": {arm: _confusion(values, plan) for arm, values in judgement.draws.items()},
         **judgement.record(),
     }
+
+
+def _repeats(
+    predictions: pd.DataFrame, patients: list[str], columns: list[str], plan: Resampling, more: More | None
+) -> tuple[dict[str, list[Draws]], dict[str, list[Draws]]]:
+    """Arm → of each repeat, the metrics of every draw; and its calibration errors, see `_errors`."""
+    by_repeat: dict[str, list[Draws]] = {}
+    errors: dict[str, list[Draws]] = {}
+    for (arm, _), rows in predictions.groupby(["arm", "repeat"], sort=False):
+        table = rows.set_index("patient_id").loc[patients]
+        truth, scores = table["label"].to_numpy(np.int64), table[columns].to_numpy(np.float64)
+        others = {} if more is None else more(truth, scores, plan.counts)
+        slopes = class_slopes(truth, scores, plan.counts)
+        measured = {**_draws(truth, scores, plan.counts), "calibration_slope": slopes, **others}
+        by_repeat.setdefault(str(arm), []).append(measured)
+        errors.setdefault(str(arm), []).append(_errors(truth, scores))
+    return by_repeat, errors
 
 
 def _errors(labels: NDArray[np.int64], scores: Floats) -> Draws:
@@ -163,9 +160,21 @@ def _interval(values: Floats, plan: Resampling) -> dict[str, Any]:
     return finite(asdict(plan.value(values)))
 
 
-def _per_class(values: Draws, classes: Sequence[str], plan: Resampling) -> dict[str, dict[str, Any]]:
+def _overall(values: Draws, errors: Sequence[Draws], names: Sequence[str], plan: Resampling) -> dict[str, Any]:
     return {
-        name: {metric: _interval(values[f"class_{metric}"][:, place], plan) for metric in PER_CLASS}
+        **{name: _interval(values[name], plan) for name in (*names, "calibration_slope")},
+        "calibration_error": _value(errors, "calibration_error"),
+    }
+
+
+def _per_class(
+    values: Draws, errors: Sequence[Draws], classes: Sequence[str], plan: Resampling
+) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            **{metric: _interval(values[f"class_{metric}"][:, place], plan) for metric in PER_CLASS},
+            "calibration_error": _value(errors, "class_error", place),
+        }
         for place, name in enumerate(classes)
     }
 
