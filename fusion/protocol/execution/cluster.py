@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -126,6 +126,26 @@ def run_on(
         handle = cluster.submit(place.text(name, token, file))
         running[handle] = _Running(name, _Listening(folder / file), attempt, units)
 
+    def given(handle: Any) -> tuple[T, Any] | None:
+        """A task that ended and what is yielded of it; None where it begins again."""
+        one = running.pop(handle)
+        one.listening.path.unlink(missing_ok=True)
+        task = tasks[one.name]
+        try:
+            answer = json.loads(cluster.answer(handle))
+        except LostError as error:
+            if one.attempt <= retries:
+                say(f"{place.named(one.name)}: {error}; it begins again ({one.attempt} of {retries} times).")
+                begin(one.name, one.attempt + 1, max(one.units, one.done))
+                return None
+            failure = Failure(said=f"{error}, {one.attempt} times", memory=error.memory)
+            if lost is None:
+                raise TaskFailedError(task, failure) from error
+            return task, lost(task, failure)
+        if "failed" in answer:
+            raise TaskFailedError(task, _on(answer["host"], Failure(**answer["failed"])))
+        return task, answer.get("result")
+
     try:
         for name in tasks:
             begin(name, 1)
@@ -134,39 +154,31 @@ def run_on(
             for one in running.values():
                 for content in one.heard():
                     told(tasks[one.name], content)
-            failed: tuple[str, Failure] | None = None
+            failed: TaskFailedError[T] | None = None
             for handle in ended:
-                one = running.pop(handle)
-                one.listening.path.unlink(missing_ok=True)
                 try:
-                    answer = json.loads(cluster.answer(handle))
-                except LostError as error:
-                    if one.attempt <= retries:
-                        say(f"{place.named(one.name)}: {error}; it begins again ({one.attempt} of {retries} times).")
-                        begin(one.name, one.attempt + 1, max(one.units, one.done))
-                        continue
-                    failure = Failure(said=f"{error}, {one.attempt} times", memory=error.memory)
-                    if lost is not None:
-                        yield tasks[one.name], lost(tasks[one.name], failure)
-                    else:
-                        failed = failed or (one.name, failure)
+                    found = given(handle)
+                except TaskFailedError as error:
+                    failed = failed or error
                     continue
-                if "failed" in answer:
-                    failed = failed or (one.name, _on(answer["host"], Failure(**answer["failed"])))
-                else:
-                    yield tasks[one.name], answer.get("result")
+                if found is not None:
+                    yield found
             if failed is not None:
-                raise TaskFailedError(tasks[failed[0]], failed[1])
+                raise failed
     finally:
         cluster.close()
-        for one in running.values():
-            one.listening.path.unlink(missing_ok=True)
-        (folder / SIGN).unlink(missing_ok=True)
-        for empty in (folder, folder.parent):
-            try:
-                empty.rmdir()
-            except OSError:
-                break
+        _swept(folder, [one.listening.path for one in running.values()])
+
+
+def _swept(folder: Path, files: Iterable[Path]) -> None:
+    """Leave nothing of a run that has ended: the files that tasks told in, the sign, and folders that are empty."""
+    for path in (*files, folder / SIGN):
+        path.unlink(missing_ok=True)
+    for empty in (folder, folder.parent):
+        try:
+            empty.rmdir()
+        except OSError:
+            break
 
 
 def _on(host: str, failure: Failure) -> Failure:
