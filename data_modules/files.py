@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from fusion.contract import FusionError, some
+
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file in the same folder, then rename it over `path`."""
@@ -57,7 +59,26 @@ def list_files(root: Path, files: str | Sequence[str], *, folders: bool = False)
         root: where relative patterns start.
         files: paths or globs (``*``, ``?``, ``**``), absolute or relative to `root`.
         folders: whether a folder stands for all files below it; else folders are left out.
+
+    Raises:
+        FusionError: a folder that cannot be looked into, or files that cannot be read: what they hold would be missing
+            without a word.
     """
+    closed: list[Path] = []
+    try:
+        listing = _listed(root, files, folders=folders, closed=closed)
+        closed += [path for path in listing.found if not os.access(path, os.R_OK, effective_ids=True)]
+    except PermissionError as error:
+        closed.append(Path(error.filename))
+    if closed:
+        raise FusionError(
+            f"{some([str(path) for path in dict.fromkeys(closed)], 3)} cannot be read (permission denied). Ask for the "
+            "right to read them (chmod u+r; of folders u+rx), or leave them out of `files`."
+        )
+    return listing
+
+
+def _listed(root: Path, files: str | Sequence[str], *, folders: bool, closed: list[Path]) -> Listing:
     found: set[Path] = set()
     hidden: set[Path] = set()
     dead: set[Path] = set()
@@ -69,9 +90,9 @@ def list_files(root: Path, files: str | Sequence[str], *, folders: bool = False)
         if exact.is_file() or _is_table(exact):
             found.add(exact)
             continue
-        start, matches = (exact, [exact]) if os.path.lexists(exact) else _globbed(root, path)
+        start, matches = (exact, [exact]) if os.path.lexists(exact) else _globbed(root, path, closed)
         if folders:
-            matches = [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
+            matches = [file for match in matches for file in (_below(match, closed) if match.is_dir() else [match])]
         for match in matches:
             if _is_hidden(match, start):
                 if match.is_file() or match.is_symlink():
@@ -85,7 +106,7 @@ def list_files(root: Path, files: str | Sequence[str], *, folders: bool = False)
     return Listing(found=sorted(found), empty=empty, hidden=sorted(hidden - found), dead=sorted(dead))
 
 
-def _globbed(root: Path, path: Path) -> tuple[Path, list[Path]]:
+def _globbed(root: Path, path: Path, closed: list[Path]) -> tuple[Path, list[Path]]:
     """The folder where a pattern's wildcards start, and what matches it."""
     parts = list((path if path.is_absolute() else root / path).parts)
     if path.is_absolute() and path.is_relative_to(root):
@@ -95,8 +116,26 @@ def _globbed(root: Path, path: Path) -> tuple[Path, list[Path]]:
         literal += 1
     start, wanted = Path(*parts[:literal]), parts[literal:]
     if "**" not in wanted:
-        return start, sorted(start.glob(str(Path(*wanted)))) if wanted else []
-    return start, [found for found in _below(start) if _fits(found.relative_to(start).parts, wanted)]
+        return start, _matching(start, wanted, closed) if wanted else []
+    return start, [found for found in _below(start, closed) if _fits(found.relative_to(start).parts, wanted)]
+
+
+def _matching(start: Path, wanted: Sequence[str], closed: list[Path]) -> list[Path]:
+    """What matches the parts of a pattern below a folder, sorted; folders that cannot be looked into go to `closed`."""
+    if not wanted:
+        return [start]
+    try:
+        if glob.has_magic(wanted[0]):
+            names = sorted(path.name for path in start.iterdir() if fnmatchcase(path.name, wanted[0]))
+        else:
+            os.lstat(start / wanted[0])
+            names = [wanted[0]]
+    except PermissionError:
+        closed.append(start)
+        return []
+    except OSError:
+        return []
+    return [found for name in names for found in _matching(start / name, wanted[1:], closed)]
 
 
 def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -107,10 +146,15 @@ def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
 
 
-def _below(folder: Path) -> list[Path]:
+def _below(folder: Path, closed: list[Path]) -> list[Path]:
     """All files below a folder; links are followed, but into no folder that is being walked already."""
     files: list[Path] = []
-    for top, inner, names in os.walk(folder, followlinks=True):
+
+    def barred(error: OSError) -> None:
+        if isinstance(error, PermissionError):
+            closed.append(Path(error.filename))
+
+    for top, inner, names in os.walk(folder, followlinks=True, onerror=barred):
         above = {os.path.realpath(top), *(os.path.realpath(part) for part in Path(top).parents)}
         files += [Path(top, name) for name in (*names, *(name for name in inner if name.endswith(".mt")))]
         inner[:] = sorted(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from data_modules.files import Listing, list_files
 from data_modules.hashes import same_content
-from data_modules.modalities.account import Account
+from data_modules.modalities.account import Account, by_owner
 from data_modules.modalities.base import BaseModality, no_files, stray_problem
 from data_modules.patient_ids import below
 from fusion.contract import some
@@ -75,6 +75,7 @@ class FileModality(BaseModality):
             found=len(self._listing.found) + len(self._listing.hidden) + len(self._dead[1]),
             left_out={why: [below(root, path) for path in them] for why, them in left_out.items() if them},
             doubles=self.doubles,
+            twice=self.twice,
         )
 
     def is_wanted(self, name: str) -> bool:
@@ -152,6 +153,16 @@ class FileModality(BaseModality):
             problems.append(
                 stray_problem([below(root, path) for path in stray], len(self.paths), noun=self.noun, key=self.key)
             )
+        owners, told = self._mapped[0], self.told_patients() if self._ids.pattern is not None else {}
+        known = [path for path, patient in told.items() if path in owners and patient in self.patients]
+        wrong = [path for path in known if told[path] != owners[path]]
+        other = [f"{below(root, path)} of {owners[path]} has {told[path]}" for path in wrong]
+        if 2 * len(other) < len(known) and other:  # ids that mostly differ were numbered anew, or are all the same
+            problems.append(
+                f"{self.key}: {len(other)} {self.noun} are of one patient by their path and of another by PatientID "
+                f"({some(other, 3)}). Rename what is wrong; or set {self.key}.patient_pattern to null, and PatientID "
+                "counts; or say in a sample_sheet whose they are."
+            )
         unsure = self._ids.unsure(self.paths)
         if unsure:
             problems.append(
@@ -177,10 +188,20 @@ class FileModality(BaseModality):
         return [path]
 
     @cached_property
-    def doubles(self) -> tuple[str, ...]:
-        """One content under two patients, as clauses; only files of equal size are hashed."""
+    def _same(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """One content under two patients, and twice for one, as clauses; only files of equal size are hashed."""
         owned = {path: patient for patient, bag in self.by_patient.items() for path in bag}
         files = {path: self.parts(path) for path in owned}
         told = self.telling.count(f"Comparing files of equal size of {self.key}", len(files))
-        same = same_content(files, owned, memo=Path(self.source.cache), told=told)
-        return tuple(" = ".join(f"{self.names[path]} of {owned[path]}" for path in paths) for paths in same)
+        same = same_content(files, {path: str(path) for path in owned}, memo=Path(self.source.cache), told=told)
+        return by_owner(same, owned, name=self.names.__getitem__)
+
+    @property
+    def doubles(self) -> tuple[str, ...]:
+        """One content under two patients, as clauses."""
+        return self._same[0]
+
+    @property
+    def twice(self) -> tuple[str, ...]:
+        """One content twice for a patient, as clauses."""
+        return self._same[1]

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from data_modules.batches.bags import Part
 from data_modules.batches.stored_rows import StoredRows
-from data_modules.ingest.slides.feature_layout import in_pieces, offset, places
+from data_modules.ingest.common.no_content import no_content
+from data_modules.ingest.slides.feature_layout import coords_problem, in_pieces, lies_elsewhere, offset, places
 from fusion.contract import FusionError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _NAMES = ("features", "feats")
 _SAME_SIZE = 1.25
 FEATURE_ENDINGS = (".h5", ".hdf5", ".hdf")
+_BLANK = 0.1  # share of tiles that may be all 0: some may have failed
 _CHUNK = 8192  # rows in memory at a time
 
 
@@ -114,6 +116,9 @@ class FeatureFile:
             return None
         with _open(self.path) as file:
             places: NDArray[Any] = np.asarray(file["coords"]).reshape(-1, 2)
+        if not np.isfinite(places).all():
+            row = int(np.argwhere(~np.isfinite(places))[0][0])
+            raise FeatureFileError(f"{self.path.name}: `coords` holds no number in row {row}")
         return np.asarray(np.rint(places), dtype=np.int64)
 
     def chunks(self) -> Iterator[NDArray[np.float32]]:
@@ -130,7 +135,7 @@ def _open(path: Path) -> Iterator[h5py.File]:
         # locking=False: files on a read-only share cannot be locked, and nobody writes them now.
         file = h5py.File(path, "r", locking=False)
     except OSError as error:
-        raise FeatureFileError(f"{path.name} is no HDF5 file that can be read ({error})") from error
+        raise FeatureFileError(f"{path.name} is no HDF5 file that can be read ({no_content(path) or error})") from error
     with file:
         try:
             yield file
@@ -148,7 +153,8 @@ def read_header(path: Path) -> FeatureFile:
 
     with _open(path) as file:
         for name in (*_NAMES, "coords"):
-            _refuse_elsewhere(file, name)
+            if wrong := lies_elsewhere(file, name):
+                raise FeatureFileError(f"{path.name}: {wrong}")
         key = next((name for name in _NAMES if isinstance(file.get(name), h5py.Dataset)), None)
         if key is None:
             raise FeatureFileError(
@@ -172,10 +178,8 @@ def read_header(path: Path) -> FeatureFile:
         if not rows or not width:
             raise FeatureFileError(f"{path.name}: `{key}` is empty, {rows} tiles of {width} features")
         coords = file.get("coords")
-        if coords is not None and (coords.size != 2 * rows):
-            raise FeatureFileError(
-                f"{path.name}: `coords` has shape {coords.shape}, which does not fit the {rows} tiles of `{key}`"
-            )
+        if coords is not None and (problem := coords_problem(coords, rows, key=key)):
+            raise FeatureFileError(f"{path.name}: {problem}")
         attributes = {**dict(file.attrs), **dict(file[key].attrs), **({} if coords is None else dict(coords.attrs))}
         side = next((attributes[name] for name in _SIDES if name in attributes), None)
         if side is not None and "patch_size_level0" not in attributes and "downsample" in attributes:
@@ -196,27 +200,6 @@ def read_header(path: Path) -> FeatureFile:
             offset=offset(file[key], path),
             pieces=in_pieces(file[key], width),
         )
-
-
-def _refuse_elsewhere(file: h5py.File, name: str) -> None:
-    """What a file holds lies in the file: HDF5 can point to other files, of any kind, and read their bytes as numbers.
-
-    Raises:
-        FeatureFileError: `name` lies elsewhere.
-    """
-    import h5py
-
-    link = file.get(name, getlink=True)
-    while isinstance(link, h5py.SoftLink):
-        if link.path.strip("/") == name:
-            break
-        name = link.path.strip("/")
-        link = file.get(name, getlink=True)
-    if isinstance(link, h5py.ExternalLink):
-        raise FeatureFileError(f"{Path(file.filename).name}: `{name}` is a link to another file, {link.filename}")
-    found = file.get(name) if link is not None else None
-    if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
-        raise FeatureFileError(f"{Path(file.filename).name}: the values of `{name}` lie in other files")
 
 
 _SIDES = ("tile_size_um", "patch_size_level0", "tile_size", "patch_size")
@@ -273,12 +256,12 @@ def summarise(file: FeatureFile) -> NDArray[np.float32]:
     """Mean and standard deviation over the tiles, ``(2, feature)``.
 
     Raises:
-        FeatureFileError: a value is not finite, and the message names its row and column; all tiles are the same; or
-            most tiles lie where others do.
+        FeatureFileError: a value is not finite, and the message names its row and column; all tiles are the same, or
+            many are 0; or most lie where others do.
     """
     total, square, start = np.zeros(file.width), np.zeros(file.width), 0
     first: NDArray[np.float32] = np.zeros(file.width, dtype=np.float32)
-    same = True
+    same, blank = True, 0
     for chunk in file.chunks():
         wrong = np.argwhere(~np.isfinite(chunk))
         if len(wrong):
@@ -288,12 +271,17 @@ def summarise(file: FeatureFile) -> NDArray[np.float32]:
                 f" ({len(np.unique(wrong[:, 0]))} such rows among the next {len(chunk)})"
             )
         first = chunk[0] if start == 0 else first
+        blank += int((~chunk.any(axis=1)).sum())
         same = same and bool((chunk == first).all())
         total += chunk.sum(axis=0, dtype=np.float64)
         square += np.square(chunk, dtype=np.float64).sum(axis=0)
         start += len(chunk)
     if same and file.rows > 1:
         raise FeatureFileError(f"{file.path.name}: all its {file.rows} tiles have the same features")
+    if blank > max(1, _BLANK * file.rows):
+        raise FeatureFileError(
+            f"{file.path.name}: {blank} of its {file.rows} tiles have no feature but 0, as bags that were padded"
+        )
     _refuse_one_place(file)
     mean = total / file.rows
     return np.stack([mean, np.sqrt(np.maximum(square / file.rows - mean**2, 0))]).astype(np.float32)

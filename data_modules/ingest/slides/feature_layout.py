@@ -42,3 +42,31 @@ def places(dataset: h5py.Dataset, *, axis: int) -> tuple[list[int], list[int]]:
     dataset.id.chunk_iter(lambda chunk: found.append((chunk.chunk_offset[axis], chunk.byte_offset)))
     found.sort()
     return [row for row, _ in found], [byte for _, byte in found]
+
+
+def lies_elsewhere(file: h5py.File, name: str) -> str | None:
+    """Why `name` is not the file's own, a clause: HDF5 can point to any file, and read its bytes as numbers."""
+    import h5py
+
+    link = file.get(name, getlink=True)
+    while isinstance(link, h5py.SoftLink):
+        if link.path.strip("/") == name:
+            break
+        name = link.path.strip("/")
+        link = file.get(name, getlink=True)
+    if isinstance(link, h5py.ExternalLink):
+        return f"`{name}` is a link to another file, {link.filename}"
+    found = file.get(name) if link is not None else None
+    if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+        return f"the values of `{name}` lie in other files"
+    return None
+
+
+def coords_problem(coords: h5py.Dataset, rows: int, *, key: str) -> str | None:
+    """Why coordinates are not two numbers a tile, a clause; a leading axis of length 1 is no harm."""
+    shape = getattr(coords, "shape", "of a group")
+    if shape not in ((rows, 2), (1, rows, 2), (2 * rows,)):
+        return f"`coords` has shape {shape}, which does not fit the {rows} tiles of `{key}`"
+    if coords.dtype.kind not in "iuf":
+        return f"`coords` is of type {coords.dtype}, not numbers"
+    return None

@@ -43,6 +43,14 @@ def sound_levels(sizes: Sequence[Size], factors: Sequence[float]) -> dict[int, f
     return kept
 
 
+def several(count: int) -> str:
+    """A clause on a file that holds more than one slide, or planes of one: which is meant, nobody says."""
+    return (
+        f"a TIFF of {count} pictures of slide size: several slides, focal planes or time points. Save each slide, and "
+        "the plane that is in focus, as a file of its own"
+    )
+
+
 class SoundLevels:
     """A slide of OpenSlide's interface with some of its levels left out.
 

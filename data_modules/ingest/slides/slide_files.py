@@ -14,14 +14,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data_modules.ingest.common.no_content import no_content
 from data_modules.ingest.slides.dicom_slide import one_of_each
-from data_modules.ingest.slides.levels import LARGEST_TILE, SoundLevels, fits, sound_levels
+from data_modules.ingest.slides.levels import LARGEST_TILE, SoundLevels, fits, several, sound_levels
 from data_modules.ingest.slides.slide_facts import SlideError, SlideFacts, SlideRequest, resolution
 from data_modules.ingest.slides.tiles import to_rgb
 
@@ -35,6 +37,12 @@ _TIFFS = (".tif", ".tiff", ".svs", ".scn", ".bif", ".qptiff")
 _FOLDERS = (".mrxs", ".vms", ".vmu")
 _TEXTS = (".xml", ".txt", ".json", ".geojson", ".csv", ".tsv", ".ini", ".log", ".md", ".md5")
 _NEVER = frozenset((*_TEXTS, ".dat", ".db", ".pdf", ".h5", ".zip"))
+_UNREAD = {
+    ".isyntax": "Philips iSyntax", ".i2syntax": "Philips iSyntax", ".vsi": "Olympus VSI", ".kfb": "KFBio",
+    ".sdpc": "TEKSQRAY SDPC", ".tmap": "Motic TMAP", ".mds": "Motic MDS", ".lif": "Leica LIF", ".zvi": "Zeiss ZVI",
+    ".ndpis": "an index of NDPI files",
+}  # fmt: skip
+"""Formats of scanners that are not read, by their endings."""
 _GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _TILE_CACHE = 128 << 20  # bytes of decoded tiles; OpenSlide's own 32 MB hold less than a row of a large slide
 
@@ -50,8 +58,8 @@ def sort_out_slides(paths: Sequence[Path]) -> tuple[list[Path], dict[str, list[P
 
 
 def is_slide(path: Path) -> bool:
-    """By its ending, else by its first bytes."""
-    if path.suffix.lower() in SLIDE_ENDINGS:
+    """By its ending, else by its first bytes; scans in a format that is not read are slides too, and refused."""
+    if path.suffix.lower() in (*SLIDE_ENDINGS, *_UNREAD):
         return True
     if path.suffix.lower() in _NEVER:
         return False
@@ -86,8 +94,10 @@ def _open(path: Path, *, name: str) -> Any:
     import openslide
 
     ending = path.name.lower()
-    if path.is_file() and not path.stat().st_size:
-        raise SlideError(f"{name} does not open as a slide (the file is empty, 0 bytes)")
+    unread = _UNREAD.get(path.suffix.lower())
+    why = f"{unread}, which is not read: convert it to a pyramidal TIFF" if unread else no_content(path)
+    if why is not None:
+        raise SlideError(f"{name} does not open as a slide ({why})")
     if ending.endswith(PLAIN):
         return openslide.ImageSlide(_plain(path, name=name))
     if ending.endswith((".ome.tif", ".ome.tiff")):
@@ -131,39 +141,63 @@ def _tiff(path: Path, *, name: str) -> Any:
 
 
 def _is_whole(path: Path, slide: Any, *, name: str) -> bool:
-    """Whether OpenSlide took the largest image of a TIFF for the slide; it takes the first.
+    """Whether OpenSlide took the largest image of a TIFF for the slide, and its three colours for what they are.
+
+    It takes the first image, and a fourth sample for opacity, whatever the file says of it.
 
     Raises:
-        SlideError: the file ends before its pixels do.
+        SlideError: the file ends before its pixels do, or holds several slides.
     """
     facts = path.stat()
-    wrong, most = _examined(path, facts.st_size, facts.st_mtime_ns)
-    if wrong is not None:
-        raise SlideError(f"{name} does not open as a slide (it is {wrong})")
+    found = _examined(path, facts.st_size, facts.st_mtime_ns)
+    if found.wrong is not None:
+        raise SlideError(f"{name} does not open as a slide (it is {found.wrong})")
     if slide.properties.get("openslide.vendor") != "generic-tiff":
         return True
-    return most <= int(slide.dimensions[0]) * int(slide.dimensions[1])
+    if found.rivals > 1:
+        raise SlideError(f"{name} does not open as a slide (it is {several(found.rivals)})")
+    return found.plain and found.most <= int(slide.dimensions[0]) * int(slide.dimensions[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pages:
+    """A TIFF's pages: what is wrong, pixels of the largest, how many are about as large, whether it is plain RGB."""
+
+    wrong: str | None = None
+    most: int = 0
+    rivals: int = 1
+    plain: bool = True
 
 
 @lru_cache(maxsize=65536)
-def _examined(path: Path, size: int, changed: int) -> tuple[str | None, int]:
-    """What is wrong with a TIFF, and the pixels of its largest page; remembered as long as it does not change."""
+def _examined(path: Path, size: int, changed: int) -> _Pages:
+    """What a TIFF holds; remembered as long as it does not change."""
     import tifffile
 
-    from data_modules.ingest.slides.tiff_slide import refuse_cut
+    from data_modules.ingest.slides.tiff_slide import is_opacity, refuse_cut
 
     del size, changed
     try:
         file = tifffile.TiffFile(path)
     except (tifffile.TiffFileError, OSError, ValueError):
-        return None, 0  # OpenSlide opened it; its word counts
+        return _Pages()  # OpenSlide opened it; its word counts
     with file:
         try:
             refuse_cut(file)
         except ValueError as error:
-            return str(error), 0
-        pages: list[Any] = list(file.pages)
-        return None, max((int(page.imagewidth) * int(page.imagelength) for page in pages), default=0)
+            return _Pages(wrong=str(error))
+        every: list[Any] = list(file.pages)
+        pages = [page for page in every if page.samplesperpixel >= 3] or every
+        first = max(pages, key=lambda page: page.imagewidth * page.imagelength, default=None)
+        if first is None:
+            return _Pages()
+        most = int(first.imagewidth) * int(first.imagelength)
+        whole = [page for page in pages if not page.subfiletype & 1]
+        return _Pages(
+            most=most,
+            rivals=sum(2 * page.imagewidth * page.imagelength > most for page in whole),
+            plain=first.samplesperpixel <= 3 or (first.samplesperpixel == 4 and is_opacity(first)),
+        )
 
 
 def _plain(path: Path, *, name: str) -> Any:

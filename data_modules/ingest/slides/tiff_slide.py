@@ -10,12 +10,13 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data_modules.ingest.slides.levels import LARGEST_TILE, sound_levels
+from data_modules.ingest.slides.levels import LARGEST_TILE, several, sound_levels
 from data_modules.ingest.slides.ome import UNKNOWN_UNIT, OmeImage, image_of, read_ome
 
 if TYPE_CHECKING:
@@ -52,7 +53,13 @@ class TiffSlide:
             except (tifffile.TiffFileError, OSError, IndexError, ValueError) as error:
                 raise ValueError(f"no TIFF that can be read ({error})") from error
             place, chosen = largest(series)
+            count = _rivals(series, chosen)
+            if count > 1:
+                raise ValueError(several(count))
             _refuse_others(chosen.levels[0].keyframe, axes=chosen.axes)
+            elsewhere = {page.parent.filename for level in chosen.levels for page in [level.keyframe]} - {path.name}
+            if elsewhere:
+                raise ValueError(f"an OME-TIFF whose pixels lie in another file, {min(elsewhere)}: save each by itself")
             pages: list[Any] = [level.keyframe for level in chosen.levels]
             sizes = [(int(page.imagewidth), int(page.imagelength)) for page in pages]
             kept = sound_levels(sizes, [sizes[0][0] / width for width, _ in sizes])
@@ -149,7 +156,7 @@ class TiffSlide:
                 return self._decoded[level, index]
             pixels = self._segment(page, index) if page.is_tiled else page.asarray()
             # A fourth sample counts as opacity only where the file says that it is.
-            transparent = page.samplesperpixel == 4 and any(kind in (1, 2) for kind in page.extrasamples)
+            transparent = page.samplesperpixel == 4 and is_opacity(page)
             self._decoded[level, index] = self._bytes(pixels if transparent else pixels[..., :3])
             while len(self._decoded) > (_CACHED if page.is_tiled else 2):
                 self._decoded.popitem(last=False)
@@ -198,6 +205,23 @@ def largest(series: Sequence[Any]) -> tuple[int, Any]:
     return max(colour or list(enumerate(series)), key=lambda one: _pixels(one[1].levels[0].keyframe))
 
 
+def _rivals(series: Sequence[Any], chosen: Any) -> int:
+    """Pictures in colour of more than half of the pixels of the largest, planes of a stack among them."""
+    most = _pixels(chosen.levels[0].keyframe)
+    colour = [one for one in series if one.levels[0].keyframe.samplesperpixel >= 3]
+    return sum(_planes(one) for one in colour if 2 * _pixels(one.levels[0].keyframe) > most)
+
+
+def _planes(one: Any) -> int:
+    """Pictures of one size in a series; colours that lie in planes of their own are one picture."""
+    return prod(length for axis, length in zip(one.axes, one.shape, strict=True) if axis not in "YXSC")
+
+
+def is_opacity(page: Any) -> bool:
+    """Whether a page's samples beyond three colours are opacity, by what it says."""
+    return any(kind in (1, 2) for kind in page.extrasamples)
+
+
 def _pixels(page: Any) -> int:
     return int(page.imagewidth) * int(page.imagelength)
 
@@ -224,6 +248,8 @@ def refuse_cut(file: Any) -> None:
 
 
 def _refuse_others(page: Any, *, axes: str) -> None:
+    if page.photometric == 3:
+        raise ValueError("a TIFF of PALETTE pixels (colours by a table), not RGB; convert it")
     if page.samplesperpixel < 3:
         raise ValueError(f"a grey or single-channel TIFF (axes {axes}); stained tissue is told by its colour")
     if page.samplesperpixel > 4 or page.planarconfig != 1 or not axes.endswith("YXS"):

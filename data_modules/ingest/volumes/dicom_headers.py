@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_modules.hashes import file_stamp, write_text_atomic
+from data_modules.ingest.common.no_content import no_content
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,8 @@ _COUNTS = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel")
 GEOMETRY = ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "Rows", "Columns")
 RESCALE = ("RescaleSlope", "RescaleIntercept")
 SYNTAX = "TransferSyntaxUID"
-_FORMAT = 2
+LOOKUP = "ModalityLUTSequence"
+_FORMAT = 3
 _UNPACKED = 1 << 30
 """Bytes to which one file may unpack."""
 
@@ -140,7 +142,7 @@ def _header(path: Path) -> dict[str, Any]:
         with warnings.catch_warnings():
             # Of values longer than the standard allows, which are read whole.
             warnings.simplefilter("ignore")
-            tags = [*_TEXTS, *_COUNTS, *GEOMETRY, *RESCALE]
+            tags = [*_TEXTS, *_COUNTS, *GEOMETRY, *RESCALE, LOOKUP]
             header = read_dataset(path, stop_before_pixels=True, specific_tags=tags)
             facts[SYNTAX] = str(header.file_meta.TransferSyntaxUID)
             for tag in tags:
@@ -151,10 +153,12 @@ def _header(path: Path) -> dict[str, Any]:
                     facts[tag] = int(value)
                 elif tag in RESCALE:
                     facts[tag] = float(value)
+                elif tag == LOOKUP:
+                    facts[tag] = True
                 elif tag in GEOMETRY:
                     facts[tag] = [float(number) for number in value]
                 else:
                     facts[tag] = str(value)
     except Exception as error:  # a damaged header breaks pydicom in many ways
-        return {"error": f"{type(error).__name__}: {error}"}
+        return {"error": no_content(path) or f"{type(error).__name__}: {error}"}
     return facts

@@ -46,6 +46,6 @@ def _slice(path: Path) -> NDArray[np.float32]:
         return read_slice(path).T
     slope, intercept = one.get("RescaleSlope"), one.get("RescaleIntercept")
     pixels = one.pixel_array.astype(np.float64)
-    if slope is not None and intercept is not None:
-        pixels = pixels * float(slope) + float(intercept)
+    if slope is not None or intercept is not None:
+        pixels = pixels * float(1 if slope is None else slope) + float(intercept or 0)
     return np.asarray(pixels.T, dtype=np.float32)

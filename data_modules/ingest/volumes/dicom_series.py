@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_modules.ingest.volumes.dicom_headers import GEOMETRY, RESCALE, SYNTAX, Slice, read_headers
+from data_modules.ingest.volumes.dicom_headers import GEOMETRY, LOOKUP, RESCALE, SYNTAX, Slice, read_headers
 from data_modules.ingest.volumes.dicom_pixels import is_readable
 from data_modules.ingest.volumes.files import SPACING_RANGE, VolumeFile, as_rows
 from data_modules.patient_ids import below
@@ -25,6 +25,12 @@ _SAME = 0.01
 """Millimetres within which two slices lie at one place, and by which rows and columns may turn."""
 _EVEN = 0.05
 """Share of the distance of slices by which one may differ from the others."""
+_TURNED = 0.01
+"""By which the directions of rows and columns may differ from length 1, and from a right angle."""
+_BESIDE = 0.5
+"""Pixels by which a slice may lie beside the line of the others."""
+_OBJECTS = ("SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "SR", "PR", "KO", "REG", "FID", "DOC", "PLAN")
+"""Modalities of DICOM that lies beside images and is no scan."""
 
 
 def find_series(
@@ -76,13 +82,15 @@ def _told_apart(found: list[VolumeFile]) -> list[VolumeFile]:
             several.setdefault(file.name, []).append(file)
     renamed: dict[int, VolumeFile] = {}
     for name, files in several.items():
+        alone = f"{name} is {len(files)} single slices, each with a SeriesInstanceUID of its own: give them one"
+        single = len(files) > 2 and all(file.shape[2] == 1 and not file.thing for file in files)
         endings = [str(number) for number in range(1, len(files) + 1)]
         for tag in ("AcquisitionTime", "SeriesNumber"):
             said = [dict(file.told).get(tag, "") for file in files]
             endings = said if len(set(said)) == len(files) and all(said) else endings
         for file, ending in zip(files, endings, strict=True):
             problem = file.problem and file.problem.replace(name, f"{name}/{ending}", 1)
-            renamed[id(file)] = replace(file, name=f"{name}/{ending}", problem=problem)
+            renamed[id(file)] = replace(file, name=f"{name}/{ending}", problem=alone if single else problem)
     return [renamed.get(id(file), file) for file in found]
 
 
@@ -106,6 +114,7 @@ def _series(slices: list[Slice], *, root: Path) -> VolumeFile:
         patient=str(first.get("PatientID", "")).strip() or None,
         frame=first.get("FrameOfReferenceUID"),
         scaled=all(tag in first for tag in RESCALE),
+        thing=str(first.get("Modality")) if first.get("Modality") in _OBJECTS else None,
         told=tuple((tag, str(first.get(tag, ""))) for tag in ("SeriesNumber", "AcquisitionTime")),
     )
 
@@ -126,6 +135,10 @@ def _affine(slices: Sequence[Slice]) -> NDArray[np.float64]:
 def _kind(slices: Sequence[Slice]) -> str | None:
     """Why its pixels are no measured numbers."""
     first = slices[0].facts
+    if first.get("Modality") in _OBJECTS:
+        return f"is a DICOM {first['Modality']} object, which is not read: convert it to a NIfTI volume"
+    if any(LOOKUP in one.facts for one in slices):
+        return f"says what its numbers mean by a table ({LOOKUP}), which is not read: convert it to NIfTI"
     samples = max(int(one.facts.get("SamplesPerPixel", 1)) for one in slices)
     if samples > 1:
         return f"is a series in colour (SamplesPerPixel {samples}), not a measured volume"
@@ -177,6 +190,10 @@ def _lacking(slices: Sequence[Slice]) -> str | None:
     for one in slices:
         if not all(low <= length <= high for length in one.facts["PixelSpacing"]):
             return f"does not say a usable spacing (PixelSpacing {one.facts['PixelSpacing']} in {one.path.name})"
+        axes = np.asarray(one.facts["ImageOrientationPatient"], dtype=np.float64).reshape(2, 3)
+        if np.abs(axes @ axes.T - np.eye(2)).max() > _TURNED:
+            said = one.facts["ImageOrientationPatient"]
+            return f"does not say a usable orientation (ImageOrientationPatient {said} in {one.path.name})"
     return "is a single slice, not a volume" if len(slices) < 2 else None
 
 
@@ -198,7 +215,11 @@ def _uneven(slices: Sequence[Slice]) -> str | None:
     places = np.array([float(one.position @ _normal(slices[0])) for one in slices])
     steps = np.diff(places)
     if steps.min() < _SAME:
-        one, other = next(pair for pair, step in zip(pairwise(slices), steps, strict=True) if step < _SAME)
+        pairs = [pair for pair, step in zip(pairwise(slices), steps, strict=True) if step < _SAME]
+        one, other = pairs[0]
+        if all(left.path.read_bytes() == right.path.read_bytes() for left, right in pairs):
+            told = f"{one.path.name} and {other.path.name}"
+            return f"holds {len(pairs)} slices twice, byte for byte, e.g. {told}: take the copies out"
         return (
             f"mixes several volumes: {one.path.name} and {other.path.name} lie at the same place; separate its time "
             "points or echoes"
@@ -211,4 +232,20 @@ def _uneven(slices: Sequence[Slice]) -> str | None:
         said = f"misses {missing} slices" if missing > 0 else "has slices at uneven distances"
         return f"{said}: {where}, where others lie {usual:.4g} mm apart"
     low, high = SPACING_RANGE
-    return None if low <= usual <= high else f"has slices {usual:.4g} mm apart, which no scanner has"
+    return _beside(slices) if low <= usual <= high else f"has slices {usual:.4g} mm apart, which no scanner has"
+
+
+def _beside(slices: Sequence[Slice]) -> str | None:
+    """Slices that lie beside the line from the first to the last: a tilted gantry shifts them, but all alike."""
+    places = np.stack([one.position for one in slices])
+    line = np.linspace(places[0], places[-1], len(places))
+    normal = _normal(slices[0])
+    away = places - line - np.outer((places - line) @ normal, normal)
+    apart = np.linalg.norm(away, axis=1)
+    worst = int(apart.argmax())
+    if apart[worst] <= _BESIDE * min(slices[0].facts["PixelSpacing"]):
+        return None
+    return (
+        f"mixes several volumes: {slices[worst].path.name} lies {apart[worst]:.4g} mm beside the line from "
+        f"{slices[0].path.name} to {slices[-1].path.name}; separate them, or give each a SeriesInstanceUID"
+    )

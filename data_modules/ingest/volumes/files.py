@@ -36,7 +36,7 @@ class VolumeFile:
         name: what patterns are searched in: the path below the cohort's root; for DICOM
             ``<folder>/<PatientID>/<SeriesDescription>``, and ``/<SeriesNumber>`` where several have that name.
         kind: of file.
-        paths: the file, or the slices in the order of their positions.
+        paths: the file, and that of its voxels where they are apart; or the slices in the order of their positions.
         shape: voxels along the file's own axes.
         problem: why it cannot be used, a clause; None where it can.
         affine: voxel index → millimetres in RAS, by the headers, rows; None where there is a problem.
@@ -44,6 +44,7 @@ class VolumeFile:
         frame: FrameOfReferenceUID of DICOM.
         told: what else DICOM says to tell series apart, (keyword, value).
         scaled: whether the numbers have the unit that they are stored for: False for DICOM without a rescale.
+        thing: what DICOM it is that is no scan, e.g. SEG; None for scans.
     """
 
     name: str
@@ -56,6 +57,7 @@ class VolumeFile:
     frame: str | None = None
     told: tuple[tuple[str, str], ...] = ()
     scaled: bool = True
+    thing: str | None = None
 
     @property
     def matrix(self) -> NDArray[np.float64]:

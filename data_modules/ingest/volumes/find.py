@@ -62,15 +62,17 @@ def find_all(
     listing = list_files(root, patterns, folders=True)
     nifti = [path for path in listing.found if path.name.lower().endswith(NIFTI_SUFFIXES)]
     itk = [path for path in listing.found if path.name.lower().endswith(ITK_SUFFIXES)]
-    rest = [path for path in listing.found if path not in {*nifti, *itk}]
+    headers = [itk_header(path, name=below(root, path)) for path in itk]
+    voxels = {path for one in headers for path in one.paths[1:]}
+    rest = [path for path in listing.found if path not in {*nifti, *itk, *voxels}]
     side = [path for path in rest if is_side_file(path)]
     others = {path: word for path in rest if (word := _other_format(path)) is not None}
     series = [path for path in rest if path not in {*side, *others}]
     told = count(len(nifti) + len(itk) + len(series))
     volumes = []
-    for read, paths in ((nifti_header, nifti), (itk_header, itk)):
-        for path in paths:
-            volumes.append(read(path, name=below(root, path)))
+    for found in (headers, (nifti_header(path, name=below(root, path)) for path in nifti)):
+        for one in found:
+            volumes.append(one)
             told(1)
     volumes += [
         VolumeFile(name=below(root, path), kind="itk", paths=(path,), problem=f"{below(root, path)} is {word}")

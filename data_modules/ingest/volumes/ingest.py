@@ -29,11 +29,12 @@ from data_modules.ingest.volumes.grid import (
 )
 from data_modules.ingest.volumes.read import read_volume
 from data_modules.ingest.volumes.settings import GridSettings, Intensity
+from fusion.contract import some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FORMAT = 2  # raise when what an entry holds changes
+_FORMAT = 3  # raise when what an entry holds changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +139,7 @@ def _write(folder: Path, request: PatientVolumes, settings: VolumeRules) -> None
     from data_modules.ingest.volumes.panel import draw_panel
 
     read = {name: _read(request.files[name], settings.sequences[name]) for name in request.files}
-    mask = None if request.mask is None else _read_mask(request.mask, request.labels)
+    mask, held = (None, "") if request.mask is None else _read_mask(request.mask, request.labels)
     reference = next((name for name in (*settings.centre, *settings.sequences) if name in read), None)
     if reference is None:
         raise VolumeError(f"{request.patient} has a mask but no volume")
@@ -168,6 +169,8 @@ def _write(folder: Path, request: PatientVolumes, settings: VolumeRules) -> None
     if mask is not None:
         drawn = resample(mask.values, mask.affine, origin=origin, grid=settings.grid, nearest=True)
         region = (drawn.values > 0.5) & drawn.inside
+    for row in rows if held else ():
+        row["mask"] = held
     np.save(folder / "values.npy", values)
     np.save(folder / "inside.npy", inside)
     np.save(folder / "region.npy", region)
@@ -188,16 +191,16 @@ def _read(file: VolumeFile, how: Intensity) -> _Read:
     return _Read(volume=volume, foreground=foreground, scaled=scaled)
 
 
-def _read_mask(file: VolumeFile, labels: tuple[float, ...]) -> Volume:
-    """The mask as 0 and 1."""
+def _read_mask(file: VolumeFile, labels: tuple[float, ...]) -> tuple[Volume, str]:
+    """The mask as 0 and 1, and the values that it holds."""
     mask = read_volume(file)
     region = np.isin(mask.values, labels) if labels else mask.values > 0.5
+    held = some([f"{value:g}" for value in np.unique(mask.values)], 8)
     if not region.any():
-        held = ", ".join(f"{value:g}" for value in np.unique(mask.values)[:8])
         raise VolumeError(
             f"{file.name} is an empty mask" + (f" of label {list(labels)}: it holds {held}" if labels else "")
         )
-    return Volume(values=region.astype(np.float32), affine=mask.affine)
+    return Volume(values=region.astype(np.float32), affine=mask.affine), held
 
 
 def _origin(

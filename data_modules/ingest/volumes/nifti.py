@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data_modules.ingest.common.no_content import no_content
 from data_modules.ingest.volumes.files import VolumeFile, as_rows, usable_affine
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _MOST_BEFORE = 64 << 20
 """Bytes before the voxels: header and extensions."""
 _UNITS = {1: "metres", 3: "micrometres"}
 """Of xyzt_units, those that are not millimetres (2); 0 says nothing."""
+_ALIKE = 0.05
+"""Share by which a spacing may differ by pixdim from that by sform."""
 _APART = 0.5
 """Voxels by which a corner may lie elsewhere by qform than by sform."""
 
@@ -34,7 +37,8 @@ def nifti_header(path: Path, *, name: str) -> VolumeFile:
         image, raw = _load(path, voxels=False)
         shape = tuple(int(length) for length in image.shape)
     except Exception as error:  # a damaged header breaks nibabel and gzip in many ways
-        broken = f"{name} does not open as NIfTI ({type(error).__name__}: {error})"
+        why = no_content(path) or f"{type(error).__name__}: {error}"
+        broken = f"{name} does not open as NIfTI ({why})"
         return VolumeFile(name=name, kind="nifti", paths=(path,), problem=broken)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -74,10 +78,12 @@ def _load(path: Path, *, voxels: bool) -> tuple[Any, Any]:
         begin = max(_HEADER, int(raw["vox_offset"]))
         if begin > _MOST_BEFORE:
             raise ValueError(f"its voxels begin after {begin:,} bytes; at most {_MOST_BEFORE:,} are read before them")
-        if packed == path.name.endswith(".gz"):
+        if packed == path.name.endswith(".gz") and not (packed and voxels):
             return nibabel.load(path), raw
         rest = begin - len(head) + (prod(raw.get_data_shape()) * raw.get_data_dtype().itemsize if voxels else 0)
-        return kind.from_stream(io.BytesIO(head + stream.read(rest))), raw
+        content = head + stream.read(rest)
+        stream.read(1)  # gzip compares its checksum at the end alone
+        return kind.from_stream(io.BytesIO(content)), raw
 
 
 def _values(raw: Any, shape: tuple[int, ...]) -> str | None:
@@ -107,6 +113,13 @@ def _place(raw: Any, shape: tuple[int, ...], affine: NDArray[np.float64]) -> str
         return "does not say its orientation (qform_code and sform_code are 0)"
     if (sform <= 0 and not np.all(raw["pixdim"][1:4] > 0)) or not usable_affine(affine):
         return f"does not say a usable spacing (pixdim {', '.join(f'{x:g}' for x in raw['pixdim'][1:4])})"
+    sizes, told = np.linalg.norm(affine[:3, :3], axis=0), np.abs(np.asarray(raw["pixdim"][1:4], dtype=np.float64))
+    if sform > 0 and np.all(told > 0) and not np.allclose(told, sizes, rtol=_ALIKE):
+        return (
+            f"says two spacings: {', '.join(f'{x:g}' for x in told)} mm by pixdim and "
+            f"{', '.join(f'{x:.4g}' for x in sizes)} by sform. Set both to the right one, e.g. with nibabel's "
+            "header.set_zooms and set_sform"
+        )
     # Of other codes, they are places in two spaces, and the sform counts; of one code they must agree.
     if sform == qform:
         other = np.asarray(raw.get_qform(), dtype=np.float64)

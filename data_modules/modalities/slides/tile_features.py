@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from data_modules.cohort.source import CohortSource
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class TileFeatures(FileModality):

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from data_modules.ingest.volumes.dicom_headers import looks_like_dicom
 from data_modules.ingest.volumes.geometry import mask_problem, overlap
 from data_modules.modalities.base import stray_problem
@@ -41,6 +43,8 @@ class Sorted:
         unopened: files that do not open, so that nobody knows what they are.
         unused: volumes that no sequence matches, such as localisers.
         unknown: files of no known ending that do not open, and no sequence matches.
+        others: DICOM series of one patient by their path and of another by PatientID, as clauses.
+        things: DICOM that is no scan (SEG, RTSTRUCT, SR …), whatever its name, unless the mask is to be one.
         mask: the declaration.
         names: of sequences.
     """
@@ -55,6 +59,8 @@ class Sorted:
     unopened: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    things: list[str] = field(default_factory=list)
 
     @property
     def several_frames(self) -> list[str]:
@@ -68,7 +74,17 @@ class Sorted:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """For the account: sequences laid on one another by places that nobody says agree."""
+        """For the account: what lies at places that nobody says, or that nobody says agree."""
+        lost = [file.name for one in self.volumes.values() for part in one.values() for file in part if _is_lost(file)]
+        told = (
+            f"{len(lost)} volumes ({some(sorted(lost), 3)}) begin at 0, 0, 0 and have voxels of 1 mm along the axes, "
+            "as files whose header was lost: if it was, their spacing and sides are wrong"
+        )
+        return (*self._frames, *((told,) if lost else ()))
+
+    @property
+    def _frames(self) -> tuple[str, ...]:
+        """Sequences laid on one another by places that nobody says agree."""
         several = self.several_frames
         told = (
             f"Of {len(several)} patients ({some(several)}) the volumes are of several frames of reference "
@@ -89,6 +105,12 @@ class Sorted:
             )
         if self.stray:
             problems.append(stray_problem(self.stray, total, noun="volumes", key=key))
+        if self.others:
+            problems.append(
+                f"{key}: {len(self.others)} DICOM series are of one patient by their path and of another by PatientID "
+                f"({some(self.others, 3)}). Rename what is wrong; or have {key}.patient_pattern find the PatientID, "
+                "the last folder but one of a name: '([^/]+)/[^/]+$'; or say in a sample_sheet whose they are."
+            )
         if self.several:
             problems.append(
                 f"{key}.sequences: several sequences match {some(self.several)}. Make their `match` tell them apart."
@@ -182,6 +204,8 @@ def sort_volumes(
                 found.unknown.append(file.name)
             else:
                 found.unopened.append(file.problem)
+        elif file.thing and not is_mask:
+            found.things.append(file.name)
         elif is_mask or fits:
             patient = owners.get(file)
             if patient is None:
@@ -194,7 +218,30 @@ def sort_volumes(
                 found.volumes.setdefault(patient, {}).setdefault(fits[0], []).append(file)
         else:
             found.unused.append(file.name)
+    if ids.pattern is not None:
+        found.others.extend(_of_others(found, ids, owners))
     return found
+
+
+def _of_others(found: Sorted, ids: PatientIds, owners: Mapping[VolumeFile, str]) -> list[str]:
+    """Series whose PatientID names another patient of the cohort than their path.
+
+    Ids of strangers tell nothing, nor do those that mostly differ: they were numbered anew, or are all the same.
+    """
+    used = [file for one in found.volumes.values() for part in one.values() for file in part]
+    used += [file for part in found.masks.values() for file in part]
+    said = {file: file.patient for file in used if file.patient}
+    named, _ = ids.map(said.values())
+    told = {file: named.get(patient, patient) for file, patient in said.items()}
+    known = [file for file in used if told.get(file) in found.volumes]
+    wrong = [file for file in known if told[file] != owners[file]]
+    mostly = 2 * len(wrong) >= len(known)
+    return [] if mostly else [f"{file.name} of {owners[file]} has {file.patient}" for file in wrong]
+
+
+def _is_lost(file: VolumeFile) -> bool:
+    """Whether an affine is the identity, which programs write where they know none."""
+    return file.affine is not None and file.kind == "nifti" and bool(np.array_equal(file.matrix, np.eye(4)))
 
 
 def volume_owners(files: Sequence[VolumeFile], ids: PatientIds) -> dict[VolumeFile, str]:

@@ -16,13 +16,13 @@ from data_modules.ingest.common.pieces import asked_for
 from data_modules.ingest.volumes.find import Found, find_all
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeRules, entry_for
 from data_modules.ingest.volumes.volume_set import VolumeSet, attempt_volumes, ingest_volumes, load_set
-from data_modules.modalities.account import Account
+from data_modules.modalities.account import Account, by_owner
 from data_modules.modalities.base import BaseModality, require_same
 from data_modules.modalities.quality import volume_quality
-from data_modules.modalities.volumes.air import without_air
 from data_modules.modalities.volumes.fitted import FittedVolumes
 from data_modules.modalities.volumes.naming import Sorted, sort_volumes
 from data_modules.modalities.volumes.settings import VolumeSettings
+from data_modules.modalities.volumes.told import several_labels, without_air
 from fusion.contract import (
     FittedModality,
     FusionError,
@@ -100,6 +100,7 @@ class Volumes(BaseModality):
         found, named = self._found, self._named
         left_out = {
             "that no sequence matches": named.unused,
+            "DICOM that is no scan, such as SEG and SR": named.things,
             "that do not open and no sequence matches": named.unknown,
             "links to nothing that no sequence matches": [name for name in found.dead if not self._matches(name)],
             **found.left_out,
@@ -112,17 +113,23 @@ class Volumes(BaseModality):
             found=total + len(left_out.get("links to nothing that no sequence matches", [])),
             left_out=left_out,
             doubles=self.doubles,
+            twice=self._same[1],
             remarks=named.remarks,
         )
 
     @cached_property
-    def doubles(self) -> tuple[str, ...]:
-        """One volume under two patients, as clauses."""
+    def _same(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """One volume under two patients, and under two sequences of one, as clauses."""
         owned = {file: one.patient for one in self.requests for file in one.files.values()}
         files = {file: file.paths for file in owned}
         told = self.telling.count(f"Comparing files of equal size of {self.key}", len(files))
-        same = same_content(files, owned, memo=Path(self.source.cache), told=told)
-        return tuple(" = ".join(f"{file.name} of {owned[file]}" for file in files) for files in same)
+        same = same_content(files, {file: file.name for file in owned}, memo=Path(self.source.cache), told=told)
+        return by_owner(same, owned, name=lambda file: file.name)
+
+    @property
+    def doubles(self) -> tuple[str, ...]:
+        """One volume under two patients, as clauses."""
+        return self._same[0]
 
     def _matches(self, name: str) -> bool:
         mask = self.settings.mask
@@ -216,6 +223,8 @@ class Volumes(BaseModality):
         notes = {"frames of reference": f"several, of {several} patients"} if several else {}
         ct = [name for name, sequence in self.settings.sequences.items() if sequence.intensity == "ct"]
         said = (*made.said, *without_air(self.ingested.folder, ct, key=self.key))
+        if self.settings.mask is not None and not self.settings.mask.labels:
+            said = (*said, *several_labels(self.ingested.folder, key=self.key))
         return [replace(made, notes={**made.notes, **notes}, said=said)]
 
     @cached_property

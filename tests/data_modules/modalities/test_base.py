@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from data_modules.errors import CohortError, Problem
 from data_modules.files import find_files, list_files, replace_file
 from data_modules.patient_ids import PatientIds
+from fusion.contract import FusionError
 
 
 def test_problems_are_numbered_counted_and_cut():
@@ -120,3 +123,38 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
         replace_file(path, fail)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file.txt"]  # noqa: PTH208
+
+
+@pytest.fixture
+def closed(request):
+    """A folder that others may look into, and the rights of nobody: root may read whatever it likes."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    for path in ("P1/a.txt", "P2/a.txt"):
+        (folder / path).parent.mkdir()
+        (folder / path).write_text("x")
+    user = os.geteuid()
+
+    def without(path):
+        (folder / path).chmod(0)
+        if not user:
+            os.seteuid(65534)
+        return folder
+
+    yield without
+    os.seteuid(user)
+    for path in ("P2", "P2/a.txt"):
+        (folder / path).chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("pattern", ["*/a.txt", "*/*.txt", "**/*.txt", "P2/*", "P2/a.txt", "P2"])
+@pytest.mark.parametrize("path", ["P2", "P2/a.txt"])
+def test_what_cannot_be_read_is_never_left_out_without_a_word(closed, pattern, path):
+    folder = closed(path)
+    with pytest.raises(FusionError, match=rf"{folder}/P2\S* cannot be read \(permission denied\)"):
+        list_files(folder, pattern, folders=True)
+    os.seteuid(os.getuid())
+    (folder / path).chmod(0o755)
+    found = list_files(folder, pattern, folders=True).found
+    assert folder / "P2/a.txt" in found and len(found) == (1 if "P2" in pattern else 2)

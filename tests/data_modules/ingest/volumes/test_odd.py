@@ -256,7 +256,7 @@ def test_sequences_that_lie_nowhere_near_one_another(tmp_path: Path, files: Any,
 
 
 def test_what_is_left_out_is_counted_and_named(tmp_path: Path, files: Any, volumes: Make) -> None:
-    files.nifti(tmp_path / "files/P1_t1.nii.gz", files.ball())
+    files.nifti(tmp_path / "files/P1_t1.nii.gz", files.ball(), np.diag([2.0, 2.0, 2.0, 1.0]))
     files.nifti(tmp_path / "files/P1_scout.nii.gz", files.ball(seed=1))
     (tmp_path / "files/notes.foo").write_text("x")
     (tmp_path / "files/P2_t1.nii.gz").symlink_to(tmp_path / "nowhere.nii.gz")

@@ -20,7 +20,7 @@ IDS = PatientIds(pattern=r"P\d+")
 
 def volume(name: str, *, at: float = 0.0, **given: Any) -> VolumeFile:
     affine = np.eye(4)
-    affine[0, 3] = at
+    affine[:2, 3] = at, 7.0  # the identity alone is a lost header
     facts = {"kind": "nifti", "paths": (Path(name),), "shape": (5, 5, 5), "affine": tuple(map(tuple, affine.tolist()))}
     return VolumeFile(name=name, **(facts | given))
 

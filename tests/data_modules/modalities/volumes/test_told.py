@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_modules.ingest.volumes.grid import AIR_HU
-from data_modules.modalities.volumes.air import without_air
+from data_modules.modalities.volumes.told import without_air
 
 
 def test_volumes_brighter_than_air_are_named(tmp_path: Path) -> None:
