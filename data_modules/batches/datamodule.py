@@ -157,11 +157,6 @@ class FusionDataModule(pl.LightningDataModule):
             times=times, secondary=secondary,
         )  # fmt: skip
 
-    @property
-    def train_labels(self) -> NDArray[np.int64]:
-        """(patient,) of the training patients."""
-        return self._train.labels
-
     def sampling(self) -> dict[str, dict[str, float | int]]:
         """Modality → how much of the training patients' bags an epoch sees."""
         return self._train.sampling()

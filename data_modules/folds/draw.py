@@ -119,17 +119,12 @@ def open_folds(
     return stored.folds
 
 
-def read_folds(path: Path, cohort: Cohort, *, site: Site = "stratify", allow: Sequence[Kind] = ()) -> list[Fold]:
-    """Read a folds.json and make sure that it holds folds of this cohort.
+def _reuse(path: Path, cohort: Cohort, *, site: Site, allow: Sequence[Kind]) -> Stored:
+    """Folds of a folds.json, with the flags it had and those that this cohort adds.
 
     Raises:
         FusionError: no such file, no folds file, another hash, or folds that break an invariant.
     """
-    return _reuse(Path(path), cohort, site=site, allow=allow).folds
-
-
-def _reuse(path: Path, cohort: Cohort, *, site: Site, allow: Sequence[Kind]) -> Stored:
-    """Folds of a folds.json, with the flags it had and those that this cohort adds."""
     stored = load_folds(path)
     checked = check_folds(stored.folds, cohort, whole=kept_whole(cohort, site), allow=allow)
     if checked.problems:

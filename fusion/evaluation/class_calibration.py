@@ -140,11 +140,6 @@ def classwise_error(labels: NDArray[np.int64], scores: Floats, *, bins: int = 10
     return np.array(found)
 
 
-def mean_shares(labels: NDArray[np.int64], scores: Floats) -> tuple[Floats, Floats]:
-    """Predicted and observed share of each class, both ``(class,)``: calibration in the large."""
-    return scores.mean(axis=0), np.bincount(labels, minlength=scores.shape[1]) / len(labels)
-
-
 def _gap(scores: Floats, right: Floats, bins: int) -> float:
     order = np.argsort(scores, kind="stable")
     parts = np.array_split(order, max(1, min(bins, len(scores) // 5)))

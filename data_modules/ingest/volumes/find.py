@@ -94,14 +94,6 @@ def _other_format(path: Path) -> str | None:
     return None if word is None or looks_like_dicom(path) else f"{word}: convert it to NIfTI (.nii.gz)"
 
 
-def find_volumes(
-    root: Path, patterns: str | Sequence[str], *, memo: Path | None = None
-) -> tuple[list[VolumeFile], list[str]]:
-    """`find_all`: the volumes, and the patterns that name nothing."""
-    found = find_all(root, patterns, memo=memo)
-    return found.volumes, found.empty
-
-
 def is_side_file(path: Path) -> bool:
     """What converters and systems leave beside volumes; never a file whose bytes are DICOM."""
     known = path.suffix.lower() in (*_SIDE, *_SYSTEM) or path.stem.lower() in _NAMES

@@ -21,7 +21,6 @@ Floats = NDArray[np.float64]
 
 PROMISE = "association in these patients, not a promise"
 DRIFT = "time drift of adaptive randomisation not adjusted for"
-BEST = "best arm of each stratum"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -199,10 +199,6 @@ def test_items_are_loaded_once_while_memory_lasts(fitted):
     assert tiles.loads == 4
 
 
-def test_labels_of_the_training_patients(fitted):
-    assert module(fitted).train_labels.tolist() == LABELS.iloc[:17].to_list()
-
-
 def test_threads_change_nothing_and_share_the_cache(fitted):
     for make in (lambda data: data.train_dataloader(), lambda data: data.predict_loader(IDS)):
         same(

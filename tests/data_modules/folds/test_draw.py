@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data_modules.errors import CohortError
-from data_modules.folds.draw import make_folds, open_folds, read_folds
+from data_modules.folds.draw import make_folds, open_folds
 from data_modules.folds.stored import folds_hash, load_folds, write_folds
 from data_modules.sources.simulated import cohort as simulated
 from fusion.contract import FusionError
@@ -130,7 +130,7 @@ def test_written_and_read_again(cohort, tmp_path):
     folds = make_folds(cohort, seed=7, repeats=2)
     path = tmp_path / "run" / "folds.json"
     write_folds(path, folds)
-    assert read_folds(path, cohort) == folds
+    assert open_folds(cohort, path=None, seed=7, file=str(path)) == folds
     assert json.loads(path.read_text())["sha256"] == folds_hash(folds)
     assert [one.name for one in path.parent.iterdir()] == ["folds.json"]
 
@@ -151,17 +151,17 @@ def spoil(path, change):
 def test_files_that_are_refused(cohort, tmp_path):
     path = tmp_path / "folds.json"
     with pytest.raises(FusionError, match=r"folds\.file=.* cannot be read"):
-        read_folds(path, cohort)
+        open_folds(cohort, path=None, seed=7, file=str(path))
     path.write_text("{}")
     with pytest.raises(FusionError, match="cannot be read"):
-        read_folds(path, cohort)
+        open_folds(cohort, path=None, seed=7, file=str(path))
     write_folds(path, make_folds(cohort, seed=7))
     spoil(path, lambda content: content["folds"][0]["test"].pop())
     with pytest.raises(FusionError, match="was altered"):
-        read_folds(path, cohort)
+        open_folds(cohort, path=None, seed=7, file=str(path))
     spoil(path, lambda content: content.update(format=99))
     with pytest.raises(FusionError, match="newer than 1"):
-        read_folds(path, cohort)
+        open_folds(cohort, path=None, seed=7, file=str(path))
 
 
 @pytest.mark.parametrize(

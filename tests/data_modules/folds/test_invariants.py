@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from data_modules.folds.draw import make_folds, read_folds
+from data_modules.folds.draw import make_folds, open_folds
 from data_modules.folds.invariants import check_folds, lacking
 from data_modules.folds.stored import write_folds
 from fusion.contract import Fold, FusionError, InnerFold
@@ -30,7 +30,7 @@ def message(cohort, tmp_path):
     def read(*folds):
         write_folds(tmp_path / "folds.json", folds)
         with pytest.raises(FusionError, match="does not fit cohort 'invented'") as caught:
-            read_folds(tmp_path / "folds.json", cohort)
+            open_folds(cohort, path=None, seed=7, file=str(tmp_path / "folds.json"))
         return str(caught.value)
 
     return read

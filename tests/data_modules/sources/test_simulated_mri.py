@@ -14,7 +14,7 @@ import pandas as pd
 import pydicom
 import pytest
 
-from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.find import find_all
 from data_modules.ingest.volumes.read import read_volume
 from data_modules.sources.simulated.source import truth_folder
 from data_modules.sources.simulated_mri import SimulatedMri, write_cohort
@@ -56,7 +56,7 @@ def test_everything_is_stamped_and_no_id_is_a_barcode(root: Path) -> None:
 
 
 def test_volumes_open_without_a_problem_in_both_formats(root: Path) -> None:
-    found, _ = find_volumes(root, "volumes")
+    found = find_all(root, "volumes").volumes
     assert {file.kind for file in found} == {"nifti", "dicom"}
     inputs = [file for file in found if "LOCALIZER" not in file.name]
     assert [file.problem for file in inputs] == [None] * len(inputs)
@@ -67,7 +67,7 @@ def test_volumes_open_without_a_problem_in_both_formats(root: Path) -> None:
 def test_the_true_lesion_lies_where_the_contrast_goes(root: Path) -> None:
     """In millimetres, through each format's own geometry: after contrast the lesion's rim is the brightest there is."""
     found = {
-        file.name: file for file in find_volumes(root, "volumes")[0] if "POST" in file.name or "t1_post" in file.name
+        file.name: file for file in find_all(root, "volumes").volumes if "POST" in file.name or "t1_post" in file.name
     }
     checked = set()
     for name, file in found.items():

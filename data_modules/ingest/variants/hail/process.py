@@ -26,9 +26,6 @@ _HOT_ONLY = (
 )
 """Ten times the usual: Hail's query compiler, which runs once, is not worth its own optimising, the reader is."""
 
-STARTED = "reading"
-"""First word of the steps that come after Hail is up; `data_modules.ingest.variants.hail.runner` waits for one."""
-
 
 class Teller:
     """Progress to the parent, a JSON line a step, on the real stdout; what the JVM prints goes to stderr.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from data_modules.ingest.volumes.files import usable_affine, volume_hash
-from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.find import find_all
 from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeEntry, VolumeRules, entry_for, ingest_patient
 from data_modules.ingest.volumes.settings import GridSettings, Intensity
 from data_modules.ingest.volumes.volume_set import ingest_volumes
@@ -32,7 +32,7 @@ def rules(**grid: object) -> VolumeRules:
 @pytest.fixture
 def request_of(tmp_path: Path, files: SimpleNamespace) -> PatientVolumes:
     files.nifti(tmp_path / "files/P1_ct.nii.gz", scan(), np.diag([2.0, 1.0, 1.0, 1.0]))
-    (found,), _ = find_volumes(tmp_path / "files", ".")
+    (found,) = find_all(tmp_path / "files", ".").volumes
     return PatientVolumes(patient="P1", files={"ct": found})
 
 
@@ -150,7 +150,7 @@ def test_affines_that_can_be_used() -> None:
 
 def test_the_hash_of_a_series_follows_each_slice(tmp_path: Path, files: SimpleNamespace) -> None:
     paths = files.series(tmp_path / "files", files.ball())
-    (found,), _ = find_volumes(tmp_path / "files", ".")
+    (found,) = find_all(tmp_path / "files", ".").volumes
     first = volume_hash(found, memo=tmp_path / "memo")
     assert volume_hash(found, memo=tmp_path / "memo") == first == volume_hash(found, memo=tmp_path / "other")
     notes = list((tmp_path / "memo/hashes").glob("series_*.txt"))

@@ -12,12 +12,12 @@ import pydicom
 import pytest
 
 from data_modules.ingest.volumes.files import VolumeError, VolumeFile
-from data_modules.ingest.volumes.find import find_all, find_volumes
+from data_modules.ingest.volumes.find import find_all
 from data_modules.ingest.volumes.read import read_volume
 
 
 def only(root: Path) -> VolumeFile:
-    (file,) = find_volumes(root, ".")[0]
+    (file,) = find_all(root, ".").volumes
     return file
 
 
@@ -52,7 +52,7 @@ def test_dicom_and_nifti_of_one_volume_are_alike(tmp_path: Path, files: Any) -> 
     affine = np.diag([-1.0, -1.0, 2.0, 1.0])
     files.nifti(tmp_path / "n" / "a.nii", files.ball(), affine)
     files.series(tmp_path / "d", files.ball())
-    dicom, plain = (read_volume(one) for one in sorted(find_volumes(tmp_path, ".")[0], key=lambda one: one.kind))
+    dicom, plain = (read_volume(one) for one in sorted(find_all(tmp_path, ".").volumes, key=lambda one: one.kind))
     np.testing.assert_array_equal(dicom.values, plain.values)
     np.testing.assert_allclose(dicom.affine, plain.affine, atol=1e-6)
 
@@ -60,7 +60,8 @@ def test_dicom_and_nifti_of_one_volume_are_alike(tmp_path: Path, files: Any) -> 
 def test_several_series_in_one_folder_are_told_apart(tmp_path: Path, files: Any) -> None:
     files.series(tmp_path / "P1", files.ball(), description="T1 PRE", number=1)
     files.series(tmp_path / "P1", files.ball(seed=1), description="T1 POST", number=2, start=9)
-    found, empty = find_volumes(tmp_path, "P1")
+    listed = find_all(tmp_path, "P1")
+    found, empty = listed.volumes, listed.empty
     assert not empty
     assert [file.name for file in found] == ["P1/P1/T1 POST", "P1/P1/T1 PRE"]
     assert [len(file.paths) for file in found] == [8, 8]
@@ -70,9 +71,9 @@ def test_several_series_in_one_folder_are_told_apart(tmp_path: Path, files: Any)
 def test_headers_are_remembered_until_a_file_changes(tmp_path: Path, files: Any) -> None:
     paths = files.series(tmp_path / "s", files.ball())
     memo = tmp_path / "memo"
-    first = find_volumes(tmp_path, "s", memo=memo)[0]
+    first = find_all(tmp_path, "s", memo=memo).volumes
     assert len(list((memo / "dicom_headers").iterdir())) == 1
-    assert find_volumes(tmp_path, "s", memo=memo)[0] == first
+    assert find_all(tmp_path, "s", memo=memo).volumes == first
     files.nifti(tmp_path / "n.nii", files.ball())
     for where in (memo, None):  # headers that are remembered count too
         read: list[int] = []
@@ -82,7 +83,7 @@ def test_headers_are_remembered_until_a_file_changes(tmp_path: Path, files: Any)
         assert read[0] == -9
         assert sum(read) == 0
     files.change(paths[2], ImageOrientationPatient=None, ImageComments="longer than before")
-    assert "orientation" in str(find_volumes(tmp_path, "s", memo=memo)[0][0].problem)
+    assert "orientation" in str(find_all(tmp_path, "s", memo=memo).volumes[0].problem)
 
 
 def patch_header(path: Path, offset: int, content: bytes) -> None:

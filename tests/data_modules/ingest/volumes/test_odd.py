@@ -12,7 +12,7 @@ import pydicom
 import pytest
 import SimpleITK
 
-from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.find import find_all
 from data_modules.ingest.volumes.read import read_volume
 from data_modules.modalities.volumes.volumes import Volumes
 from fusion.contract import FusionError
@@ -22,7 +22,7 @@ MASK = {"match": "_mask", "of": "t1"}
 
 
 def only(root: Path) -> Any:
-    (file,) = find_volumes(root, ".")[0]
+    (file,) = find_all(root, ".").volumes
     return file
 
 
@@ -166,7 +166,7 @@ def test_series_that_nothing_tells_apart_are_counted_from_one(tmp_path: Path, fi
         )
         for path in paths:
             files.change(path, SeriesInstanceUID=f"1.2.{seed}")
-    found, _ = find_volumes(tmp_path, ".")
+    found = find_all(tmp_path, ".").volumes
     assert sorted(file.name for file in found) == ["P1/P1/ax dyn/1", "P1/P1/ax dyn/2"]
 
 

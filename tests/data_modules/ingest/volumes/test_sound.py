@@ -12,7 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.find import find_all
 from data_modules.ingest.volumes.read import read_volume
 from data_modules.modalities.volumes.volumes import Volumes
 
@@ -24,7 +24,7 @@ def silent(step: str, done: int, total: int) -> None:
 
 
 def one(root: Path) -> Any:
-    (found,), _ = find_volumes(root, ".")
+    (found,) = find_all(root, ".").volumes
     assert found.problem is None
     return read_volume(found)
 
