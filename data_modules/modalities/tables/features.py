@@ -20,15 +20,16 @@ from data_modules.cohort.examine import Remark
 from data_modules.cohort.known import known_ids
 from data_modules.errors import CohortError
 from data_modules.learned.reduction import Reduction, fit_reduction
-from data_modules.modalities.base import BaseFitted, BaseModality
+from data_modules.modalities.base import BaseModality
 from data_modules.modalities.tables.remarks import wide_remarks
 from data_modules.modalities.tables.set_file import SetFile
 from data_modules.modalities.tables.settings import FeatureFileSettings
+from data_modules.modalities.tables.table import FittedTable
 from data_modules.patient_ids import PatientIds
 from data_modules.readers.tables import TableFormat
 from data_modules.readers.unreadable import UnreadableError
 from data_modules.readers.wide import WideTable, read_wide
-from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State, read_settings, some
+from fusion.contract import FusionError, Match, Quality, State, read_settings, some
 
 if TYPE_CHECKING:
     from data_modules.cohort.source import CohortSource
@@ -270,31 +271,14 @@ class Features(BaseModality):
         )
 
 
-class FittedFeatures(BaseFitted):
-    """The reduced table of any patient of a cohort."""
+class FittedFeatures(FittedTable):
+    """The reduced table of every patient of a cohort who has a value."""
 
     def __init__(self, name: str, *, frame: pd.DataFrame, learned: Reduction) -> None:
-        super().__init__(ModalitySpec(name=name, kind="table", features=learned.features))
-        self._learned = learned
-        frame = frame[frame.notna().any(axis=1)]
-        self._values = learned.transform(frame)
-        self._rows = {str(patient): row for row, patient in enumerate(frame.index)}
-
-    def load(self, patient_id: str) -> Item | None:
-        row = self._rows.get(patient_id)
-        if row is None:
-            return None
-        return Item(values=self._values[row], mask=np.ones(self._values.shape[1], dtype=np.bool_))
-
-    def table(self, patient_ids: Sequence[str]) -> pd.DataFrame:
-        names = [feature.name for feature in self.spec.features]
-        index = pd.Index(list(self._rows), name="patient_id", dtype=object)
-        return pd.DataFrame(self._values, index=index, columns=names).astype(np.float64).reindex(list(patient_ids))
+        super().__init__(name=name, frame=frame[frame.notna().any(axis=1)], learned=learned)
+        self._ranking = learned.ranking
 
     @property
     def selection(self) -> pd.DataFrame | None:
         """Which columns the screening kept; None where all were."""
-        return None if bool(self._learned.ranking["selected"].all()) else self._learned.ranking
-
-    def state(self) -> State:
-        return self._learned.state()
+        return None if bool(self._ranking["selected"].all()) else self._ranking

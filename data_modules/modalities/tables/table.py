@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from data_modules.columns import Column
 from data_modules.errors import CohortError
 from data_modules.learned.preprocess import TablePreprocessor
+from data_modules.learned.reduction import Reduction
 from data_modules.modalities.base import BaseFitted, BaseModality
 from data_modules.modalities.tables.settings import TableSettings
 from fusion.contract import FusionError, Item, Match, ModalitySpec, Quality, State, read_settings, some
@@ -173,7 +174,7 @@ class Table(BaseModality):
 class FittedTable(BaseFitted):
     """A table after fitting: ``(column,)`` float32 a patient, nothing missing."""
 
-    def __init__(self, *, name: str, frame: pd.DataFrame, learned: TablePreprocessor) -> None:
+    def __init__(self, *, name: str, frame: pd.DataFrame, learned: TablePreprocessor | Reduction) -> None:
         super().__init__(ModalitySpec(name=name, kind="table", features=learned.features))
         self._learned = learned
         self._values = learned.transform(frame)
