@@ -21,7 +21,7 @@ Kind = Literal["number", "category", "ordered"]
 Reduce = Literal["first", "last", "min", "max", "mean", "count"]
 """How several rows of a patient become one."""
 
-_ROWS = ("reduce", "order", "until")
+_ROWS = ("reduce", "order", "until", "rows")
 _FORMAT = tuple(one.name for one in fields(TableFormat))
 
 MISSING = (
@@ -81,6 +81,7 @@ class TableSpec:
         reduce: how several rows of a patient become one, where a column declares nothing else.
         order: column by which a patient's rows follow one another.
         until: up to where in `order` rows are of baseline: a number, a date, or the column of each patient's own.
+        rows: column → values of the rows that count, where a file holds others, e.g. of another sample of a patient.
         format: how the file is written, where that is declared: separator, decimal, encoding, sheet.
     """
 
@@ -94,6 +95,7 @@ class TableSpec:
     reduce: Reduce | None = None
     order: str | None = None
     until: str | None = None
+    rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     format: TableFormat = field(default_factory=TableFormat)
 
     @property
@@ -158,6 +160,7 @@ def table_spec(cohort: str, name: str, config: Mapping[str, Any]) -> TableSpec:
     if problems:
         raise CohortError(cohort, problems)
     skipped = tuple(config.pop("skip_rows", None) or ())
+    config["rows"] = {str(column): texts(values) for column, values in (config.get("rows") or {}).items()}
     return TableSpec(name=name, columns=declared, format=written, skip_rows=skipped, **config)
 
 
@@ -179,6 +182,14 @@ def _shape_problems(key: str, config: dict[str, Any], columns: Any) -> list[Prob
     if not isinstance(skipped, list) or not all(type(one) is int for one in skipped):
         what, remedy = f"{key}.skip_rows is {skipped!r}", "Set it to a list of numbers of lines, e.g. [2, 3]"
         problems.append(Problem(what=what, remedy=remedy))
+    chosen = config.get("rows") or {}
+    if not isinstance(chosen, Mapping) or not all(
+        values and isinstance(values, str | list) for values in chosen.values()
+    ):
+        what = f"{key}.rows is {chosen!r}"
+        problems.append(
+            Problem(what=what, remedy="Map a column to the values of the rows that count: {visit: [baseline]}")
+        )
     if not isinstance(columns, Mapping):
         what, remedy = f"{key}.columns is {columns!r}", "Map each column to what it is: {age: {time: baseline}}"
         return [*problems, Problem(what=what, remedy=remedy)]

@@ -54,6 +54,7 @@ def look_at_modalities(
         account = getattr(modality, "account", None)
         if account is not None and account.notable:
             notes.append(str(account))
+        notes += getattr(modality, "notes", ())
         part = Members(
             name=name,
             key=f"modality.{name}",

@@ -7,6 +7,8 @@ order: day                 # column by which a patient's rows follow one another
 until: 0                   # rows up to here are of baseline: a number, a date, or the column of each patient's date
 columns:
 crp: {time: baseline, kind: number, reduce: last}      # first, last, min, max, mean, count
+
+Where a column says which rows are meant at all, ``rows: {sample_type: [Primary Tumor]}`` leaves the others out.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from data_modules.columns import MISSING, Column, TableSpec
 from data_modules.errors import Problem
 from data_modules.readers.numbers import is_unknown, to_number
+from fusion.contract import some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,8 +59,38 @@ def how(key: str) -> str:
     """The remedy for a table of several rows a patient that declares nothing."""
     return (
         f"Keep one row a patient, mend {key}.id_pattern, or declare how rows become one: {key}.reduce, or reduce of a "
-        f"column ({_HOW}), with {key}.order and {key}.until where rows are of several days"
+        f"column ({_HOW}), with {key}.order and {key}.until where rows are of several days; or name the rows that "
+        f"count by {key}.rows: {{<column>: [<values>]}}"
     )
+
+
+def chosen_rows(spec: TableSpec, raw: pd.DataFrame, key: str) -> tuple[pd.DataFrame, Problem | None, list[str]]:
+    """The rows that the table's ``rows`` name, what speaks against it, and who is left out by which values.
+
+    Args:
+        spec: the table.
+        raw: its cells as text, indexed by line.
+        key: config key of the table.
+    """
+    notes = []
+    for name, values in spec.rows.items():
+        if name not in raw.columns:
+            remedy = f"Mend {key}.rows; it has {some(list(raw.columns), 8)}"
+            return raw, Problem(what=f"{spec.source} has no column {name!r}", remedy=remedy), []
+        counts = raw[name].value_counts()
+        told = [f"{value!r} ({number})" for value, number in counts.items() if value not in values]
+        chosen = raw[raw[name].isin(values)]
+        if chosen.empty:
+            what = f"{spec.source} has no row whose {name!r} is {some(list(map(repr, values)))}"
+            return raw, Problem(what=what, remedy=f"Mend {key}.rows; there are {some(told)}"), []
+        if told:
+            left = len(raw) - len(chosen)
+            notes.append(f"{left} of {len(raw)} rows are left out, as declared: {name} is {some(told)}")
+        never = [repr(value) for value in values if value not in counts]
+        if never:
+            notes.append(f"no row has {name} {some(never)}, which {key}.rows names")
+        raw = chosen
+    return raw, None, notes
 
 
 def placed_rows(spec: TableSpec, raw: pd.DataFrame, ids: pd.Series[Any], key: str) -> Rows:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from data_modules.cohort.several_rows import how, known_cells, placed_rows, reduced, reduces
+from data_modules.cohort.several_rows import chosen_rows, how, known_cells, placed_rows, reduced, reduces
 from data_modules.cohort.values import column_values, decimal_sign
 from data_modules.cohort.yaml_words import quoting
 from data_modules.columns import TableSpec, Time
@@ -163,7 +163,8 @@ def _read(spec: TableSpec, root: Path, key: str) -> tuple[pd.DataFrame | None, P
         if not path.is_file():
             remedy = f"Mend {key}.file or cohort.root"
             return None, Problem(what=f"there is no file {path}", remedy=remedy, absent=True), ()
-        table = read_text_table(path, spec.format, expected=[spec.id, *spec.columns, *filter(None, [spec.order])])
+        expected = [spec.id, *spec.columns, *filter(None, [spec.order]), *spec.rows]
+        table = read_text_table(path, spec.format, expected=list(dict.fromkeys(expected)))
     except UnreadableError as error:
         return None, Problem(what=error.what, remedy=error.mended(key), absent=error.empty), ()
     except OSError as error:
@@ -175,7 +176,8 @@ def _read(spec: TableSpec, root: Path, key: str) -> tuple[pd.DataFrame | None, P
         return None, Problem(what=f"{path} has no column {spec.id!r} for the patient", remedy=remedy), notes
     if raw.empty:
         return None, Problem(what=f"{path} has no rows", remedy=f"Mend {key}.file", absent=True), notes
-    return raw, None, notes
+    raw, problem, left = chosen_rows(spec, raw, key)
+    return (None if problem else raw), problem, (*notes, *left)
 
 
 def _patient_ids(spec: TableSpec, raw: pd.DataFrame, key: str) -> tuple[pd.Index[str], list[Problem]]:

@@ -25,6 +25,8 @@ ALMOST_EMPTY = 0.95
 """Share of missing values from which a column is left out."""
 
 _CODES = 8
+_FEW_WORDS = 3
+_SENTENCE = 3
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
 _SIZES = {
@@ -98,9 +100,10 @@ def column_facts(name: str, cells: Sequence[str]) -> ColumnFacts:
         if 2 < len(counted) <= _CODES and all(number.is_integer() for number in numbers):
             reason = f"{len(counted)} different whole numbers; if they are codes of categories, kind: category"
         return ColumnFacts(**facts, kind="number", reason=reason)
-    besides = _besides(known, "," if comma else ".")
+    besides = _besides(known, "," if comma else ".") or _with_words(known, unknown)
     if besides is not None:
-        return ColumnFacts(**facts, kind="number", **besides)
+        facts["missing"] = 1 - besides.pop("measured", len(known)) / len(cells)
+        return ColumnFacts(**{**facts, **besides}, kind="number")
     # Words such as None may be a level: they are kept as such, which loses nothing.
     may_be_levels = {word for word in unknown if word.lower() in ("none", "missing")}
     return _words(facts, known + [cell for cell in usual if cell in may_be_levels], unknown - may_be_levels)
@@ -120,6 +123,25 @@ def _besides(known: Sequence[str], decimal: str) -> dict[str, Any] | None:
     return {**_spread([one.number for one in found]), "unit": unit, "beyond": beyond, "reason": told}
 
 
+def _with_words(known: Sequence[str], unknown: set[str]) -> dict[str, Any] | None:
+    """Facts of numbers among which a word or two say that none was measured; None of codes and of anything else."""
+    words = Counter(one for one in known if not any(sign.isdigit() for sign in one))
+    rest = [one for one in known if one not in words]
+    # The decimal sign is that of the numbers alone.
+    comma = not any("." in one for one in rest) and any("," in one for one in rest)
+    cells = [measured(one, decimal="," if comma else ".", declared=False) for one in rest]
+    numbers = [one.number for one in cells if one is not None and not one.unit]
+    beyond = sum(1 for one in cells if one is not None and one.limit)
+    if not 1 <= len(words) <= _FEW_WORDS or len(numbers) < len(known) / 2 or len(numbers) < len(rest):
+        return None
+    if len(set(numbers)) <= _CODES or 2 * beyond >= len(cells):
+        return None
+    told = ", ".join(f"{word} ({number})" for word, number in words.most_common())
+    reason = f"numbers, and words that say that nothing is known, or too little of it to be measured: {told}"
+    facts = {**_spread(numbers), "beyond": beyond, "words": tuple(sorted({*words, *unknown})), "reason": reason}
+    return {**facts, "counts": (), "distinct": len(set(numbers)), "measured": len(numbers)}
+
+
 def _words(facts: dict[str, Any], known: list[str], unknown: set[str]) -> ColumnFacts:
     counted = Counter(known)
     facts |= {"words": tuple(sorted(unknown)), "distinct": len(counted)}
@@ -129,6 +151,8 @@ def _words(facts: dict[str, Any], known: list[str], unknown: set[str]) -> Column
         return ColumnFacts(**facts, reason=f"the same value in all rows: {known[0]}")
     if len(counted) > (MOST_SITES if is_site(facts["name"]) else MOST_LEVELS):
         return ColumnFacts(**facts, reason=f"{len(counted)} different words: text or ids")
+    if _is_prose(counted):
+        return ColumnFacts(**facts, reason="free text")
     spelt = Counter(one.lower() for one in counted)
     twice = sorted(one for one in counted if spelt[one.lower()] > 1)
     if twice:
@@ -144,6 +168,12 @@ def _words(facts: dict[str, Any], known: list[str], unknown: set[str]) -> Column
     if levels:
         reason += "; a word that may say that nothing is known counts as a level: else list it in missing"
     return ColumnFacts(**facts, kind="category", levels=levels, reason=reason)
+
+
+def _is_prose(counted: Counter[str]) -> bool:
+    """Sentences, most of them of one patient each."""
+    once = [one for one, number in counted.items() if number == 1]
+    return len(once) > max(2, len(counted) / 2) and sum(len(one.split()) >= _SENTENCE for one in counted) > 2
 
 
 def in_order(levels: Sequence[str]) -> tuple[str, ...] | None:

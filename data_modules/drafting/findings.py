@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from data_modules.drafting.columns import ColumnFacts
 from data_modules.drafting.genomes import Genome
-from data_modules.drafting.ids import Join
+from data_modules.drafting.ids import Choices, Join, patient_in
 from data_modules.drafting.listing import Listing
 from data_modules.drafting.pictures import Pictures
 from data_modules.drafting.tables import Table
 from data_modules.drafting.words import Hint
+from data_modules.readers.numbers import is_unknown
 
 Form = Literal["columns", "wide", "turned"]
 Ask = Literal["", "table", "own"]
@@ -46,6 +48,12 @@ class DraftTable:
         columns: but for ids.
         form: ``wide`` and ``turned`` (patients in columns) become a modality of features.
         outcome: what its name says of all of it.
+        named_by: of ``turned``, the column that names its rows.
+        features: of ``turned``, how many it names.
+        settings: of ``wide`` and ``turned``: key → value and why.
+        choices: of names of samples, where some patients have several.
+        several: patients with several rows.
+        rows: the column by whose values the user says which rows count, and these with their numbers.
     """
 
     table: Table
@@ -53,6 +61,25 @@ class DraftTable:
     columns: tuple[DraftColumn, ...]
     form: Form = "columns"
     outcome: Hint | None = None
+    named_by: str = ""
+    features: int = 0
+    settings: Mapping[str, tuple[object, str]] = field(default_factory=dict)
+    choices: Choices | None = None
+    several: int = 0
+    rows: tuple[str, tuple[tuple[str, int], ...]] | None = None
+
+    @property
+    def owners(self) -> list[str | None]:
+        """The patient of each row; None where a row is nobody's."""
+        if len(self.join.patients) == len(self.table.frame):
+            return list(self.join.patients)
+        cells = self.table.frame[self.join.column]
+        return [None if is_unknown(cell) else patient_in(cell, self.join.pattern, paths=False) for cell in cells]
+
+    def by_patient(self, column: str) -> dict[str, str]:
+        """Patient → known value of a column, the last of several."""
+        cells = zip(self.owners, self.table.frame[column], strict=True)
+        return {owner: cell for owner, cell in cells if owner is not None and not is_unknown(cell)}
 
     @property
     def declared(self) -> list[DraftColumn]:
@@ -85,7 +112,8 @@ class Source:
         table: of MAF and segments.
         sequences: of volumes: name → (match, intensity, reason).
         copies: of these, those that hold volumes of another one: name → why it is left out.
-        origin: of variants.
+        names: of variants, where the patient is named.
+        choices: of names of samples, where some patients have several.
     """
 
     key: str
@@ -99,6 +127,7 @@ class Source:
     sequences: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
     names: str = "column"
+    choices: Choices | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from data_modules.drafting.tables import Table
 from data_modules.drafting.words import is_id, tokens
 from data_modules.readers.numbers import is_unknown
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 ENOUGH = 0.5
 """Share of a source's names that have to be known patients' for it to be joined to them."""
+
+MOST_CHOICES = 6
+"""Patterns that are offered to choose samples by."""
 
 _FIRST = 40
 _FLOAT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
@@ -29,6 +37,7 @@ class Join:
         column: of a table.
         reason: in words.
         shared: how many of the patients are the cohort's by other sources.
+        sheet: file, column of names and column of patients of the table that says whose they are.
     """
 
     patients: tuple[str, ...]
@@ -36,6 +45,35 @@ class Join:
     column: str | None = None
     reason: str = ""
     shared: int = 0
+    sheet: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A pattern that finds at most one sample of a patient.
+
+    Attributes:
+        pattern: regular expression whose group is the patient.
+        patients: how many have such a sample.
+        example: a name that it matches.
+    """
+
+    pattern: str
+    patients: int
+    example: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What there is to choose from.
+
+    Attributes:
+        several: patients with several samples.
+        choices: of the most patients first; none where nothing behind the patient tells samples apart.
+    """
+
+    several: int
+    choices: tuple[Choice, ...]
 
 
 def shape_of(ids: Collection[str]) -> str | None:
@@ -158,7 +196,8 @@ def join_tables(tables: Sequence[Table], others: Mapping[str, Sequence[str]]) ->
     if not every:
         return {}
     best = max(every, key=lambda one: _support(one, choices, others))
-    known = dict.fromkeys(choices[best[0]][best[1]])
+    frames = {table.key: table.frame for table in tables}
+    known = dict.fromkeys(_people(frames[best[0]], best[1], choices[best[0]]) or choices[best[0]][best[1]])
     joins: dict[str, Join] = {}
     # Twice: a patient of a table that is joined late may be what joins another.
     for _ in range(2):
@@ -169,6 +208,17 @@ def join_tables(tables: Sequence[Table], others: Mapping[str, Sequence[str]]) ->
                 if len(found.patients) == len(set(found.patients)) and found.pattern is None:
                     known |= dict.fromkeys(found.patients)
     return {key: _counted(key, join, joins) for key, join in joins.items()}
+
+
+def _people(frame: pd.DataFrame, samples: str, columns: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Patients of a table whose best column names their samples: another column, with which all these begin."""
+    for name, values in columns.items():
+        if name == samples or len(set(values)) >= len(set(columns[samples])) or len(set(values)) < 2:
+            continue
+        pairs = [(one, sample) for one, sample in zip(frame[name], frame[samples], strict=True) if not is_unknown(one)]
+        if all(sample.startswith(one) and sample[len(one) :][:1] in "-_. /" for one, sample in pairs):
+            return values
+    return ()
 
 
 def _counted(key: str, join: Join, joins: Mapping[str, Join]) -> Join:
@@ -220,3 +270,30 @@ def _join(columns: Mapping[str, Sequence[str]], known: Mapping[str, None], *, al
         rank = (len(shared) / len(ids), pattern is None, "patient" in tokens(name))
         found.append((rank, Join(patients=patients, pattern=pattern, column=name, reason=reason, shared=len(shared))))
     return max(found, key=lambda one: one[0])[1] if found else None
+
+
+def sample_choices(names: Iterable[str], pattern: str | None) -> Choices | None:
+    """Patterns that take one sample a patient, for the user to choose; None where no patient has several.
+
+    Args:
+        names: of samples.
+        pattern: that finds the patient in them; None where the name is the patient.
+    """
+    if pattern is None:
+        return None
+    found = [(name, match) for name in dict.fromkeys(names) if (match := re.search(pattern, name))]
+    several = sum(number > 1 for number in Counter(match[1] for _, match in found).values())
+    if not several:
+        return None
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for name, match in found:
+        behind = re.match(r"[^A-Za-z0-9]*[A-Za-z0-9]*", name[match.end() :])
+        kinds.setdefault(behind[0] if behind else "", []).append((name, match[1]))
+    made = []
+    for kind, samples in kinds.items():
+        if len({patient for _, patient in samples}) < len(samples):
+            continue
+        end = rf"{re.escape(kind)}\b" if kind else "$"
+        made.append(Choice(pattern=pattern + end.replace("\\-", "-"), patients=len(samples), example=samples[0][0]))
+    made.sort(key=lambda one: -one.patients)
+    return Choices(several=several, choices=tuple(made[:MOST_CHOICES]))

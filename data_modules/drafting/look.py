@@ -10,19 +10,22 @@ from data_modules.drafting.columns import ALMOST_EMPTY, column_facts
 from data_modules.drafting.endpoints import candidates_of
 from data_modules.drafting.findings import Candidate, DraftColumn, DraftTable, Findings
 from data_modules.drafting.genomes import barcodes, maf_build, read_genomes
-from data_modules.drafting.ids import Join, candidates, join_names, join_tables
+from data_modules.drafting.ids import Join, candidates, join_tables, sample_choices
 from data_modules.drafting.keys import keys_of, plain_key
 from data_modules.drafting.listing import Listing, list_folder
 from data_modules.drafting.pictures import read_dicom
 from data_modules.drafting.questions.times import with_questions
+from data_modules.drafting.shapes.several import with_rows
+from data_modules.drafting.shapes.sheets import of_files
+from data_modules.drafting.shapes.turned import turned_table, wide_settings
 from data_modules.drafting.sources import Named, sources_of
 from data_modules.drafting.tables import Table, read_tables
 from data_modules.drafting.twice import told_twice
-from data_modules.drafting.words import is_id, smell, smells_of_outcome, tokens
+from data_modules.drafting.words import is_id, smell, smell_of_values, smells_of_outcome, tokens
 from data_modules.drafting.yaml_words import OPEN, by_reason, many, one_line
-from data_modules.readers.numbers import is_unknown
 from fusion.contract import FusionError, some
 
+_SHEETS = "for sample_sheet: {file, key, patient} of a modality whose file names do not"
 WIDE = 60
 """Columns of numbers above which a table becomes a modality of features, which are reduced on training patients."""
 
@@ -51,8 +54,12 @@ def look_at(folder: Path, *, name: str, told: Callable[[str, int, int], None]) -
     told("Reading headers", 0, 0)
     series, broken, skipped = read_dicom(listing.of("dicom"))
     left |= broken
-    named = Named(genomes=tuple(read_genomes(listing.of("vcf"))), series=tuple(series))
     patients = [table for table in read if table.sort == "patients"]
+    named = Named(genomes=tuple(read_genomes(listing.of("vcf"))), series=tuple(series), sheets=tuple(patients))
+    names = {file.name for file in listing.files}
+    of_others = {one.file: column for one in patients if (column := of_files(one, names)) is not None}
+    patients = [one for one in patients if one.file not in of_others]
+    left |= {file: f"its column {column} says whose files are: {_SHEETS}" for file, column in of_others.items()}
     mafs, segments = ([table for table in read if table.sort == sort] for sort in ("maf", "segments"))
     others = _names(listing, named, mafs, segments)
     joins = join_tables(patients, others)
@@ -105,24 +112,38 @@ def _tables(
     for table in tables:
         where = table.file + (f", sheet {table.form['sheet']}" if "sheet" in table.form else "")
         join = joins.get(table.key)
-        turned = join_names(table.names[1:], known) if join is None else None
-        if turned is not None and len(table.names) > 2:
-            made.append(DraftTable(table=table, join=turned, columns=(), form="turned"))
+        turned = turned_table(table, known) if join is None else None
+        if turned is not None:
+            made.append(turned)
             continue
         if join is None:
-            ids = candidates(table)
-            told = f"its ids fit no other file's (e.g. {next(iter(ids.values()))[0]})" if ids else "no column of ids"
-            left[where] = told
+            left[where] = _strange(table, known)
             continue
-        several = [patient for patient, rows in Counter(join.patients).items() if rows > 1]
-        if several:
+        drafted = with_rows(_table(table, join))
+        if drafted is None:
+            several = [patient for patient, rows in Counter(join.patients).items() if rows > 1]
             left[where] = (
                 f"{many(len(several), 'patient')} with several rows ({some(several, 3)}): say by reduce, order and "
                 "until how they become one, docs/inputs.md"
             )
-            continue
-        made.append(_table(table, join))
+        else:
+            made.append(drafted)
     return made, left
+
+
+def _strange(table: Table, known: set[str]) -> str:
+    """Why a table is left out that nothing joins to the others."""
+    ids = candidates(table)
+    if not ids:
+        return "no column of ids"
+    first = next(iter(ids.values()))[0]
+    other = min(known, default="")
+    if first.isdigit() and not other.isdigit() and other[-1:].isdigit():
+        return (
+            f"its ids are numbers (e.g. {first}) where others are as {other}: write them alike in the file, if they "
+            "are the same patients' numbers and not of its rows"
+        )
+    return f"its ids fit no other file's (e.g. {first})"
 
 
 def _table(table: Table, join: Join) -> DraftTable:
@@ -139,12 +160,16 @@ def _table(table: Table, join: Join) -> DraftTable:
             left = "an id by its name"
         if tokens(str(name)) == ["fold"]:
             left = "folds of a cross-validation, which train takes by folds=<file>"
-        columns.append(DraftColumn(facts=facts, hint=smell(name) or outcome, left_out=left))
+        hint = smell(name) or smell_of_values([value for value, _ in facts.counts]) or outcome
+        columns.append(DraftColumn(facts=facts, hint=hint, left_out=left))
     numbers = sum(column.facts.kind == "number" for column in columns)
     wide = len(columns) > WIDE and numbers >= 0.9 * len(columns) and outcome is None and not table.skipped
+    settings = wide_settings(columns) if wide else {}
+    choices = sample_choices(table.frame[join.column], join.pattern) if wide else None
     return DraftTable(
-        table=table, join=join, columns=tuple(columns), form="wide" if wide else "columns", outcome=outcome
-    )
+        table=table, join=join, columns=tuple(columns), form="wide" if wide else "columns", outcome=outcome,
+        settings=settings, choices=choices,
+    )  # fmt: skip
 
 
 def _refuse_strangers(
@@ -191,14 +216,13 @@ def _who(
         return 0, {}
     first = found[0]
     table = next(one for one in tables if one.table.key == first.table)
-    cells = dict(zip(table.join.patients, table.table.frame[first.column], strict=True))
-    labelled = {patient for patient, cell in cells.items() if not is_unknown(str(cell))}
+    cells, labelled = set(filter(None, table.owners)), set(table.by_patient(first.column))
     outcomes = {one.table.key for one in tables if one.form == "columns" and not one.inputs}
     somewhere = set().union(*(patients for key, patients in ids.items() if key not in outcomes))
     everyone = set().union(*ids.values())
     dropped = {
-        f"no row in {table.table.file}": len(everyone - set(cells)),
-        f"{first.column} is missing": len(set(cells) - labelled),
+        f"no row in {table.table.file}": len(everyone - cells),
+        f"{first.column} is missing": len(cells - labelled),
         "nothing to learn from": len(labelled - somewhere),
     }
     return len(labelled & somewhere), {why: count for why, count in dropped.items() if count}

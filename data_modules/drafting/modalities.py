@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from data_modules.drafting.findings import DraftTable, Source
+from data_modules.drafting.ids import Choices, Join
 from data_modules.drafting.words import smell
-from data_modules.drafting.yaml_words import FILL, many, mapping, scalar, sequence, with_comment
+from data_modules.drafting.yaml_words import FILL, comments, many, mapping, scalar, sequence, with_comment
 from fusion.contract import some
 from fusion.contract.modality import COMPONENTS, MANY_COLUMNS
 
@@ -16,11 +17,11 @@ def table_modality(table: DraftTable) -> list[str]:
         return [f"  {read.key}: {{table: {read.key}}}"] if table.inputs else []
     lines = [f"  {read.key}:", with_comment(f"    file: {scalar(read.file)}", "; ".join(read.notes))]
     lines += [f"    {key}: {scalar(value)}" for key, value in read.form.items()]
-    lines.append(with_comment(f"    id: {scalar(join.column or read.frame.columns[0])}", join.reason))
-    if join.pattern:
-        lines.append(f"    id_pattern: {scalar(join.pattern)}")
+    turned = table.form == "turned"
+    lines.append(with_comment(f"    id: {scalar(join.column or table.named_by)}", "" if turned else join.reason))
+    lines += _pattern("id_pattern", join, table.choices, join.reason if turned else "")
     if table.form == "turned":
-        count, why = len(read.frame), f"a row is a feature, a column a patient, e.g. {read.frame.columns[1]}"
+        count, why = table.features, "a row is a feature, named in id; a column is a patient"
         lines.append(with_comment("    transpose: true", why))
     else:
         seen = sum(column.facts.kind == "number" and column.hint is None for column in table.columns)
@@ -38,6 +39,9 @@ def table_modality(table: DraftTable) -> list[str]:
     if left:
         why = f"no numbers, or of a later time by their names: {some(left, 3)}"
         lines.append(with_comment(f"    exclude: {sequence(left)}", why))
+    for key, (value, told) in table.settings.items():
+        written = sequence(value) if isinstance(value, list) else scalar(value)
+        lines.append(with_comment(f"    {key}: {written}", told))
     return lines
 
 
@@ -56,13 +60,27 @@ def modality_lines(source: Source) -> list[str]:
         "tile_features": _pictures, "volumes": _volumes,
     }[source.kind]  # fmt: skip
     told = f"{many(len(source.files), 'file')}, {many(len(source.join.patients), 'patient')}"
-    return [with_comment(f"  {source.key}:", told), *write(source), *_pattern(source)]
+    return [
+        with_comment(f"  {source.key}:", told),
+        *write(source),
+        *_pattern("patient_pattern", source.join, source.choices, source.join.reason),
+    ]
 
 
-def _pattern(source: Source) -> list[str]:
-    if source.join.pattern is None:
+def _pattern(key: str, join: Join, choices: Choices | None, reason: str) -> list[str]:
+    """The pattern that finds the patient; left to fill where it has to choose among samples of a patient."""
+    if join.sheet is not None:
+        file, name, patient = map(scalar, join.sheet)
+        pairs = {"file": file, "key": name, "patient": patient}
+        return [with_comment(f"    sample_sheet: {mapping(pairs)}", join.reason)]
+    if join.pattern is None:
         return []
-    return [with_comment(f"    patient_pattern: {scalar(source.join.pattern)}", source.join.reason)]
+    if choices is None or not choices.choices:
+        return [with_comment(f"    {key}: {scalar(join.pattern)}", reason)]
+    told = [f"{many(choices.several, 'patient')} have several samples. Which are of baseline, and of the tumour?"]
+    told += [f"  {scalar(one.pattern)}  {many(one.patients, 'patient')}, e.g. {one.example}" for one in choices.choices]
+    why = "one of those above: it leaves other samples out"
+    return [*comments(told, indent=4), with_comment(f"    {key}: {FILL}", why)]
 
 
 def _variants(source: Source) -> list[str]:
@@ -88,7 +106,8 @@ def _variants(source: Source) -> list[str]:
 
 
 def _maf(source: Source) -> list[str]:
-    return [f"    files: {scalar(source.files[0])}"]
+    files = source.files if len(source.files) == 1 else source.patterns
+    return [f"    files: {scalar(files[0]) if len(files) == 1 else sequence(files)}"]
 
 
 def _segments(source: Source) -> list[str]:

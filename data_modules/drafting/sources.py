@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from data_modules.drafting.copies import told_twice
 from data_modules.drafting.findings import Source
 from data_modules.drafting.genomes import Genome, barcodes
-from data_modules.drafting.ids import Join, join_names
+from data_modules.drafting.ids import Join, join_names, sample_choices
 from data_modules.drafting.listing import Found, Listing
 from data_modules.drafting.pictures import (
     Series,
@@ -18,6 +18,7 @@ from data_modules.drafting.pictures import (
     sequences_of,
     volume_patterns,
 )
+from data_modules.drafting.shapes.sheets import join_by_sheet
 from data_modules.drafting.tables import Table
 
 _STRANGE = "no patient of the tables is found in its names"
@@ -25,10 +26,16 @@ _STRANGE = "no patient of the tables is found in its names"
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """What names patients inside files: samples of VCFs, and DICOM folders."""
+    """What names patients: samples of VCFs, DICOM folders, and tables that may say whose a file or sample is."""
 
     genomes: tuple[Genome, ...] = ()
     series: tuple[Series, ...] = ()
+    sheets: tuple[Table, ...] = ()
+
+    def join(self, names: Iterable[str], known: set[str], *, paths: bool = False) -> Join | None:
+        """By the names themselves, else by a table that says whose they are."""
+        names = list(names)
+        return join_names(names, known, paths=paths) or join_by_sheet(names, known, self.sheets, paths=paths)
 
 
 def sources_of(
@@ -44,19 +51,21 @@ def sources_of(
         known: patients of the tables.
     """
     left: dict[str, str] = {}
-    made = [*_variants(named.genomes, known, left), *_mafs(mafs, known, left), *_segments(segments, known, left)]
-    made += [*_slides(listing, known, left), *_features(listing.of("features"), known, left)]
+    made = [*_variants(named, known, left), *_mafs(mafs, named, known, left), *_segments(segments, named, known, left)]
+    made += [*_slides(listing, named, known, left), *_features(listing.of("features"), named, known, left)]
     made += _volumes(listing, named.series, known, left)
     return made, left
 
 
-def _variants(genomes: Sequence[Genome], known: set[str], left: dict[str, str]) -> list[Source]:
-    left |= {one.file: one.problem for one in genomes if one.problem}
-    sound = [one for one in genomes if not one.problem]
+def _variants(named: Named, known: set[str], left: dict[str, str]) -> list[Source]:
+    left |= {one.file: one.problem for one in named.genomes if one.problem}
+    sound = [one for one in named.genomes if not one.problem]
     join = join_names((sample for one in sound for sample in one.samples), known)
     names = "column"
     if join is None and sound and all(len(one.samples) == 1 for one in sound):
         join, names = join_names((one.file for one in sound), known, paths=True), "file"
+    if join is None:
+        join, names = named.join((sample for one in sound for sample in one.samples), known), "column"
     if join is None:
         left |= {one.file: f"{_STRANGE}: {one.samples[0]}" for one in sound}
         return []
@@ -74,37 +83,66 @@ def _variants(genomes: Sequence[Genome], known: set[str], left: dict[str, str]) 
     ]
 
 
-def _mafs(mafs: Sequence[Table], known: set[str], left: dict[str, str]) -> list[Source]:
-    made = []
-    for number, table in enumerate(mafs):
-        join = join_names(barcodes(table), known)
-        if join is None:
-            left[table.file] = f"{_STRANGE}: {barcodes(table)[0]}"
+def _mafs(mafs: Sequence[Table], named: Named, known: set[str], left: dict[str, str]) -> list[Source]:
+    """A modality of all files of different samples: one a patient; a file that names samples of another is its own."""
+    groups: list[tuple[dict[str, None], dict[str, None]]] = []  # files, samples
+    tables = {table.file: table for table in mafs}
+    for table in mafs:
+        found = dict.fromkeys(barcodes(table))
+        if found and named.join(found, known) is None:
+            left[table.file] = f"{_STRANGE}: {next(iter(found))}"
             continue
-        key = "mutations" if not number else f"mutations_{number + 1}"
-        made.append(Source(key=key, kind="maf", join=join, files=(table.file,), patterns=(table.file,), table=table))
+        group = next((one for one in groups if one[1].keys().isdisjoint(found)), None)
+        if group is None:
+            groups.append(({table.file: None}, found))
+        else:
+            group[0].update({table.file: None})
+            group[1].update(found)
+    made: list[Source] = []
+    for files, names in groups:
+        samples = list(names)
+        join = named.join(samples, known)
+        if join is None:
+            left |= dict.fromkeys(files, f"{_STRANGE}, e.g. {samples[0]}" if samples else "no line in it")
+            continue
+        key = "mutations" if not made else f"mutations_{len(made) + 1}"
+        made.append(
+            Source(
+                key=key, kind="maf", join=join, files=tuple(files), table=tables[next(iter(files))],
+                patterns=patterns_of(files) if len(files) == len(mafs) else tuple(files),
+                choices=sample_choices(samples, join.pattern),
+            )
+        )  # fmt: skip
     return made
 
 
-def _segments(segments: Sequence[Table], known: set[str], left: dict[str, str]) -> list[Source]:
+def _segments(segments: Sequence[Table], named: Named, known: set[str], left: dict[str, str]) -> list[Source]:
     made = []
     for number, table in enumerate(segments):
         samples = list(dict.fromkeys(table.frame[table.columns["sample"]]))
-        join = join_names(samples, known)
+        join = named.join(samples, known)
         if join is None:
             left[table.file] = f"{_STRANGE}: {samples[0]}"
             continue
         key = "copy_number" if not number else f"copy_number_{number + 1}"
         made.append(
-            Source(key=key, kind="copy_number", join=join, files=(table.file,), patterns=(table.file,), table=table)
+            Source(
+                key=key,
+                kind="copy_number",
+                join=join,
+                files=(table.file,),
+                patterns=(table.file,),
+                table=table,
+                choices=sample_choices(samples, join.pattern),
+            )
         )
     return made
 
 
-def _slides(listing: Listing, known: set[str], left: dict[str, str]) -> list[Source]:
+def _slides(listing: Listing, named: Named, known: set[str], left: dict[str, str]) -> list[Source]:
     made: list[Source] = []
     for files in (listing.of("slide"), listing.of("image")):
-        join = _joined(files, known, left)
+        join = _joined(files, named, known, left)
         if join is None:
             continue
         pictures = read_slides(files)
@@ -126,8 +164,8 @@ def _slides(listing: Listing, known: set[str], left: dict[str, str]) -> list[Sou
     return made
 
 
-def _features(files: Sequence[Found], known: set[str], left: dict[str, str]) -> list[Source]:
-    join = _joined(files, known, left)
+def _features(files: Sequence[Found], named: Named, known: set[str], left: dict[str, str]) -> list[Source]:
+    join = _joined(files, named, known, left)
     if join is None:
         return []
     pictures = read_features(files)
@@ -146,7 +184,7 @@ def _features(files: Sequence[Found], known: set[str], left: dict[str, str]) -> 
 
 def _volumes(listing: Listing, series: Sequence[Series], known: set[str], left: dict[str, str]) -> list[Source]:
     files = listing.of("volume")
-    join = _joined(files, known, left)
+    join = _joined(files, Named(), known, left)
     scans = join_names((one.patient for one in series), known)
     if scans is None:
         left |= {one.folder: f"{_STRANGE}: PatientID {one.patient!r}" for one in series}
@@ -171,8 +209,8 @@ def _volumes(listing: Listing, series: Sequence[Series], known: set[str], left: 
     ]  # fmt: skip
 
 
-def _joined(files: Sequence[Found], known: set[str], left: dict[str, str]) -> Join | None:
-    join = join_names((file.name for file in files), known, paths=True)
+def _joined(files: Sequence[Found], named: Named, known: set[str], left: dict[str, str]) -> Join | None:
+    join = named.join((file.name for file in files), known, paths=True)
     if join is None:
         left |= {file.name: _STRANGE for file in files}
     return join

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from data_modules.drafting.listing import Found
 from data_modules.drafting.words import tokens
+from data_modules.readers.heading import heading
 from data_modules.readers.tables import TableFormat, TextTable, read_text_table
 from data_modules.readers.unreadable import UnreadableError
 from fusion.contract import some
@@ -29,6 +30,7 @@ MOST_TABLES = 200
 ALIKE = 20
 """Files of one folder and one name but for its numbers from which they are looked at for being one a patient."""
 
+_SHEET = ", sheet "
 _OF_PATIENTS = frozenset(["patient", "participant", "subject", "donor", "case", "sample", "barcode"])
 
 Sort = Literal["patients", "maf", "segments"]
@@ -106,12 +108,12 @@ def read_tables(files: Sequence[Found], keys: dict[str, str]) -> tuple[list[Tabl
         elif size > LARGEST:
             left[file.name] = f"not looked at: {size / 1e6:,.0f} MB; a file of many numbers is declared as `features`"
         else:
-            found, why = _read(file, keys[file.name])
+            found, unread = _read(file, keys[file.name])
             tables += found
-            left |= {file.name: why} if why else {}
+            left |= unread
     place = {file.name: at for at, file in enumerate(files)}
     return sorted(tables, key=lambda table: place[table.file]), dict(
-        sorted(left.items(), key=lambda one: place[one[0]])
+        sorted(left.items(), key=lambda one: place[one[0].partition(_SHEET)[0]])
     )
 
 
@@ -124,7 +126,7 @@ def _one_a_patient(files: Sequence[Found]) -> str | None:
     """Why files are left out that hold the same rows, each of another patient; None where they do not, by three."""
     rows: list[tuple[list[str], list[str]]] = []
     for file in files[:3]:
-        read, _ = _read(file, "one") if file.path.stat().st_size <= LARGEST else ([], "")
+        read, _ = _read(file, "one") if file.path.stat().st_size <= LARGEST else ([], {})
         if len(read) != 1 or len(read[0].frame) < 2 or set(tokens(str(read[0].frame.columns[0]))) & _OF_PATIENTS:
             return None
         rows.append((list(read[0].frame.columns), list(read[0].frame.iloc[:, 0])))
@@ -137,25 +139,31 @@ def _one_a_patient(files: Sequence[Found]) -> str | None:
     )
 
 
-def _read(file: Found, key: str) -> tuple[list[Table], str]:
+def _read(file: Found, key: str) -> tuple[list[Table], dict[str, str]]:
+    """The tables of a file, and file or sheet → why it is left out."""
     told: list[str] = []
     for form in ({}, {"encoding": "cp1252"}):
         try:
-            return [_table(file, key, form)], ""
+            return [_table(file, key, form)], {}
         except UnreadableError as error:
             if "sheets (" in error.what and error.what.startswith(f"{file.path} is an Excel workbook of"):
-                return _sheets(file, key), ""
-            what = error.what.removeprefix(str(file.path)).lstrip(",: ")
-            told.append(f"{what}. {error.mended(f'cohort.tables.{key}')}")
+                return _sheets(file, key)
+            told.append(_told(file, error, key))
             if "is no UTF-8" not in error.what:
                 break
         except OSError as error:
-            return [], f"cannot be read ({error.strerror or error})"
+            return [], {file.name: f"cannot be read ({error.strerror or error})"}
     # of bytes that are of neither encoding, what is said of the first tells more
-    return [], told[0 if "is no CHARMAP" in told[-1] else -1]
+    return [], {file.name: told[0 if "is no CHARMAP" in told[-1] else -1]}
 
 
-def _sheets(file: Found, key: str) -> list[Table]:
+def _told(file: Found, error: UnreadableError, key: str) -> str:
+    if re.search(r"the header '\w+: .* has no tab, comma or semicolon", error.what):
+        return "a text that is no table"
+    return f"{error.what.removeprefix(str(file.path)).lstrip(',: ')}. {error.mended(f'cohort.tables.{key}')}"
+
+
+def _sheets(file: Found, key: str) -> tuple[list[Table], dict[str, str]]:
     import openpyxl
 
     book = openpyxl.load_workbook(file.path, read_only=True)
@@ -163,18 +171,19 @@ def _sheets(file: Found, key: str) -> list[Table]:
         titles = [sheet.title for sheet in book.worksheets]
     finally:
         book.close()
-    tables = []
+    tables, left = [], {}
     for title in titles:
         name = "".join(letter if letter.isalnum() else "_" for letter in title.lower())
         try:
             tables.append(_table(file, f"{key}_{name}", {"sheet": title}))
-        except UnreadableError:
-            continue  # an empty sheet, or one of pictures
-    return tables
+        except UnreadableError as error:
+            if not error.empty:
+                left[f"{file.name}{_SHEET}{title}"] = _told(file, error, f"{key}_{name}")
+    return tables, left
 
 
 def _table(file: Found, key: str, form: dict[str, str]) -> Table:
-    read = read_text_table(file.path, TableFormat(**form), most_cells=MOST_CELLS)
+    read = _headed(file.path, form)
     frame, lower = read.frame, {str(name).lower(): str(name) for name in read.frame}
     skipped = _descriptions(frame)
     frame = frame.drop(index=list(skipped))
@@ -188,6 +197,22 @@ def _table(file: Found, key: str, form: dict[str, str]) -> Table:
 def _partly(read: TextTable) -> list[str]:
     seen, every = len(read.frame.columns), len(read.names)
     return [f"the first {seen:,} of its {every:,} columns were looked at"] if seen < every else []
+
+
+def _headed(path: Path, form: dict[str, str]) -> TextTable:
+    """As it stands; by what looks like its header, where that cannot be read or stands behind a ``#``."""
+    given = TableFormat(**form)
+    try:
+        read = read_text_table(path, given, most_cells=MOST_CELLS)
+    except UnreadableError:
+        names = heading(path, encoding=form.get("encoding"), sheet=form.get("sheet"))
+        if not names:
+            raise
+        return read_text_table(path, given, expected=names, most_cells=MOST_CELLS)
+    first = read.frame.index.min() if len(read.frame) else 2
+    names = heading(path, encoding=form.get("encoding"), sheet=form.get("sheet")) if first > 2 else []
+    behind = bool(names) and names[0].startswith("#")
+    return read_text_table(path, given, expected=names, most_cells=MOST_CELLS) if behind else read
 
 
 def sort_of(lower: dict[str, str]) -> tuple[Sort, dict[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from data_modules.drafting.findings import DraftTable
-from data_modules.readers.numbers import is_unknown, to_number
+from data_modules.readers.numbers import to_number
 from fusion.contract import some
 
 FEWEST = 5
@@ -25,9 +25,10 @@ def told_twice(tables: Sequence[DraftTable]) -> tuple[list[DraftTable], list[str
         several.sort(key=lambda at: (tables[at].mixed, -len(tables[at].join.patients), at))
         for at in several[1:]:
             first, other = made[several[0]], made[at]
-            left, right = _column(first, name), _column(other, name)
+            left, right = first.by_patient(name), other.by_patient(name)
             shared = sorted(set(left) & set(right))
-            if len(shared) < FEWEST or _kind(first, name) != _kind(other, name):
+            kind = _kind(first, name)  # nothing is read of what has none: ids, dates
+            if len(shared) < FEWEST or kind is None or kind != _kind(other, name):
                 continue
             differ = [one for one in shared if not _same(left[one], right[one])]
             files = f"{first.table.file} and {other.table.file}"
@@ -42,11 +43,6 @@ def told_twice(tables: Sequence[DraftTable]) -> tuple[list[DraftTable], list[str
             else:
                 made[at] = _without(other, name, f"the same as in {first.table.file}")
     return made, notes
-
-
-def _column(table: DraftTable, name: str) -> dict[str, str]:
-    cells = zip(table.join.patients, table.table.frame[name], strict=True)
-    return {patient: cell for patient, cell in cells if not is_unknown(cell)}
 
 
 def _kind(table: DraftTable, name: str) -> str | None:

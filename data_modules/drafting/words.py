@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,12 @@ _OUTCOME = {
     "progression": "progression", "progressed": "progression", "event": "an event", "followup": "follow-up",
     "censored": "follow-up", "residual": "what therapy left", "benefit": "benefit of therapy", "label": "a label",
     "labels": "a label", "target": "a label", "nte": "a new tumour event", "toxicity": "toxicity",
-    "remission": "response", "endpoint": "an outcome",
+    "remission": "response", "endpoint": "an outcome", "bor": "best overall response", "orr": "response",
+    "dcr": "disease control", "cbr": "clinical benefit", "dfi": "survival", "ttp": "progression",
+    "survived": "survival", "mortality": "death", "rezidiv": "relapse", "progress": "progression",
+    "ansprechen": "response", "verstorben": "death", "tod": "death", "todesdatum": "death", "nachsorge": "follow-up",
+    "gesamtueberleben": "survival", "récidive": "relapse", "recidive": "relapse", "décès": "death", "deces": "death",
+    "réponse": "response", "reponse": "response", "respuesta": "response", "muerte": "death",
 }  # fmt: skip
 _OUTCOME_PHRASES = {
     "follow_up": "follow-up", "last_contact": "follow-up", "new_tumor": "a new tumour event", "rd": "residual disease",
@@ -28,6 +34,7 @@ _LATER = {
     "adjuvant": "adjuvant therapy", "resection": "the resection", "removed": "what was removed", "ypt": "after therapy",
     "ypn": "after therapy", "post": "a later time", "posttreatment": "a later time", "after": "a later time",
     "completed": "how therapy went", "discontinued": "how therapy went", "numcycles": "cycles received",
+    "zyklen": "cycles received", "operation": "surgery",
     "ended": "how therapy went", "necropsy": "a later time", "autopsy": "a later time",
 }  # fmt: skip
 _SITES = frozenset(["hospital", "center", "centre", "institution", "institute", "clinic", "tss"])
@@ -38,6 +45,7 @@ _BASELINE = {
     "her2", "ki67", "hr", "baseline", "pre", "pretreatment", "biopsy", "arm", "smoking", "ecog", "height",
     "weight", "subtype", "pam50", "site", "planned", "prior", "history", "family",
 }  # fmt: skip
+_RECIST = frozenset(["cr", "pr", "sd", "pd"])
 _OF_SURGERY = frozenset(["pathologic", "pathological", "excision", "specimen"])
 """Words of a name beside which none of `_BASELINE` tells anything: the stage at surgery is not the stage before it."""
 _UNITS = {
@@ -66,7 +74,7 @@ class Hint:
 def tokens(name: str) -> list[str]:
     """``pCR.RD``, ``vitalStatus``, ``Max_LN-size`` → lower-case words."""
     parted = re.sub(r"(?<=[a-z]{2})(?=[A-Z])", " ", name)
-    return [word for word in re.split(r"[^a-zA-Z0-9]+", parted.lower()) if word]
+    return [word for word in re.split(r"[\W_]+", parted.lower()) if word]
 
 
 def smell(name: str) -> Hint | None:
@@ -83,6 +91,14 @@ def smell(name: str) -> Hint | None:
     for word in words:
         if word in _LATER and not (word == "adjuvant" and neoadjuvant) and "planned" not in words:
             return Hint(time="post_baseline", reason=f"its name has '{word}': {_LATER[word]}")
+    return None
+
+
+def smell_of_values(values: Sequence[str]) -> Hint | None:
+    """What a column's values say, whatever its name: RECIST's categories, alone or with their meaning behind them."""
+    codes = [tokens(value)[0] if tokens(value) else "" for value in values]
+    if len({*codes} & _RECIST) >= 2 and set(codes) <= {*_RECIST, "ne", "nd"}:
+        return Hint(time="outcome", reason=f"its values are RECIST's ({', '.join(values[:3])}): response")
     return None
 
 

@@ -135,9 +135,26 @@ def _table(table: DraftTable) -> list[str]:
         lines.append(with_comment(f"      id_pattern: {scalar(join.pattern)}", "finds the patients of the other files"))
     if read.skipped:
         lines.append(with_comment(f"      skip_rows: {sequence(read.skipped)}", "these lines describe columns"))
+    lines += _several(table)
     lines += _question(table)
     lines.append("      columns:")
     return lines + [_column(column, mixed=table.mixed) for column in columns]
+
+
+def _several(table: DraftTable) -> list[str]:
+    """How rows of one patient become one."""
+    if not table.several or table.form != "columns":
+        return []
+    told = f"{many(table.several, 'patient')} with several rows"
+    if table.rows is None:
+        return [with_comment("      reduce: mean", f"{told}: columns that are the same in all of them are read")]
+    name, counts = table.rows
+    kinds = ", ".join(f"{scalar(value)} ({number})" for value, number in counts)
+    lines = comments([f"{told}: which are of baseline, by {name}? {kinds}"], indent=6)
+    return [
+        *lines,
+        with_comment(f"      rows: {mapping({scalar(name): FILL})}", "a value, or a list: others are left out"),
+    ]
 
 
 def _question(table: DraftTable) -> list[str]:
@@ -218,9 +235,9 @@ def _endpoints(candidates: Sequence[Candidate]) -> list[str]:
             pairs["classes"] = "[negative, positive]"  # their names; a run says else: no response, response
         if len(one.counts) > 2:
             counts += "; instead of positive and negative: classes: {<name>: [<values>], …}"
-        proposed = f"; positive: {_classes(one.positive)}, negative: {_classes(one.negative)}?" if one.positive else ""
+        proposed = f"positive: {_classes(one.positive)}, negative: {_classes(one.negative)}?; " if one.positive else ""
         start = "    " if not place else "    # "
-        lines.append(with_comment(f"{start}{key}: {mapping(pairs)}", f"{counts}{proposed}"))
+        lines.append(with_comment(f"{start}{key}: {mapping(pairs)}", f"{proposed}{counts}"))
     return lines
 
 
@@ -229,8 +246,8 @@ def _survival(start: str, key: str, one: Candidate, counts: str) -> str:
     pairs |= {"event_values": FILL, "censored_values": FILL}
     pairs |= {"unit": one.unit} if one.unit else {}
     if one.positive:
-        counts += f"; event_values: {_classes(one.positive)}, censored_values: {_classes(one.negative)}?"
-    told = f"a time until an event, by their names: {counts}; add time_zero: what times count from"
+        counts = f"event_values: {_classes(one.positive)}, censored_values: {_classes(one.negative)}?; {counts}"
+    told = f"{counts}; a time until an event, by their names; add time_zero: what times count from"
     return with_comment(f"{start}{key}: {mapping(pairs)}", told)
 
 

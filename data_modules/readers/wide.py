@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data_modules.readers.measured import Limits, measured
 from data_modules.readers.numbers import decimal_of, is_unknown, to_number
 from data_modules.readers.tables import TableFormat, layout_of
 from data_modules.readers.unreadable import UnreadableError
@@ -41,7 +42,15 @@ class WideTable:
     notes: tuple[str, ...]
 
 
-def read_wide(path: Path, given: TableFormat, *, key: str, exclude: Collection[str]) -> WideTable:
+def read_wide(
+    path: Path,
+    given: TableFormat,
+    *,
+    key: str,
+    exclude: Collection[str],
+    missing: Collection[str] = (),
+    limits: Limits | None = None,
+) -> WideTable:
     """Read a table of numbers with a column of ids.
 
     Args:
@@ -49,6 +58,8 @@ def read_wide(path: Path, given: TableFormat, *, key: str, exclude: Collection[s
         given: how it is written, where that is known.
         key: the column of ids.
         exclude: columns that are not read.
+        missing: words and codes that say that nothing is known, beside the usual ones.
+        limits: what ``<0.5`` and ``>100`` count as; None leaves them among `WideTable.strange`.
 
     Raises:
         UnreadableError: it cannot be read with certainty, or has no such column.
@@ -83,8 +94,11 @@ def read_wide(path: Path, given: TableFormat, *, key: str, exclude: Collection[s
         for infinite in np.flatnonzero(np.isinf(values[row])):
             odd.append((row, int(infinite), chosen[infinite].strip()))
             values[row, infinite] = np.nan
+        if missing:
+            values[row, [at for at, cell in enumerate(chosen) if cell.strip() in missing]] = np.nan
     notes = list(layout.notes)
-    odd = _by_comma(path, given, odd, values, notes)
+    odd = _by_comma(path, given, [one for one in odd if one[2] not in missing], values, notes)
+    odd = _within_limits(given, odd, values, limits, notes) if limits is not None else odd
     wanted = [names[place] for place in at]
     return WideTable(
         ids=ids,
@@ -118,4 +132,26 @@ def _by_comma(
             rest.append((row, column, cell))
         values[row, column] = number
     notes.append("the decimal sign is a comma")
+    return rest
+
+
+def _within_limits(
+    given: TableFormat,
+    odd: Sequence[tuple[int, int, str]],
+    values: NDArray[np.float64],
+    limits: Limits,
+    notes: list[str],
+) -> list[tuple[int, int, str]]:
+    """Cells beyond their assay's limit, put into `values` as declared; the others are returned."""
+    decimal = given.decimal or ("," if "the decimal sign is a comma" in notes else ".")
+    rest = []
+    for row, column, cell in odd:
+        found = measured(cell, decimal=decimal, declared=given.decimal is not None)
+        if found is None or not found.limit or found.unit:
+            rest.append((row, column, cell))
+        else:
+            values[row, column] = found.value(limits)
+    if len(rest) < len(odd):
+        told = "that limit" if limits == "value" else "half of a lower limit, or an upper one"
+        notes.append(f"{len(odd) - len(rest)} cells beyond a limit count as {told}")
     return rest

@@ -124,7 +124,7 @@ def test_on_a_terminal_questions_are_shown_whole_and_no_bar_is_drawn_over_them(
         "\n  time [b]aseline, [p]ost_baseline, [o]utcome, [x] do not read it, Enter: leave it open: endpoints.pcr ("
         in rest
     )
-    assert rest.endswith("\n  negative values with commas between, Enter: leave it open: ")
+    assert rest.endswith("\n  negative [=] as proposed: [0], values with commas between, Enter: leave it open: ")
     assert "\x1b" not in rest, "nothing moves the cursor any more"
     assert "???" not in [
         word for line in (tmp_path / "conf/cohort/mine.yaml").read_text().split("\n") if not line.startswith("#")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from data_modules.drafting.yaml_words import FILL, sequence
+from data_modules.drafting.yaml_words import FILL, scalar, sequence
 
 _TIMES = {"b": "baseline", "p": "post_baseline", "o": "outcome"}
-_VALUES = ("positive", "negative", "event_values", "censored_values")
-_PLACE = re.compile(r"(\w+): '\?\?\?'")
+_VALUE = "values"
+"""Of the column by which rows are chosen, whatever its name."""
+_VALUES = ("positive", "negative", "event_values", "censored_values", _VALUE)
+_CHOSEN = ("rows", "id_pattern", "patient_pattern")
+"""Keys above which comments say what there is to choose from."""
+_PLACE = re.compile(r"(\w+)'?: '\?\?\?'")
 _BLOCK = re.compile(r"( *)([\w'\"]+):")
 
 
@@ -25,6 +30,7 @@ def fill(text: str, ask: Callable[[str], str]) -> str:
     gone: list[str] = []
     untimed: list[str] = []
     above = {0: "", 2: "", 4: ""}
+    remarks: list[str] = []
     for line in text.split("\n"):
         block = _BLOCK.fullmatch(_body(line).rstrip())
         if block is not None and len(block[1]) in above:
@@ -32,7 +38,8 @@ def fill(text: str, ask: Callable[[str], str]) -> str:
             above |= {deeper: block[2] if deeper == indent else "" for deeper in above if deeper >= indent}
         open_one = FILL in line and not line.lstrip().startswith("#")
         table = above[4] or above[2] or above[0]
-        answered: str | None = _line(line, table, ask) if open_one else line
+        answered: str | None = _line(line, table, ask, remarks) if open_one else line
+        remarks = [*remarks, line.strip().removeprefix("#").strip()] if line.lstrip().startswith("# ") else []
         if answered is None:
             of_table = above[0] == "cohort"
             untimed += [above[4]] if of_table else []
@@ -45,19 +52,24 @@ def fill(text: str, ask: Callable[[str], str]) -> str:
     return "\n".join(made)
 
 
-def _line(line: str, table: str, ask: Callable[[str], str]) -> str | None:
+def _line(line: str, table: str, ask: Callable[[str], str], remarks: Sequence[str] = ()) -> str | None:
     """The line with answers in it; None where the table or modality whose time it is goes."""
     body, mark, told = line.partition("  # ")
     name = body.strip().partition(":")[0]
-    for key in _PLACE.findall(body):
-        question = f"{table}.{name}{f' ({told})' if told else ''}\n  {key} {_possible(key)}: "
+    said = "".join(f"  {remark}\n" for remark in remarks) if name in _CHOSEN else ""
+    for place, key in [(one[0], _VALUE if name == "rows" else one[1]) for one in _PLACE.finditer(body)]:
+        proposed = re.search(rf"\b{key}: (\[[^\]]*\])", told) if key in _VALUES else None
+        possible = f"[=] as proposed: {proposed[1]}, {_possible(key)}" if proposed else _possible(key)
+        shown = name if name == "rows" else key
+        question = f"{table}.{name}{f' ({told})' if told else ''}\n{said}  {shown} {possible}: "
         answer = ask(question).strip()
         while key == "time" and not _is_time(answer):
             answer = ask(f"  {answer!r} is no time: {_possible(key)}: ").strip()
         if key == "time" and answer.lower() == "x":
             return None if name == "time" else _comment(line)
         if answer:
-            body = body.replace(f"{key}: {FILL}", f"{key}: {_value(key, answer)}", 1)
+            value = proposed[1] if proposed and answer == "=" else _value(key, answer)
+            body = body.replace(place, place.replace(FILL, value), 1)
     return f"{body}{mark}{told}"
 
 
@@ -77,9 +89,10 @@ def _value(key: str, answer: str) -> str:
     if key == "time":
         return _TIMES.get(answer.lower(), answer.lower())
     if key in _VALUES:
-        values = [one.strip().strip("'\"") for one in answer.strip("[]").split(",") if one.strip()]
+        cells = next(csv.reader([answer.strip("[]").replace('"', "'")], quotechar="'", skipinitialspace=True), [])
+        values = [one.strip() for one in cells if one.strip()]
         return sequence(int(one) if one.isdigit() else one for one in values)
-    return answer
+    return scalar(answer.strip("'")) if key.endswith("_pattern") else answer
 
 
 def _emptied(lines: list[str]) -> list[str]:

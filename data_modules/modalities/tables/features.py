@@ -6,7 +6,6 @@ that generalises better. So they are screened or projected before any network se
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ from data_modules.cohort.known import known_ids
 from data_modules.errors import CohortError
 from data_modules.learned.reduction import Reduction, fit_reduction
 from data_modules.modalities.base import BaseModality
+from data_modules.modalities.tables.placed import Placed, placed, wide_problems
 from data_modules.modalities.tables.remarks import wide_remarks
 from data_modules.modalities.tables.set_file import SetFile
 from data_modules.modalities.tables.settings import FeatureFileSettings
@@ -82,7 +82,7 @@ class Features(BaseModality):
         problems = self._file_problems()
         if problems:
             raise CohortError(self.source.name, problems)
-        return self._read()
+        return self._placed.frame
 
     @cached_property
     def _wide(self) -> WideTable:
@@ -91,18 +91,16 @@ class Features(BaseModality):
         Raises:
             UnreadableError: it cannot be read with certainty.
         """
-        return read_wide(self.path, self._format, key=self.settings.id, exclude=set(self.settings.exclude))
+        chosen = self.settings
+        return read_wide(
+            self.path, self._format, key=chosen.id, exclude=set(chosen.exclude), missing=set(chosen.missing),
+            limits=chosen.limits,
+        )  # fmt: skip
 
-    def _read(self) -> pd.DataFrame:
+    @cached_property
+    def _placed(self) -> Placed:
         """A row a patient, None where a row is nobody's."""
-        wide = self._wide
-        if self.settings.transpose:
-            ids, columns, values = wide.names, wide.ids, wide.numbers.T
-        else:
-            ids, columns, values = wide.ids, wide.names, wide.numbers
-        matched, _ = self._ids.map(ids)
-        index = pd.Index([matched.get(one) for one in ids], name="patient_id", dtype=object)
-        return pd.DataFrame(values, index=index, columns=columns)
+        return placed(self._wide, self._ids, self.settings)
 
     def _file_problems(self) -> list[str]:
         if not self.path.is_file():
@@ -111,87 +109,23 @@ class Features(BaseModality):
         if problems:
             return problems
         try:
-            table = self._read()
+            table = self._placed.frame
         except UnreadableError as error:
             return [f"{self.key}.file: {error.sentence(self.key)}"]
+        except OSError as error:
+            why = f"{self.path} cannot be read ({error.strerror or error})"
+            return [f"{self.key}.file: {why}. Give access to it, or mend {self.key}.file."]
         if not len(table):
             return [f"{self.key}.file: {self.path} has no rows. Mend {self.key}.file."]
-        problems += self._turned(table)
-        if problems:
-            return problems
-        twice = sorted(set(table.index[table.index.duplicated() & table.index.notna()]))
-        if twice:
-            problems.append(f"{self.key}.file: {self.path.name} has patients with two rows ({some(twice)}). Keep one.")
-        if table.index.isna().any():
-            nobody = [f"line {line}: {one!r}" for one, line in self._nobody(table)]
-            problems.append(
-                f"{self.key}.file: {self.path.name} has {len(nobody)} rows without a patient in "
-                f"{self.settings.id!r} ({some(nobody)}). Mend them or {self.key}.id_pattern."
-            )
-        same = sorted(set(table.columns[table.columns.duplicated()]))
-        if same:
-            problems.append(
-                f"{self.key}.file: {self.path.name} has features twice ({len(same)}: {some(same)}). Keep a row of each."
-            )
-        return [*problems, *self._strange()]
-
-    def _nobody(self, table: pd.DataFrame) -> list[tuple[str, int]]:
-        named = (
-            zip(self._wide.ids, self._wide.lines, strict=True)
-            if not self.settings.transpose
-            else ((name, 1) for name in self._wide.names)
-        )
-        return [one for one, patient in zip(named, table.index, strict=True) if patient is None]
-
-    def _strange(self) -> list[str]:
-        """Cells that are no numbers: whole columns, and single cells of columns of numbers."""
-        wide = self._wide
-        rows = Counter(column for column, _, _ in wide.strange)
-        texts = [name for name, number in rows.items() if number > len(wide.ids) / 2]
-        problems = []
-        if texts:
-            problems.append(
-                f"{self.key}.file: columns of {self.path.name} are no numbers ({some(texts)}). "
-                f"List them in {self.key}.exclude, or declare them in cohort.tables."
-            )
-        owner = dict(zip(wide.lines, wide.ids, strict=True))
-        cells = [
-            f"{owner[line]}, line {line}, {column}: {cell!r}"
-            for column, line, cell in wide.strange
-            if column not in texts
-        ]
-        if cells:
-            problems.append(
-                f"{self.key}.file: {self.path.name} has {len(cells)} cells that are no finite numbers ({some(cells)}). "
-                "Mend them, or leave them empty where nothing is known."
-            )
-        return problems
-
-    def _turned(self, table: pd.DataFrame) -> list[str]:
-        """Whether patients are in the columns, by the ids of the cohort's tables."""
-        known = known_ids(self.source)
-        matched, _ = self._ids.map(map(str, table.columns))
-        inside = [name for name, patient in matched.items() if patient in known]
-        if len(inside) < 2 or known & set(table.index) or len(inside) < len(table.columns) / 2:
-            return []
-        others = [name for name in table.columns if name not in inside]
-        if self.settings.transpose:
-            return [
-                f"{self.key}: the patients are in the rows of {self.path.name}. Set {self.key}.transpose=false and "
-                f"{self.key}.id to their column."
-            ]
-        remedy = f"Set {self.key}.transpose=true"
-        if others:
-            remedy += f" and {self.key}.exclude=[{', '.join(map(str, others[:20]))}]"
-        return [
-            f"{self.key}.file: {len(inside)} of {len(table.columns)} column names of {self.path.name} are patients "
-            f"({some(inside, 3)}), and none of its rows is: the table is the other way round. {remedy}."
-        ]
+        return wide_problems(
+            self._wide, self._placed, name=self.path.name, key=self.key, settings=self.settings, ids=self._ids,
+            known=known_ids(self.source),
+        )  # fmt: skip
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found out about the file, each a sentence."""
-        return tuple(f"{self.path.name}: {note}." for note in self._wide.notes)
+        return tuple(f"{self.path.name}: {note}." for note in (*self._wide.notes, *self._placed.notes))
 
     def quality(self) -> Sequence[Quality]:
         """How many rows and columns were read, and how the file is written where that is unusual."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from data_modules.learned.settings import ReductionSettings
+from data_modules.readers.measured import Limits
 from fusion.contract import Pattern, Settings
 
 REGIMEN_FIELDS = ("agents", "class", "dose", "order")
@@ -54,6 +55,9 @@ class FeatureFileSettings(ReductionSettings):
         time: when the columns are known; only ``baseline`` may be inputs.
         exclude: columns to leave out.
         transpose: a row is a feature, named in `id`, and a column is a patient.
+        reduce: what several rows of one feature become, of a table that is the other way round; None refuses them.
+        missing: words and codes that say that nothing is known, beside the usual ones.
+        limits: what ``<0.5`` and ``>100`` count as: the limit's ``value``, or ``half`` of a lower one; None refuses.
         separator: between cells, ``tab`` for a tab; None finds it.
         decimal: sign of numbers, ``.`` or ``,``; None finds it.
         encoding: of the file; None is UTF-8, or what its mark says.
@@ -66,13 +70,24 @@ class FeatureFileSettings(ReductionSettings):
     time: str | None = None
     exclude: tuple[str, ...] = ()
     transpose: bool = False
+    reduce: Literal["mean", "max", "first"] | None = None
+    missing: tuple[str, ...] = ()
+    limits: Limits | None = None
     separator: str | None = None
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
     sheet: str | None = None
 
     def conflicts(self) -> list[str]:
-        """Columns that are not known at baseline."""
-        if self.time == "baseline":
-            return []
-        return [f"time is {self.time!r}: only columns known at baseline may be inputs. Set time=baseline if they are."]
+        """Columns that are not known at baseline; rows to be put together that are patients."""
+        wrong = []
+        if self.time != "baseline":
+            wrong.append(
+                f"time is {self.time!r}: only columns known at baseline may be inputs. Set time=baseline if they are."
+            )
+        if self.reduce is not None and not self.transpose:
+            wrong.append(
+                f"reduce is {self.reduce!r}, which is for several rows of one feature, and rows are patients here. Set "
+                "reduce=null, or transpose=true where rows are features."
+            )
+        return wrong

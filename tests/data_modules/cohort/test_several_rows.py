@@ -142,3 +142,44 @@ def test_a_table_of_one_row_a_patient_is_read_as_it_is_with_rules_too(tmp_path: 
     one = "patient,day,crp,stage,sex,drug,outcome\nA,-3,9,II,f,x,CR\nB,-3,,I,m,,PD\n"
     frame = read(tmp_path, one).frame
     assert frame["crp"].fillna(0).tolist() == [9.0, 0.0] and frame["drug"].tolist() == [1.0, 0.0]
+
+
+SAMPLES = """patient,sample_type,er,outcome
+A,Primary Tumor,pos,CR
+A,Solid Tissue Normal,,CR
+B,Primary Tumor,neg,PD
+C,Metastasis,pos,PD
+"""
+OF_SAMPLES: dict[str, Any] = {"er": {"time": "baseline"}, "outcome": {"time": "outcome"}}
+
+
+def test_rows_that_count_by_a_column(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"order": None, "until": None, "columns": OF_SAMPLES}
+    said = read(tmp_path, SAMPLES, **settings).problems
+    assert any("cohort.tables.labs.rows: {<column>: [<values>]}" in problem.remedy for problem in said)
+    table = read(tmp_path, SAMPLES, **settings, rows={"sample_type": ["Primary Tumor", "Recurrence"]})
+    assert table.problems == () and table.frame["er"].to_dict() == {"A": "pos", "B": "neg"}
+    assert table.rows.tolist() == [2, 4]
+    assert [note.partition(": ")[2] for note in table.notes] == [
+        "2 of 4 rows are left out, as declared: sample_type is 'Solid Tissue Normal' (1), 'Metastasis' (1).",
+        "no row has sample_type 'Recurrence', which cohort.tables.labs.rows names.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"sample_type": ["Tumour"]}, "no row whose 'sample_type' is 'Tumour' … there are 'Primary Tumor' (2)"),
+        ({"tissue": "Tumour"}, "no column 'tissue' … Mend cohort.tables.labs.rows; it has patient, sample_type"),
+        ({"sample_type": []}, "cohort.tables.labs.rows is {'sample_type': []} … Map a column to the values"),
+        (["Primary Tumor"], "cohort.tables.labs.rows is ['Primary Tumor'] … Map a column to the values"),
+    ],
+)
+def test_rows_that_cannot_be_named(tmp_path: Path, rows: Any, said: str) -> None:
+    try:
+        problems = [
+            str(one) for one in read(tmp_path, SAMPLES, order=None, until=None, columns=OF_SAMPLES, rows=rows).problems
+        ]
+    except CohortError as error:
+        problems = [str(error)]
+    assert all(part in "".join(problems) for part in said.split(" … "))

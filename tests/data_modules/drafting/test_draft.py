@@ -68,7 +68,7 @@ def test_a_draft_says_what_is_there_and_leaves_times_and_classes_open(folder: Pa
     assert cohort["endpoints"] == {
         "best_response": {"table": "clinical", "column": "best_response", "positive": "???", "negative": "???"}
     }
-    assert "CR (10), SD (10); positive: [CR], negative: [SD]?" in made.text
+    assert "positive: [CR], negative: [SD]?; CR (10), SD (10)" in made.text
     assert (cohort["build"], cohort["absent_is"]) == ("GRCh38", "unknown")
     variants = content["modality"]["variants"]
     assert variants["files"] == [{"path": "variants/somatic.vcf", "origin": "somatic"}]

@@ -29,6 +29,7 @@ ADDED = {
     "modality.variants.inputs.names", "modality.variants.reads", "modality.tiles.embed",
     "modality.variants.several_samples", "modality.slides.decimal",
     "modality.slides.encoding", "modality.slides.separator", "modality.slides.sheet", "modality.slides.transpose",
+    "modality.slides.limits", "modality.slides.missing", "modality.slides.reduce",
     "modality.slides.pathways", "model.encoders.slides.exact_tiles",
     "execution", *(f"ray.{key}" for key in ("address", "cpus", "gpus", "retries")),
     *(f"slurm.{key}" for key in ("cluster", "partition", "account", "minutes", "cpus", "gpus", "memory_gb", "retries")),

@@ -115,3 +115,37 @@ def test_a_time_that_is_none_is_asked_again(wrong: str) -> None:
     made, asked, _ = filled("", wrong, "p", *[""] * 6)
     assert made["cohort"]["tables"]["clinical"]["time"] == "post_baseline"
     assert asked[2].startswith(f"  '{wrong}' is no time: [b]aseline")
+
+
+CHOICES = """\
+cohort:
+  tables:
+    samples:
+      # 4 patients with several rows: which are of baseline, by Sample Type? Primary (20), Normal (4)
+      rows: {Sample Type: '???'}  # a value, or a list
+  endpoints:
+    response: {table: c, column: r, positive: '???', negative: '???'}  # positive: [CR, PR], negative: [SD]?; CR (4)
+modality:
+  rna:
+    # 4 patients have several samples.
+    #   '^(P\\d)-01\\b'  20 patients
+    id_pattern: '???'  # one of those above
+"""
+
+
+def test_what_is_proposed_is_taken_by_a_sign_and_choices_are_shown() -> None:
+    asked: list[str] = []
+    answers = iter(["Primary Tumor, 'Therapy, NOS'", "=", "PD", "'^(P\\d)-01\\b'"])
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return next(answers)
+
+    made = yaml.safe_load(fill(CHOICES, ask))
+    assert made["cohort"]["tables"]["samples"]["rows"] == {"Sample Type": ["Primary Tumor", "Therapy, NOS"]}
+    assert made["cohort"]["endpoints"]["response"]["positive"] == ["CR", "PR"]
+    assert made["cohort"]["endpoints"]["response"]["negative"] == ["PD"]
+    assert made["modality"]["rna"]["id_pattern"] == r"^(P\d)-01\b"
+    assert "Primary (20), Normal (4)" in asked[0] and "rows values with commas between" in asked[0]
+    assert "positive [=] as proposed: [CR, PR], values with commas" in asked[1] and "[=] as proposed: [SD]" in asked[2]
+    assert r"'^(P\d)-01\b'  20 patients" in asked[3]

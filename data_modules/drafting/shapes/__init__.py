@@ -1,0 +1,1 @@
+"""Tables of another shape than one row a patient and one column a value."""
