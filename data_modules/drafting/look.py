@@ -100,6 +100,7 @@ def _names(listing: Listing, named: Named, mafs: Sequence[Table], segments: Sequ
         **{f"segments {table.file}": list(dict.fromkeys(table.frame[table.columns["sample"]])) for table in segments},
         **{kind: [file.name for file in listing.of(kind)] for kind in ("slide", "image", "features", "volume")},
         "dicom": [one.patient for one in named.series],
+        "folders of dicom": [one.folder for one in named.series],
     }
     return {key: names for key, names in others.items() if names}
 

@@ -185,7 +185,9 @@ def _features(files: Sequence[Found], named: Named, known: set[str], left: dict[
 def _volumes(listing: Listing, series: Sequence[Series], known: set[str], left: dict[str, str]) -> list[Source]:
     files = listing.of("volume")
     join = _joined(files, Named(), known, left)
-    scans = join_names((one.patient for one in series), known)
+    # Anonymised files lie in folders that still name the patient; a name is folder, PatientID and description.
+    told = (f"{one.folder}/{one.patient}/{one.description}" for one in series)
+    scans = join_names((one.patient for one in series), known) or join_names(told, known)
     if scans is None:
         left |= {one.folder: f"{_STRANGE}: PatientID {one.patient!r}" for one in series}
     joins = [one for one in (join, scans) if one is not None]

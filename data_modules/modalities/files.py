@@ -153,15 +153,11 @@ class FileModality(BaseModality):
             problems.append(
                 stray_problem([below(root, path) for path in stray], len(self.paths), noun=self.noun, key=self.key)
             )
-        owners, told = self._mapped[0], self.told_patients() if self._ids.pattern is not None else {}
-        known = [path for path, patient in told.items() if path in owners and patient in self.patients]
-        wrong = [path for path in known if told[path] != owners[path]]
-        other = [f"{below(root, path)} of {owners[path]} has {told[path]}" for path in wrong]
-        if 2 * len(other) < len(known) and other:  # ids that mostly differ were numbered anew, or are all the same
+        other = self._of_others()
+        if other:
             problems.append(
                 f"{self.key}: {len(other)} {self.noun} are of one patient by their path and of another by PatientID "
-                f"({some(other, 3)}). Rename what is wrong; or set {self.key}.patient_pattern to null, and PatientID "
-                "counts; or say in a sample_sheet whose they are."
+                f"({some(other, 3)}). Rename what is wrong, or say in a sample_sheet whose they are."
             )
         unsure = self._ids.unsure(self.paths)
         if unsure:
@@ -182,6 +178,20 @@ class FileModality(BaseModality):
                 "the patient in the path."
             )
         return problems
+
+    def _of_others(self) -> list[str]:
+        """Files that name another patient of the cohort than their path; ids that mostly differ tell nothing."""
+        told = {} if self._ids.sheet is not None else self.told_patients()
+        root, known = Path(self.source.root), dict[Path, str]()
+        for path, patient in told.items():
+            folders = [part for part in below(root, path.parent).split("/") if part in self.patients]
+            by_folder = patient if patient in folders else folders[-1] if folders else None
+            by_path = by_folder if self._ids.pattern is None else self._mapped[0].get(path)
+            if by_path is not None and patient in self.patients:
+                known[path] = by_path
+        wrong = [path for path, by_path in known.items() if by_path != told[path]]
+        mostly = 2 * len(wrong) >= len(known)
+        return [] if mostly else [f"{below(root, path)}: {known[path]} and {told[path]}" for path in wrong]
 
     def parts(self, path: Path) -> list[Path]:
         """All files that hold the content of one."""

@@ -218,7 +218,7 @@ def sort_volumes(
                 found.volumes.setdefault(patient, {}).setdefault(fits[0], []).append(file)
         else:
             found.unused.append(file.name)
-    if ids.pattern is not None:
+    if ids.sheet is None:
         found.others.extend(_of_others(found, ids, owners))
     return found
 
@@ -231,12 +231,17 @@ def _of_others(found: Sorted, ids: PatientIds, owners: Mapping[VolumeFile, str])
     used = [file for one in found.volumes.values() for part in one.values() for file in part]
     used += [file for part in found.masks.values() for file in part]
     said = {file: file.patient for file in used if file.patient}
-    named, _ = ids.map(said.values())
-    told = {file: named.get(patient, patient) for file, patient in said.items()}
-    known = [file for file in used if told.get(file) in found.volumes]
-    wrong = [file for file in known if told[file] != owners[file]]
-    mostly = 2 * len(wrong) >= len(known)
-    return [] if mostly else [f"{file.name} of {owners[file]} has {file.patient}" for file in wrong]
+    told: dict[VolumeFile, tuple[str, str]] = {}  # by its path, and by PatientID
+    if ids.pattern is None:
+        for file, patient in said.items():
+            folders = [part for part in file.paths[0].parent.parts if part in found.volumes]
+            told |= {file: (patient if patient in folders else folders[-1], patient)} if folders else {}
+    else:
+        named, _ = ids.map(said.values())
+        told = {file: (owners[file], named.get(patient, patient)) for file, patient in said.items()}
+    known = {file: both for file, both in told.items() if both[1] in found.volumes}
+    wrong = [f"{file.name}: {one} and {other}" for file, (one, other) in known.items() if one != other]
+    return wrong if 2 * len(wrong) < len(known) else []
 
 
 def _is_lost(file: VolumeFile) -> bool:

@@ -15,9 +15,11 @@ import tifffile
 import yaml
 
 from data_modules.drafting.draft import draft_folder
+from data_modules.drafting.look import look_at
 from data_modules.drafting.pictures import Series, sequences_of, volume_patterns
 from data_modules.files import list_files
 from fusion.config.check import check_command
+from tests.helpers.volumes import ball, series
 
 PATIENTS = [f"PT-{at:03}" for at in range(1, 7)]
 
@@ -106,3 +108,17 @@ def test_sequences_by_what_is_left_of_names_and_by_descriptions() -> None:
         "t1_fs_pre": (r"T1\ FS\ PRE$", "mr", "2 DICOM folders, MR"),
     }
     assert sequences_of(["p1/scan.nii"], "(p1)", [])["scan"][1] == "???"
+
+
+@pytest.mark.parametrize("ids", ["the same", "new", "none"])
+def test_anonymised_scans_in_folders_of_patients(tmp_path: Path, ids: str) -> None:
+    """PatientID tells nothing then; the folder does, and the pattern reads it as ingest will."""
+    rows = []
+    for number in range(1, 5):
+        code = {"the same": "ANON", "new": f"X{number * 37}", "none": ""}[ids]
+        series(tmp_path / f"scans/P{number:02d}/t1", ball(), patient=code)
+        rows.append(f"P{number:02d},{'CR' if number % 2 else 'PD'}\n")
+    (tmp_path / "clinical.csv").write_text("patient_id,response\n" + "".join(rows))
+    (source,) = look_at(tmp_path, name="mine", told=lambda step, done, total: None).sources
+    assert source.kind == "volumes" and sorted(source.join.patients) == ["P01", "P02", "P03", "P04"]
+    assert source.join.pattern == r"(?<![A-Za-z0-9])(P\d{2})(?![0-9])" and source.patterns == ("scans",)

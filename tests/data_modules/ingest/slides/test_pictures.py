@@ -144,10 +144,13 @@ def test_dicom_slides_in_the_folder_of_another_patient(
         source = SimpleNamespace(root=tmp_path, cache=tmp_path / "cache", simulated=False)
         return Slides(name="slides", source=source, files="slides/*/*.dcm", **given).check_names()  # type: ignore[arg-type]
 
-    (told,) = made(patient_pattern=r"(P\d)/")
-    assert "2 slides are of one patient by their path and of another by PatientID" in told
-    assert "slides/P2/level0.dcm of P2 has P3" in told
-    assert made() == []
+    for given in ({"patient_pattern": r"(P\d)/"}, {}):
+        (told,) = made(**given)
+        assert "2 slides are of one patient by their path and of another by PatientID" in told
+        assert "(slides/P2/level0.dcm: P2 and P3, slides/P3/level0.dcm: P3 and P2)" in told
+    rows = [f"slides/{folder}/level0.dcm,{folder}\n" for folder in ("P1", "P2", "P3", "P4", "P5")]
+    (tmp_path / "sheet.csv").write_text("file,patient\n" + "".join(rows))
+    assert made(sample_sheet={"file": "sheet.csv", "key": "file", "patient": "patient"}) == []
 
 
 def test_a_slide_twice_for_one_patient(tmp_path: Path, pixels: np.ndarray) -> None:

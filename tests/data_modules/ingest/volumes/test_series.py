@@ -125,9 +125,11 @@ def test_objects_beside_a_scan_are_left_aside(tmp_path: Path, files: Any, volume
 def test_a_series_of_one_patient_in_the_folder_of_another(tmp_path: Path, files: Any, volumes: Make) -> None:
     for number, (folder, patient) in enumerate((("P1", "P1"), ("P2", "P3"), ("P3", "P2"), ("P4", "P4"), ("P5", "P5"))):
         files.series(tmp_path / f"files/{folder}", files.ball(seed=number), patient=patient)
+    (problem,) = volumes(patient_pattern=None).check()
+    assert "(P2/P3/T1: P2 and P3, P3/P2/T1: P3 and P2)" in problem
     (problem,) = volumes().check()
     assert "2 DICOM series are of one patient by their path and of another by PatientID" in problem
-    assert "(P2/P3/T1 of P2 has P3, P3/P2/T1 of P3 has P2)" in problem
+    assert "(P2/P3/T1: P2 and P3, P3/P2/T1: P3 and P2)" in problem
     assert volumes(patient_pattern="([^/]+)/[^/]+$").check() == []
     sheet = "file,patient\n" + "".join(
         f"{name},{patient}\n"
