@@ -11,6 +11,7 @@ from data_modules.files import Listing, list_files
 from data_modules.hashes import same_content
 from data_modules.modalities.account import Account, by_owner
 from data_modules.modalities.base import BaseModality, no_files, stray_problem
+from data_modules.modalities.by_name import told_by_names
 from data_modules.patient_ids import below
 from fusion.contract import some
 
@@ -69,6 +70,7 @@ class FileModality(BaseModality):
     def account(self) -> Account:
         left_out = {"hidden": self._listing.hidden, **self._sorted_out[1], "links to nothing": self._dead[1]}
         root = Path(self.source.root)
+        named = {below(root, path): patient for path, patient in self._mapped[0].items()}
         return Account(
             key=self.key,
             noun="files",
@@ -76,6 +78,7 @@ class FileModality(BaseModality):
             left_out={why: [below(root, path) for path in them] for why, them in left_out.items() if them},
             doubles=self.doubles,
             twice=self.twice,
+            remarks=told_by_names(named, key=self.key),
         )
 
     def is_wanted(self, name: str) -> bool:

@@ -18,6 +18,7 @@ from data_modules.ingest.volumes.ingest import PatientVolumes, VolumeRules, entr
 from data_modules.ingest.volumes.volume_set import VolumeSet, attempt_volumes, ingest_volumes, load_set
 from data_modules.modalities.account import Account, by_owner
 from data_modules.modalities.base import BaseModality, require_same
+from data_modules.modalities.by_name import told_by_names
 from data_modules.modalities.quality import volume_quality
 from data_modules.modalities.volumes.fitted import FittedVolumes
 from data_modules.modalities.volumes.naming import Sorted, sort_volumes
@@ -106,6 +107,7 @@ class Volumes(BaseModality):
             **found.left_out,
         }
         left_out = {why: names for why, names in left_out.items() if names}
+        used = {file.name: one.patient for one in self.requests for file in one.files.values()}
         total = len(found.volumes) + sum(len(names) for names in found.left_out.values())
         return Account(
             key=self.key,
@@ -114,7 +116,7 @@ class Volumes(BaseModality):
             left_out=left_out,
             doubles=self.doubles,
             twice=self._same[1],
-            remarks=named.remarks,
+            remarks=(*named.remarks, *told_by_names(used, key=self.key)),
         )
 
     @cached_property
