@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from data_modules.ingest.volumes.files import VolumeError
-from data_modules.ingest.volumes.find import find_volumes
+from data_modules.ingest.volumes.find import find_all
 from data_modules.ingest.volumes.read import read_volume
 from data_modules.modalities.volumes.volumes import Volumes
 
@@ -22,7 +22,7 @@ AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
 
 
 def only(root: Path) -> Any:
-    (file,) = find_volumes(root, ".")[0]
+    (file,) = find_all(root, ".").volumes
     return file
 
 

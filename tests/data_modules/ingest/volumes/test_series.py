@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 
-from data_modules.ingest.volumes.find import find_all, find_volumes
+from data_modules.ingest.volumes.find import find_all
 from data_modules.ingest.volumes.read import read_volume
 from data_modules.modalities.volumes.volumes import Volumes
 
@@ -22,7 +22,7 @@ Make = Callable[..., Volumes]
 
 
 def only(root: Path) -> Any:
-    (file,) = find_volumes(root, ".")[0]
+    (file,) = find_all(root, ".").volumes
     return file
 
 
@@ -40,7 +40,7 @@ def test_slices_that_lie_beside_the_others(tmp_path: Path, files: Any) -> None:
     assert f"mixes several volumes: IM0005.dcm lies {40 * 4 / 7:.4g} mm beside the line" in only(tmp_path).problem
     for path in paths[5:]:
         files.change(path, SeriesInstanceUID="1.2.3")
-    assert [one.problem for one in find_volumes(tmp_path, ".")[0]] == [None, None]
+    assert [one.problem for one in find_all(tmp_path, ".").volumes] == [None, None]
 
 
 def test_a_tilted_gantry_is_a_slope_of_all_slices(tmp_path: Path, files: Any) -> None:
@@ -99,7 +99,7 @@ def test_slices_with_a_series_each(tmp_path: Path, files: Any) -> None:
     paths = files.series(tmp_path, files.ball())
     for path in paths:
         files.change(path, SeriesInstanceUID=generate_uid())
-    problems = {one.problem for one in find_volumes(tmp_path, ".")[0]}
+    problems = {one.problem for one in find_all(tmp_path, ".").volumes}
     assert problems == {"./P1/T1 is 8 single slices, each with a SeriesInstanceUID of its own: give them one"}
     for path in paths:
         files.change(path, SeriesInstanceUID="1.2.3")
