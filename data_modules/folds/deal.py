@@ -19,25 +19,27 @@ def deal(
 ) -> list[tuple[str, ...]]:
     """Divide `who` into `number` parts, each sorted.
 
+    Classes are spread first and strata beside them, never strata within classes: parts that all had the same share of
+    responders of a hospital would tell a model that reads the hospital what its test patients are (on labels dealt at
+    random among 20 sites, such a model had an AUROC of 0.59).
+
     Args:
         who: patients, sorted.
         labels: patient → class, spread over the parts.
-        strata: patient → what is spread within a class.
+        strata: patient → what is spread too; empty where nothing is.
         units: patient → what stays in one part; empty where everyone stands alone.
         number: of parts.
         generator: of the order.
     """
     shuffled = [who[position] for position in generator.permutation(len(who))]
-    parts: list[list[str]] = [[] for _ in range(number)]
-    if units:
-        _deal_units(shuffled, labels, strata, units, parts)
+    if units or strata:
+        parts = _deal_units(shuffled, labels, strata, units, number)
     else:
-        # Dealing cards in the order class, stratum: each class, and within it each stratum, goes round the table.
-        # The first card after a class goes on where the last stopped, so that sizes too differ by at most one.
-        names = sorted(set(strata.values()))
-        rank = dict(zip(names, generator.permutation(len(names)), strict=True))
+        # Cards go round the table class by class. The first card after a class goes on where the last stopped, so that
+        # sizes too differ by at most one.
+        parts = [[] for _ in range(number)]
         start = int(generator.integers(number))
-        for turn, patient in enumerate(sorted(shuffled, key=lambda one: (labels[one], rank[strata[one]]))):
+        for turn, patient in enumerate(sorted(shuffled, key=lambda one: labels[one])):
             parts[(start + turn) % number].append(patient)
     return [tuple(sorted(part)) for part in parts]
 
@@ -47,31 +49,35 @@ def _deal_units(
     labels: Mapping[str, int],
     strata: Mapping[str, str],
     units: Mapping[str, str],
-    parts: list[list[str]],
-) -> None:
-    """Largest first, each to the part that leaves classes most even over the parts; among equals, strata in classes."""
+    number: int,
+) -> list[list[str]]:
+    """Largest first, each to the part that leaves classes most even over the parts; among equals, strata, then sizes.
+
+    Units of one size come in any order: sorted by class or stratum, each stratum would be spread within classes.
+    """
     members: dict[str, list[str]] = {}
     for patient in shuffled:
-        members.setdefault(units[patient], []).append(patient)
+        members.setdefault(units.get(patient, patient), []).append(patient)
     classes = Counter(labels[patient] for patient in shuffled)
-    cells = Counter((labels[patient], strata[patient]) for patient in shuffled)
+    sizes = Counter(strata[patient] for patient in shuffled if patient in strata)
+    parts: list[list[str]] = [[] for _ in range(number)]
     class_parts = [Counter[int]() for _ in parts]
-    cell_parts = [Counter[tuple[int, str]]() for _ in parts]
-
-    # Units of one size come stratum by stratum, so that those of a stratum go round the table.
-    for unit in sorted(members.values(), key=lambda unit: (-len(unit), sorted(strata[one] for one in unit))):
+    stratum_parts = [Counter[str]() for _ in parts]
+    for unit in sorted(members.values(), key=len, reverse=True):
         of_class = Counter(labels[patient] for patient in unit)
-        of_cell = Counter((labels[patient], strata[patient]) for patient in unit)
+        of_stratum = Counter(strata[patient] for patient in unit if patient in strata)
         best = min(
-            range(len(parts)),
+            range(number),
             key=lambda part: (
                 _uneven(class_parts[part], of_class, classes),
-                _uneven(cell_parts[part], of_cell, cells),
+                _uneven(stratum_parts[part], of_stratum, sizes),
+                len(parts[part]) if strata else 0,
             ),
         )
         parts[best].extend(unit)
         class_parts[best] += of_class
-        cell_parts[best] += of_cell
+        stratum_parts[best] += of_stratum
+    return parts
 
 
 def _uneven(filled: Counter[Any], added: Counter[Any], totals: Counter[Any]) -> float:

@@ -39,8 +39,8 @@ def make_folds(
     """Draw `repeats` × `outer` folds, each with `inner` splits of its training part.
 
     Labels are spread so that the folds' numbers of patients of a class differ by at most one; within a class, so do
-    those of each class of a secondary endpoint, and in these those of a site. With whole groups in one fold all hold
-    as well as the groups' sizes allow.
+    those of each class of a secondary endpoint. Sites are spread beside classes, as evenly as these allow, and never
+    within them (see `deal`). With whole groups in one fold all hold as well as the groups' sizes allow.
 
     Args:
         cohort: labelled patients.
@@ -215,8 +215,8 @@ class _Dealer:
                 what = f"{len(having)} {noun} have patients who are {name!r}, fewer than folds.{key}={number}"
                 examples = tuple(f"that of {unit}" for unit in sorted(having)) if self.whole else ()
                 raise CohortError(self.cohort.spec.name, [Problem(what=what, remedy=remedy, examples=examples)])
-        sites = sites_of(self.cohort)
-        strata = {patient: sites.get(patient, "") if self.site == "stratify" else "" for patient in who}
+        sites = sites_of(self.cohort) if self.site == "stratify" else {}
+        strata = {patient: sites.get(patient, "") for patient in who} if sites else {}
         generator = np.random.default_rng([self.seed, *draw])
         for _ in range(DRAWS):
             parts = deal(who, self.spread, strata, units if self.whole else {}, number, generator)

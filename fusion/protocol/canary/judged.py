@@ -68,12 +68,13 @@ def within(labels: Floats, scores: Floats, strata: Sequence[str]) -> tuple[float
     """AUROC over pairs of patients of one stratum, and its variance where labels tell nothing; NaN without a pair.
 
     Strata are test folds and, where folds spread sites, the sites in them. Across folds nothing looks like less than
-    0.5: a fold with more positives to test has fewer to train on. Across sites it looks like more: a site that has many
-    positives by chance has them in every fold. Within, labels that were dealt out are exchangeable, so that U, summed
-    over strata, has the mean mn/2 and the variance mn(m + n + 1)/12 (van Elteren, Bull Inst Int Stat 37:351–361, 1960)
-    if scores are not of these labels. Out of fold they are of the other folds', and these of ours: what two patients of
-    two folds have in common counts in both, which doubles the variance where what they say of one another is symmetric,
-    as in regressions (by simulation 1.6 times, three folds of 150 patients, so that twice is on the safe side).
+    0.5: a fold with more positives to test has fewer to train on. Across sites it looks like more in folds that spread
+    them within classes: what a site has of positives by chance, it has in every fold. Within, labels that were dealt
+    out are exchangeable, so that U, summed over strata, has the mean mn/2 and the variance mn(m + n + 1)/12 (van
+    Elteren, Bull Inst Int Stat 37:351–361, 1960) if scores are not of these labels. Out of fold they are of the other
+    folds', and these of ours: what two patients of two folds have in common counts in both, which doubles the variance
+    where what they say of one another is symmetric, as in regressions (by simulation 1.6 times, three folds of 150
+    patients, so that twice is on the safe side).
 
     Args:
         labels: ``(patient,)`` 0/1.
