@@ -42,14 +42,52 @@ def write_pages(
     With `evidence` (of `read_evidence`), each patient's page has it beside the model's attribution of the same genes,
     and evidence.json has all of them.
     """
-    facts, checks, scale = found.facts, found.checks, found.scale
+    facts, scale = found.facts, found.scale
     templates = environment()
     templates.filters |= {"signed": signed, "sized": sized, "delta": delta, "amount": amount, "percent": percent}
-    spec, endpoint = folder.cohort_spec(), scale.endpoint
-    common = {
+    common = _common(folder, scale, config)
+    page = templates.get_template("attribution_patient.html.j2")
+    links = [None, *(store.page(patient.name).removeprefix("patients/") for patient in patients), None]
+    gallery: list[dict[str, Any]] = []
+    sizes = Sizes()
+    told: dict[str, Any] = {}
+    for patient, before, after in zip(patients, links[:-2], links[2:], strict=True):
+        rows = rows_of(store, patient, arm=config.arm, endpoint=scale.endpoint.name)
+        sizes.add(rows)
+        view = patient_view(patient, rows, facts[patient.name], store.pictures(patient.name), scale)
+        view["hide_files"] = bool(config.anonymise)
+        if evidence is not None:
+            told[patient.name] = beside(evidence, patient.id, rows)
+        html = page.render(
+            evidence=told.get(patient.name),
+            civic=evidence,
+            title=f"{patient.name}: {scale.endpoint.name}",
+            patient=view,
+            before=before,
+            after=after,
+            **common,
+        )
+        store.write_text(store.page(patient.name), html)
+        gallery = extremes(gallery + _pictured(view, patient, store))
+    if evidence is not None:
+        store.write_text(EVIDENCE, evidence_text(evidence, told, scale=scale.unit, arm=config.arm))
+    html = templates.get_template("attribution_report.html.j2").render(
+        title=f"{folder.cohort_spec().name}: {scale.endpoint.name}, attribution",
+        gallery=gallery,
+        seconds=seconds,
+        **_cohort(patients, found, sizes, store),
+        **common,
+    )
+    store.write_text("attribution_report.html", html)
+
+
+def _common(folder: RunFolder, scale: Scale, config: Any) -> dict[str, Any]:
+    """What every page says."""
+    spec = folder.cohort_spec()
+    return {
         "simulated": spec.simulated,
         "cohort": spec,
-        "endpoint": endpoint,
+        "endpoint": scale.endpoint,
         "scale": scale,
         "method": METHOD_NAMES[config.method],
         "steps": config.steps,
@@ -59,52 +97,30 @@ def write_pages(
         "run": folder.record(),
         "anonymised": bool(config.anonymise),
     }
-    page = templates.get_template("attribution_patient.html.j2")
-    gallery: list[dict[str, Any]] = []
-    sizes = Sizes()
-    told: dict[str, Any] = {}
-    for place, patient in enumerate(patients):
-        rows = rows_of(store, patient, arm=config.arm, endpoint=endpoint.name)
-        sizes.add(rows)
-        view = patient_view(patient, rows, facts[patient.name], store.pictures(patient.name), scale)
-        view["hide_files"] = bool(config.anonymise)
-        before = store.page(patients[place - 1].name) if place else None
-        after = store.page(patients[place + 1].name) if place + 1 < len(patients) else None
-        if evidence is not None:
-            told[patient.name] = beside(evidence, patient.id, rows)
-        html = page.render(
-            evidence=told.get(patient.name),
-            civic=evidence,
-            title=f"{patient.name}: {endpoint.name}",
-            patient=view,
-            before=_beside(before),
-            after=_beside(after),
-            **common,
-        )
-        store.write_text(store.page(patient.name), html)
-        gallery += [
-            {**tile, "page": store.page(patient.name), "patient": patient.name}
-            for slide in view["slides"]
-            for tile in slide["top"]
-            if tile["pixels"]
-        ]
-        gallery = extremes(gallery)
+
+
+def _pictured(view: Mapping[str, Any], patient: Patient, store: Store) -> list[dict[str, Any]]:
+    """A patient's tiles that are explained to their pixels, with the page they are on."""
+    return [
+        {**tile, "page": store.page(patient.name), "patient": patient.name}
+        for slide in view["slides"]
+        for tile in slide["top"]
+        if tile["pixels"]
+    ]
+
+
+def _cohort(patients: Sequence[Patient], found: Summary, sizes: Sizes, store: Store) -> dict[str, Any]:
+    """What the cohort's page says of all patients."""
+    facts, checks, scale = found.facts, found.checks, found.scale
     by_patient, named = shares(patients, facts, scale), features(sizes, store.chosen)
-    html = templates.get_template("attribution_report.html.j2").render(
-        title=f"{spec.name}: {endpoint.name}, attribution",
-        checks=checks,
-        headline=headline(by_patient, named, checks, subject=scale.subject),
-        shares=by_patient,
-        features=named,
-        gallery=gallery,
-        patients=[_line(patient, facts[patient.name], store, scale) for patient in patients],
-        shapley_limit=max([1e-9, *(abs(v) for one in facts.values() for v in one["shapley"].values())]),
-        seconds=seconds,
-        **common,
-    )
-    if evidence is not None:
-        store.write_text(EVIDENCE, evidence_text(evidence, told, scale=scale.unit, arm=config.arm))
-    store.write_text("attribution_report.html", html)
+    return {
+        "checks": checks,
+        "headline": headline(by_patient, named, checks, subject=scale.subject),
+        "shares": by_patient,
+        "features": named,
+        "patients": [_line(patient, facts[patient.name], store, scale) for patient in patients],
+        "shapley_limit": max([1e-9, *(abs(v) for one in facts.values() for v in one["shapley"].values())]),
+    }
 
 
 def _line(patient: Patient, facts: Mapping[str, Any], store: Store, scale: Scale) -> dict[str, Any]:
@@ -118,7 +134,3 @@ def _line(patient: Patient, facts: Mapping[str, Any], store: Store, scale: Scale
         "delta": facts["delta"],
         "log_odds": facts["log_odds"],
     }
-
-
-def _beside(page: str | None) -> str | None:
-    return None if page is None else page.removeprefix("patients/")
