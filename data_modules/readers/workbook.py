@@ -37,41 +37,12 @@ def read_sheet(path: Path, *, sheet: str | None = None, expected: Sequence[str] 
         UnreadableError: several sheets and none named, no such sheet, formulas without values, merged cells, more
             than memory can hold, or a few dates in an expected column of other values.
     """
-    import openpyxl
-
-    try:
-        content = path.read_bytes()  # of a path openpyxl looks at the ending
-        refuse_workbook(path, content)
-        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
-        formulas = openpyxl.load_workbook(io.BytesIO(content))
-    except _OPENPYXL as error:
-        raise UnreadableError(
-            f"{path} is an Excel workbook that cannot be opened ({error})", "Save the sheet as CSV (UTF-8)"
-        ) from error
-    filled = [one for one in book.worksheets if one.max_row > 1 or one.cell(1, 1).value is not None]
-    titles = [one.title for one in book.worksheets]
-    if sheet is not None and sheet not in titles:
-        raise UnreadableError(f"{path} has no sheet {sheet!r}, but {', '.join(titles)}", "Mend {key}.sheet")
-    if sheet is None and len(filled) != 1:
-        told = ", ".join(one.title for one in filled) or "none that holds anything"
-        what = f"{path} is an Excel workbook of {len(filled)} sheets ({told})"
-        raise UnreadableError(what, "Set {key}.sheet to one of them, or save it as CSV (UTF-8)", empty=not filled)
-    chosen = book[sheet] if sheet is not None else filled[0]
+    book, formulas = _opened(path)
+    chosen = _chosen(path, book, sheet)
     refuse_cells(f"{path}, sheet {chosen.title!r}", chosen.max_row * chosen.max_column)
     if chosen.merged_cells.ranges:
         _refuse_merged(path, chosen, expected)
-    written = formulas[chosen.title]
-    rows: list[tuple[list[str], int]] = []
-    for number, cells in enumerate(chosen.iter_rows(), start=1):
-        for cell in cells:
-            if cell.value is None and written[cell.coordinate].data_type == "f":
-                what = f"{path}, sheet {chosen.title!r}, cell {cell.coordinate}: a formula without its value"
-                raise UnreadableError(what, "Open and save it in Excel, or save the sheet as CSV (UTF-8)")
-        row = [_text(cell) for cell in cells]
-        if any(row):
-            rows.append((row, number))
-    if not rows:
-        raise UnreadableError(f"{path} is empty", "Fill it, or mend {key}.file", empty=True)
+    rows = _rows(path, chosen, formulas[chosen.title])
     while len(rows) > 1 and rows[0][0][0].startswith("#"):  # as in text: comments above the header
         rows.pop(0)
     titled = titles_above((row for row, _ in rows[:TITLES]), expected)
@@ -83,11 +54,7 @@ def read_sheet(path: Path, *, sheet: str | None = None, expected: Sequence[str] 
     if again:
         notes.append(f"the header stands again in row {some(again)}, left out")
         body = [(row, number) for row, number in body if row != names]
-    width = max(at for at, one in enumerate(names, start=1) if one)
-    for row, number in body:
-        if any(row[width:]):
-            what = f"{path}, sheet {chosen.title!r}, row {number} has a value right of the header's last column"
-            raise UnreadableError(what, "Name its column, or take it out")
+    width = _width(path, chosen, names, body)
     hidden = [number for _, number in body if chosen.row_dimensions[number].hidden]
     if hidden:
         notes.append(f"{len(hidden)} rows that Excel hides are read as the others (row {some(hidden)})")
@@ -96,6 +63,62 @@ def read_sheet(path: Path, *, sheet: str | None = None, expected: Sequence[str] 
         separator="", names=names[:width], header=header, raw=[row[:width] for row, _ in body],
         lines=[number for _, number in body], notes=tuple(notes),
     )  # fmt: skip
+
+
+def _opened(path: Path) -> tuple[Any, Any]:
+    """The workbook with its values, and with its formulas."""
+    import openpyxl
+
+    try:
+        content = path.read_bytes()  # of a path openpyxl looks at the ending
+        refuse_workbook(path, content)
+        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
+        return book, openpyxl.load_workbook(io.BytesIO(content))
+    except _OPENPYXL as error:
+        raise UnreadableError(
+            f"{path} is an Excel workbook that cannot be opened ({error})", "Save the sheet as CSV (UTF-8)"
+        ) from error
+
+
+def _chosen(path: Path, book: Any, sheet: str | None) -> Any:
+    """The sheet of that name, or the only one that holds anything."""
+    titles = [one.title for one in book.worksheets]
+    if sheet is not None:
+        if sheet not in titles:
+            raise UnreadableError(f"{path} has no sheet {sheet!r}, but {', '.join(titles)}", "Mend {key}.sheet")
+        return book[sheet]
+    filled = [one for one in book.worksheets if one.max_row > 1 or one.cell(1, 1).value is not None]
+    if len(filled) != 1:
+        told = ", ".join(one.title for one in filled) or "none that holds anything"
+        what = f"{path} is an Excel workbook of {len(filled)} sheets ({told})"
+        raise UnreadableError(what, "Set {key}.sheet to one of them, or save it as CSV (UTF-8)", empty=not filled)
+    return filled[0]
+
+
+def _rows(path: Path, chosen: Any, written: Any) -> list[tuple[list[str], int]]:
+    """Rows that hold anything, with their numbers; `written` is the same sheet with its formulas."""
+    rows: list[tuple[list[str], int]] = []
+    for number, cells in enumerate(chosen.iter_rows(), start=1):
+        for cell in cells:
+            if cell.value is None and written[cell.coordinate].data_type == "f":
+                what = f"{path}, sheet {chosen.title!r}, cell {cell.coordinate}: a formula without its value"
+                raise UnreadableError(what, "Open and save it in Excel, or save the sheet as CSV (UTF-8)")
+        row = [_text(cell) for cell in cells]
+        if any(row):
+            rows.append((row, number))
+    if not rows:
+        raise UnreadableError(f"{path} is empty", "Fill it, or mend {key}.file", empty=True)
+    return rows
+
+
+def _width(path: Path, chosen: Any, names: Sequence[str], body: Sequence[tuple[list[str], int]]) -> int:
+    """How many columns the header has; a value right of them belongs to none."""
+    width = max(at for at, one in enumerate(names, start=1) if one)
+    for row, number in body:
+        if any(row[width:]):
+            what = f"{path}, sheet {chosen.title!r}, row {number} has a value right of the header's last column"
+            raise UnreadableError(what, "Name its column, or take it out")
+    return width
 
 
 def _refuse_merged(path: Path, chosen: Any, expected: Sequence[str]) -> None:
