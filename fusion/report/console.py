@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -32,6 +32,23 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
     console = console or Console()
     metrics, record = run.metrics(), run.record()
     stamp = "SIMULATED · " if metrics["simulated"] else ""
+    verdict = metrics["verdict"]
+    console.print()
+    console.print(_arms(metrics, record, stamp=stamp, width=console.width))
+    console.print(
+        Panel(
+            escape(f"{stamp}{verdict['text']}{_repeated(verdict)}"),
+            title=f"Verdict: {verdict['status']}",
+            border_style=_STYLES[verdict["status"]],
+            title_align="left",
+        )
+    )
+    for text, style in _sentences(run, metrics, record):
+        console.print(escape(f"{stamp}{text}"), style=style, soft_wrap=True, highlight=False)
+
+
+def _arms(metrics: Mapping[str, Any], record: Mapping[str, Any], *, stamp: str, width: int) -> Table:
+    """Every arm's metrics and the gain over it, on a console of so many characters."""
     cohort, kind, lead = record["cohort"], kind_of(record), metrics["verdict"]["metric"]
     table = Table(
         title=escape(f"{stamp}{cohort['name']} → {metrics['endpoint']}"),
@@ -48,7 +65,7 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
     table.add_column("Gain of fusion", justify="right", no_wrap=True)
     # A narrow terminal cuts figures in half; rather fewer of them, and none beside modalities with long names.
     rest = [name for name in kind.console if name != lead]
-    room = console.width - _FIGURES - max(len(arm_label(arm)) for arm in metrics["arms"])
+    room = width - _FIGURES - max(len(arm_label(arm)) for arm in metrics["arms"])
     columns = next(some for some in (rest, rest[-2:-1], []) if sum(_wide(kind.labels[name]) for name in some) <= room)
     for name in columns:
         table.add_column(kind.labels[name].replace(" ", "\n", 1), justify="right")
@@ -63,32 +80,24 @@ def print_summary(run: RunFolder, console: Console | None = None) -> None:
             *(number(values[name]["value"], 2) for name in columns),
             style="bold" if arm == metrics["verdict"]["reference"] else None,
         )
-    verdict = metrics["verdict"]
-    console.print()
-    console.print(table)
-    console.print(
-        Panel(
-            escape(f"{stamp}{verdict['text']}{_repeated(verdict)}"),
-            title=f"Verdict: {verdict['status']}",
-            border_style=_STYLES[verdict["status"]],
-            title_align="left",
-        )
-    )
+    return table
+
+
+def _sentences(run: RunFolder, metrics: dict[str, Any], record: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """What stands below the verdict, each with its colour."""
     for part in secondary(record, metrics):
-        text = f"{stamp}{part['name']} ({part['role']}): {part['status']}. {part['text']}"
-        console.print(escape(text), soft_wrap=True, highlight=False)
+        yield f"{part['name']} ({part['role']}): {part['status']}. {part['text']}", None
     for sentence in record.get("telling") or ():
-        console.print(escape(f"{stamp}Caution, columns: {sentence}"), style="yellow", soft_wrap=True, highlight=False)
+        yield f"Caution, columns: {sentence}", "yellow"
     for flag in asked.flags(run.folds()):
-        console.print(escape(f"{stamp}Caution, folds: {flag}"), style="yellow", soft_wrap=True, highlight=False)
+        yield f"Caution, folds: {flag}", "yellow"
     if preset := asked.preset(run):
-        console.print(escape(f"{stamp}Preset: {preset}"), soft_wrap=True, highlight=False)
+        yield f"Preset: {preset}", None
     for row in (asked.choices(run, metrics) or {"tuned": []})["tuned"]:
         settings = metrics["choices"]["candidates"][row["most"]]
-        text = f"{stamp}Chosen by inner folds, {arm_label(row['arm'])}: {settings} in {row['times']} of {row['folds']}"
-        console.print(escape(text), soft_wrap=True, highlight=False)
+        yield f"Chosen by inner folds, {arm_label(row['arm'])}: {settings} in {row['times']} of {row['folds']}", None
     seconds = f" · {duration(record['seconds'])}" if "seconds" in record else ""
-    console.print(escape(f"{stamp}Report: {run.report_path}{seconds}"), soft_wrap=True, highlight=False)
+    yield f"Report: {run.report_path}{seconds}", None
 
 
 def _wide(label: str) -> int:
