@@ -6,7 +6,6 @@ Metrics are of the call of the likeliest class, and of each class against the re
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ from numpy.typing import NDArray
 from fusion.contract import FusionError
 from fusion.evaluation.class_calibration import calibration_error, class_slopes, classwise_error
 from fusion.evaluation.evaluate import check_predictions
-from fusion.evaluation.intervals import LEVEL, Resampling, resample
-from fusion.evaluation.judgement import Judgement, finite
+from fusion.evaluation.intervals import LEVEL, Resampling, finite, resample
+from fusion.evaluation.judgement import Judgement
 from fusion.evaluation.metrics import auroc
 from fusion.evaluation.units import units_of
 
@@ -156,13 +155,9 @@ def _value(repeats: Sequence[Draws], name: str, place: int = 0) -> dict[str, Any
     return finite({"value": value, "low": None, "high": None, "undefined": 0})
 
 
-def _interval(values: Floats, plan: Resampling) -> dict[str, Any]:
-    return finite(asdict(plan.value(values)))
-
-
 def _overall(values: Draws, errors: Sequence[Draws], names: Sequence[str], plan: Resampling) -> dict[str, Any]:
     return {
-        **{name: _interval(values[name], plan) for name in (*names, "calibration_slope")},
+        **{name: plan.value(values[name]).record() for name in (*names, "calibration_slope")},
         "calibration_error": _value(errors, "calibration_error"),
     }
 
@@ -172,7 +167,7 @@ def _per_class(
 ) -> dict[str, dict[str, Any]]:
     return {
         name: {
-            **{metric: _interval(values[f"class_{metric}"][:, place], plan) for metric in PER_CLASS},
+            **{metric: plan.value(values[f"class_{metric}"][:, place]).record() for metric in PER_CLASS},
             "calibration_error": _value(errors, "class_error", place),
         }
         for place, name in enumerate(classes)
@@ -187,7 +182,7 @@ def _confusion(values: Draws, plan: Resampling) -> dict[str, Any]:
     number = table.shape[1]
     return {
         "matrix": table[0].tolist(),
-        "share": [[_interval(share[:, true, called], plan) for called in range(number)] for true in range(number)],
+        "share": [[plan.value(share[:, true, called]).record() for called in range(number)] for true in range(number)],
     }
 
 

@@ -9,7 +9,6 @@ the trained models.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from fusion.evaluation.comparison import COMPARED
 from fusion.evaluation.curves import curves
 from fusion.evaluation.delong import delong_components, delong_gain
 from fusion.evaluation.intervals import LEVEL, Interval, resample
-from fusion.evaluation.judgement import Judgement, finite
+from fusion.evaluation.judgement import Judgement
 from fusion.evaluation.metrics import METRICS, Scored, metric_draws
 from fusion.evaluation.units import units_of
 
@@ -91,7 +90,7 @@ def evaluate(
         "level": LEVEL,
         "units": units.record(),
         "arms": {
-            arm: {name: finite(asdict(plan.value(values[name]))) for name in METRICS}
+            arm: {name: plan.value(values[name]).record() for name in METRICS}
             for arm, values in judgement.draws.items()
         },
         "curves": curves(vectors[reference], plan) if reference in vectors else {},

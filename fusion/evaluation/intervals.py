@@ -7,7 +7,8 @@ which have no end near, BCa's shift is mostly noise and costs coverage.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +36,10 @@ class Interval:
     low: float
     high: float
     undefined: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """As metrics.json has it."""
+        return finite(asdict(self))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,3 +198,10 @@ def simultaneous_level(draws: Floats, *, level: float = LEVEL) -> float:
     size = np.stack(sizes)
     limit = np.quantile(size.max(axis=0), level)
     return 1 - float(np.clip((size > limit).mean(), (1 - level) / len(size), 1 - level))
+
+
+def finite(record: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN: undefined values are null."""
+    return {
+        key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in record.items()
+    }

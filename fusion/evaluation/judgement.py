@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.evaluation.comparison import Comparison, compare
-from fusion.evaluation.intervals import Interval, Resampling
+from fusion.evaluation.intervals import Interval, Resampling, finite
 from fusion.evaluation.units import Units
 from fusion.evaluation.verdict import Verdict, check_margin, judge, kinds_of
 
@@ -96,10 +96,3 @@ class Judgement:
             margin=self.margin,
             groups=self.units.groups if self.units.conditional else None,
         )
-
-
-def finite(record: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN: undefined values are null."""
-    return {
-        key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in record.items()
-    }

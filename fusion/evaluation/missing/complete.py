@@ -7,7 +7,6 @@ figures rest on patients with gaps, not what training on complete cases alone wo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.evaluation.intervals import Resampling, resample
-from fusion.evaluation.judgement import finite
 from fusion.evaluation.metrics import LOWER_IS_BETTER
 from fusion.evaluation.units import units_of
 
@@ -127,12 +125,12 @@ def _compared(
 ) -> dict[str, Any]:
     def gain(values: Mapping[str, Floats], arm: str) -> dict[str, Any]:
         difference = values[reference] - values[arm]
-        return finite(asdict(plan.gain(-difference if metric in LOWER_IS_BETTER else difference)))
+        return plan.gain(-difference if metric in LOWER_IS_BETTER else difference).record()
 
     return {
-        "everybody": finite(asdict(plan.value(everybody[reference]))),
-        "complete": finite(asdict(plan.value(mine[reference]))),
-        "difference": finite(asdict(plan.gain(mine[reference] - everybody[reference]))),
+        "everybody": plan.value(everybody[reference]).record(),
+        "complete": plan.value(mine[reference]).record(),
+        "difference": plan.gain(mine[reference] - everybody[reference]).record(),
         "gains": [
             {"arm": arm, "everybody": gain(everybody, arm), "complete": gain(mine, arm)}
             for arm in everybody

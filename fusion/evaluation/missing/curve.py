@@ -8,7 +8,6 @@ average risk.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from fusion.evaluation.gauges.kinds import gauge_of
 from fusion.evaluation.intervals import Resampling, resample
-from fusion.evaluation.judgement import finite
 from fusion.evaluation.units import units_of
 
 if TYPE_CHECKING:
@@ -117,4 +115,4 @@ def _summary(dealt: Sequence[Sequence[Floats]], repeats: Sequence[_Repeat], plan
     pairs = [(one, scores) for one, several in zip(repeats, dealt, strict=True) for scores in several]
     value = np.mean([one.gauge.value([scores]) for one, scores in pairs], axis=0)
     gap = np.mean([one.gauge.calibration([scores]) for one, scores in pairs], axis=0)
-    return {"value": finite(asdict(plan.value(value))), "calibration": finite(asdict(plan.value(gap)))}
+    return {"value": plan.value(value).record(), "calibration": plan.value(gap).record()}

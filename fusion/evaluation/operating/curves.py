@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from fusion.evaluation.curves import THRESHOLDS
 from fusion.evaluation.decision_curve import net_benefit_draws
 from fusion.evaluation.intervals import resample
-from fusion.evaluation.judgement import finite
 from fusion.evaluation.operating.questions import Question
 from fusion.evaluation.units import units_of
 
@@ -71,7 +69,7 @@ def decision_curves(
         rows.append(
             {
                 "at": question.at,
-                "share": finite(asdict(plan.value(yes))),
+                "share": plan.value(yes).record(),
                 "x": _short(THRESHOLDS),
                 "all": _short(net_benefit_draws(answers, np.ones_like(answers), THRESHOLDS, weights[:1])[0]),
                 "arms": arms,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from fusion.evaluation.decision_curve import net_benefit_draws
 from fusion.evaluation.intervals import Resampling, resample
-from fusion.evaluation.judgement import finite
 from fusion.evaluation.metrics import at_threshold
 from fusion.evaluation.operating.cuts import RULES
 from fusion.evaluation.operating.questions import Question
@@ -123,8 +121,8 @@ def _row(
         "high": float(max(cuts.values())),
         **({"cut": of_all} if elsewhere else {}),
     }
-    row |= {name: finite(asdict(plan.value(mean[name]))) for name in (*SHARES, "net_benefit") if name in mean}
-    return row | ({"over_all": finite(asdict(plan.gain(mean["over_all"])))} if "over_all" in mean else {})
+    row |= {name: plan.value(mean[name]).record() for name in (*SHARES, "net_benefit") if name in mean}
+    return row | ({"over_all": plan.gain(mean["over_all"]).record()} if "over_all" in mean else {})
 
 
 def _measured(

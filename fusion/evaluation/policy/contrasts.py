@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.evaluation.intervals import Interval, Resampling
-from fusion.evaluation.judgement import finite
 from fusion.evaluation.policy.benefit import FEWEST, QUANTILES, Contrast, c_for_benefit, pairs, quantiles
 from fusion.evaluation.policy.value import average
 
@@ -108,8 +106,8 @@ def _borne_out(several: Sequence[tuple[Contrast, NDArray[np.intp]]], plan: Resam
         inside = [(part, places[group == number], group == number) for part, places, group in parted]
         observed = np.mean([average(part.difference[mine], plan.counts[:, at]) for part, at, mine in inside], axis=0)
         predicted = float(np.mean([part.predicted[mine].mean() for part, _, mine in inside]))
-        groups.append({"predicted": predicted, "observed": finite(asdict(plan.gain(observed)))})
-    return {"c_for_benefit": finite(asdict(_concordance(several, plan))), "quantiles": groups}
+        groups.append({"predicted": predicted, "observed": plan.gain(observed).record()})
+    return {"c_for_benefit": _concordance(several, plan).record(), "quantiles": groups}
 
 
 def _concordance(several: Sequence[tuple[Contrast, NDArray[np.intp]]], plan: Resampling) -> Interval:

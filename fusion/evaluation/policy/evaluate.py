@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.evaluation.intervals import Interval, Resampling, resample
-from fusion.evaluation.judgement import finite
+from fusion.evaluation.intervals import Resampling, resample
 from fusion.evaluation.policy.contrasts import contrasts
 from fusion.evaluation.policy.value import Rule, average
 from fusion.evaluation.units import units_of
@@ -98,7 +97,7 @@ def policy(
         "patients": len(patients),
         "draws": draws,
         "strata": _strata(scored),
-        "given": _told(plan.value(given)),
+        "given": plan.value(given).record(),
         "best": _rule(first, [one.best for one in first], plan),
         "arms": {name: _arm(several, given, plan) for name, several in arms.items()},
         "contrasts": contrasts(arms, plan, control),
@@ -155,8 +154,8 @@ def _arm(several: Sequence[Scored], given: Floats, plan: Resampling) -> dict[str
     mine, best = _values(several, preferred, plan), _values(several, [one.best for one in several], plan)
     shares = np.mean([np.bincount(one, minlength=len(several[0].names)) / len(one) for one in preferred], axis=0)
     return _rule(several, preferred, plan) | {
-        "against_given": {way: _told(plan.gain(values - given)) for way, values in mine.items()},
-        "against_best": {way: _told(plan.gain(values - best[way])) for way, values in mine.items()},
+        "against_given": {way: plan.gain(values - given).record() for way, values in mine.items()},
+        "against_best": {way: plan.gain(values - best[way]).record() for way, values in mine.items()},
         "agrees": float(np.mean([(one.preferred == one.best).mean() for one in several])),
         "prefers": {name: float(share) for name, share in zip(several[0].names, shares, strict=True) if share > 0},
     }
@@ -165,7 +164,7 @@ def _arm(several: Sequence[Scored], given: Floats, plan: Resampling) -> dict[str
 def _rule(several: Sequence[Scored], chosen: Sequence[NDArray[np.intp]], plan: Resampling) -> dict[str, Any]:
     rules = [one.rule(chose) for one, chose in zip(several, chosen, strict=True)]
     return {
-        **{way: _told(plan.value(values)) for way, values in _values(several, chosen, plan).items()},
+        **{way: plan.value(values).record() for way, values in _values(several, chosen, plan).items()},
         "followed": float(np.mean([rule.followed.sum() for rule in rules])),
         "effective": float(np.mean([rule.effective for rule in rules])),
     }
@@ -198,7 +197,3 @@ def _strata(scored: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _mean(several: Sequence[Floats]) -> Floats:
     return np.asarray(np.mean(several, axis=0), dtype=np.float64)
-
-
-def _told(interval: Interval) -> dict[str, Any]:
-    return finite(asdict(interval))

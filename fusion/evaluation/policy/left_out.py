@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import Agent
-from fusion.evaluation.intervals import Interval, Resampling, resample
-from fusion.evaluation.judgement import finite
+from fusion.evaluation.intervals import Resampling, resample
 from fusion.evaluation.metrics import auroc
 from fusion.evaluation.policy.value import average
 from fusion.evaluation.units import units_of
@@ -65,15 +63,15 @@ def _judged(rows: pd.DataFrame, patients: Sequence[str], plan: Resampling) -> di
     told: dict[str, Any] = {
         "patients": len(first),
         "responders": responded,
-        "off": {way: _said(plan.gain(_mean(rows, way, patients, plan, _off))) for way in WAYS},
+        "off": {way: plan.gain(_mean(rows, way, patients, plan, _off)).record() for way in WAYS},
     }
     if min(responded, len(first) - responded) < FEWEST:
         return told | {"auroc": {}, "unseen_against_seen": None, "unseen_against_untold": None}
     found = {way: _mean(rows, way, patients, plan, auroc) for way in WAYS}
     return told | {
-        "auroc": {way: _said(plan.value(values)) for way, values in found.items()},
-        "unseen_against_seen": _said(plan.gain(found["unseen"] - found["seen"])),
-        "unseen_against_untold": _said(plan.gain(found["unseen"] - found["untold"])),
+        "auroc": {way: plan.value(values).record() for way, values in found.items()},
+        "unseen_against_seen": plan.gain(found["unseen"] - found["seen"]).record(),
+        "unseen_against_untold": plan.gain(found["unseen"] - found["untold"]).record(),
     }
 
 
@@ -104,7 +102,3 @@ def _shared(name: str, agents: Mapping[str, Sequence[Agent]], given: Sequence[st
         }
         for one in agents.get(name, ())
     ]
-
-
-def _said(interval: Interval) -> dict[str, Any]:
-    return finite(asdict(interval))

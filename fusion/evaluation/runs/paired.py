@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.contract import FusionError, some
-from fusion.evaluation.intervals import LEVEL, Interval, Resampling, resample, simultaneous_level
-from fusion.evaluation.judgement import finite
+from fusion.evaluation.intervals import LEVEL, Interval, Resampling, finite, resample, simultaneous_level
 from fusion.evaluation.metrics import LOWER_IS_BETTER
 from fusion.evaluation.outcome import Outcome
 from fusion.evaluation.units import GROUP, held_together, units_of

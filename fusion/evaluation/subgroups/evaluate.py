@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from fusion.contract import Truth
 from fusion.evaluation.gauges.base import FEWEST, Gauge, gap_over_error
 from fusion.evaluation.gauges.kinds import gauge_of
 from fusion.evaluation.intervals import Resampling, resample
-from fusion.evaluation.judgement import finite
 from fusion.evaluation.subgroups.permuted import corrected, dealt
 from fusion.evaluation.units import units_of
 
@@ -144,7 +143,7 @@ def _interval(plan: Resampling, values: Floats, *, gap: bool = False) -> dict[st
     """With its interval; None where it cannot be told of the sample itself."""
     if not np.isfinite(values[0]):
         return None
-    return finite(asdict(plan.gain(values) if gap else plan.value(values)))
+    return (plan.gain(values) if gap else plan.value(values)).record()
 
 
 def _test(

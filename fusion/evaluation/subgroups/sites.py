@@ -7,7 +7,6 @@ Steyerberg & Harrell, J Clin Epidemiol 69:245-247, 2016); else its own patients'
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from scipy.stats import t as student
 from fusion.evaluation.gauges.base import FEWEST
 from fusion.evaluation.gauges.kinds import gauge_of
 from fusion.evaluation.intervals import resample
-from fusion.evaluation.judgement import finite
 
 if TYPE_CHECKING:
     from fusion.evaluation.outcome import Outcome
@@ -103,9 +101,9 @@ def _site(site: str, rows: pd.DataFrame, outcome: Outcome, *, draws: int, seed: 
     gauge = gauge_of(outcome, [outcome.truth_of(part) for part in parts], plan.counts)
     scores = [outcome.of_columns(part) for part in parts]
     value, expected = gauge.value(scores), gauge.calibration(scores)
-    made |= {"value": finite(asdict(plan.value(value))), "error": float(np.nanstd(plan.bootstrap(value), ddof=1))}
+    made |= {"value": plan.value(value).record(), "error": float(np.nanstd(plan.bootstrap(value), ddof=1))}
     if np.isfinite(expected[0]):
-        made["calibration"] = finite(asdict(plan.value(expected)))
+        made["calibration"] = plan.value(expected).record()
     return made
 
 

@@ -6,7 +6,6 @@ are over draws of the units that folds keep whole, given the trained models; eac
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from fusion.contract import FusionError
 from fusion.evaluation.intervals import LEVEL, resample
-from fusion.evaluation.judgement import Judgement, finite
+from fusion.evaluation.judgement import Judgement
 from fusion.evaluation.survival.draws import METRICS, Measured, measure
 from fusion.evaluation.survival.frame import Predicted, read_predictions
 from fusion.evaluation.survival.groups import risk_groups, tertiles
@@ -103,7 +102,7 @@ def evaluate_survival(
         **({} if data.entry is None else {"entry": _entered(data.entry)}),
         "censoring": "the training part" if folds > 1 else "these patients",
         "arms": {
-            arm: {name: finite(asdict(plan.value(values[name]))) for name in METRICS}
+            arm: {name: plan.value(values[name]).record() for name in METRICS}
             for arm, values in judgement.draws.items()
         },
         "by_fold": {arm: _by_fold(repeats) for arm, repeats in measured.items()},

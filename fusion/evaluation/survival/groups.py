@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from fusion.evaluation.judgement import finite
+from fusion.evaluation.intervals import finite
 from fusion.evaluation.survival.curves import (
     Curve,
     emptied,

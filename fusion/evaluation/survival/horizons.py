@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.evaluation.intervals import Resampling
-from fusion.evaluation.judgement import finite
 from fusion.evaluation.survival.draws import Measured
 from fusion.evaluation.survival.frame import Predicted
 from fusion.evaluation.survival.groups import calibration_groups
@@ -50,11 +48,11 @@ def horizon_record(
             ratio = np.divide(observed, predicted, out=np.full(len(predicted), np.nan), where=predicted > 0)
             known = bool(np.isfinite(survival).all())
             arms[arm] = {
-                "auc": _interval(np.mean([one.auc[:, place] for one in repeats], axis=0), plan),
-                "brier": _interval(np.mean([one.brier[:, place] for one in repeats], axis=0), plan),
+                "auc": plan.value(np.mean([one.auc[:, place] for one in repeats], axis=0)).record(),
+                "brier": plan.value(np.mean([one.brier[:, place] for one in repeats], axis=0)).record(),
                 "predicted": float(predicted[0]) if known and np.isfinite(predicted[0]) else None,
-                "observed": _interval(observed, plan),
-                "observed_expected": _interval(ratio, plan),
+                "observed": plan.value(observed).record(),
+                "observed_expected": plan.value(ratio).record(),
                 "groups": calibration_groups(
                     data.times, data.events, data.repeats[0].survival[arm][:, place], horizon, data.entry
                 )
@@ -80,7 +78,3 @@ def _followed(data: Predicted, counts: Floats) -> Floats:
     order = np.argsort(data.times)
     last = counts.shape[1] - 1 - np.argmax(counts[:, order[::-1]] > 0, axis=1)
     return np.asarray(data.times[order][last], dtype=np.float64)
-
-
-def _interval(values: Floats, plan: Resampling) -> dict[str, Any]:
-    return finite(asdict(plan.value(values)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion.evaluation.intervals import Resampling, resample, wilson
-from fusion.evaluation.judgement import finite
 from fusion.evaluation.metrics import brier, calibration_line
 from fusion.evaluation.uncertainty.conformal import ALPHA, p_values, sets
 from fusion.evaluation.uncertainty.firmness import firmness, summary
@@ -101,14 +100,12 @@ def _sets(
 
 
 def _share(values: Floats, plan: Resampling) -> dict[str, Any]:
-    return finite(asdict(plan.value(plan.counts @ values / plan.counts.sum(axis=1))))
+    return plan.value(plan.counts @ values / plan.counts.sum(axis=1)).record()
 
 
 def _ratio(part: Floats, whole: Floats, plan: Resampling) -> dict[str, Any]:
     below = plan.counts @ whole
-    return finite(
-        asdict(plan.value(np.divide(plan.counts @ part, below, out=np.full(len(below), np.nan), where=below > 0)))
-    )
+    return plan.value(np.divide(plan.counts @ part, below, out=np.full(len(below), np.nan), where=below > 0)).record()
 
 
 def _by(
@@ -145,8 +142,8 @@ def _probabilities(abers: list[tuple[Floats, Floats, Floats, Floats]], plan: Res
         for name, several in parts.items()
     }
     return {
-        "brier": {name: finite(asdict(plan.value(values))) for name, values in scores.items()},
-        "slope": {name: finite(asdict(plan.value(values))) for name, values in slopes.items()},
-        "gain": finite(asdict(plan.gain(scores["platt"] - scores["venn_abers"]))),
+        "brier": {name: plan.value(values).record() for name, values in scores.items()},
+        "slope": {name: plan.value(values).record() for name, values in slopes.items()},
+        "gain": plan.gain(scores["platt"] - scores["venn_abers"]).record(),
         "width": float(np.mean([width.mean() for *_, width in abers])),
     }
