@@ -1,12 +1,32 @@
-"""The transformer layer that fusers share."""
+"""What fusers share: tokens of several modalities in one row, and a transformer layer."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
+from fusion.contract import Tokens
 from fusion.layers import mlp
+
+
+def gathered(
+    tokens: Mapping[str, Tokens], names: Sequence[str], origin: nn.ParameterDict, *, first: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Tokens of several modalities behind a learned one that is always real, and their mask.
+
+    Args:
+        tokens: of every modality.
+        names: of those that are gathered.
+        origin: modality → ``(width,)``, added to its tokens.
+        first: ``(1, 1, width)``.
+    """
+    some = next(iter(tokens.values()))
+    values = [first.expand(len(some.mask), -1, -1)] + [tokens[name].values + origin[name] for name in names]
+    masks = [torch.ones_like(some.mask[:, :1])] + [tokens[name].mask for name in names]
+    return torch.cat(values, dim=1), torch.cat(masks, dim=1)
 
 
 @dataclass(kw_only=True)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec, Tokens
 from fusion.fusers.base import Fused, Fuser
-from fusion.fusers.blocks import TokenLayer
+from fusion.fusers.blocks import TokenLayer, gathered
 from fusion.fusers.cross_attention import IMAGE_KINDS
 from fusion.layers import ModelError
 
@@ -60,21 +60,14 @@ class CoAttentionFuser(Fuser):
         `query_names` in order; image tokens are the null token, then those of `image_names` in order. A query that the
         patient lacks has a row of zeros.
         """
-        queries, real = self._gather(self.query_names, tokens, first=self.patient)
-        images, image_mask = self._gather(self.image_names, tokens, first=self.nothing)
+        queries, real = gathered(tokens, self.query_names, self.origin, first=self.patient)
+        images, image_mask = gathered(tokens, self.image_names, self.origin, first=self.nothing)
         seen, looked = self.look(queries, images, images, key_padding_mask=~image_mask)
         parts = [
             pool(refine(some, real).values, real)
             for refine, pool, some in zip(self.refine, self.pools, (seen, queries), strict=True)
         ]
         return Fused(values=self.join(torch.cat(parts, dim=1)), attention={"images": looked * real.unsqueeze(-1)})
-
-    def _gather(self, names: tuple[str, ...], tokens: Mapping[str, Tokens], *, first: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens of several modalities behind a learned one that is always real."""
-        some = tokens[self.names[0]]
-        values = [first.expand(len(some.mask), -1, -1)] + [tokens[name].values + self.origin[name] for name in names]
-        masks = [torch.ones_like(some.mask[:, :1])] + [tokens[name].mask for name in names]
-        return torch.cat(values, dim=1), torch.cat(masks, dim=1)
 
 
 class _GatedPool(nn.Module):

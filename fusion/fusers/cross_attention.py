@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fusion.contract import ModalitySpec, Tokens
 from fusion.fusers.base import Fused, Fuser
+from fusion.fusers.blocks import gathered
 from fusion.fusers.room import require_room
 from fusion.layers import mlp
 
@@ -116,8 +117,8 @@ class CrossAttentionFuser(Fuser):
         are the patient token, then the tokens of `query_names` in order; image tokens are the null token, then those
         of `image_names` in order.
         """
-        queries, query_mask = self._gather(self.query_names, tokens, first=self.patient)
-        images, image_mask = self._gather(self.image_names, tokens, first=self.nothing)
+        queries, query_mask = gathered(tokens, self.query_names, self.origin, first=self.patient)
+        images, image_mask = gathered(tokens, self.image_names, self.origin, first=self.nothing)
         self._require_room(queries, images, tokens)
         attention: dict[str, Tensor] = {}
         for block in self.blocks:
@@ -151,13 +152,6 @@ class CrossAttentionFuser(Fuser):
             heads=self.heads,
             size=queries.element_size(),
         )
-
-    def _gather(self, names: tuple[str, ...], tokens: Mapping[str, Tokens], *, first: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens of several modalities behind a learned one that is always real."""
-        some = tokens[self.names[0]]
-        values = [first.expand(len(some.mask), -1, -1)] + [tokens[name].values + self.origin[name] for name in names]
-        masks = [torch.ones_like(some.mask[:, :1])] + [tokens[name].mask for name in names]
-        return torch.cat(values, dim=1), torch.cat(masks, dim=1)
 
     def _products(self, tokens: Mapping[str, Tokens]) -> list[Tensor]:
         """A ``(batch, rank)`` term a pair of modalities; zero where either is missing."""
