@@ -17,7 +17,7 @@ from fusion.evaluation.class_calibration import calibration_error, class_slopes,
 from fusion.evaluation.evaluate import check_predictions
 from fusion.evaluation.intervals import LEVEL, Resampling, finite, resample
 from fusion.evaluation.judgement import Judgement
-from fusion.evaluation.metrics import auroc
+from fusion.evaluation.metrics import auroc, ratio
 from fusion.evaluation.units import units_of
 
 Floats = NDArray[np.float64]
@@ -194,7 +194,7 @@ def _draws(labels: NDArray[np.int64], scores: Floats, counts: Floats) -> Draws:
     cells[np.arange(patients), labels * number + called] = 1.0
     confusion = (counts @ cells).reshape(-1, number, number)
     right = np.diagonal(confusion, axis1=1, axis2=2)
-    recall = _ratio(right, confusion.sum(axis=2))
+    recall = ratio(right, confusion.sum(axis=2))
     called_times = confusion.sum(axis=1)
     # A class that nobody is called has precision 0, as scikit-learn has it.
     precision = np.divide(right, called_times, out=np.zeros_like(right), where=called_times > 0)
@@ -216,18 +216,13 @@ def _draws(labels: NDArray[np.int64], scores: Floats, counts: Floats) -> Draws:
         "log_loss": counts @ -np.log(np.clip(scores[np.arange(patients), labels], 1e-12, 1.0)) / total,
         "brier": brier,
         # Of giving everyone the draw's shares of classes p: Σ p (1 - p).
-        "brier_skill": 1 - _ratio(brier, (shares * (1 - shares)).sum(axis=1)),
+        "brier_skill": 1 - ratio(brier, (shares * (1 - shares)).sum(axis=1)),
         "class_precision": precision,
         "class_recall": recall,
         "class_f1": f1,
         "class_auroc": one_rest,
         "confusion": confusion,
     }
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    ratio: Floats = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
-    return ratio
 
 
 def _mean(values: Floats) -> Floats:

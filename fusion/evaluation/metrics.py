@@ -89,7 +89,7 @@ def auroc(labels: Floats, scores: Floats, counts: Floats) -> Floats:
         positive, negative = _by_score(labels, scores, block)
         below = np.cumsum(negative, axis=1) - negative
         wins = np.einsum("dg,dg->d", positive, below + 0.5 * negative)
-        made.append(_ratio(wins, positive.sum(axis=1) * negative.sum(axis=1)))
+        made.append(ratio(wins, positive.sum(axis=1) * negative.sum(axis=1)))
     return np.concatenate(made)
 
 
@@ -99,7 +99,7 @@ def average_precision(labels: Floats, scores: Floats, counts: Floats) -> Floats:
     true_positive = np.cumsum(positive, axis=1)
     called = true_positive + np.cumsum(negative, axis=1)
     precision = np.divide(true_positive, called, out=np.zeros_like(called), where=called > 0)
-    return _ratio(np.einsum("dg,dg->d", positive, precision), positive.sum(axis=1))
+    return ratio(np.einsum("dg,dg->d", positive, precision), positive.sum(axis=1))
 
 
 def fold_mean_auroc(data: Scored, counts: Floats) -> Floats:
@@ -110,7 +110,7 @@ def fold_mean_auroc(data: Scored, counts: Floats) -> Floats:
         values.append(auroc(data.labels[inside], data.scores[inside], counts[:, inside]))
     table = np.stack(values)
     known = np.isfinite(table)
-    return _ratio(np.where(known, table, 0.0).sum(axis=0), known.sum(axis=0).astype(np.float64))
+    return ratio(np.where(known, table, 0.0).sum(axis=0), known.sum(axis=0).astype(np.float64))
 
 
 def at_threshold(labels: Floats, scores: Floats, thresholds: Floats, counts: Floats) -> dict[str, Floats]:
@@ -118,7 +118,7 @@ def at_threshold(labels: Floats, scores: Floats, thresholds: Floats, counts: Flo
     called = scores >= thresholds
     cells = np.stack([called & (labels == 1), called & (labels == 0), ~called & (labels == 1), ~called & (labels == 0)])
     tp, fp, fn, tn = (counts @ cells.astype(np.float64).T).T
-    recall, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
+    recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
     return {
         "accuracy": (tp + tn) / (tp + fp + fn + tn),
         "balanced_accuracy": (recall + specificity) / 2,
@@ -140,7 +140,7 @@ def brier_skill(labels: Floats, scores: Floats, counts: Floats) -> Floats:
     The scaled Brier score of Steyerberg et al. (Epidemiology 21:128–138, 2010); the prevalence's is p(1 - p).
     """
     prevalence = counts @ labels / counts.sum(axis=1)
-    return 1 - _ratio(brier(labels, scores, counts), prevalence * (1 - prevalence))
+    return 1 - ratio(brier(labels, scores, counts), prevalence * (1 - prevalence))
 
 
 def calibration_line(labels: Floats, scores: Floats, counts: Floats, *, steps: int = 25) -> Floats:
@@ -216,6 +216,7 @@ def _blocks(counts: Floats) -> Iterator[Floats]:
         yield counts[start : start + rows]
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    ratio: Floats = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
-    return ratio
+def ratio(above: Floats, below: Floats) -> Floats:
+    """Of arrays of one shape; NaN where `below` is 0."""
+    found: Floats = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from fusion.evaluation.verdict import listed
 from fusion.report.attribution_volume import volume_view
 from fusion.report.pictures import colour, data_uri, enlarge, overlay
 from fusion.report.words import shown, signed, text
@@ -91,19 +92,15 @@ def sentence(shapley: Mapping[str, float], numbers: pd.DataFrame, *, towards: st
     against = [f"{name} ({signed(value)})" for name, value in order if value < 0]
     parts = []
     if for_it:
-        parts.append(f"{_and(for_it)} {'speaks' if len(for_it) == 1 else 'speak'} for {towards}")
+        parts.append(f"{listed(for_it)} {'speaks' if len(for_it) == 1 else 'speak'} for {towards}")
     if against:
-        parts.append(f"{_and(against)} against")
+        parts.append(f"{listed(against)} against")
     told = f"{', '.join(parts)}.".replace("_", " ")
     top = numbers.reindex(numbers["attribution"].abs().sort_values(ascending=False, kind="stable").index)[:NAMED]
     if len(top):
         named = [f"{row['label']} ({signed(row['attribution'])})" for row in top.to_dict("records")]
-        told += f" The strongest named features: {_and(named)}."
+        told += f" The strongest named features: {listed(named)}."
     return told[:1].upper() + told[1:]
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 def _slide_view(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fusion.evaluation.decision_curve import net_benefit_draws
 from fusion.evaluation.intervals import Resampling, resample
-from fusion.evaluation.metrics import at_threshold
+from fusion.evaluation.metrics import at_threshold, ratio
 from fusion.evaluation.operating.cuts import RULES
 from fusion.evaluation.operating.questions import Question
 from fusion.evaluation.units import units_of
@@ -137,8 +137,8 @@ def _measured(
     made = {
         "sensitivity": found["recall"],
         "specificity": found["specificity"],
-        "precision": _share(weights @ (called * labels), weights @ called),
-        "negative_value": _share(weights @ ((1 - called) * (1 - labels)), weights @ (1 - called)),
+        "precision": ratio(weights @ (called * labels), weights @ called),
+        "negative_value": ratio(weights @ ((1 - called) * (1 - labels)), weights @ (1 - called)),
         "called": everyone @ called / everyone.sum(axis=1),
     }
     if rule == "net_benefit":
@@ -146,8 +146,3 @@ def _measured(
         made["net_benefit"] = net_benefit_draws(labels, called, at, weights)[:, 0]
         made["over_all"] = made["net_benefit"] - net_benefit_draws(labels, np.ones_like(called), at, weights)[:, 0]
     return made
-
-
-def _share(part: Floats, whole: Floats) -> Floats:
-    share: Floats = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
-    return share

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.evaluation.metrics import ratio
 from fusion.evaluation.survival.steps import Steps, censoring_steps, survival_steps
 from fusion.evaluation.survival.watched import Watched
 
@@ -119,8 +120,8 @@ class FoldDraws:
         drawn = self.test.counts[:, self._cases]
         won = drawn * _times(self._counts, _outranked(risks, self._cases) * self._later)
         compared = drawn * self._pairs
-        harrell = _ratio(won.sum(axis=1), compared.sum(axis=1))
-        return harrell, _ratio(_sum(won, self._uno), _sum(compared, self._uno))
+        harrell = ratio(won.sum(axis=1), compared.sum(axis=1))
+        return harrell, ratio(_sum(won, self._uno), _sum(compared, self._uno))
 
     def auc(self, risks: Floats, horizon: float) -> Floats:
         """Cumulative/dynamic AUC ``(draw,)``: who has had the event by the horizon against who is free of it after.
@@ -133,7 +134,7 @@ class FoldDraws:
         weights = _inverse(self._seen_at(self.test.times[cases]))
         won = _times(self._counts, _outranked(risks, cases) * controls)
         number = self.test.counts @ controls
-        return _ratio(_sum(drawn * won, weights), _sum(drawn, weights) * number)
+        return ratio(_sum(drawn * won, weights), _sum(drawn, weights) * number)
 
     def brier_sum(self, survival: Floats, horizon: float) -> Floats:
         """``(draw,)``: sum over patients of the IPCW squared error of survival at a horizon (Graf et al. 1999).
@@ -195,8 +196,3 @@ def _inverse(values: Floats) -> Floats:
 def _sum(values: Floats, weights: Floats) -> Floats:
     """Over cases; a case that is not drawn may have an unknown weight."""
     return np.asarray(np.where(values > 0, values * weights, 0.0).sum(axis=1), dtype=np.float64)
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    ratio: Floats = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
-    return ratio
