@@ -9,11 +9,11 @@ Permuted labels through networks take as long as training: train with canary=per
 permuted=[…], and their arms are judged with the rest.
 
 Examples:
-  python -m fusion.canary cohort=breast_tcga
+  python -m fusion.canary cohort=tcga_brca_simulated
   python -m fusion.canary --config-dir my_conf cohort=mine folds.outer=5 permutations=10
   python -m fusion.canary cohort=transneo_pcr cohort.root=<folder> endpoint=[pcr,rcb]
-  python -m fusion.canary cohort=breast_tcga permuted=[runs/permuted_1,runs/permuted_2]   # fusion.train canary=permuted
-  python -m fusion.canary cohort=breast_tcga run=runs/breast_tcga/2026-01-01_12-00-00   # into that run's report
+  python -m fusion.canary cohort=mine permuted=[runs/permuted_1,runs/permuted_2]   # of fusion.train canary=permuted
+  python -m fusion.canary cohort=tcga_brca_simulated run=runs/breast_tcga/2026-01-01_12-00-00   # into that run's report
 """
 
 from __future__ import annotations

@@ -75,6 +75,7 @@ def _train(config: DictConfig, folder: RunFolder, progress: JobProgress) -> floa
             seed=config.seed,
             command=sys.orig_argv,
             inputs=setup.inputs(progress, verify=config.verify),
+            seconds=progress.seconds,
         )
 
     # Ingest decides per genotype or per tile, so it runs once for all folds. Who has a modality is known after it.

@@ -108,7 +108,8 @@ def _values(file: str, column: Column, values: pd.Series[float]) -> Iterator[Rem
     where = f"{file}: {column.name}"
     if known.nunique() < 2:
         held = "is known of nobody" if known.empty else f"is {known.iloc[0]} for everybody"
-        yield Remark(kind="constant", text=f"{where} {held} who is kept: it can tell nothing.")
+        of_whom = "" if known.empty or len(known) == len(values) else f" and has it ({len(known)} of {len(values)})"
+        yield Remark(kind="constant", text=f"{where} {held} who is kept{of_whom}: it can tell nothing.")
         return
     if column.kind != "number" or known.nunique() <= FEW:
         return

@@ -16,6 +16,7 @@ from fusion.evaluation.calibration import reliability
 from fusion.evaluation.comparison import arm_label, arm_phrase
 from fusion.evaluation.curves import THRESHOLDS
 from fusion.evaluation.decision_curve import net_benefit, treat_all
+from fusion.report.sections import number
 from fusion.report.theme import GREY, INK, arm_colours
 
 Floats = NDArray[np.float64]
@@ -238,8 +239,9 @@ def _stability_title(part: Mapping[str, Any]) -> str:
     found = part["stability"]
     if not np.isfinite(found["value"]):
         return f"{part['modality']}: stability undefined"
-    text = f"{part['modality']}: stability {found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
-    return text.replace("-", "−")
+    wide = found["high"] > found["low"]
+    span = f" ({number(found['low'], 2)} to {number(found['high'], 2)})" if wide else ""
+    return f"{part['modality']}: stability {number(found['value'], 2)}{span}"
 
 
 def _square() -> tuple[Figure, Axes]:

@@ -40,10 +40,10 @@ def environment() -> Any:
 
 
 def breakable(name: object) -> Any:
-    """A key or a column's name that may break after its dots, underscores and slashes, and nowhere within a word."""
+    """A key, a column's name or its value that may break after ``._/:;``, and nowhere within a word."""
     from markupsafe import Markup
 
-    return Markup("<wbr>").join(re.split(r"(?<=[._/])(?=[^._/])", str(name)))  # which escapes what it joins
+    return Markup("<wbr>").join(re.split(r"(?<=[._/:;])(?=[^._/:;])", str(name)))  # which escapes what it joins
 
 
 def write_report(run: RunFolder) -> Any:

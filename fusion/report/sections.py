@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,6 +17,8 @@ from fusion.evaluation.stability import nogueira_stability
 
 Row = dict[str, Any]
 
+SETS = 5
+"""Training sets from which on the stability of what they select has an interval."""
 SHOWN = (
     "auroc", "auprc", "balanced_accuracy", "recall", "specificity", "brier", "brier_skill", "calibration_slope",
 )  # fmt: skip
@@ -167,6 +170,12 @@ def fold_disagreement(content: Mapping[str, Any], predictions: pd.DataFrame) -> 
     return sum(tested.get((repeat, patient)) != fold for repeat, patient, fold in keys)
 
 
+def _stability(chosen: Any) -> dict[str, float]:
+    """Without an interval of a few sets: its error is asymptotic in how many there are, 0 of two of one size."""
+    found = asdict(nogueira_stability(chosen))
+    return found if len(chosen) >= SETS else found | {"low": math.nan, "high": math.nan}
+
+
 def selected(selection: pd.DataFrame, *, limit: int = 20) -> list[Row]:
     """Per modality: features by how many outer folds chose them, and the stability of the choice.
 
@@ -190,7 +199,7 @@ def selected(selection: pd.DataFrame, *, limit: int = 20) -> list[Row]:
                 "sets": len(chosen),
                 "candidates": chosen.shape[1],
                 "sizes": (int(chosen.sum(axis=1).min()), int(chosen.sum(axis=1).max())),
-                "stability": asdict(nogueira_stability(chosen.to_numpy())),
+                "stability": _stability(chosen.to_numpy()),
                 "ever": int((times > 0).sum()),
                 "features": [
                     {

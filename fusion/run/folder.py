@@ -129,6 +129,7 @@ class RunFolder(RunReading):
         seed: int,
         command: Sequence[str] = (),
         inputs: Mapping[str, str] | None = None,
+        seconds: float = 0.0,
     ) -> None:
         """Write run.json, inputs.json and config.yaml; when resuming, refuse another configuration or other data.
 
@@ -138,6 +139,7 @@ class RunFolder(RunReading):
             seed: of the run.
             command: the command line, for the record.
             inputs: of every file that the run reads, its SHA-256.
+            seconds: since the command began, which read the cohort before.
 
         Raises:
             RunFolderError: the interrupted run in this folder was another one.
@@ -146,7 +148,7 @@ class RunFolder(RunReading):
 
         plain = json.loads(json.dumps(config))
         attempt = {
-            "started": now(),
+            "started": now(ago=seconds),
             "command": list(command),
             "git_commit": git_commit(),
             "versions": package_versions(),

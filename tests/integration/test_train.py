@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,9 @@ def test_the_folder_is_complete(trained: Path) -> None:
     assert config["cohort"]["patients"] == 40
     selected = pd.read_parquet(trained / "selected.parquet")
     assert {"feature", "gene", "rank", "selected", "fold"} <= set(selected)
+    record = json.loads((trained / "run.json").read_text())
+    begun, ended = (datetime.fromisoformat(record[one]) for one in ("started", "finished"))
+    assert abs((ended - begun).total_seconds() - record["seconds"]) < 3, "what the run says of its time agrees"
     parts = {part["title"]: part for part in json.loads((trained / "quality.json").read_text())["parts"]}
     assert set(parts) == {"slides", "somatic variants", "germline variants", "clinical"}
     somatic = parts["somatic variants"]

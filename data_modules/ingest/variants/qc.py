@@ -100,6 +100,7 @@ def draw(table: pd.DataFrame, qc: Mapping[str, Any], path: Path, *, stamp: str =
             axis.locator_params(axis="x", nbins=5)
         else:
             axis.text(0.5, 0.5, "not known", ha="center", va="center", transform=axis.transAxes)
+            axis.set_axis_off()
     for axis, part in zip(axes[4:], ("sites", "genotypes"), strict=True):
         left = {
             reason.replace("_", " "): number

@@ -174,8 +174,12 @@ def _permuted(found: list[tuple[float, float]]) -> Check:
 def _planted(planted: Scores) -> Check:
     value, error = planted.area
     p = above(value, error, SEEN)
-    said = f"AUROC {value:.3f} with the outcome itself planted, wrong in {WRONG:.0%}; must be above {SEEN}."
+    said = (
+        f"AUROC {value:.3f} with the outcome itself planted, wrong in {WRONG:.0%}; must be above {SEEN} beyond chance."
+    )
     status: Status = "pass" if p <= LEVEL else "fail"
+    if status == "fail":
+        said += f" It is not (p {p:.3f}): the protocol sees nothing, or the cohort is too small to tell."
     figures = {"auroc": value, "p_of_not_seen": p}
     return Check(name="a leak planted", decides=True, said=said, p=None, figures=figures, status=status)
 
@@ -217,7 +221,8 @@ def _twins(rows: pd.DataFrame, seed: int) -> Check:
             else "Not looked at: the patient who was doubled on purpose lacks most columns."
         )
         return Check(name=name, decides=True, said=said, p=None, figures=figures, status="not looked at")
-    said = f"{len(pairs)} pairs agree in everything; one who was doubled on purpose was noticed."
+    told = "1 pair agrees" if len(pairs) == 1 else f"{len(pairs)} pairs agree"
+    said = f"{told} in everything; one who was doubled on purpose was noticed."
     return Check(name=name, decides=True, said=said, p=chance if pairs else 1.0, figures=figures)
 
 
@@ -230,8 +235,8 @@ def alone(name: str, rows: pd.DataFrame, real: Scores, dealt: Sequence[Scores]) 
     value, error = _by_indicators(rows, real)
     chance = float(np.mean([_by_indicators(rows, one)[0] for one in dealt]))
     said = (
-        f"AUROC {value:.3f} by this alone ({rows.shape[1]} indicators), {chance:.3f} of labels dealt out anew. Above "
-        "that, a model may learn where from."
+        f"AUROC {value:.3f} by this alone ({rows.shape[1]} indicators), {chance:.3f} of labels dealt out anew. "
+        "Where the first is above the second, and 0.5, by more than chance, a model may learn from what is missing."
     )
     p = above(value, error * float(np.sqrt(1 + 1 / len(dealt))), max(chance, 0.5))
     return Check(name=name, decides=False, said=said, p=p, figures={"auroc": value, "of_dealt_labels": chance})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from fusion.report.theme import INK, arm_colours
 
 Content = Mapping[str, Any]
 
+SHARES = ("sensitivity", "specificity", "precision", "negative_value")
+"""Of an operating point, what is a share of patients."""
 SHOWN = (0.1, 0.2, 0.3, 0.5)
 """Threshold probabilities whose numbers stand in a table."""
 
@@ -38,7 +40,18 @@ def tables(content: Content) -> dict[str, Any]:
         "decision_rows": _net_benefits(content),
         "asked": lambda at: asked(content, at),
         "untold": [asked(content, at) for at in untold if at],
+        **_operating((content.get("operating") or {}).get("rows", ())),
     }
+
+
+def _operating(rows: Sequence[Content]) -> dict[str, Any]:
+    """Rows of one question and aim together, and whether an interval of them has no width: all or none were right."""
+    groups: dict[tuple[Any, ...], list[Content]] = {}
+    for row in rows:
+        groups.setdefault((row.get("at"), row["rule"], row["target"]), []).append(row)
+    shares = [row[name] for row in rows for name in SHARES if row.get(name)]
+    certain = any(one["low"] is not None and one["low"] == one["high"] for one in shares)
+    return {"operating_groups": list(groups.values()), "operating_certain": certain}
 
 
 def _net_benefits(content: Content) -> list[dict[str, Any]]:

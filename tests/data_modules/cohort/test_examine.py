@@ -60,7 +60,14 @@ def test_outliers_missing_and_constant_columns(tmp_path: Path) -> None:
     found = remarks(tmp_path, pd.DataFrame({"age": age, "rare": rare, "same": 3.0}))
     assert found["outlier"] == ["t.csv: age is far from the median of 55.5085 for 1 (P007: 570): a unit, or a code?"]
     assert found["missing"] == ["t.csv: rare is missing for 60% of the patients who are kept."]
-    assert found["constant"][0].startswith("t.csv: same is 3.0 for everybody")
+    assert found["constant"] == ["t.csv: same is 3.0 for everybody who is kept: it can tell nothing."]
+    few = remarks(
+        tmp_path, pd.DataFrame({"age": age, "part": np.where(np.arange(60) < 24, 3.0, np.nan), "none": np.nan})
+    )
+    assert few["constant"] == [
+        "t.csv: part is 3.0 for everybody who is kept and has it (24 of 60): it can tell nothing.",
+        "t.csv: none is known of nobody who is kept: it can tell nothing.",
+    ]
     many = pd.DataFrame(
         {"a": rare, "b": rare, "c": rare, "d": rare * 2, "full": age, "few": np.where(age < 41, 2, np.nan)}
     )

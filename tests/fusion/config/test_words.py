@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,17 @@ def test_choices_of_ones_own_are_listed_with_their_first_comment(user: Path) -> 
     assert "model/fuser" in groups(user) and not any(name.startswith("hydra") for name in groups(user))
     assert _examples("p", None).splitlines()[0] == f"p +experiment={next(iter(options('experiment', None)))}"
     assert _examples("p", None).splitlines()[2].endswith(",".join(options("model/fuser", None)))
+
+
+def test_the_cohorts_of_examples_are_there(root: Path) -> None:
+    """What a command's help shows can be typed; ``mine`` and ``my_cohort`` are the user's own."""
+    asked = {
+        (file.name, name)
+        for file in (root / "fusion").glob("*.py")
+        for name in re.findall(r"(?m)^  python -m .*\bcohort=(\w+)", file.read_text().split('"""')[1])
+    }
+    assert len(asked) > 3
+    assert {one for one in asked if one[1] not in {*options("cohort", None), "mine", "my_cohort"}} == set()
 
 
 def test_each_command_says_what_may_be_chosen() -> None:

@@ -96,7 +96,40 @@ def test_a_run_tells_who_its_patients_are_and_how_it_does_in_subgroups(
     assert table.locator("tbody th.level").count() >= 4
     first = [one.bounding_box() for one in table.locator("tbody tr > td:nth-child(2)").all()]
     assert max(box["x"] + box["width"] for box in first) < 300, "a phone shows the names of columns and no number"
+    points = page.get_by_role("region", name="Operating points")
+    points.evaluate("one => one.scrollTo(one.scrollWidth, 0)")
+    arm, aim = (points.locator(one).first.bounding_box() for one in ("tr.lead th", "th.group span"))
+    assert abs(arm["x"] - aim["x"]) < 4 and 0 < arm["x"] < 40, "whose figures they are stays in sight"
+    assert "clinical.<wbr>" in html
     page.close()
+
+
+def test_where_no_site_can_be_judged_there_is_no_table_of_them() -> None:
+    rows = [{"site": "A", "patients": 9, "classes": [4, 5], "value": None, "calibration": None, "why": "too few"}]
+    part = {"held_out": "seen", "metric": "auroc", "rows": rows, "elsewhere": None, "smallest": 20, "fewest": 5}
+    judged = {"site": "B", "patients": 30, "classes": [9, 21], "value": 0.7, "calibration": None, "why": ""}
+
+    def page(rows: list[dict[str, Any]]) -> str:
+        endpoint = EndpointSpec(name="r", kind="binary", classes=("no", "yes"))
+        return environment().get_template("sites.html.j2").render(
+            metrics={"sites": part | {"rows": rows}}, metric_labels={"auroc": "AUROC"}, endpoint=endpoint,
+            verdict={"reference": "fusion"}, interval=str,
+        )  # fmt: skip
+
+    assert "<table" not in page(rows) and "Not judged, too few: 1 site (A: 9)" in page(rows)
+    assert page([*rows, judged]).count('<th scope="row">') == 1
+
+
+def test_a_model_that_abstains_for_nobody_is_not_told_to_abstain() -> None:
+    share = {"value": 0.5, "low": 0.4, "high": 0.6}
+
+    def told(decided: float) -> str:
+        part = {"level": 0.9, "coverage": share, "decided": share | {"value": decided}, "right_where_decided": share}
+        page = environment().get_template("uncertainty.html.j2")
+        return page.render(metrics={"uncertainty": part | {"by": []}}, drawn="patients")
+
+    assert "it abstains for nobody." in told(1.0) and "for the others the model abstains" not in told(1.0)
+    assert "for the others the model abstains." in told(0.9)
 
 
 @pytest.mark.parametrize("wrong", ["clinical.best", "clinical.after", "clinical.shoe"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fusion.report.page import environment
 from fusion.report.parts.decisions import asked, curves, tables
 
 X = [0.05, 0.1, 0.2, 0.3, 0.5, 0.8]
@@ -43,6 +45,42 @@ def test_a_panel_a_question_with_the_band_of_the_arm_that_is_judged() -> None:
     heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
     assert (heights.min(), heights.max()) == (0.2, 0.4)
     assert curves({}) is None
+
+
+def point(arm: str, rule: str, low: float | None, high: float | None, **more: Any) -> dict[str, Any]:
+    share = {"value": 0.5, "low": low, "high": high}
+    parts = dict.fromkeys(("sensitivity", "specificity", "precision", "negative_value", "called"), share)
+    return {"arm": arm, "rule": rule, "target": 0.9, "low": 0.3, "high": 0.4, **parts, **more}
+
+
+def test_operating_points_stand_under_what_was_asked_and_say_where_an_interval_has_no_width() -> None:
+    rows = [point("fusion", "sensitivity", 0.1, 0.9), point("late", "sensitivity", 0.2, 0.9)]
+    other = point("fusion", "specificity", 0.1, 0.9)
+    found = tables({"operating": {"rows": [*rows, other]}})
+    assert (found["operating_groups"], found["operating_certain"]) == ([rows, [other]], False)
+    assert not tables({"operating": {"rows": [point("fusion", "sensitivity", None, None)]}})["operating_certain"]
+    assert tables({"operating": {"rows": [*rows, point("late", "specificity", 1.0, 1.0)]}})["operating_certain"]
+    several = [point("fusion", "sensitivity", 0.1, 0.9, at=at) for at in ("I", "II")]
+    assert tables({"operating": {"rows": several}})["operating_groups"] == [[several[0]], [several[1]]]
+    assert tables({})["operating_groups"] == []
+    verdict = {"reference": "fusion"}
+    made = environment().get_template("operating.html.j2")
+
+    def page(rows: list[dict[str, Any]]) -> str:
+        content: dict[str, Any] = {"operating": {"rows": rows}}
+        return made.render(
+            metrics=content, verdict=verdict, drawn="patients", interval=lambda one: one["value"],
+            endpoint=SimpleNamespace(classes=("no", "yes")), **tables(content),
+        )  # fmt: skip
+
+    plain = page([*rows, other])
+    assert plain.index("sensitivity of 0.9") < plain.index("Late fusion") < plain.index("specificity of 0.9")
+    assert plain.count('class="lead"') == 2 and "et benefit" not in plain and "no width" not in plain
+    benefit = {"net_benefit": {"value": 0.1, "low": 0, "high": 1}, "over_all": {"value": 0.1, "low": None}}
+    whole = page([*rows, point("fusion", "net_benefit", 1.0, 1.0, **benefit)])
+    assert "most net benefit at 0.9" in whole and "Net benefit counts in true positives" in whole
+    assert "the interval has no width, and is too narrow" in whole
+    assert "II or higher: sensitivity of 0.9" in page(several)
 
 
 def test_numbers_at_some_thresholds() -> None:

@@ -149,6 +149,9 @@ def test_selected_features_by_hand_and_where_nothing_was_selected() -> None:
     assert [list(axes.lines[0].get_xdata()) for axes in (first, second)] == [[0.25, 0.25], [0, 0]]
     assert first.get_title() == "variants: stability 0.50 (−0.25 to 0.75)"
     assert second.get_title() == "rna: stability undefined"
+    unknown = {"value": -0.004, "low": float("nan"), "high": float("nan")}
+    two = selection([many | {"stability": unknown}])
+    assert two is not None and two.axes[0].get_title() == "variants: stability 0.00"
     assert first.get_xlim() == (0, 1) and figure.get_size_inches().tolist() == pytest.approx([7.2, 1.8 + 0.22 * 3])
 
 

@@ -111,6 +111,12 @@ def test_the_page_in_a_browser(hostile_run: RunFolder, browser: Any) -> None:
     for width in (1180, 390):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+    middles = "one => one.getBoundingClientRect().left + one.getBoundingClientRect().width / 2"
+    heads = page.evaluate(f"[...document.querySelectorAll('.dots thead th:not(.num)')].slice(0, 3).map({middles})")
+    marks = page.evaluate(f"[...document.querySelectorAll('.dots tbody tr:first-child td')].slice(0, 3).map({middles})")
+    assert heads == marks
+    aligned = "[...document.querySelectorAll('.dots thead th:not(.num)')].map(one => getComputedStyle(one).textAlign)"
+    assert set(page.evaluate(aligned)) == {"center"}, "a name stands over its dots"
     for these in ("caption", "figcaption"):
         right = f"Math.max(...[...document.querySelectorAll('{these}')].map(one => one.getBoundingClientRect().right))"
         assert page.evaluate(right) <= 390, "words beside a table that scrolls do not scroll"
@@ -359,7 +365,48 @@ def test_selected_features_by_hand() -> None:
 
 def test_a_name_breaks_after_its_parts_alone_and_stays_escaped() -> None:
     assert breakable("model.fuser._target_") == "model.<wbr>fuser._<wbr>target_"
+    assert breakable("Carboplatin;Paclitaxel") == "Carboplatin;<wbr>Paclitaxel"
+    assert breakable("burden:long_deletions") == "burden:<wbr>long_<wbr>deletions"
     assert breakable("<b>a/b</b>") == "&lt;b&gt;a/<wbr>b&lt;/<wbr>b&gt;"
+
+
+def test_whatever_scrolls_can_be_reached_by_keyboard_and_says_what_it_is() -> None:
+    pages = sorted((Path(sections.__file__).parent / "templates").glob("*.j2"))
+    regions = [one for page in pages for one in re.findall(r'<div class="scroll"[^>]*>', page.read_text())]
+    assert len(regions) > 30
+    assert all('tabindex="0" role="region" aria-label="' in one for one in regions)
+
+
+def test_of_a_few_sets_stability_has_no_interval_and_a_slope_has_one(
+    tmp_path: Path, make_run: Callable[..., RunFolder]
+) -> None:
+    run = make_run(tmp_path / "run")
+    table = run.selected()
+    before = write_report(run).read_text()
+    (told,) = re.findall(r"Stability [^.]*\.\d\d[^(]*\(([^)]*)\)", before)
+    assert told.startswith("95 % interval")
+    table[table["fold"] < 4].to_parquet(run.path / "selected.parquet", index=False)
+    metrics = run.metrics()
+    metrics["arms"]["fusion"]["calibration_slope"] = {"value": -1.0, "low": -2.5, "high": 0.25}
+    run.write_metrics(metrics)
+    after = write_report(run).read_text()
+    (told,) = re.findall(r"Stability [^.]*\.\d\d[^(]*\(([^)]*)\)", after)
+    assert told.startswith("Nogueira 2018")
+    slope = (
+        "Slope −1.00 (95 % interval −2.50 to 0.25; 1 is perfect, lower means too extreme, below 0 the wrong way round)"
+    )
+    assert slope in after and "wrong way round" not in before
+
+
+def test_a_wide_picture_is_read_on_a_phone_and_the_page_keeps_its_width(browser: Any) -> None:
+    style = (Path(sections.__file__).parent / "templates" / "style.css").read_text()
+    wide = "<svg xmlns='http://www.w3.org/2000/svg' width='1100' height='600'></svg>"
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    figure = f'<figure class="wide"><img src="data:image/svg+xml,{wide}"></figure>'
+    page.set_content(f'<style>{style}</style><div class="page">{figure}</div>')
+    assert page.locator("img").bounding_box()["width"] > 600, "words of 8 points of 1100 are 3 points of 390"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
 
 
 def test_words_for_time_and_numbers() -> None:

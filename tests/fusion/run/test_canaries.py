@@ -23,15 +23,28 @@ COHORT: dict[str, Any] = {
     "tables": {"t": {"file": "t.csv"}},
 }
 TWINS = {
-    "name": "patients under two ids", "decides": True, "status": "fail", "said": "1 pairs agree in everything.",
+    "name": "patients under two ids",
+    "decides": True,
+    "status": "fail",
+    "said": "1 pair agrees in everything.",
     "figures": {"pairs": [["SECRET-1", "SECRET-2"]]},
-}  # fmt: skip
+    "p": 0.0000004,
+}
+MISSING = {
+    "name": "missingness alone",
+    "decides": False,
+    "status": "pass",
+    "said": "AUROC 0.5.",
+    "figures": {},
+    "p": 0.25,
+}
+OLDER = {"name": "a leak planted", "decides": True, "status": "pass", "said": "AUROC 0.9.", "figures": {}}
 
 
 def found(digest: str) -> dict[str, Any]:
     return {
         "data": digest, "made": "2026-01-02T03:04:05", "folds": {"outer": 5, "site": "stratify"}, "verdict": "fail",
-        "checks": [TWINS],
+        "checks": [TWINS, MISSING, OLDER],
     }  # fmt: skip
 
 
@@ -55,7 +68,10 @@ def test_a_run_shows_what_was_found_in_its_data_and_in_no_others(
     take(run, tmp_path / "cache", "one")
     assert canaries_of(run) == found("one")
     html = write_report(run).read_text()
-    assert 'id="canaries"' in html and "1 pairs agree in everything." in html and "SECRET" not in html
+    assert 'id="canaries"' in html and "1 pair agrees in everything." in html and "SECRET" not in html
+    rows = html.partition('id="canaries"')[2].partition("</table>")[0]
+    assert ">fail</td><td>&lt; 0.001</td>" in rows and "<small>warns only</small></td><td>0.250</td>" in rows
+    assert ">pass</td><td>—</td>" in rows, "no p was kept, or none decides"
     assert RunFolder.open(run.path) == run  # no file that predictions rest on has changed
     run.note(data="two")  # as if the file had been carried here from another run
     assert canaries_of(run) is None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -55,6 +56,14 @@ def finished(path: Path) -> RunFolder:
 
 def change_record(run: RunFolder, **entries: object) -> None:
     (run.path / "run.json").write_text(json.dumps(run.record() | entries))
+
+
+def test_a_run_began_when_its_command_did(tmp_path: Path) -> None:
+    """Reading the cohort comes before the run folder is written, and counts."""
+    run = RunFolder.create(tmp_path / "run")
+    run.begin(config=CONFIG, cohort=COHORT, seed=1, seconds=3600)
+    begun = [datetime.fromisoformat(one) for one in (run.record()["started"], run.record()["attempts"][0]["started"])]
+    assert begun[0] == begun[1] and 3598 < (datetime.now(UTC) - begun[0]).total_seconds() < 3660
 
 
 def test_a_finished_run_reads_back_as_it_was_written(tmp_path: Path) -> None:

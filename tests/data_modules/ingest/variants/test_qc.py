@@ -61,3 +61,9 @@ def test_what_was_dropped_is_drawn_in_words(tmp_path: Path, monkeypatch: pytest.
     assert left.get_title() == "Sites dropped" and [one.get_text() for one in none.texts] == ["none"]
     assert sum(bar.get_height() for bar in rates.patches) == 3
     assert made[0].get_suptitle() == "SIMULATED"
+    draw(table.assign(het_hom=np.nan), {"sites": sites, "genotypes": {"read": 9}}, tmp_path / "qc.png")
+    known, unknown = made[1].axes[1:3]
+    assert known.axison and not unknown.axison, "an axis from 0 to 1 of what is not known"
+    assert [one.get_text() for one in unknown.texts] == [
+        "not known"
+    ] and unknown.get_title() == "Heterozygous / homozygous"

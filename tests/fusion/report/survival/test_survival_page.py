@@ -72,7 +72,7 @@ def test_the_page_tells_what_decides_and_each_section_has_its_numbers(run: RunFo
     assert "pfs, counted from the &lt;biopsy&gt;: the log-risk" in html
     assert "prevalence" not in html and "threshold, chosen" not in html  # said of classes alone
     for row in metrics["operating"]["rows"]:
-        assert f'<td class="text">event by {row["at"]} months</td><th scope="row">most net benefit at 0.3</th>' in html
+        assert f"<span>event by {row['at']} months: most net benefit at 0.3</span>" in html
         assert number(row["specificity"]["value"]) in html and number(row["over_all"]["value"]) in html
     assert "Nothing is told of event by 60 months" in html and "have event as here" not in html
     for row in metrics["decision"]["rows"]:
