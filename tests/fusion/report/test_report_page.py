@@ -396,6 +396,9 @@ def test_of_a_few_sets_stability_has_no_interval_and_a_slope_has_one(
         "Slope −1.00 (95 % interval −2.50 to 0.25; 1 is perfect, lower means too extreme, below 0 the wrong way round)"
     )
     assert slope in after and "wrong way round" not in before
+    metrics["arms"]["fusion"]["calibration_slope"] = dict.fromkeys(("value", "low", "high"))  # of scores all alike
+    run.write_metrics(metrics)
+    assert "Slope — (1 is perfect, lower means too extreme), intercept" in write_report(run).read_text()
 
 
 def test_a_wide_picture_is_read_on_a_phone_and_the_page_keeps_its_width(browser: Any) -> None:
