@@ -46,7 +46,7 @@ def predict(config: DictConfig) -> None:
     from fusion.apply.files import finish, margin_of, refuse_existing, write_results
     from fusion.apply.judging import points_of
     from fusion.apply.settings import asked_for, chosen, merge, refuse_arm, refuse_other_build
-    from fusion.apply.states import needed
+    from fusion.apply.states import needed, refuse_lacking
     from fusion.apply.treatments import record, strata_of, under, wanted
     from fusion.contract.devices import check_device
     from fusion.protocol.progress import JobProgress
@@ -79,6 +79,7 @@ def predict(config: DictConfig) -> None:
         patients = chosen(setup.cohort.patient_ids, config.patients)
         if treatments is not None:
             strata_of(setup, treatments, patients)
+        refuse_lacking([folder.models(name) for name in folder.finished_folds()], setup)
         setup = setup.prepare(progress)
         kept = set(setup.cohort.patient_ids)
         patients = [patient for patient in patients if patient in kept]  # the rest is in the notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,11 @@ from fusion.apply.matching import Matching, match_all
 from fusion.apply.notes import beside_notes, notes_of
 from fusion.apply.reading import FoldReading
 from fusion.apply.secondary import AppliedSecondary, SecondaryScores, labels_beside, trained_alone
-from fusion.apply.states import arm_folders, as_read
+from fusion.apply.states import kept_states
 from fusion.arms.base import FUSION
-from fusion.arms.chosen import MODALITIES
-from fusion.contract import CohortSpec, Modality, Progress
+from fusion.contract import CohortSpec, Progress
 from fusion.evaluation.outcome import Outcome, outcome_of
 from fusion.protocol.novelty import Novelty
-from fusion.run.bounded import read_json
 from fusion.run.state import load_state
 
 if TYPE_CHECKING:
@@ -83,7 +81,7 @@ def apply(
     """
     folds = folder.folds()["folds"]
     models = {_name(fold): folder.models(_name(fold)) for fold in folds}
-    matches = match_all(_states(models.values(), setup), min_match=min_match)
+    matches = match_all(kept_states(models.values(), setup), min_match=min_match)
     make_data = instantiate(config.datamodule)
     spec = folder.cohort_spec()
     alone = trained_alone(folder)
@@ -233,16 +231,6 @@ def _files(setup: Setup, patients: Sequence[str]) -> dict[str, list[str]]:
 
 def _name(fold: Mapping[str, Any]) -> str:
     return f"repeat{fold['repeat']}_fold{fold['index']}"
-
-
-def _states(models: Iterable[Path], setup: Setup) -> Iterator[tuple[Path, Mapping[str, Modality]]]:
-    """Folders of the members' fitted modalities, of folds and of arms that read otherwise, and what each holds."""
-    for folder in models:
-        for path in sorted((folder / MODALITIES).glob("member*")):
-            yield path, setup.modalities
-        for path in (path for arm in arm_folders(folder) for path in sorted(arm.glob(f"{MODALITIES}/member*"))):
-            modalities = as_read(setup.modalities, setup.readings, read_json(path.parent.parent / "arm.json"))
-            yield path, {name: one for name, one in modalities.items() if (path / f"{name}.json").is_file()}
 
 
 def _distance(models: Path, table: pd.DataFrame, setup: Setup) -> NDArray[np.float64]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusion.arms.base import secondary_place
 from fusion.arms.chosen import MODALITIES
-from fusion.contract import FittedModality, Modality
+from fusion.contract import FittedModality, FusionError, Modality
 from fusion.run.bounded import plain_name, read_json
 from fusion.run.state import load_state
+
+if TYPE_CHECKING:
+    from fusion.protocol.setup import Setup
 
 
 def as_read(
@@ -53,6 +56,31 @@ def arm_folders(folder: Path) -> Iterator[Path]:
     """
     for pattern in ("*/arm.json", f"{secondary_place('*')}/*/arm.json"):
         yield from (file.parent for file in sorted(folder.glob(pattern)))
+
+
+def kept_states(models: Iterable[Path], setup: Setup) -> Iterator[tuple[Path, Mapping[str, Modality]]]:
+    """Folders of the members' fitted modalities, of folds and of arms that read otherwise, and what each holds."""
+    for folder in models:
+        for path in sorted((folder / MODALITIES).glob("member*")):
+            yield path, setup.modalities
+        for path in (path for arm in arm_folders(folder) for path in sorted(arm.glob(f"{MODALITIES}/member*"))):
+            modalities = as_read(setup.modalities, setup.readings, read_json(path.parent.parent / "arm.json"))
+            yield path, {name: one for name, one in modalities.items() if (path / f"{name}.json").is_file()}
+
+
+def refuse_lacking(models: Iterable[Path], setup: Setup) -> None:
+    """Before the long work: tables that lack columns which a model reads.
+
+    Raises:
+        FusionError: they do.
+    """
+    for folder, modalities in kept_states(models, setup):
+        for name, modality in modalities.items():
+            lacks = getattr(modality, "lacks", None)  # only of what reads no result of ingest
+            if lacks is not None and (folder / f"{plain_name(name, where='modality')}.json").is_file():
+                why = lacks(load_state(folder, name))
+                if why is not None:
+                    raise FusionError(why)
 
 
 def restored(

@@ -178,15 +178,21 @@ class Features(BaseModality):
             )
         return FittedFeatures(self.name, frame=self.frame, learned=learned)
 
+    def lacks(self, state: State) -> str | None:
+        """Which columns the file lacks that a model reads, in a sentence that says what to do."""
+        lacking = sorted(set(Reduction.restore(state).needed) - set(self.frame.columns))
+        if not lacking:
+            return None
+        return (
+            f"{self.key}: {self.path.name} lacks columns the model was trained with: {some(lacking)}. Add them to the "
+            "file under these names, empty where they were not measured."
+        )
+
     def restore(self, state: State) -> FittedFeatures:
-        learned = Reduction.restore(state)
-        lacking = sorted(set(learned.needed) - set(self.frame.columns))
-        if lacking:
-            raise FusionError(
-                f"{self.key}: {self.path.name} lacks columns the model was trained with: {some(lacking)}. Add "
-                "them to the file under these names, empty where they were not measured."
-            )
-        return FittedFeatures(self.name, frame=self.frame, learned=learned)
+        lacks = self.lacks(state)
+        if lacks is not None:
+            raise FusionError(lacks)
+        return FittedFeatures(self.name, frame=self.frame, learned=Reduction.restore(state))
 
     def match(self, state: State) -> Match:
         """Columns: all that the model reads must be there."""

@@ -149,6 +149,9 @@ class Regimen(Table):
             )
         ]
 
+    def lacks(self, state: State) -> None:
+        """Nothing: who was given none of an agent has none of it."""
+
     def restore(self, state: State) -> FittedTable:
         """As trained; an agent that this cohort's regimens do not have is one that nobody was given."""
         learned = TablePreprocessor.restore(state)

@@ -110,15 +110,21 @@ class Table(BaseModality):
             )
         return FittedTable(name=self.name, frame=self.frame, learned=TablePreprocessor.fit(training, self.columns))
 
+    def lacks(self, state: State) -> str | None:
+        """Which columns the table does not declare that a model reads, in a sentence that says what to do."""
+        lacking = sorted({part.column for part in TablePreprocessor.restore(state).coded} - set(self.frame.columns))
+        if not lacking:
+            return None
+        return (
+            f"modality.{self.name}: the model was trained with columns {lacking}, which table {self._table!r} of "
+            f"cohort {self.source.name!r} does not declare at baseline. Mend cohort.tables.{self._table}.columns."
+        )
+
     def restore(self, state: State) -> FittedTable:
-        learned = TablePreprocessor.restore(state)
-        lacking = sorted({part.column for part in learned.coded} - set(self.frame.columns))
-        if lacking:
-            raise FusionError(
-                f"modality.{self.name}: the model was trained with columns {lacking}, which table {self._table!r} of "
-                f"cohort {self.source.name!r} does not declare at baseline. Mend cohort.tables.{self._table}.columns."
-            )
-        return FittedTable(name=self.name, frame=self.frame, learned=learned)
+        lacks = self.lacks(state)
+        if lacks is not None:
+            raise FusionError(lacks)
+        return FittedTable(name=self.name, frame=self.frame, learned=TablePreprocessor.restore(state))
 
     def given(self, values: Mapping[str, Any], patient_ids: Sequence[str]) -> Table:
         """The same table as if these patients all had `values`, and nobody else anything: for treatments.
