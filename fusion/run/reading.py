@@ -166,6 +166,8 @@ class RunReading:
     def folds(self) -> dict[str, Any]:
         """folds.json."""
         content = self._json("folds.json")
+        if not isinstance(content.get("folds"), list):
+            raise RunFolderError(f"{self.path / 'folds.json'}: has no list of folds. The file was altered; restore it.")
         # Folders are found by these numbers.
         if not all(type(fold[key]) is int for fold in content["folds"] for key in ("repeat", "index")):
             raise RunFolderError(f"{self.path / 'folds.json'}: repeat and index of a fold must be whole numbers.")

@@ -15,6 +15,7 @@ from fusion.config.check import check_command
 from fusion.config.files import ConfigError, conf_dir
 from fusion.config.help import options
 from fusion.config.signature import NoTargetError, signature_of
+from fusion.config.spelling import suggest
 
 EXPERIMENT = "+experiment=breast_tcga"
 
@@ -99,6 +100,12 @@ def test_unknown_experiment_lists_them_and_adds_no_plain_key() -> None:
     message = complaint("+experiment=brest_tcga")
     assert "Did you mean breast_tcga?" in message
     assert "experiments are:" in message
+
+
+def test_a_beginning_that_names_share_makes_them_no_more_alike() -> None:
+    known = dict.fromkeys(["modality.rna_of_tumours.sheet", "modality.rna_of_tumours.screen"], "")
+    assert suggest("modality.rna_of_tumours.selector.features", known) == ""
+    assert suggest("modality.rna_of_tumours.sheat", known) == " Did you mean modality.rna_of_tumours.sheet?"
 
 
 def test_experiment_without_plus() -> None:

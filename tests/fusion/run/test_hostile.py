@@ -100,6 +100,9 @@ def test_numbers_of_folds_are_numbers(stranger: RunFolder, number: object) -> No
     stranger.folds_path.write_text(json.dumps(folds))
     with pytest.raises(FusionError, match="must be whole numbers"):
         RunFolder.open(signed(stranger)).folds()
+    stranger.folds_path.write_text('{"hash": "1"}')
+    with pytest.raises(FusionError, match=r"folds\.json: has no list of folds"):
+        RunFolder.open(signed(stranger)).folds()
 
 
 def test_names_of_modalities_stay_inside(tmp_path: Path) -> None:
