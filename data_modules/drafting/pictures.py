@@ -188,6 +188,7 @@ def sequences_of(
     for rest, count in rests.most_common(MOST_SEQUENCES):
         words = tokens(rest)
         label = "_".join(words) or "volume"
+        label = f"volume_{label}" if label.replace("_", "").isdigit() else label  # YAML makes a number of 0000
         match = re.escape(rest) + r"\." if rest else _ONE_FILE if series else "."
         mask = {"mask", "seg", "segmentation", "roi", "label"} & set(words)
         found[f"mask_{label}" if mask else label] = (match, _intensity(words), f"{count} files end so")
@@ -195,7 +196,9 @@ def sequences_of(
         kind = next((one.modality.lower() for one in series if one.description == description), "")
         label = "_".join(tokens(description)) or "series"
         intensity = kind if kind in ("mr", "ct") else "???"
-        found.setdefault(label, (re.escape(description) + "$", intensity, f"{count} DICOM folders, {kind.upper()}"))
+        # A series that was taken twice has a number behind its name: it is to be seen, not left aside.
+        match = re.escape(description) + r"(/[\d.]+)?$"
+        found.setdefault(label, (match, intensity, f"{count} DICOM folders, {kind.upper()}"))
     return found
 
 

@@ -107,7 +107,10 @@ def _open(path: Path, *, name: str) -> Any:
     except (openslide.OpenSlideError, OSError) as error:
         if ending.endswith((".tif", ".tiff")):
             return _tiff(path, name=name)
-        raise SlideError(f"{name} does not open as a slide ({error or type(error).__name__})") from error
+        lost = ending.endswith(".mrxs") and not path.with_suffix("").is_dir()
+        gone = f"the folder of its pixels, {path.stem}, does not lie beside it"
+        told = gone if lost else str(error) or type(error).__name__
+        raise SlideError(f"{name} does not open as a slide ({told})") from error
     if ending.endswith(_TIFFS) and not _is_whole(path, slide, name=name):
         slide.close()
         return _tiff(path, name=name)

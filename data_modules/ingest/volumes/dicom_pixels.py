@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,10 +42,21 @@ def read_slices(paths: Sequence[Path]) -> NDArray[np.float32]:
 
 def _slice(path: Path) -> NDArray[np.float32]:
     one = read_dataset(path)
+    given = [one.get("RescaleSlope"), one.get("RescaleIntercept")]
+    slope, intercept = float(1 if given[0] is None else given[0]), float(given[1] or 0)
     if str(one.file_meta.TransferSyntaxUID) in _BY_ITK:
-        return read_slice(path).T
-    slope, intercept = one.get("RescaleSlope"), one.get("RescaleIntercept")
-    pixels = one.pixel_array.astype(np.float64)
-    if slope is not None or intercept is not None:
-        pixels = pixels * float(1 if slope is None else slope) + float(intercept or 0)
-    return np.asarray(pixels.T, dtype=np.float32)
+        pixels = read_slice(path).astype(np.float64)
+    else:
+        pixels = one.pixel_array.astype(np.float64) * slope + intercept
+    return np.asarray(_unpadded(pixels, one, slope, intercept).T, dtype=np.float32)
+
+
+def _unpadded(pixels: NDArray[np.float64], one: Any, slope: float, intercept: float) -> NDArray[np.float64]:
+    """Where the scanner saw nothing, and says so by a number of its own, the lowest that it saw."""
+    told = one.get("PixelPaddingValue")
+    if not isinstance(told, int):
+        return pixels
+    if one.PixelRepresentation == 1 and told >= 1 << (one.BitsAllocated - 1):  # written as if it were unsigned
+        told -= 1 << one.BitsAllocated
+    padded = np.abs(pixels - (told * slope + intercept)) < abs(slope) / 2
+    return pixels if padded.all() or not padded.any() else np.where(padded, pixels[~padded].min(), pixels)

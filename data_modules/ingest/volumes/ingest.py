@@ -34,7 +34,7 @@ from fusion.contract import some
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FORMAT = 3  # raise when what an entry holds changes
+_FORMAT = 4  # raise when what an entry holds changes
 
 
 @dataclass(frozen=True, kw_only=True)

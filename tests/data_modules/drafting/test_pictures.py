@@ -18,6 +18,7 @@ from data_modules.drafting.draft import draft_folder
 from data_modules.drafting.look import look_at
 from data_modules.drafting.pictures import Series, sequences_of, volume_patterns
 from data_modules.files import list_files
+from data_modules.ingest.volumes.find import find_all
 from fusion.config.check import check_command
 from tests.helpers.volumes import ball, series
 
@@ -105,9 +106,26 @@ def test_sequences_by_what_is_left_of_names_and_by_descriptions() -> None:
     found = sequences_of(["v/A_ct.nii", "v/B_ct.nii"], "^([AB])", series)
     assert found == {
         "ct": (r"ct\.", "ct", "2 files end so"),
-        "t1_fs_pre": (r"T1\ FS\ PRE$", "mr", "2 DICOM folders, MR"),
+        "t1_fs_pre": (r"T1\ FS\ PRE(/[\d.]+)?$", "mr", "2 DICOM folders, MR"),
     }
     assert sequences_of(["p1/scan.nii"], "(p1)", [])["scan"][1] == "???"
+    assert list(sequences_of(["v/A_0000.nii", "v/A_0001.nii"], "^([AB])", [])) == ["volume_0000", "volume_0001"]
+
+
+def test_a_series_that_was_taken_twice_is_met_by_what_is_drafted(tmp_path: Path) -> None:
+    """Its two have a number behind their name: left aside, the patient would have lost their scan."""
+    for number in (3, 5):
+        series(tmp_path / f"P1/{number}", ball(seed=number), description="T1 POST", number=number)
+    match, _, _ = sequences_of([], None, [Series(folder="P1/3", patient="P1", description="T1 POST", modality="MR")])[
+        "t1_post"
+    ]
+    names = [one.name for one in find_all(tmp_path, ".").volumes]
+    assert names == ["P1/3/P1/T1 POST", "P1/5/P1/T1 POST"] and all(re.search(match, name) for name in names)
+    series(tmp_path / "P2", ball(seed=1), description="T1 POST", number=7)
+    series(tmp_path / "P2", ball(seed=2), description="T1 POST", number=8, start=20)
+    names = [one.name for one in find_all(tmp_path, "P2").volumes]
+    assert names == ["P2/P1/T1 POST/7", "P2/P1/T1 POST/8"] and all(re.search(match, name) for name in names)
+    assert not re.search(match, "P2/P1/T1 POST SUB")
 
 
 @pytest.mark.parametrize("ids", ["the same", "new", "none"])

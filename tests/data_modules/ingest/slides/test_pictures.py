@@ -115,6 +115,7 @@ def test_a_fourth_sample_that_is_no_opacity(tmp_path: Path, pixels: np.ndarray) 
         ("P1.svs", b"<!DOCTYPE html><html>", "it is a web page: a log-in or error page was downloaded"),
         ("P1.svs", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ("P1.svs", b"", "the file is empty, 0 bytes"),
+        ("P1.mrxs", b"[GENERAL]", "the folder of its pixels, P1, does not lie beside it"),
     ],
 )
 def test_what_is_no_slide_that_is_read(tmp_path: Path, name: str, content: bytes, said: str) -> None:

@@ -72,6 +72,30 @@ def test_a_slope_counts_without_an_intercept(tmp_path: Path, files: Any) -> None
     assert np.allclose(np.sort(values.ravel()), np.sort(expected.ravel()))
 
 
+@pytest.mark.parametrize("said", [-32768, 32768])
+def test_padding_is_no_measured_number(tmp_path: Path, files: Any, said: int) -> None:
+    """Corners that the scanner did not see: as numbers they would be the darkest by far, and air would be tissue.
+
+    Signed -32768 is also met as unsigned 32768.
+    """
+    plain = files.ball() + 10
+    paths = files.series(tmp_path, plain)
+    whole = read_volume(only(tmp_path)).values
+    for path in paths:
+        one = pydicom.dcmread(path)
+        stored = one.pixel_array.astype("<i2")
+        stored[:2, :2] = -32768
+        one.PixelRepresentation, one.PixelData = 1, stored.tobytes()
+        one.add_new("PixelPaddingValue", "SS" if said < 0 else "US", said)
+        one.save_as(path)
+    values = read_volume(only(tmp_path)).values
+    corner = np.zeros(values.shape, dtype=bool)
+    corner[:2, :2] = True
+    assert np.array_equal(values[~corner], whole[~corner])
+    lowest = np.where(corner, np.inf, values).min(axis=(0, 1))
+    assert np.array_equal(values[0, 0], lowest) and lowest.min() >= 10
+
+
 def test_numbers_by_a_table(tmp_path: Path, files: Any) -> None:
     table = Dataset()
     table.LUTDescriptor, table.ModalityLUTType, table.LUTData = [4, 0, 16], "US", np.arange(4, dtype="<u2").tobytes()
