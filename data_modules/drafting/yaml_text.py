@@ -89,7 +89,10 @@ def _genome(found: Findings) -> list[str]:
 
 
 def _absent(found: Findings) -> list[str]:
-    single = [one for source in found.sources for one in source.genomes if len(one.samples) == 1]
+    genomes = [one for source in found.sources for one in source.genomes]
+    # Files of different samples list each its own sites, those of a tumour and its normal too.
+    several = len({one.samples for one in genomes}) > 1
+    single = [one for one in genomes if several or len(one.samples) == 1]
     maf = any(source.kind == "maf" for source in found.sources)
     if any(one.origin != "somatic" for one in single):
         why = "reference or unknown: what a site means that a patient's file does not list"

@@ -88,8 +88,9 @@ def file_problems(
     filters: GenotypeFilters,
     annotation: AnnotationSettings,
     chain: Path | None,
+    may_be_empty: bool = False,
 ) -> list[str]:
-    """Of one file."""
+    """Of one file; `may_be_empty`: nothing in it passes, and others of its origin have variants: nothing was found."""
     where = f"{key}.files"
     if facts.problem is not None:
         remedy = "Fetch or write the file anew" if "truncated" in facts.problem else "Mend the file"
@@ -128,21 +129,29 @@ def file_problems(
         )
     problems += [f"{where}: {name} {problem}" for problem in _format_problems(facts.fields)]
     elsewhere = {name: number for name, number in facts.contigs.items() if plain_contig(name) not in CONTIGS}
-    lost, seen = sum(elsewhere.values()), some(list(elsewhere)) or "no records"
+    lost, seen = sum(elsewhere.values()), some(list(elsewhere))
     rename = "Rename contigs with `bcftools annotate --rename-chrs`"
-    if lost == facts.records:
+    if not facts.records:
+        why = "" if may_be_empty else " Fetch it anew; that nothing was found is taken of few files among others alone."
+        problems += [f"{where}: {name} has no record.{why}"] if why else []
+    elif lost == facts.records:
         problems.append(f"{where}: {name} has no record on chromosomes 1 to 22, X, Y or MT ({seen}). {rename}.")
     elif lost > filters.max_lost * facts.records:
         problems.append(
             f"{where}: {lost} of {facts.records} records of {name} are on no chromosome 1 to 22, X, Y or MT ({seen}). "
             f"{rename}, or set {key}.filters.<origin>.max_lost above {filters.max_lost:g} to go on without them."
         )
-    elif not any(filters.passes(reasons) for reasons in facts.filters):
+    elif nothing_passes(facts, filters) and not may_be_empty:
         problems.append(
             f"{where}: no record of {name} passes its filter; FILTER is {some(sorted(facts.filters))} and "
             f"{key}.filters accepts {some(filters.accept)}. Add values to accept."
         )
     return problems
+
+
+def nothing_passes(facts: VcfFacts, filters: GenotypeFilters) -> bool:
+    """Whether a file has no record, or none whose FILTER is accepted."""
+    return not any(filters.passes(reasons) for reasons in facts.filters)
 
 
 def _format_problems(fields: Mapping[str, str]) -> list[str]:

@@ -20,7 +20,14 @@ from typing import Any
 from data_modules.hashes import content_hash
 from data_modules.ingest.common.cache import CacheEntry
 from data_modules.ingest.variants.annotation.settings import AnnotationSettings
-from data_modules.ingest.variants.checks import Pairs, file_problems, input_problems, set_problems, spoken
+from data_modules.ingest.variants.checks import (
+    Pairs,
+    file_problems,
+    input_problems,
+    nothing_passes,
+    set_problems,
+    spoken,
+)
 from data_modules.ingest.variants.files.vcf import BUILDS, VcfFacts
 from data_modules.ingest.variants.files.vcf_scan import read_facts
 from data_modules.ingest.variants.hail.converted import readable
@@ -44,6 +51,8 @@ __all__ = [
 ]  # fmt: skip
 
 _JOB = "data_modules.ingest.variants.hail.job"
+_MOST_EMPTY = 0.2
+"""Share of the files of an origin in which nothing may have been found; above it, filters or files are wrong."""
 
 
 def file_labels(paths: Sequence[Path]) -> dict[Path, str]:
@@ -125,7 +134,18 @@ class VariantIngest:
 
     def said(self, origin: Origin) -> list[str]:
         """What was read otherwise than the files declare, in sentences."""
-        return spoken([self.facts[file.path] for file in self.files if file.origin == origin])
+        empty = [path.name for path in self._empty(origin)]
+        told = [
+            f"{some(empty, 3)}: no record, or none that passes its filter: nothing was found there, which counts as "
+            "absent_is says of sites that are not listed."
+        ] if empty else []  # fmt: skip
+        return [*told, *spoken([self.facts[file.path] for file in self.files if file.origin == origin])]
+
+    def _empty(self, origin: Origin) -> list[Path]:
+        """Files of an origin in which nothing passes, where most others have variants: nothing was found in them."""
+        paths = [file.path for file in self.files if file.origin == origin]
+        empty = [path for path in paths if nothing_passes(self.facts[path], self.filters[origin])]
+        return empty if len(empty) <= _MOST_EMPTY * len(paths) else []
 
     @cached_property
     def entry(self) -> CacheEntry:
@@ -146,6 +166,7 @@ class VariantIngest:
             facts = self.facts
         except FusionError as error:
             return [f"{self.key}.files: {error}"]
+        empty = {path for origin in self.origins for path in self._empty(origin)}
         for file in self.files:
             problems += file_problems(
                 facts[file.path],
@@ -155,6 +176,7 @@ class VariantIngest:
                 filters=self.filters[file.origin],
                 annotation=self.annotation,
                 chain=self.inputs.chain,
+                may_be_empty=file.path in empty,
             )
         if not problems:
             problems = set_problems(self.key, [(file, facts[file.path], self.pairs[file]) for file in self.files])

@@ -47,7 +47,9 @@ class MafIngest(VariantIngest):
     def said(self, origin: Origin) -> list[str]:
         """What of the files is not known; what was left out of them is said by their store."""
         paths = [file.path for file in self.files if file.origin == origin]
-        return [sentence for path in paths for sentence in self.maf_facts[path].said(path.name)]
+        empty = [path.name for path in paths if not self.maf_facts[path].lines]
+        told = [f"{some(empty, 3)} list no variant: their samples were sequenced and have none."] if empty else []
+        return told + [sentence for path in paths for sentence in self.maf_facts[path].said(path.name)]
 
     def check(self) -> list[str]:
         if self.build not in BUILDS:
@@ -70,8 +72,14 @@ class MafIngest(VariantIngest):
                     "Set cohort.build, or lift the file over."
                 )
             problems += found.problems(path.name, key=self.key, build=self.build)
-            if not found.lines:
+            if not found.lines and not any(one.lines for one in facts.values()):
                 problems.append(f"{self.key}.files: {path.name} lists no variant. Fetch it anew.")
+            elif not found.lines and not found.samples and self.inputs.names != "file":
+                problems.append(
+                    f"{self.key}.files: {path.name} lists no variant and names no sample: nobody knows whose it is. "
+                    f"Set {self.key}.inputs.names=file where files' names tell, or take it out of the folder: its "
+                    "patient then has no variants read."
+                )
         problems += strange_words(facts.values(), key=self.key, filters=self.filters)
         if not problems and not self.entry.complete:
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from data_modules.cohort.spellings import bare_id
 from data_modules.patient_ids import PatientIds
 from fusion.contract import some
 
@@ -39,6 +40,33 @@ def _parts(label: str) -> list[str]:
         pieces = part.split(".")
         found += [".".join(pieces[:end]) for end in range(len(pieces), 0, -1)]
     return found
+
+
+def strangers_problem(
+    samples: Sequence[str], matched: Mapping[str, str], known: Collection[str], origin: str, *, key: str
+) -> str:
+    """That no sample is of a patient of the cohort's tables, and what can mend it.
+
+    Args:
+        samples: of an origin.
+        matched: sample → whom it is read as.
+        known: patients of the tables.
+        origin: somatic or germline.
+        key: config key of the modality.
+    """
+    told = (
+        f"{key}: no {origin} sample is of a patient of the cohort: samples {some(samples, 3)} are read as "
+        f"{some(list(matched.values()), 3)}, patients are {some(sorted(known), 3)}. "
+    )
+    alike = {bare_id(one): one for one in known}
+    twin = next((name for name, patient in matched.items() if bare_id(patient) in alike), None)
+    if twin is None:
+        return f"{told}Set {key}.patient_pattern or sample_sheet."
+    return (
+        f"{told}They differ in letter case, separators or leading zeros alone, which no pattern changes: write them "
+        f"alike, or set {key}.sample_sheet: {{file: samples.csv, key: sample, patient: patient}} to a table with a row "
+        f"a sample, e.g. {twin},{alike[bare_id(matched[twin])]}."
+    )
 
 
 def several_problem(matched: Mapping[str, str], origin: str, *, key: str) -> list[str]:

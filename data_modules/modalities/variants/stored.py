@@ -21,7 +21,7 @@ from data_modules.modalities.variants.features import VariantTable
 from data_modules.modalities.variants.fitted import STATE_VERSION, FittedVariants
 from data_modules.modalities.variants.match import match_variants
 from data_modules.modalities.variants.origin import OriginVariants
-from data_modules.modalities.variants.samples import left_out, owners, several_problem
+from data_modules.modalities.variants.samples import left_out, owners, several_problem, strangers_problem
 from data_modules.modalities.variants.settings import KINDS, FeatureSettings, Rules
 from data_modules.modalities.variants.store_ingest import StoreIngest
 from data_modules.patient_ids import PatientIds
@@ -134,11 +134,7 @@ class StoredVariants(BaseModality):
                     f"Set {self.key}.patient_pattern or sample_sheet."
                 )
             elif known and not known & set(matched.values()):
-                problems.append(
-                    f"{self.key}: no {origin} sample is of a patient of the cohort: samples {some(samples, 3)} are "
-                    f"read as {some(list(matched.values()), 3)}, patients are {some(sorted(known), 3)}. "
-                    f"Set {self.key}.patient_pattern or sample_sheet."
-                )
+                problems.append(strangers_problem(samples, matched, known, origin, key=self.key))
             elif origin == "somatic" and self.several_samples != "merge":  # germline is the same at any time
                 problems += several_problem(matched, origin, key=self.key)
         return problems

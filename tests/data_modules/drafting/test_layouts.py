@@ -214,3 +214,12 @@ def test_files_whose_names_only_a_sheet_knows(tmp_path: Path) -> None:
     )
     mutations = drafted(tmp_path)[1]["modality"]["mutations"]
     assert mutations["sample_sheet"] == {"file": "samples.csv", "key": "sample", "patient": "case"}
+
+
+def test_a_vcf_a_patient_lists_its_own_sites_alone(tmp_path: Path) -> None:
+    clinical(tmp_path)
+    for one in PATIENTS:
+        columns = f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{one}_N\t{one}_T"
+        head = f"##fileformat=VCFv4.2\n##contig=<ID=chr1,length=248956422>\n##tumor_sample={one}_T\n{columns}\n"
+        (tmp_path / f"{one}.mutect2.vcf").write_text(head)
+    assert drafted(tmp_path)[1]["cohort"]["absent_is"] == "reference", "a tumour and its normal are no cohort"

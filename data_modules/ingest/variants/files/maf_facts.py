@@ -16,7 +16,7 @@ from data_modules.ingest.variants.files.vcf import LENGTHS
 from data_modules.ingest.variants.settings import GenotypeFilters, Origin
 from fusion.contract import some
 
-VERSION = 4
+VERSION = 5
 """Of how MAFs are read: results of another are made anew."""
 
 _BARCODE, _BUILD, _CLASS, _GENE, _CONTIG, _START, _END, _REFERENCE, _SHARE, _READS = (

@@ -174,9 +174,16 @@ def _whole(value: str) -> str:
 
 
 def sequenced_samples(comments: Sequence[str]) -> tuple[str, ...]:
-    """Samples that ``#sequenced_samples:`` lists, as cBioPortal writes them: sequenced, with mutations or without."""
+    """Samples that were sequenced, with mutations or without.
+
+    cBioPortal lists them behind ``#sequenced_samples:``, the GDC names the one of a file of a case behind
+    ``#tumor.aliquots.submitter_id``.
+    """
     found: list[str] = []
     for line in comments:
+        word, *samples = line.lstrip("# ").split()[:2] or [""]
+        if word == "tumor.aliquots.submitter_id":
+            found += samples
         key, colon, names = line.lstrip("# ").partition(":")
         if colon and key.strip().lower() == "sequenced_samples":
             found += re.split(r"[\s,]+", names.strip())

@@ -202,9 +202,27 @@ def test_nothing_passes_the_filter(tmp_path: Path) -> None:
 
 def test_no_usable_record(tmp_path: Path) -> None:
     (one,) = problems(tmp_path, HEADER + COLUMNS)
-    assert "has no record on chromosomes 1 to 22" in one
+    assert "calls.vcf has no record. Fetch it anew" in one
     (one,) = problems(tmp_path, HEADER + COLUMNS + LINE.replace("chr1", "NC_000001.11"))
     assert "X, Y or MT (NC_000001.11). Rename contigs with `bcftools annotate --rename-chrs`" in one
+
+
+def of_patients(tmp_path: Path, texts: list[str]) -> VariantIngest:
+    paths = [tmp_path / f"P{at}.vcf" for at in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(HEADER + COLUMNS.replace("a\tb", path.stem) + text.replace("\t0/0", ""))
+    files = tuple(VcfFile(path=path, origin="somatic") for path in paths)
+    return replace(ingest(tmp_path, paths[0]), files=files)
+
+
+def test_nothing_found_in_few_of_many_patients(tmp_path: Path) -> None:
+    sound = of_patients(tmp_path, [LINE] * 8 + ["", LINE.replace("PASS", "weak")])
+    assert sound.check() == [] and sound.samples("somatic") == tuple(f"P{at}" for at in range(10))
+    (said,) = sound.said("somatic")
+    assert said.startswith("P8.vcf, P9.vcf: no record, or none that passes its filter: nothing was found there")
+    assert [len(of_patients(tmp_path, [LINE] * 3 + [""]).check()), sound.said("germline")] == [1, []]
+    told = of_patients(tmp_path, [LINE] * 7 + ["", "", LINE.replace("PASS", "weak")]).check()
+    assert len(told) == 3 and "P7.vcf has no record. Fetch it anew; that nothing was found is taken of few" in told[0]
 
 
 def test_mutect_ploidy_is_read_and_higher_ploidy_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from data_modules.ingest.variants.checks import Pairs
 from data_modules.ingest.variants.files.vcf import VcfFacts
 from data_modules.ingest.variants.ingest import file_labels
-from data_modules.modalities.variants.samples import left_out, owners, several_problem
+from data_modules.modalities.variants.samples import left_out, owners, several_problem, strangers_problem
 from data_modules.patient_ids import PatientIds
 
 
@@ -54,3 +54,16 @@ def test_a_sheet_with_time_points(tmp_path: Path) -> None:
     sheet = {"file": "s.csv", "key": "sample", "patient": "who", "time": "when"}
     ids = PatientIds(sheet=sheet, root=tmp_path)
     assert ids.check(key="k") == [] and ids.map(["A", "B"]) == ({"A": "P1"}, ["B"])
+
+
+def test_ids_that_differ_in_letter_case_alone_are_no_matter_of_a_pattern(tmp_path: Path) -> None:
+    samples = ["mel-001", "mel-002"]
+    said = strangers_problem(samples, {one: one for one in samples}, {"MEL-001", "MEL-002"}, "somatic", key="k")
+    assert "patient_pattern" not in said and "e.g. mel-001,MEL-001." in said
+    row = said.rpartition("e.g. ")[2].rstrip(".")
+    (tmp_path / "samples.csv").write_text(f"sample,patient\n{row}\n")
+    sheet = {"file": "samples.csv", "key": "sample", "patient": "patient"}
+    assert "sample_sheet: {file: samples.csv, key: sample, patient: patient}" in said
+    assert PatientIds(sheet=sheet, root=tmp_path).map(samples) == ({"mel-001": "MEL-001"}, ["mel-002"])
+    other = strangers_problem(["Q1"], {"Q1": "Q1"}, {"MEL-001"}, "somatic", key="k")
+    assert other.endswith("Set k.patient_pattern or sample_sheet.")

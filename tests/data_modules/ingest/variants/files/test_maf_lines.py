@@ -72,6 +72,8 @@ def test_lines_that_no_maf_has(tmp_path: Path) -> None:
 
 def test_sequenced_samples() -> None:
     assert sequenced_samples(["#version 2.4", "#sequenced_samples: A B\tC B"]) == ("A", "B", "C")
+    of_the_gdc = ["#version gdc-1.0.0", "#n.analyzed.samples 1", "#tumor.aliquots.submitter_id TCGA-A1-A0SB-01A-11D"]
+    assert sequenced_samples(of_the_gdc) == ("TCGA-A1-A0SB-01A-11D",), "a file of a case without any mutation"
 
 
 @pytest.mark.parametrize(("written", "build"), [("37", "GRCh37"), ("GRCh37-lite", "GRCh37"), ("hg38", "GRCh38")])

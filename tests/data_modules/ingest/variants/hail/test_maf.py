@@ -163,6 +163,14 @@ def test_problems_are_seen_before_hail(tmp_path: Path) -> None:
     assert "modality.variants.inputs.chain is for VCFs" in chained.check()[0]
     assert "cohort.build=None" in ingest([path], tmp_path, build=None).check()[0]
     assert "lists no variant" in ingest([write_maf(tmp_path / "b.maf", GDC, [])], tmp_path).check()[0]
+    empty = write_maf(tmp_path / "empty.maf", GDC, [])
+    (said,) = ingest([path, empty], tmp_path).check()
+    assert "empty.maf lists no variant and names no sample" in said and "modality.variants.inputs.names=file" in said
+    by_name = replace(ingest([path, empty], tmp_path), inputs=InputSettings(names="file"))
+    assert by_name.check() == [] and "empty.maf list no variant" in by_name.said("somatic")[0]
+    empty.write_text("#tumor.aliquots.submitter_id S9\n" + empty.read_text())
+    named = ingest([path, empty], tmp_path)
+    assert named.check() == [] and "S9" in named.samples("somatic")
     other = write_maf(tmp_path / "c.maf", ["a", "b"], [["1", "2"]])
     assert "needs the columns Hugo_Symbol" in ingest([other], tmp_path).check()[0]
     cut = tmp_path / "d.maf.gz"
