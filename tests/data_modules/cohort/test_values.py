@@ -57,3 +57,34 @@ def test_text_that_would_be_categories(cohort):
     assert cohort.source().read("clinical").notes == (), "most words stand twice"
     cohort.clinical = [re.sub("by .*", "seen", line) for line in cohort.clinical]
     assert cohort.source().read("clinical").notes == ()
+
+
+def test_a_cell_of_a_row_without_a_patient_is_no_second_problem(cohort):
+    cohort.clinical += ["NA\tseventy\tG1\tbasal\tS0\tR0\tx", "P99\tseventy\tG1\tbasal\tS0\tR0\tx"]
+    rows, cells = cohort.source().read("clinical").problems
+    assert "rows without a patient" in rows.what
+    assert "values that are no numbers" in cells.what
+    assert cells.examples == ("P99, row 13: 'seventy'",)
+
+
+def test_a_unit_beside_numbers_is_that_of_the_declaration_or_of_all(cohort):
+    first = cohort.clinical[1]
+    cohort.clinical[1] = first.replace("\t41\t", "\t41 months\t")
+    (problem,) = cohort.source().read("clinical").problems
+    assert "values in several units, none (9), months (1)" in problem.what
+    cohort.clinical[1] = first.replace("\t41\t", "\t41 years\t")
+    read = cohort.source().read("clinical")
+    assert read.problems == () and read.frame.loc["P01", "age"] == 41
+    assert read.notes == ("clinical.tsv: column 'age': 'years' after its numbers is read as their unit.",)
+    del cohort.settings["tables"]["clinical"]["columns"]["age"]["unit"]
+    (problem,) = cohort.source().read("clinical").problems
+    assert "values in several units, none (9), years (1)" in problem.what
+
+
+def test_one_word_in_several_spellings(cohort):
+    cohort.clinical[1] = cohort.clinical[1].replace("luminal", "Luminal")
+    (problem,) = cohort.source().read("clinical").problems
+    assert "one word in several spellings" in problem.what
+    assert problem.examples == ("P01, row 2: 'Luminal'", "P03, row 4: 'luminal'")
+    cohort.settings["tables"]["clinical"]["columns"]["subtype"]["levels"] = ["luminal", "Luminal", "basal"]
+    assert cohort.source().read("clinical").problems == (), "the remedy"

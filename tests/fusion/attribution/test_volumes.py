@@ -142,6 +142,7 @@ def test_a_page_shows_the_planes_of_what_is_there(member: ExplainedMember) -> No
         assert [one["name"] for one in content["sequences"]] == sequences
         rows = found.rows[found.rows["feature"] != "(modality)"].set_index("feature")
         assert content["through"] == rows["attribution"].abs().idxmax()
+        assert {name.partition(":")[0] for name in rows.index} == set(sequences), "a patch that is not there has no row"
         for one in content["sequences"]:
             mine = rows[rows.index.str.startswith(one["name"])]
             assert one["attribution"] == pytest.approx(mine["attribution"].sum())
