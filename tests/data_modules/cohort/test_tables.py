@@ -55,6 +55,8 @@ def test_duplicates_are_named_with_rows_and_identical_ones_said_to_be(cohort):
 def test_missing_column_suggests_the_closest(cohort):
     cohort.clinical[0] = cohort.clinical[0].replace("subtype", "sub_type")
     assert "clinical.tsv has no column 'subtype'. Did you mean 'sub_type'?" in problems(cohort.source())
+    cohort.clinical[0] = cohort.clinical[0].replace("sub_type", "SUBTYPE")
+    assert "has no column 'subtype'. Did you mean 'SUBTYPE'?" in problems(cohort.source()), "letter case alone"
 
 
 def test_missing_id_column(cohort):

@@ -88,3 +88,10 @@ def test_one_word_in_several_spellings(cohort):
     assert problem.examples == ("P01, row 2: 'Luminal'", "P03, row 4: 'luminal'")
     cohort.settings["tables"]["clinical"]["columns"]["subtype"]["levels"] = ["luminal", "Luminal", "basal"]
     assert cohort.source().read("clinical").problems == (), "the remedy"
+
+
+def test_a_comma_that_may_be_either_is_the_only_problem_of_its_numbers(cohort):
+    cohort.clinical[1] = cohort.clinical[1].replace("\t41\t", "\t4,100\t")
+    cohort.clinical[2] = cohort.clinical[2].replace("\t42\t", "\tmuch\t")
+    (problem,) = cohort.source().read("clinical").problems
+    assert "a comma that may be a decimal sign or stand between thousands" in problem.what

@@ -127,6 +127,14 @@ def test_sheets_of_a_workbook(tmp_path: Path) -> None:
     path = path.rename(tmp_path / "t.csv")
     table = read_text_table(path, TableFormat(sheet="Sheet")).frame
     assert table.loc[2].tolist() == ["P1", "59"]
+    book.active["D1"].number_format = "0.0"  # a cell that holds nothing
+    book.save(path)
+    assert list(read_text_table(path, TableFormat(sheet="Sheet")).frame) == ["id", "age"]
+    book.active["D2"] = 7
+    book.save(path)
+    with pytest.raises(UnreadableError, match="row 2 has a value right of the header's last column"):
+        read_text_table(path, TableFormat(sheet="Sheet"))
+    book.active["D2"] = None
     with pytest.raises(UnreadableError, match="has no sheet 'x', but Sheet, labs"):
         read_text_table(path, TableFormat(sheet="x"))
     book.active["B2"] = "=1+1"
