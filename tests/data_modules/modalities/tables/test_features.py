@@ -98,6 +98,17 @@ def test_state_restores_the_same_numbers(root: Path, tmp_path: Path, settings: d
     assert restored.load("P99") is None
 
 
+def test_a_patient_without_a_value_lacks_the_modality(root: Path) -> None:
+    table = wide()
+    table.loc["P05"] = np.nan
+    table.to_csv(root / "wide.csv.gz")
+    found = modality(root)
+    assert "P05" not in found.patients
+    fitted = found.fit(IDS[:30], LABELS[:30])
+    assert fitted.load("P05") is None
+    assert fitted.table(["P05", "P06"]).notna().all(axis=1).tolist() == [False, True]
+
+
 def test_counts_for_logarithms_are_told(root: Path) -> None:
     state = modality(root, screen=20).fit(IDS, LABELS).state()
     assert modality(root).match(state).notes == ()
