@@ -198,10 +198,13 @@ def training(curves: pd.DataFrame) -> Figure | None:
                 middle[0.5],
                 color=colour,
                 linewidth=1.4,
+                marker="o" if len(middle) == 1 else None,
                 label=_LOSSES.get(column, column.replace("_", " ")),
             )
         place.set(xlabel="Epoch", title=arm_label(arm))
         place.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        if rows["epoch"].min() == rows["epoch"].max():
+            place.set_xticks([int(rows["epoch"].min())])
         place.grid(color=INK, alpha=0.1, linewidth=0.6)
     axes[0].set_ylabel("Loss")
     axes[0].legend(fontsize=8)

@@ -19,7 +19,11 @@ def quality(run: RunFolder) -> list[dict[str, Any]]:
         figure = run.figures_path / str(part["figure"])
         picture = base64.b64encode(figure.read_bytes()).decode() if part["figure"] and figure.is_file() else None
         tables = {what.replace("_", " "): _rows(counts) for what, counts in part["counts"].items()}
-        shown.append({**part, "tables": tables, "picture": picture and f"data:image/png;base64,{picture}"})
+        said = part.get("said") or []
+        notes = {what: how for what, how in (part.get("notes") or {}).items() if how not in said}
+        shown.append(
+            {**part, "notes": notes, "tables": tables, "picture": picture and f"data:image/png;base64,{picture}"}
+        )
     return shown
 
 

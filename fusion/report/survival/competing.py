@@ -21,7 +21,7 @@ def incidence(content: Mapping[str, Any]) -> Figure | None:
     found = content.get("competing")
     if not found:
         return None
-    figure = Figure(figsize=(7.2, 3.3), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for place, one in enumerate(found["causes"]):
         _step(left, one["curve"], _COLOURS[place % len(_COLOURS)], place, one["name"])
@@ -33,7 +33,7 @@ def incidence(content: Mapping[str, Any]) -> Figure | None:
     for axes in (left, right):
         axes.set_ylim(-0.02, 1.02)
         axes.grid(color=INK, alpha=0.1, linewidth=0.6)
-        axes.legend(loc="upper left", fontsize=8)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)  # a curve may pass every corner
     return figure
 
 

@@ -37,7 +37,8 @@ def kaplan_meier(content: Content) -> Figure | None:
         for tick, number in zip(ticks, group["at_risk"], strict=True):
             below.annotate(f"{number}", (tick, place), ha="center", va="center", fontsize=8, color=colour)
     axes.set(ylabel="Free of the event", ylim=(-0.02, 1.02), title=f"Out-of-fold risk groups of {_of(found['arm'])}")
-    axes.legend(loc="lower left", fontsize=8)
+    # Above the curves: a group that falls fast crosses every corner.
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
     below.set_yticks(range(len(groups)), [group["name"] for group in groups], fontsize=8)
     below.set(ylim=(len(groups) - 0.4, -0.6), xticks=ticks, xlabel=_time(content))
     below.set_title("At risk", fontsize=8.5)

@@ -173,5 +173,9 @@ def test_losses_by_epoch_are_medians_between_quartiles() -> None:
     assert list(second.lines[0].get_ydata()) == [9, 8]
     assert training(rows.iloc[:0]) is None and training(rows.drop(columns="epoch")) is None
     assert training(rows[["arm", "epoch"]]) is None
+    assert line.get_marker() == "None"
+    once = training(rows[rows["epoch"] == 0])
+    assert once is not None and [one.lines[0].get_marker() for one in once.axes] == ["o", "o"], "a point, not nothing"
+    assert [one.get_xticks().tolist() for one in once.axes] == [[0], [0]]
     alone = training(rows[rows["arm"] == "late"])
     assert alone is not None and alone.get_size_inches().tolist() == pytest.approx([3.2, 2.5])

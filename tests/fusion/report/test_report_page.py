@@ -312,6 +312,11 @@ def test_what_ingest_read_and_dropped(tmp_path: Path, make_run: Callable[..., Ru
     assert variants["picture"] in html
     assert "&lt;b&gt;</th><td>97</td>" in html
     assert "Tissue: 2 mm²." in html
+    parts = run.quality()
+    parts[1] |= {"notes": {"tissue": "2 mm²", "note 1": "No code."}, "said": ["No code."]}
+    (run.path / "quality.json").write_text(json.dumps({"parts": parts}))
+    assert quality(run)[1]["notes"] == {"tissue": "2 mm²"}
+    assert write_report(run).read_text(encoding="utf-8").count("No code.") == 1, "a sentence stands once"
     for path in run.figures_path.glob("*"):
         path.unlink()
     assert [one["picture"] for one in quality(run)] == [None, None], "a figure that was taken away"

@@ -18,6 +18,8 @@ from fusion.evaluation.survival.evaluate import evaluate_survival
 from fusion.report.console import print_summary
 from fusion.report.page import write_report
 from fusion.report.sections import number
+from fusion.report.survival.competing import incidence
+from fusion.report.survival.figures import kaplan_meier
 from fusion.run.folder import RunFolder
 from tests.helpers.recorded import assert_page
 from tests.helpers.survival import survival_predictions
@@ -121,3 +123,19 @@ def test_the_console_has_the_deciding_metric_once(run: RunFolder, width: int, sh
     assert head.count("Harrell's") == 1
     assert all(name in head for name in shown.split())
     assert f"100 patients, {run.metrics()['events']} events" in out.getvalue()
+
+
+def test_no_legend_lies_over_curves(run: RunFolder) -> None:
+    """A group that falls fast, or an incidence that rises fast, crosses every corner of its panel."""
+    metrics = run.metrics()
+    curve = {"x": [0, 1, 9], "value": [0, 1, 1], "low": [0, 1, 1], "high": [0, 1, 1]}
+    one = [{"name": name, "curve": curve} for name in ("lowest third", "middle third", "highest third")]
+    groups, both = kaplan_meier(metrics), incidence({"competing": {"causes": one[:2], "groups": one}, "unit": "months"})
+    assert groups is not None and both is not None
+    for figure in (groups, both):
+        figure.draw_without_rendering()
+        inside = [axes.get_window_extent() for axes in figure.axes]
+        legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
+        assert legends and not any(one.get_window_extent().overlaps(axes) for one in legends for axes in inside)
+        assert all(figure.bbox.containsx(edge) for one in legends for edge in one.get_window_extent().intervalx)
+        assert all(figure.bbox.containsy(edge) for one in legends for edge in one.get_window_extent().intervaly)
