@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from data_modules.cohort.spellings import ids_alike
+from data_modules.cohort.spellings import ids_alike, samples_of_one
 from data_modules.errors import Problem
 from fusion.contract import Modality, some
 
@@ -80,6 +80,11 @@ def strangers(members: list[Members], pattern: str | None) -> list[Problem]:
     return problems
 
 
+def one_as_two(members: list[Members], *, grouped: bool) -> list[Problem]:
+    """Ids of which one patient has several; samples may be cases of their own where `grouped` keeps them together."""
+    return [*written_twice(members), *([] if grouped else several_samples(members))]
+
+
 def written_twice(members: list[Members]) -> list[Problem]:
     """Ids that differ in letter case, separators, leading zeros or ``.0`` alone: one patient would count as two.
 
@@ -99,6 +104,31 @@ def written_twice(members: list[Members]) -> list[Problem]:
         "and .0 away) or by a modality's sample_sheet; where they are different patients, set cohort.ids_alike=distinct"
     )
     return [Problem(what=what, remedy=remedy, examples=examples, whole=True)]
+
+
+def several_samples(members: list[Members]) -> list[Problem]:
+    """Files whose ids are of samples, some of them of one patient, who would be trained on and tested by."""
+    problems = []
+    for part in members:
+        groups = samples_of_one(part.patients) if part.witness else {}
+        if not groups:
+            continue
+        patient = next(iter(groups))
+        pattern = r"^(TCGA-\w{2}-\w{4})" if patient.upper().startswith("TCGA-") else "^(.+)[-_. ][a-z]+$"
+        if part.key.startswith("cohort.tables."):
+            remedy = (
+                f"Set {part.key}.id to a column of patients, or {part.key}.id_pattern to {pattern!r}, and name the "
+                f"rows that count by {part.key}.rows: {{<column>: [<values>]}}"
+            )
+        else:
+            end = groups[patient][0].removeprefix(patient)
+            one = f"{pattern.removesuffix('[-_. ][a-z]+$')}{end}"
+            remedy = f"Let the id_pattern or patient_pattern of {part.key} take one sample of each alone, e.g. {one!r}"
+        remedy += "; where samples are cases of their own, set cohort.group to the column of their patient"
+        what = f"{part.name} has ids of several samples of one patient, who would count as several patients"
+        examples = tuple(" and ".join(group) for group in groups.values())
+        problems.append(Problem(what=what, remedy=remedy, examples=examples))
+    return problems
 
 
 def unmatched(members: list[Members], tolerated: float) -> list[Problem]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data_modules.cohort.chronology import measured_later, mixed_units
-from data_modules.cohort.members import Members, look_at_modalities, strangers, unmatched, written_twice
+from data_modules.cohort.members import Members, look_at_modalities, one_as_two, strangers, unmatched
 from data_modules.cohort.new_patients import needed_columns, read_new
 from data_modules.cohort.secondary import absent_classes, read_secondary, trained_alone
 from data_modules.cohort.times import Followed, as_label, read_followed
@@ -85,7 +85,7 @@ def reconcile(source: CohortFiles, modalities: Mapping[str, Modality], *, requir
     members, problems, notes = _read_tables(source, modalities, require_labels=require_labels)
     look_at_modalities(modalities, members, problems, notes)
     problems += strangers(members, source.patients_pattern)
-    problems += [] if source.ids_alike == "distinct" else written_twice(members)
+    problems += [] if source.ids_alike == "distinct" else one_as_two(members, grouped=source.group is not None)
     nowhere = unmatched(members, source.max_unmatched)
     if require_labels or source.max_unmatched < 1:
         problems += [problem for problem in nowhere if require_labels or problem.whole]

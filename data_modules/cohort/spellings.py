@@ -13,6 +13,24 @@ _CODE = re.compile("-(8+|9+)|77+|88+|99+|-?9+8")
 """What statistics programs and registries write where nothing is known: -9, -99, 999, 9999, -88, 998."""
 
 
+_SAMPLE = re.compile(
+    r"(?P<tcga>TCGA-\w{2}-\w{4})-\d{2}.*"
+    r"|(?P<patient>.*\w)[-_. ](?:tumou?r|normal|primary|metastas[ei]s|relapse|recurrence|pre|post|baseline|germline)",
+    re.IGNORECASE,
+)
+"""Ids that name a sample behind the patient: a barcode of TCGA, or a word for where or when it was taken."""
+
+
+def samples_of_one(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Patient → ids that name several samples of them: ``TCGA-A1-A0SB-01`` and ``-11``, ``P7_pre`` and ``P7_post``."""
+    groups: dict[str, list[str]] = {}
+    for one in sorted(ids):
+        found = _SAMPLE.fullmatch(one)
+        if found is not None:
+            groups.setdefault(found["tcga"] or found["patient"], []).append(one)
+    return {patient: tuple(group) for patient, group in groups.items() if len(group) > 1}
+
+
 def spelt_alike(values: pd.Series[str]) -> pd.Series[str]:
     """Of each word that stands in several spellings (letter case, inner spaces), the first cell of each spelling."""
     once = values[~values.duplicated()]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from data_modules.cohort.members import Members, strangers, unmatched, written_twice
+import re
+
+from data_modules.cohort.members import Members, one_as_two, strangers, unmatched, written_twice
+from data_modules.patient_ids import PatientIds
 
 
 def named(name, patients, **options):
@@ -41,3 +44,21 @@ def test_a_patient_in_two_spellings_is_told_once_with_both_files():
     parts = [named("slides", ["p1", "p2"]), named("labs", ["P1", "P2"])]
     assert unmatched(parts, 0.0) == []
     assert len(written_twice(parts)[0].examples) == 2
+
+
+def test_samples_of_one_patient_are_no_patients():
+    ids = ["TCGA-A1-A0SB-01", "TCGA-A1-A0SB-11", "TCGA-A1-A0SC-01"]
+    table = Members(name="clinical.tsv", key="cohort.tables.clinical", patients=frozenset(ids))
+    (problem,) = one_as_two([table], grouped=False)
+    assert problem.examples == ("TCGA-A1-A0SB-01 and TCGA-A1-A0SB-11",)
+    assert "cohort.tables.clinical.rows: {<column>: [<values>]}" in problem.remedy
+    pattern = re.search(r"id_pattern to '(.*?)',", problem.remedy)[1].replace("\\\\", "\\")
+    assert set(PatientIds(pattern=pattern).map(ids)[0].values()) == {"TCGA-A1-A0SB", "TCGA-A1-A0SC"}
+    assert one_as_two([table], grouped=True) == [], "cases of their own, which folds keep together"
+    rna = named("rna", ["P7_pre", "P7_post", "P8_pre", "P9"])
+    (problem,) = one_as_two([rna], grouped=False)
+    assert problem.examples == ("P7_post and P7_pre",)
+    one = re.search(r"e\.g\. '(.*?)';", problem.remedy)[1]
+    assert PatientIds(pattern=one).map(["P7_pre", "P7_post"])[0] == {"P7_post": "P7"}
+    assert one_as_two([named("rna", ["P7_pre", "P8_post", "SITE-1", "SITE-2", "A-01", "A-11"])], grouped=False) == []
+    assert one_as_two([named("a", ["P7_pre"]), named("b", ["P7_post"])], grouped=False) == [], "which no file shares"
