@@ -13,6 +13,10 @@ from pathlib import Path
 from fusion.contract import FusionError, some
 
 
+_EFFECTIVE = os.access in os.supports_effective_ids
+"""Whether the system says what the user in charge may read, who need not be the one who started the process."""
+
+
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file in the same folder, then rename it over `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +71,7 @@ def list_files(root: Path, files: str | Sequence[str], *, folders: bool = False)
     closed: list[Path] = []
     try:
         listing = _listed(root, files, folders=folders, closed=closed)
-        closed += [path for path in listing.found if not os.access(path, os.R_OK, effective_ids=True)]
+        closed += [path for path in listing.found if not os.access(path, os.R_OK, effective_ids=_EFFECTIVE)]
     except PermissionError as error:
         closed.append(Path(error.filename))
     if closed:
