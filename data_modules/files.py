@@ -12,7 +12,6 @@ from pathlib import Path
 
 from fusion.contract import FusionError, some
 
-
 _EFFECTIVE = os.access in os.supports_effective_ids
 """Whether the system says what the user in charge may read, who need not be the one who started the process."""
 
