@@ -70,8 +70,12 @@ def test_a_run_shows_what_was_found_in_its_data_and_in_no_others(
     html = write_report(run).read_text()
     assert 'id="canaries"' in html and "1 pair agrees in everything." in html and "SECRET" not in html
     rows = html.partition('id="canaries"')[2].partition("</table>")[0]
-    assert ">fail</td><td>&lt; 0.001</td>" in rows and "<small>warns only</small></td><td>0.250</td>" in rows
-    assert ">pass</td><td>—</td>" in rows, "no p was kept, or none decides"
+    assert (
+        ">fail<small>p &lt; 0.001</small></td>" in rows
+        and "<small>p 0.250</small><small>warns only</small></td>" in rows
+    )
+    assert ">pass</td>" in rows, "no p was kept, or none decides"
+    assert 'class="stacked"' in rows, "on a phone the figures stand under the name, not beyond the edge"
     assert RunFolder.open(run.path) == run  # no file that predictions rest on has changed
     run.note(data="two")  # as if the file had been carried here from another run
     assert canaries_of(run) is None
