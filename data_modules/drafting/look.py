@@ -19,12 +19,16 @@ from data_modules.drafting.shapes.several import with_rows
 from data_modules.drafting.shapes.sheets import of_files
 from data_modules.drafting.shapes.turned import turned_table, wide_settings
 from data_modules.drafting.sources import Named, sources_of
-from data_modules.drafting.tables import Table, read_tables
+from data_modules.drafting.tables import Table, is_list_of_mutations, read_tables
 from data_modules.drafting.twice import told_twice
 from data_modules.drafting.words import is_id, smell, smell_of_values, smells_of_outcome, tokens
 from data_modules.drafting.yaml_words import OPEN, by_reason, many, one_line
 from fusion.contract import FusionError, some
 
+_MUTATIONS = (
+    "a list of mutations that is no MAF: name its columns as a MAF's (Tumor_Sample_Barcode, Hugo_Symbol, Chromosome, "
+    "Start_Position, Reference_Allele, Tumor_Seq_Allele2, Variant_Classification)"
+)
 _SHEETS = "for sample_sheet: {file, key, patient} of a modality whose file names do not"
 WIDE = 60
 """Columns of numbers above which a table becomes a modality of features, which are reduced on training patients."""
@@ -57,6 +61,9 @@ def look_at(folder: Path, *, name: str, told: Callable[[str, int, int], None]) -
     patients = [table for table in read if table.sort == "patients"]
     named = Named(genomes=tuple(read_genomes(listing.of("vcf"))), series=tuple(series), sheets=tuple(patients))
     names = {file.name for file in listing.files}
+    lists = [one for one in patients if is_list_of_mutations(one)]
+    patients = [one for one in patients if one not in lists]
+    left |= {one.file: _MUTATIONS for one in lists}
     of_others = {one.file: column for one in patients if (column := of_files(one, names)) is not None}
     patients = [one for one in patients if one.file not in of_others]
     left |= {file: f"its column {column} says whose files are: {_SHEETS}" for file, column in of_others.items()}

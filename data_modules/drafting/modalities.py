@@ -9,13 +9,16 @@ from data_modules.drafting.yaml_words import FILL, comments, many, mapping, scal
 from fusion.contract import some
 from fusion.contract.modality import COMPONENTS, MANY_COLUMNS
 
+_SCORES = "z-scores over all patients, those held out too: better the values themselves, where they are there"
+
 
 def table_modality(table: DraftTable) -> list[str]:
     """Lines of a table's modality; none where all its columns are outcomes."""
     read, join = table.table, table.join
     if table.form == "columns":
         return [f"  {read.key}: {{table: {read.key}}}"] if table.inputs else []
-    lines = [f"  {read.key}:", with_comment(f"    file: {scalar(read.file)}", "; ".join(read.notes))]
+    notes = [_SCORES, *read.notes] if "zscore" in read.key.replace("_", "") else list(read.notes)
+    lines = [f"  {read.key}:", with_comment(f"    file: {scalar(read.file)}", "; ".join(notes))]
     lines += [f"    {key}: {scalar(value)}" for key, value in read.form.items()]
     turned = table.form == "turned"
     lines.append(with_comment(f"    id: {scalar(join.column or table.named_by)}", "" if turned else join.reason))

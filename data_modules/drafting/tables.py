@@ -238,6 +238,18 @@ def sort_of(lower: dict[str, str]) -> tuple[Sort, dict[str, str]]:
     return "patients", {}
 
 
+def is_list_of_mutations(table: Table) -> bool:
+    """Whether a table has a place and two alleles a row, and none of a MAF's names for them."""
+    words = {str(name).lower().lstrip("#") for name in table.names}
+    wanted = (
+        _CHROMOSOMES,
+        (*_STARTS, "pos", "position"),
+        ("ref", "reference", "reference_allele"),
+        ("alt", "alternate"),
+    )
+    return all(not words.isdisjoint(names) for names in wanted)
+
+
 def _descriptions(frame: pd.DataFrame) -> tuple[int, ...]:
     """Lines below the header that name columns again or give CDE ids, as the biotabs of TCGA have them."""
     lines = []

@@ -83,16 +83,21 @@ def test_patients_are_no_samples_as_xena_names_them(tmp_path: Path) -> None:
     survival.to_csv(tmp_path / "BRCA_survival.txt", sep="\t", index=False)
     matrix = pd.DataFrame({one: [1.5, 2.5] for one in samples}, index=pd.Index(["A", "B"], name="sample"))
     matrix.to_csv(tmp_path / "HiSeqV2.gz", sep="\t", compression="gzip")
+    matrix.to_csv(tmp_path / "rna_zscores.tsv", sep="\t")
+    lines = "".join(f"{one}\tchr1\t7{at}\tA\tC\tTP53\tSilent\n" for at, one in enumerate(samples))
+    (tmp_path / "mutations.tsv").write_text(f"#sample\tchr\tstart\treference\talt\tgene\teffect\n{lines}")
     made, content = drafted(tmp_path)
     tables = content["cohort"]["tables"]
     assert {one["id"] for one in tables.values()} == {"_PATIENT"}, "a normal sample is no patient more"
     assert tables["brca_clinicalmatrix"]["rows"] == {"sample_type": "???"}
     assert tables["brca_survival"]["reduce"] == "mean", "both samples of a patient say the same"
     assert "    # os: {kind: survival, table: brca_survival, time: OS.time, event: OS," in made.text
+    assert "mutations.tsv: a list of mutations that is no MAF: name its columns as a MAF's" in made.text
+    assert "file: rna_zscores.tsv  # z-scores over all patients, those held out too" in made.text
     rna = content["modality"]["hiseqv2"]
     assert rna["id_pattern"] == "???"
     assert "4 patients have several samples. Which are of baseline, and of the tumour?" in made.text
-    choices = re.findall(r"#   ('.*?')  (\d+) patients, e\.g\. (\S+)", made.text)
+    choices = re.findall(r"#   ('.*?')  (\d+) patients, e\.g\. (\S+)", made.text)[:2]
     assert [(count, example) for _, count, example in choices] == [("20", samples[0]), ("4", samples[20])]
     rna |= {"id_pattern": yaml.safe_load(choices[0][0]), "time": "baseline"}
     tables["brca_clinicalmatrix"]["rows"] = {"sample_type": ["Primary Tumor"]}
