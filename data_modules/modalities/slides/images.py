@@ -23,17 +23,8 @@ from data_modules.modalities.account import Account
 from data_modules.modalities.base import BaseFitted, BaseModality, require_same
 from data_modules.modalities.slides.settings import ImageSettings
 from data_modules.sources.image_folder import ImageFolder
-from fusion.contract import (
-    FittedModality,
-    FusionError,
-    Item,
-    ModalitySpec,
-    Progress,
-    Quality,
-    State,
-    read_settings,
-    some,
-)
+from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State, read_settings
+from fusion.contract.errors import some
 
 if TYPE_CHECKING:
     import pandas as pd

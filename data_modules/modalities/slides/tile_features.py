@@ -27,17 +27,8 @@ from data_modules.modalities.base import BaseFitted
 from data_modules.modalities.files import FileModality
 from data_modules.modalities.outliers import unlike
 from data_modules.modalities.slides.settings import TileFeatureSettings
-from fusion.contract import (
-    FittedModality,
-    FusionError,
-    Item,
-    ModalitySpec,
-    Progress,
-    Quality,
-    State,
-    read_settings,
-    some,
-)
+from fusion.contract import FittedModality, FusionError, Item, ModalitySpec, Progress, Quality, State, read_settings
+from fusion.contract.errors import some
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,15 +24,8 @@ from data_modules.modalities.volumes.fitted import FittedVolumes
 from data_modules.modalities.volumes.naming import Sorted, sort_volumes
 from data_modules.modalities.volumes.settings import VolumeSettings
 from data_modules.modalities.volumes.told import several_labels, without_air
-from fusion.contract import (
-    FittedModality,
-    FusionError,
-    Progress,
-    Quality,
-    State,
-    read_settings,
-    some,
-)
+from fusion.contract import FittedModality, FusionError, Progress, Quality, State, read_settings
+from fusion.contract.errors import some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
