@@ -417,6 +417,18 @@ def test_a_wide_picture_is_read_on_a_phone_and_the_page_keeps_its_width(browser:
     page.close()
 
 
+def test_on_a_phone_a_caption_within_what_opens_is_not_cut(browser: Any) -> None:
+    style = (Path(sections.__file__).parent / "templates" / "style.css").read_text()
+    table = f"<table><caption>{'words of it ' * 20}</caption><tr>{'<td>0.123 of 0.456</td>' * 9}</tr></table>"
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.set_content(
+        f'<style>{style}</style><div class="page"><details open><div class="scroll">{table}</div></details></div>'
+    )
+    words, shown = (page.locator(one).bounding_box() for one in ("caption", ".scroll"))
+    assert words["x"] + words["width"] <= shown["x"] + shown["width"] and words["width"] > 300
+    page.close()
+
+
 def test_words_for_time_and_numbers() -> None:
     assert [sections.duration(value) for value in (None, 0.4, 48, 312, 7380, 3600)] == [
         "—",
