@@ -111,7 +111,7 @@ def test_what_lacks_in_a_strangers_folder_is_said_of_it(pair: tuple[Path, Path],
     shutil.copytree(pair[0], folder)
     (folder / "folds.json").write_text("{}")
     signed(RunFolder(folder))
-    with pytest.raises(FusionError, match=r"stranger: is not as a run writes it \(KeyError: 'folds'\)"):
+    with pytest.raises(FusionError, match=r"stranger/folds\.json: has no list of folds\. The file was altered"):
         compared(pair[0], folder, output=tmp_path)
 
 
