@@ -62,18 +62,16 @@ def same(genes: list[str]) -> str:
     return next(gene for gene in genes if gene != "TP53")
 
 
-@pytest.fixture(scope="module")
-def elsewhere(trained: Path, workplace: Workplace, same: str) -> Path:
-    """A root of twelve patients with labels."""
+def _moved(root: Path, workplace: Workplace, *, patients: int, same: str) -> Path:
+    """A root of the first so many patients, with labels."""
     source = next(
         path.parent
         for path in workplace.folder.glob("data/tcga_brca_simulated*/SIMULATED.json")
         if "truth" not in str(path)
     )
-    root = workplace.folder / "elsewhere"
     (root / "slides").mkdir(parents=True)
     (root / "variants").mkdir()
-    ids = {f"SIM-BR-{number:04d}" for number in range(1, PATIENTS + 1)}
+    ids = {f"SIM-BR-{number:04d}" for number in range(1, patients + 1)}
     for name in ("clinical.tsv", "treatment.tsv"):
         _table(source / name, root / name, ids)
     for slide in (source / "slides").glob("*.tif"):
@@ -81,8 +79,14 @@ def elsewhere(trained: Path, workplace: Workplace, same: str) -> Path:
             shutil.copy(slide, root / "slides" / _renamed(slide.name))
     for name in ("somatic.vcf.gz", "germline.vcf.gz"):
         _vcf(source / "variants" / name, root / "variants" / name, ids, same)
-    (root / "SIMULATED.json").write_text(json.dumps({"notice": "SIMULATED", "patients": PATIENTS}))
+    (root / "SIMULATED.json").write_text(json.dumps({"notice": "SIMULATED", "patients": patients}))
     return root
+
+
+@pytest.fixture(scope="module")
+def elsewhere(trained: Path, workplace: Workplace, same: str) -> Path:
+    """A root of twelve patients."""
+    return _moved(workplace.folder / "elsewhere", workplace, patients=PATIENTS, same=same)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +195,6 @@ def test_without_labels_and_with_slides_alone(predicted: Path, elsewhere: Path, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), ("modality.variants", "min_match=0.5", "same build, panel and annotation")),
         (("output=external",), ("external", "overwrite=true")),
         (("patients=[SIM-BR-0001]",), ("SIM-BR-0001", "patients")),
         (("modality.slides.tile.size=64",), ("modality.slides.tile", "comes from the run")),
@@ -228,6 +231,15 @@ def test_a_cohort_of_another_make_is_refused(
         refused("predict", "run=run", "cohort=tcga_brca_simulated", "cohort.root=spoiled", words=words)
     finally:
         shutil.rmtree(root)
+
+
+def test_genes_under_names_that_nobody_trained_on_are_refused(
+    trained: Path, workplace: Workplace, refused: Check
+) -> None:
+    """Forty patients name many genes: that none of them is one of the run's is no accident."""
+    _moved(workplace.folder / "foreign", workplace, patients=40, same="none")
+    words = ("modality.variants", "min_match=0.5", "same build, panel and annotation")
+    refused("predict", "run=run", "cohort=tcga_brca_simulated", "cohort.root=foreign", words=words)
 
 
 def test_an_empty_cohort_is_refused(elsewhere: Path, workplace: Workplace, refused: Check) -> None:
